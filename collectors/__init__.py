@@ -1,0 +1,1 @@
+"""From the kernel to events: each module says which interface it reads."""

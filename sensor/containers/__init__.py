@@ -1,0 +1,1 @@
+"""Which platform this is, who the task is, and what its containers are called."""

@@ -1,0 +1,255 @@
+"""The event and its parts: immutable tuples, cheap to make, the same names as the public JSON and msgpack forms.
+
+`None` means unknown; what could not be read is also named in `evidence.missing` with the reason. Text is
+always valid Unicode: bytes from the kernel are decoded once, in `collectors.procfs`.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, NewType
+
+from sensor.model.kinds import Kind, Lane
+
+SCHEMA = 1
+"""The number of the schema that this version writes."""
+
+Timestamp = NewType("Timestamp", int)
+"""Nanoseconds since 1970-01-01 UTC; an RFC 3339 text with nine decimals in the JSON form."""
+
+
+class Container(NamedTuple):
+    """One container of the task. `id` is the runtime's, or `root-MAJOR:MINOR` where only its root device is known."""
+
+    id: str
+    name: str | None = None
+    image: str | None = None
+    image_id: str | None = None
+
+
+class Ancestor(NamedTuple):
+    """A process above another in the tree."""
+
+    entity: str
+    pid: int
+    exe: str | None = None
+
+
+class Process(NamedTuple):
+    """One program in one process. `entity` identifies the process for ever; a PID alone identifies nothing.
+
+    `start` is when the process was forked. `session` is `exec` for what entered the container from outside.
+    `drift` is true when the executable came after the container started. `preload` holds LD_PRELOAD and
+    LD_LIBRARY_PATH as NAME=value. `exit_code` is the wait status's code, or minus the signal.
+    """
+
+    entity: str
+    pid: int
+    ppid: int | None = None
+    start: Timestamp | None = None
+    exe: str | None = None
+    args: tuple[str, ...] | None = None
+    cwd: str | None = None
+    uid: int | None = None
+    gid: int | None = None
+    user: str | None = None
+    tty: str | None = None
+    session: str | None = None
+    sha256: str | None = None
+    drift: bool | None = None
+    preload: tuple[str, ...] | None = None
+    exit_code: int | None = None
+    ancestors: tuple[Ancestor, ...] = ()
+
+
+class File(NamedTuple):
+    """A file as its container sees it. `size` in bytes, `mode` the full st_mode, `uid` its owner."""
+
+    path: str
+    old_path: str | None = None
+    size: int | None = None
+    mode: int | None = None
+    uid: int | None = None
+    actor_evidence: str | None = None
+    actor_candidates: tuple[str, ...] = ()
+
+
+class Network(NamedTuple):
+    """A socket or a connection. `direction` is inbound, outbound or listen; `transport` tcp or udp.
+
+    `src` is always the task's own end. `outcome` is established, refused, timed_out or reset. Bytes are
+    payload bytes. `owner_evidence` is descriptor, recent, or None where no owner is claimed.
+    """
+
+    direction: str | None = None
+    transport: str | None = None
+    src: str | None = None
+    src_port: int | None = None
+    dst: str | None = None
+    dst_port: int | None = None
+    hostname: str | None = None
+    outcome: str | None = None
+    bytes_in: int | None = None
+    bytes_out: int | None = None
+    duration_ms: float | None = None
+    rtt_us: int | None = None
+    retransmits: int | None = None
+    owner_evidence: str | None = None
+
+
+class Dns(NamedTuple):
+    """One DNS exchange. `answers` are texts such as `A 192.0.2.1`; `server` is the resolver's address."""
+
+    question: str
+    type: str
+    rcode: str | None = None
+    answers: tuple[str, ...] = ()
+    server: str | None = None
+
+
+class Detection(NamedTuple):
+    """A Sigma rule that matched; `level` and `tags` are the rule's own."""
+
+    rule_id: str
+    title: str
+    level: str
+    author: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Posture(NamedTuple):
+    """A misconfiguration seen live, and what would mend it."""
+
+    check: str
+    title: str
+    severity: str
+    remedy: str | None = None
+
+
+class Loss(NamedTuple):
+    """Something that happened and is not told. `bound` is exact, at_most or unknown (then `count` is None)."""
+
+    reason: str
+    bound: str
+    count: int | None = None
+    source: str | None = None
+
+
+class CollectorHealth(NamedTuple):
+    """How one collector stands: ok, degraded, unavailable or restarting, and why when it is not ok."""
+
+    status: str
+    reason: str | None = None
+
+
+class Health(NamedTuple):
+    """The sensor about itself, in sensor.start, sensor.heartbeat and sensor.stop.
+
+    `interval_s` is what this report covers; `unexplained` the most processes, threads or failed forks that may
+    have gone unseen in it. `counters` and `losses` run since the start of the sensor. `cpu_percent` is of one core,
+    `memory_bytes` the proportional set size of all the sensor's processes. `parked` lists why nothing is collected.
+    """
+
+    uptime_s: float
+    interval_s: float
+    unexplained: int | None = None
+    counters: Mapping[str, int] = {}
+    losses: Mapping[str, int] = {}
+    collectors: Mapping[str, CollectorHealth] = {}
+    cpu_percent: float | None = None
+    memory_bytes: int | None = None
+    parked: tuple[str, ...] = ()
+
+
+class Link(NamedTuple):
+    """Another event (by its id) that belongs to this one, and how."""
+
+    event: str
+    relation: str
+
+
+class Missing(NamedTuple):
+    """A field that could not be filled, and why: `denied`, `gone`, `unsupported` or a short text."""
+
+    field: str
+    reason: str
+
+
+class Evidence(NamedTuple):
+    """Where an event comes from, what it lacks, and which of its fields were cut short."""
+
+    source: str
+    missing: tuple[Missing, ...] = ()
+    truncated: tuple[str, ...] = ()
+
+
+class Event(NamedTuple):
+    """One thing that happened. `seq` counts from 1 in its lane and is given last, when the event is encoded.
+
+    `count` is how many occurrences were folded into this one.
+    """
+
+    kind: Kind
+    time: Timestamp
+    evidence: Evidence
+    lane: Lane = Lane.ORDINARY
+    seq: int = 0
+    count: int = 1
+    schema: int = SCHEMA
+    container: Container | None = None
+    process: Process | None = None
+    file: File | None = None
+    network: Network | None = None
+    dns: Dns | None = None
+    detection: Detection | None = None
+    posture: Posture | None = None
+    loss: Loss | None = None
+    health: Health | None = None
+    links: tuple[Link, ...] = ()
+
+
+class Sensor(NamedTuple):
+    """Who reports. `epoch` is new at each start; `config` is a digest of the configuration, secrets left out."""
+
+    id: str
+    epoch: str
+    version: str
+    config: str | None = None
+
+
+class Task(NamedTuple):
+    """The ECS task, or the docker task or host that stands in for one (`platform` says which)."""
+
+    platform: str
+    account: str | None = None
+    region: str | None = None
+    cluster: str | None = None
+    arn: str | None = None
+    family: str | None = None
+    revision: str | None = None
+    az: str | None = None
+
+
+class Pod(NamedTuple):
+    """The Kubernetes pod."""
+
+    namespace: str
+    name: str
+    uid: str
+    node: str | None = None
+    service_account: str | None = None
+    labels: Mapping[str, str] = {}
+
+
+class Header(NamedTuple):
+    """What stands once in a batch: the sensor, and the task or pod it watches."""
+
+    sensor: Sensor
+    task: Task | None = None
+    pod: Pod | None = None
+    schema: int = SCHEMA
+
+
+class Batch(NamedTuple):
+    """A header and its events, as the wire has them."""
+
+    header: Header
+    events: tuple[Event, ...]

@@ -1,0 +1,146 @@
+"""What the rooms of the house promise each other."""
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from sensor.model.events import Ancestor, Event, Process
+
+HOST = ""
+"""The container id that stands for processes outside any container (a plain machine)."""
+
+
+class Status(StrEnum):
+    """How well something works here."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    UNAVAILABLE = "unavailable"
+
+
+class Capability(NamedTuple):
+    """What a probe found: the status, why it is not ok, and what would mend it."""
+
+    status: Status
+    reason: str | None = None
+    mend: str | None = None
+
+
+Emit = Callable[[Event], bool]
+"""Hands an event on. Never blocks; False means that it was dropped and has been counted."""
+
+
+class ContainerListener(Protocol):
+    """Told when a container of the task is first seen and when its last process has ended."""
+
+    def container_started(self, container_id: str) -> None: ...
+
+    def container_stopped(self, container_id: str) -> None: ...
+
+
+class TaskView(Protocol):
+    """What is known of the task, once, for all collectors. Container ids are as in `events.Container`, or `HOST`."""
+
+    @property
+    def own_container(self) -> str:
+        """The container that the sensor itself runs in (`HOST` on a plain machine)."""
+        ...
+
+    def is_own(self, pid: int) -> bool:
+        """Whether the PID is the sensor's own or a child of it; such processes appear in no event."""
+        ...
+
+    def process(self, pid: int) -> Process | None:
+        """The process as far as it is known, read on demand if it was not yet seen; None when it is gone."""
+        ...
+
+    def container_of(self, pid: int) -> str | None:
+        """The container of a process that is alive or ended within the last minute."""
+        ...
+
+    def ancestors(self, entity: str) -> tuple[Ancestor, ...]:
+        """The chain above a known process, nearest first, at most 16 long."""
+        ...
+
+    def settled(self, entity: str) -> bool:
+        """False while the process may still be between fork and exec; True for the unknown and the dead."""
+        ...
+
+    def pids(self) -> Iterable[int]:
+        """The live processes, newest first."""
+        ...
+
+    def containers(self) -> Sequence[str]:
+        """The containers that have a live process."""
+        ...
+
+    def root_of(self, container_id: str) -> int | None:
+        """An O_PATH descriptor of the container's root. It belongs to the TaskView, which closes it when the container's
+        last process ends; None where it cannot be reached (`why_no_root` says why)."""
+        ...
+
+    def why_no_root(self, container_id: str) -> str | None:
+        """The reason for a `root_of` that is None."""
+        ...
+
+    def owner_of(self, socket_inode: int) -> int | None:
+        """The PID that holds the socket, newest processes first; None when nobody readable does."""
+        ...
+
+    def holders_of(self, device: int, inode: int) -> tuple[int, ...]:
+        """The PIDs that have the file open now."""
+        ...
+
+    def listen(self, listener: ContainerListener) -> None:
+        """Call the listener for every container that is there, and from now on for each that comes and goes."""
+        ...
+
+
+class Collector(Protocol):
+    """A source of events. Supervised: a failure restarts it with backoff and never takes the others down."""
+
+    name: str
+
+    def probe(self) -> Capability:
+        """What it can see here; no side effects."""
+        ...
+
+    async def run(self, task: TaskView, emit: Emit) -> None:
+        """Collect until cancelled, then release every descriptor."""
+        ...
+
+
+class Encoding(StrEnum):
+    """What a shipper wants to be handed."""
+
+    BATCH = "batch"
+    JSON = "json"
+
+
+class Limits(NamedTuple):
+    """The most that one `send` may carry. For `Encoding.BATCH` a record is a whole sealed batch."""
+
+    records: int
+    record_bytes: int
+    request_bytes: int
+
+
+class Shipper(Protocol):
+    """Pushes records to one destination, nothing else: queue, retry and backoff live in `sensor.pipeline.delivery`."""
+
+    name: str
+    encoding: Encoding
+    limits: Limits
+
+    async def open(self) -> None:
+        """Prepare connections. Raises `DeliveryError`."""
+        ...
+
+    async def send(self, records: Sequence[bytes]) -> Sequence[int]:
+        """Push the records; the indices of those that failed and may be sent again.
+        Raises `RetryableError` or `PermanentError` for all of them."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections. Safe to call more than once, and before `open`."""
+        ...

@@ -1,0 +1,1 @@
+"""From emitted events to delivered batches: queue, encode, seal, deliver."""

@@ -1,0 +1,1 @@
+"""What the sensor says about itself: logs, heartbeats, health."""
