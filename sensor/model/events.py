@@ -129,7 +129,7 @@ class Loss(NamedTuple):
 
     reason: str
     bound: str
-    count: int | None = None
+    count: int | None = None  # type: ignore[assignment]  # hides tuple.count, which nobody calls on a Loss
     source: str | None = None
 
 
@@ -192,7 +192,7 @@ class Event(NamedTuple):
     evidence: Evidence
     lane: Lane = Lane.ORDINARY
     seq: int = 0
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # hides tuple.count, which nobody calls on an Event
     schema: int = SCHEMA
     container: Container | None = None
     process: Process | None = None

@@ -75,8 +75,10 @@ class TaskView(Protocol):
         ...
 
     def root_of(self, container_id: str) -> int | None:
-        """An O_PATH descriptor of the container's root. It belongs to the TaskView, which closes it when the container's
-        last process ends; None where it cannot be reached (`why_no_root` says why)."""
+        """An O_PATH descriptor of the container's root, None where it cannot be reached (`why_no_root` says why).
+
+        It belongs to the TaskView, which closes it when the container's last process ends.
+        """
         ...
 
     def why_no_root(self, container_id: str) -> str | None:
