@@ -9,6 +9,8 @@ class Counters:
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.losses: Counter[str] = Counter()
+        self.unexplained = 0
+        """Numbers that the kernel handed out and that were gone when read: processes, threads or failed forks."""
 
     def add(self, name: str, n: int = 1) -> None:
         """Count something that went well, for example `process.exec`."""

@@ -1,0 +1,194 @@
+"""Every read of /proc, with the races and refusals of the kernel turned into two errors, once.
+
+`ProcessGone` is normal: processes end while they are read. `AccessDenied` is what the ptrace read check refuses
+(proc(5); kernel fs/proc/base.c). Any other OSError (EMFILE, EIO …) is passed on as it is. Bytes become text here
+and nowhere else, always as valid Unicode, so that any name or argument survives every encoder.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sensor.model.errors import AccessDenied, ProcessGone
+
+CHUNK = 65_536
+ARGS_LIMIT = 32_768
+"""Bytes of a command line that are kept; what is longer is flagged as truncated."""
+
+PF_FORKNOEXEC = 0x40
+PF_KTHREAD = 0x200000
+"""Bits of field 9 of /proc/PID/stat (include/linux/sched.h); readable for any process, whatever its owner."""
+
+
+class Stat(NamedTuple):
+    """The fields of /proc/PID/stat that are used here (proc_pid_stat(5)).
+
+    `image` is (startcode, startstack, arg_start): it differs between any two images, being random, and is zeros
+    or ones where the kernel does not permit it. `exit_code` is the wait status of a zombie, if permitted.
+    """
+
+    pid: int
+    comm: str
+    state: str
+    ppid: int
+    tty_nr: int
+    flags: int
+    start_ticks: int
+    image: tuple[int, int, int]
+    exit_signal: int
+    exit_code: int
+
+    @property
+    def is_thread(self) -> bool:
+        """Whether the number is a thread's, not a process's: only threads have no exit signal (kernel/fork.c)."""
+        return self.exit_signal == -1
+
+    @property
+    def has_executed(self) -> bool:
+        """Whether this process ran a program of its own since it was forked (kernel fs/exec.c clears the bit)."""
+        return not self.flags & PF_FORKNOEXEC
+
+    @property
+    def is_kernel_thread(self) -> bool:
+        """Whether it is a thread of the kernel, which has no program."""
+        return bool(self.flags & PF_KTHREAD)
+
+    @property
+    def is_zombie(self) -> bool:
+        """Whether it has ended and waits for its parent; its program's facts are gone."""
+        return self.state in "ZXx"
+
+    @property
+    def image_is_known(self) -> bool:
+        """Whether the kernel let us see where the image lies."""
+        return self.image[1] > 1
+
+
+class Credentials(NamedTuple):
+    """Effective and real ids of a process, from /proc/PID/status."""
+
+    uid: int
+    gid: int
+    real_uid: int
+
+
+class Procfs:
+    """A /proc file system; `root` is another directory in tests."""
+
+    def __init__(self, root: str = "/proc") -> None:
+        self.root = root
+
+    def read(self, name: str, limit: int = 1 << 20) -> bytes:
+        """The first `limit` bytes of a file, for example `12/stat` or `sys/kernel/pid_max`."""
+        try:
+            fd = os.open(f"{self.root}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _translated(error, name) from None
+        try:
+            return _read_all(fd, limit)
+        except OSError as error:
+            raise _translated(error, name) from None
+        finally:
+            os.close(fd)
+
+    def link(self, name: str) -> bytes:
+        """The target of a link such as `12/exe`."""
+        try:
+            return os.readlink(os.fsencode(f"{self.root}/{name}"))
+        except OSError as error:
+            raise _translated(error, name) from None
+
+    def names(self, name: str) -> list[str]:
+        """The names in a directory such as `12/fd`."""
+        try:
+            return os.listdir(f"{self.root}/{name}")
+        except OSError as error:
+            raise _translated(error, name) from None
+
+    def pids(self) -> list[int]:
+        """The processes there are, threads left out, in ascending order."""
+        return sorted(int(name) for name in self.names("") if name.isdecimal())
+
+    def stat(self, pid: int) -> Stat:
+        """The parsed /proc/PID/stat; works for thread ids too."""
+        return parse_stat(self.read(f"{pid}/stat", 4096))
+
+    def credentials(self, pid: int) -> Credentials:
+        """Who the process runs as."""
+        return parse_credentials(self.read(f"{pid}/status", 16_384))
+
+    def args(self, pid: int) -> tuple[tuple[str, ...], bool]:
+        """The arguments and whether they were cut at `ARGS_LIMIT`; empty in the middle of an exec."""
+        return split_args(self.read(f"{pid}/cmdline", ARGS_LIMIT + 1))
+
+    def last_pid(self) -> int:
+        """The number handed out last in this PID namespace (fifth field of /proc/loadavg)."""
+        return int(self.read("loadavg", 256).split()[4])
+
+    def descriptors(self, pid: int) -> Iterator[tuple[int, bytes]]:
+        """Each descriptor of a process with its link; those that close meanwhile are passed over."""
+        for name in self.names(f"{pid}/fd"):
+            try:
+                yield int(name), self.link(f"{pid}/fd/{name}")
+            except ProcessGone:
+                continue
+
+
+def text(raw: bytes) -> str:
+    """Bytes from the kernel as valid Unicode: what is no UTF-8 becomes `\\xNN`."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def parse_stat(raw: bytes) -> Stat:
+    """The fields after the last `)`, since a process may put anything into its name."""
+    opening, closing = raw.find(b"("), raw.rfind(b")")
+    fields = raw[closing + 2 :].split()
+    if opening < 0 or closing < opening or len(fields) < 50:
+        raise ProcessGone(f"stat of a vanished process: {raw[:40]!r}")
+    return Stat(
+        pid=int(raw[:opening]),
+        comm=text(raw[opening + 1 : closing]),
+        state=chr(fields[0][0]),
+        ppid=int(fields[1]),
+        tty_nr=int(fields[4]),
+        flags=int(fields[6]),
+        start_ticks=int(fields[19]),
+        image=(int(fields[23]), int(fields[25]), int(fields[45])),
+        exit_signal=int(fields[35]),
+        exit_code=int(fields[49]),
+    )
+
+
+def parse_credentials(raw: bytes) -> Credentials:
+    """The `Uid:` and `Gid:` lines; the name line cannot forge them, the kernel escapes its newlines."""
+    uids = raw[raw.index(b"\nUid:") + 5 :].split(None, 4)
+    gids = raw[raw.index(b"\nGid:") + 5 :].split(None, 4)
+    return Credentials(uid=int(uids[1]), gid=int(gids[1]), real_uid=int(uids[0]))
+
+
+def split_args(raw: bytes, limit: int = ARGS_LIMIT) -> tuple[tuple[str, ...], bool]:
+    """NUL-separated arguments as texts, and whether they were longer than `limit`."""
+    cut = len(raw) > limit
+    raw = raw[:limit]
+    if raw.endswith(b"\0"):
+        raw = raw[:-1]
+    elif not raw:
+        return (), False
+    return tuple(text(part) for part in raw.split(b"\0")), cut
+
+
+def _read_all(fd: int, limit: int) -> bytes:
+    """Until the end: seq_files give whole records, so a short read means nothing."""
+    data = os.read(fd, min(limit, CHUNK))
+    while len(data) < limit and (more := os.read(fd, min(limit - len(data), CHUNK))):
+        data += more
+    return data
+
+
+def _translated(error: OSError, name: str) -> Exception:
+    if error.errno in (errno.ENOENT, errno.ESRCH, errno.ENOTDIR):
+        return ProcessGone(f"/proc/{name}: gone")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return AccessDenied(f"/proc/{name}: denied")
+    return error
