@@ -1,0 +1,82 @@
+# Two commands a newcomer needs: `make demo` and `make test`. Each makes .venv when it is missing and installs again
+# only when its lock in requirements/ has changed. ARGS goes to the program that is run: make demo ARGS="--for 20".
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check e2e bench image docs lock clean FORCE
+
+ARGS ?=
+BIN := .venv/bin
+PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --no-header
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.ingest ## ingest, sensor and console on this machine; ARGS="--for 20" ends by itself
+	@$(BIN)/fargate-sensor demo $(ARGS)
+
+test: .venv/.dev ## unit, contract and kernel tests; ARGS="-k codec"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.dev ## lint, format, types, import directions, generated documents
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python docs/generate.py --check
+
+e2e: .venv/.dev ## tests in containers; needs a Docker engine
+	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+bench: .venv/.dev ## catch rate, CPU and memory in containers, printed, not asserted
+	@$(BIN)/python bench/catch_rate.py $(ARGS)
+	@$(BIN)/python bench/footprint.py $(ARGS)
+
+image: ## build both images and print their size over the base
+	@docker build --quiet --network=host --target ingest --tag fargate-sensor:ingest . >/dev/null
+	@docker build --quiet --network=host --tag fargate-sensor . >/dev/null
+	@base=$$(docker image inspect --format '{{.Size}}' "$$(sed -n 's/^ARG BASE=//p' Dockerfile)"); \
+	for tag in fargate-sensor fargate-sensor:ingest; do \
+	  size=$$(docker image inspect --format '{{.Size}}' $$tag); \
+	  echo "$$tag $$size $$base" | awk '{printf "%-22s %6.1f MB, %.1f MB over its base\n", $$1, $$2/1e6, ($$2-$$3)/1e6}'; \
+	done
+
+docs: .venv/.dev ## write the generated documents again
+	@$(BIN)/python docs/generate.py
+
+lock: .venv/.dev ## resolve requirements/*.txt again; ARGS=--upgrade takes newer versions
+	$(COMPILE) $(ARGS) --extra dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra ingest pyproject.toml -o requirements/ingest.txt
+	$(COMPILE) $(ARGS) -c requirements/dev.txt pyproject.toml -o requirements/sensor.txt
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], "editables", sep="\n")' \
+	  | $(COMPILE) $(ARGS) -c requirements/dev.txt - -o requirements/build.txt
+
+clean: ## remove what make made, .venv included
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The project itself is built without isolation, so that the build tools too come from a lock with hashes.
+.venv/.%: requirements/%.txt requirements/build.txt pyproject.toml .venv/pyvenv.cfg
+	@echo "Installing requirements/$*.txt into .venv"
+	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/$*.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# A .venv whose Python was upgraded or removed is made anew.
+ifneq ($(shell $(BIN)/python -c 'print("runs")' 2>/dev/null),runs)
+.venv/pyvenv.cfg: FORCE
+endif
+
+.venv/pyvenv.cfg:
+	@for python in $(PYTHONS); do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  "$$python" -c 'import ensurepip, venv' 2>/dev/null || { bare=$$python; continue; }; \
+	  echo "Making .venv with $$("$$python" -V) ($$python)"; \
+	  exec "$$python" -m venv --clear .venv; \
+	done; \
+	if [ "$$bare" ]; then echo "$$bare has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv)"; \
+	else echo "Python 3.11 or later is needed: install it, or name one that is elsewhere: make PYTHON=/path/to/python3"; fi >&2; \
+	exit 1
