@@ -1,0 +1,124 @@
+"""Rules that no single type can state: what a destination needs, and what does not go together."""
+
+import re
+import ssl
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from sensor.config.settings import Settings, variable
+
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
+
+
+class Problem(NamedTuple):
+    """What is wrong with one setting."""
+
+    name: str
+    text: str
+
+
+def problems(settings: Settings) -> Iterator[Problem]:
+    """All that is wrong across and inside the settings, beyond their types."""
+    if "ingest_http" in settings.destinations:
+        yield from _missing(settings)
+    yield from _url(settings)
+    yield from _token(settings)
+    yield from _certificates(settings)
+    yield from (
+        Problem("file_paths", f"should be absolute paths, got {ascii(path)[:100]}")
+        for path in settings.file_paths
+        if not path.startswith("/") or "\0" in path
+    )
+    if settings.batch_bytes > settings.spool_bytes:
+        yield Problem("batch_bytes", f"should not be more than {variable('spool_bytes')} ({settings.spool_bytes})")
+
+
+def warnings(settings: Settings) -> Iterator[Problem]:
+    """What works but should be known."""
+    url = urlsplit(settings.ingest_url or "")
+    token = settings.ingest_token or settings.ingest_token_file
+    if url.scheme == "http" and token and not _is_private(url.hostname or ""):
+        yield Problem("ingest_url", "sends the token unencrypted across the network; use https")
+    pod = {name: getattr(settings, name) for name in ("pod_namespace", "pod_name", "pod_uid")}
+    if any(pod.values()):
+        yield from (
+            Problem(name, "missing, so the pod cannot be named; set all three of namespace, name and uid")
+            for name, value in pod.items()
+            if not value
+        )
+
+
+def _missing(settings: Settings) -> Iterator[Problem]:
+    if not settings.ingest_url:
+        yield Problem("ingest_url", "missing; ingest_http needs it, for example https://ingest.example.org")
+    if not settings.ingest_token and not settings.ingest_token_file:
+        yield Problem("ingest_token", f"missing; ingest_http needs it, or {variable('ingest_token_file')}")
+
+
+def _url(settings: Settings) -> Iterator[Problem]:
+    """The address itself is never repeated in the line: it may hold a password."""
+    if settings.ingest_url is None:
+        return
+    try:
+        url = urlsplit(settings.ingest_url)
+        sound = bool(_VISIBLE_ASCII.fullmatch(settings.ingest_url) and url.hostname and url.port != 0)
+    except ValueError:
+        sound = False
+    if not sound or url.scheme not in ("http", "https"):
+        yield Problem("ingest_url", "should be http:// or https://, a host and perhaps a port and a path")
+    elif fault := _superfluous(url):
+        yield Problem("ingest_url", f"should have no {fault}")
+
+
+def _superfluous(url: SplitResult) -> str | None:
+    if url.username is not None or url.password is not None:
+        return f"user name or password in it; give the token by {variable('ingest_token_file')}"
+    if url.query or url.fragment:
+        return "query and no fragment"
+    return None
+
+
+def _token(settings: Settings) -> Iterator[Problem]:
+    if settings.ingest_token and not _VISIBLE_ASCII.fullmatch(settings.ingest_token):
+        yield Problem("ingest_token", "should be visible ASCII characters without spaces (the value is not shown)")
+    if settings.ingest_token and settings.ingest_token_file:
+        yield Problem("ingest_token_file", f"should not be set together with {variable('ingest_token')}")
+    elif settings.ingest_token_file and (fault := _unreadable(settings.ingest_token_file)):
+        yield Problem("ingest_token_file", fault)
+
+
+def _certificates(settings: Settings) -> Iterator[Problem]:
+    path = settings.ingest_ca_file
+    if path is None:
+        return
+    if fault := _unreadable(path):
+        yield Problem("ingest_ca_file", fault)
+        return
+    try:
+        ssl.create_default_context(cafile=path)
+    except (ssl.SSLError, OSError):
+        yield Problem("ingest_ca_file", f"{ascii(path)[:200]} holds no PEM certificate")
+
+
+def _unreadable(path: str) -> str | None:
+    """Why a file cannot be read now; not its content, which may rotate before it is used."""
+    try:
+        if not Path(path).is_file():
+            return f"{ascii(path)[:200]} is no file"
+        with Path(path).open("rb"):
+            return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return f"{ascii(path)[:200]} cannot be read: {reason}"
+
+
+def _is_private(host: str) -> bool:
+    """Loopback, private addresses, and names that only resolve inside (a compose service, a cluster)."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith(_PRIVATE_SUFFIXES)

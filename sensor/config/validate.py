@@ -1,0 +1,82 @@
+"""The first stage's check: environment and command line → `Settings`, all that is wrong told at once.
+
+Uses pydantic, which the second stage must not import.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from sensor.config import rules
+from sensor.config.rules import Problem
+from sensor.config.settings import LISTS, SECRETS, SETTINGS, SWITCHES, Settings, variable
+from sensor.config.sources import Given, Sources, from_environment, from_options, merged
+
+_SETTINGS = TypeAdapter(Settings)
+_DEFAULTS: dict[str, Any] = {f.name: f.default for f in SETTINGS}
+_PREAMBLE = re.compile(r"^(Input|String|Tuple) | after validation, not \d+")
+_UNSHOWN = SECRETS | {"ingest_url"}
+"""Settings whose value is not repeated in a line: it is a secret, or may hold one."""
+
+
+class Checked(NamedTuple):
+    """The settings that are valid by themselves (the rest at its default), and a line for all that is not."""
+
+    settings: Settings
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def check(environ: Mapping[str, str], argv: Sequence[str] = (), *, forced: Mapping[str, str] | None = None) -> Checked:
+    """The settings of an environment and options; `forced` are a command's own, which nothing overrides."""
+    given = merged(from_environment(environ), from_options(argv))
+    given = merged(given, Sources({name: Given(variable(name), text) for name, text in (forced or {}).items()}))
+    settings, mistyped = _typed(given.values)
+    wrong = {problem.name for problem in mistyped}
+    broken = _first_of_each(p for p in rules.problems(settings) if p.name not in wrong)
+    settings = replace(settings, **{p.name: _DEFAULTS[p.name] for p in broken})
+    return Checked(
+        settings,
+        (*given.problems, *_lines([*mistyped, *broken], given.values)),
+        tuple(_lines(rules.warnings(settings), given.values)),
+    )
+
+
+def _typed(values: Mapping[str, Given]) -> tuple[Settings, list[Problem]]:
+    """The values in their types; those that do not fit are left at their defaults and told."""
+    plain = {name: _plain(name, given.text) for name, given in values.items()}
+    try:
+        return _SETTINGS.validate_python(plain), []
+    except ValidationError as error:
+        found = _first_of_each(_problem(dict(e)) for e in error.errors(include_url=False))
+    wrong = {problem.name for problem in found}
+    return _SETTINGS.validate_python({k: v for k, v in plain.items() if k not in wrong}), found
+
+
+def _first_of_each(problems: Iterable[Problem]) -> list[Problem]:
+    """One line a key will do; pydantic tells a bad item of a list, and then that the list is empty without it."""
+    first: dict[str, Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.name, problem)
+    return list(first.values())
+
+
+def _plain(name: str, text: str) -> str | tuple[str, ...]:
+    if name not in LISTS:
+        return text
+    return tuple(dict.fromkeys(item.strip() for item in text.split(",") if item.strip()))
+
+
+def _problem(error: dict[str, Any]) -> Problem:
+    name = str(error["loc"][0])
+    expected = "should be true or false" if name in SWITCHES else _PREAMBLE.sub("", str(error["msg"]))
+    shown = "" if name in _UNSHOWN else f", got {ascii(error['input'])[:100]}"
+    return Problem(name, expected + shown)
+
+
+def _lines(problems: Iterable[Problem], values: Mapping[str, Given]) -> list[str]:
+    """One line a problem, under the name that the user wrote."""
+    return [f"{values[p.name].key if p.name in values else variable(p.name)}: {p.text}" for p in problems]

@@ -1,0 +1,188 @@
+"""The first stage tells all that is wrong, one line a key, and keeps what is valid by itself."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sensor.config.settings import SETTINGS, Settings
+from sensor.config.validate import check
+
+GOOD = {"SENSOR_INGEST_URL": "https://ingest.example.org", "SENSOR_INGEST_TOKEN": "hush-hush"}
+
+
+def problems(**environ: str) -> tuple[str, ...]:
+    return check(GOOD | environ).problems
+
+
+def test_the_least_configuration_is_an_address_and_a_token() -> None:
+    checked = check(GOOD)
+    assert checked.problems == checked.warnings == ()
+    assert checked.settings == Settings(ingest_url="https://ingest.example.org", ingest_token="hush-hush")
+
+
+def test_every_type_is_read_from_text() -> None:
+    environ = {
+        "SENSOR_DESTINATIONS": "ingest_http, stdout,stdout",
+        "SENSOR_FILE_PATHS": "/srv/a, /srv/b,",
+        "SENSOR_QUEUE_EVENTS": "1000",
+        "SENSOR_BATCH_AGE": "0.5",
+        "SENSOR_LOG_LEVEL": "debug",
+    }
+    checked = check(GOOD | environ)
+    assert checked.problems == ()
+    found = checked.settings
+    assert found.destinations == ("ingest_http", "stdout")
+    assert found.file_paths == ("/srv/a", "/srv/b")
+    assert (found.queue_events, found.batch_age, found.log_level) == (1000, 0.5, "debug")
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [(t, True) for t in ("true", "1", "on", "yes", "TRUE", "Yes")]
+    + [(t, False) for t in ("false", "0", "off", "no", "OFF")],
+)
+def test_switches_take_the_usual_words(text: str, meaning: bool) -> None:
+    assert check(GOOD | {"SENSOR_NETWORK_LOOPBACK": text}).settings.network_loopback is meaning
+
+
+def test_all_wrong_keys_are_told_at_once_each_by_the_name_that_was_written() -> None:
+    environ = {
+        "SENSOR_BATCH_AGE": "0",
+        "SENSOR_LOG_LEVEL": "loud",
+        "SENSOR_NETWORK": "perhaps",
+        "SENSOR_HEARTBEET": "3",
+        "SENSOR_FILE_PATHS": "relative",
+        "SENSOR_DESTINATIONS": "pigeon",
+    }
+    found = check(GOOD | environ, ["--queue-events", "many"]).problems
+    assert sorted(found) == [
+        "--queue-events: should be a valid integer, unable to parse string as an integer, got 'many'",
+        "SENSOR_BATCH_AGE: should be greater than or equal to 0.05, got '0'",
+        "SENSOR_DESTINATIONS: should be 'ingest_http' or 'stdout', got 'pigeon'",
+        "SENSOR_FILE_PATHS: should be absolute paths, got 'relative'",
+        "SENSOR_HEARTBEET: no such setting; did you mean SENSOR_HEARTBEAT?",
+        "SENSOR_LOG_LEVEL: should be 'debug', 'info', 'warning' or 'error', got 'loud'",
+        "SENSOR_NETWORK: should be true or false, got 'perhaps'",
+    ]
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "0", "1e400", "x"])
+def test_numbers_have_bounds(text: str) -> None:
+    checked = check(GOOD | {"SENSOR_BATCH_AGE": text})
+    assert len(checked.problems) == 1
+    assert checked.settings.batch_age == 1.0
+
+
+def test_what_is_valid_by_itself_is_kept_so_that_the_ingest_can_be_told() -> None:
+    checked = check(GOOD | {"SENSOR_BATCH_AGE": "never"}, ["--colour"])
+    assert len(checked.problems) == 2
+    assert checked.settings == Settings(ingest_url="https://ingest.example.org", ingest_token="hush-hush")
+
+
+def test_the_ingest_needs_an_address_and_a_token() -> None:
+    assert [line.split(":")[0] for line in check({}).problems] == ["SENSOR_INGEST_URL", "SENSOR_INGEST_TOKEN"]
+
+
+def test_standard_output_needs_neither() -> None:
+    assert check({"SENSOR_DESTINATIONS": "stdout"}).problems == ()
+
+
+def test_what_a_command_forces_wins_over_everything() -> None:
+    checked = check({}, ["--destinations", "ingest_http"], forced={"destinations": "stdout"})
+    assert checked.problems == ()
+    assert checked.settings.destinations == ("stdout",)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://a",
+        "ingest.example.org",
+        "https://",
+        "http://a:b:c",
+        "https://a:99999",
+        "https://[::1",
+        "https://a b",
+        "x",
+    ],
+)
+def test_the_address_must_be_one(url: str) -> None:
+    (line,) = problems(SENSOR_INGEST_URL=url)
+    assert line == "SENSOR_INGEST_URL: should be http:// or https://, a host and perhaps a port and a path"
+
+
+@pytest.mark.parametrize("url", ["https://me:hush@a", "https://hush@a", "https://a/?token=hush", "https://a/#hush"])
+def test_the_address_holds_no_secret_and_is_never_repeated(url: str) -> None:
+    (line,) = problems(SENSOR_INGEST_URL=url)
+    assert line.startswith("SENSOR_INGEST_URL: should have no ")
+    assert "hush" not in line
+
+
+@pytest.mark.parametrize("token", ["hush hush", "hush\nX-Evil: 1", "hüsh", "hush\udcff", "hush" * 2000])
+def test_a_token_that_fits_no_header_is_refused_and_not_repeated(token: str) -> None:
+    checked = check(GOOD | {"SENSOR_INGEST_TOKEN": token})
+    (line,) = checked.problems
+    assert line.startswith("SENSOR_INGEST_TOKEN: should ")
+    assert "hush" not in line
+    assert checked.settings.ingest_token is None
+
+
+def test_a_token_and_a_token_file_do_not_go_together(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hush")
+    (line,) = problems(SENSOR_INGEST_TOKEN_FILE=str(tmp_path / "token"))
+    assert line == "SENSOR_INGEST_TOKEN_FILE: should not be set together with SENSOR_INGEST_TOKEN"
+
+
+def test_the_token_file_must_be_readable(tmp_path: Path) -> None:
+    environ = {"SENSOR_INGEST_URL": "https://a.example", "SENSOR_INGEST_TOKEN_FILE": str(tmp_path / "token")}
+    assert check(environ).problems == (f"SENSOR_INGEST_TOKEN_FILE: '{tmp_path}/token' is no file",)
+    (tmp_path / "token").write_text("hush")
+    assert check(environ).problems == ()
+
+
+def test_the_authority_file_must_hold_a_certificate(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("none")
+    assert problems(SENSOR_INGEST_CA_FILE=str(authority)) == (
+        f"SENSOR_INGEST_CA_FILE: '{authority}' holds no PEM certificate",
+    )
+
+
+def test_a_batch_fits_the_spool() -> None:
+    (line,) = problems(SENSOR_BATCH_BYTES="4194304", SENSOR_SPOOL_BYTES="65536")
+    assert line == "SENSOR_BATCH_BYTES: should not be more than SENSOR_SPOOL_BYTES (65536)"
+
+
+@pytest.mark.parametrize("host", ["ingest.example.org", "8.8.8.8", "[2606:4700::1]"])
+def test_a_token_in_the_clear_across_the_network_is_warned_of(host: str) -> None:
+    checked = check(GOOD | {"SENSOR_INGEST_URL": f"http://{host}:8080"})
+    assert checked.problems == ()
+    assert checked.warnings == ("SENSOR_INGEST_URL: sends the token unencrypted across the network; use https",)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "10.0.0.7", "ingest", "x.svc", "x.internal"])
+def test_within_the_house_http_will_do(host: str) -> None:
+    assert check(GOOD | {"SENSOR_INGEST_URL": f"http://{host}:8080"}).warnings == ()
+
+
+def test_half_a_pod_identity_is_warned_of() -> None:
+    checked = check(GOOD | {"SENSOR_POD_NAME": "web-1", "SENSOR_POD_NAMESPACE": "shop"})
+    assert checked.problems == ()
+    (line,) = checked.warnings
+    assert line.startswith("SENSOR_POD_UID: missing")
+
+
+def test_every_default_is_valid_by_itself() -> None:
+    defaults = {f.name: f.default for f in SETTINGS}
+    as_text = {n: ",".join(d) if isinstance(d, tuple) else str(d) for n, d in defaults.items() if d is not None}
+    environ = {f"SENSOR_{name.upper()}": text for name, text in as_text.items()}
+    checked = check(GOOD | environ)
+    assert checked.problems == ()
+    assert checked.settings == check(GOOD).settings
+
+
+def test_what_the_second_stage_reads_does_not_import_pydantic() -> None:
+    code = "import sys, sensor.config.handover; sys.exit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
