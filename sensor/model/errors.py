@@ -9,6 +9,7 @@ SensorError
 └── DeliveryError
     ├── RetryableError     the destination could not take it now; try again
     └── PermanentError     the destination will never take it as it is
+        └── DestinationGone    nor anything else: the reader of a pipe has left
 """
 
 from collections.abc import Sequence
@@ -56,3 +57,7 @@ class RetryableError(DeliveryError):
 
 class PermanentError(DeliveryError):
     """Sending the same again cannot succeed; the text is the destination's reason."""
+
+
+class DestinationGone(PermanentError):
+    """The destination will never take anything again, so its delivery ends and whoever runs it decides what then."""
