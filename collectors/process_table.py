@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sensor.model.events import Ancestor, Missing, Process, Timestamp
 
@@ -10,42 +11,40 @@ DEAD_KEPT = 4096
 DEPTH = 16
 
 
+@dataclass(slots=True, eq=False)
 class Tracked:
-    """One process as far as it is known; changes as it is read again, unlike the `Process` made from it."""
+    """One process as far as it is known; changes as it is read again, unlike the `Process` made from it.
 
-    __slots__ = (
-        "announced", "args", "args_cut", "cgroup", "comm", "container", "cwd", "ended", "entity", "executed", "exe",
-        "exit_code", "gid", "image", "missing", "own", "parent", "pid", "ppid", "session", "settled", "start",
-        "start_ticks", "tty", "uid", "user",
-    )  # fmt: skip
+    `executed`: it runs a program of its own, not its parent's. `settled`: it is past the moments between fork and
+    exec. `announced`: an event told of it. `own`: it belongs to the sensor. `ended` is in monotonic seconds.
+    """
 
-    def __init__(self, pid: int, entity: str, start_ticks: int, start: Timestamp, parent: "Tracked | None") -> None:
-        self.pid = pid
-        self.entity = entity
-        self.start_ticks = start_ticks
-        self.start = start
-        self.parent = parent
-        self.ppid: int | None = None
-        self.comm = ""
-        self.cgroup: bytes | None = None
-        self.container: str | None = None
-        self.exe: str | None = None
-        self.args: tuple[str, ...] | None = None
-        self.args_cut = False
-        self.cwd: str | None = None
-        self.uid: int | None = None
-        self.gid: int | None = None
-        self.user: str | None = None
-        self.tty: str | None = None
-        self.session: str | None = None
-        self.image: tuple[int, int, int] | None = None
-        self.missing: tuple[Missing, ...] = ()
-        self.exit_code: int | None = None
-        self.ended: float | None = None
-        self.executed = False
-        self.settled = False
-        self.announced = False
-        self.own = False
+    pid: int
+    entity: str
+    start_ticks: int
+    start: Timestamp
+    parent: "Tracked | None"
+    ppid: int | None = None
+    comm: str = ""
+    cgroup: bytes | None = None
+    container: str | None = None
+    exe: str | None = None
+    args: tuple[str, ...] | None = None
+    args_cut: bool = False
+    cwd: str | None = None
+    uid: int | None = None
+    gid: int | None = None
+    user: str | None = None
+    tty: str | None = None
+    session: str | None = None
+    image: tuple[int, int, int] | None = None
+    missing: tuple[Missing, ...] = ()
+    exit_code: int | None = None
+    ended: float | None = None
+    executed: bool = False
+    settled: bool = False
+    announced: bool = False
+    own: bool = False
 
     def snapshot(self) -> Process:
         """What is known now, for an event."""
@@ -69,11 +68,10 @@ class Tracked:
             above = above.parent
 
     def forget_distant_dead(self) -> None:
-        """Let go of dead ancestors out of reach, so that a chain of processes that fork and die stays bounded."""
-        for above in self._above():
-            last = above
-        if self.parent is not None and last.ended is not None:
-            last.parent = None
+        """Let go of what lies beyond the reach of `ancestors`, so that a chain of forks and deaths stays bounded."""
+        above = list(self._above())
+        if len(above) == DEPTH and above[-1].ended is not None:
+            above[-1].parent = None
 
 
 class ProcessTable:

@@ -106,6 +106,13 @@ class Procfs:
         except OSError as error:
             raise _translated(error, name) from None
 
+    def open_root(self, pid: int) -> int:
+        """An O_PATH descriptor of the process's root directory; the caller closes it."""
+        try:
+            return os.open(f"{self.root}/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _translated(error, f"{pid}/root") from None
+
     def pids(self) -> list[int]:
         """The processes there are, threads left out, in ascending order."""
         return sorted(int(name) for name in self.names("") if name.isdecimal())
@@ -121,6 +128,10 @@ class Procfs:
     def args(self, pid: int) -> tuple[tuple[str, ...], bool]:
         """The arguments and whether they were cut at `ARGS_LIMIT`; empty in the middle of an exec."""
         return split_args(self.read(f"{pid}/cmdline", ARGS_LIMIT + 1))
+
+    def is_init_ours(self) -> bool:
+        """Whether we are PID 1 of our namespace, and so share it with nobody."""
+        return os.getpid() == 1
 
     def last_pid(self) -> int:
         """The number handed out last in this PID namespace (fifth field of /proc/loadavg)."""

@@ -70,6 +70,9 @@ class FakeTaskView:
         for listener in self._listeners:
             listener.container_started(container_id)
 
+    def unlisten(self, listener: ContainerListener) -> None:
+        self._listeners.remove(listener)
+
     def stop_container(self, container_id: str) -> None:
         """End a container's processes and tell the listeners."""
         for pid in [p for p, c in self.container_ids.items() if c == container_id]:

@@ -37,7 +37,8 @@ class Process(NamedTuple):
     """One program in one process. `entity` identifies the process for ever; a PID alone identifies nothing.
 
     `start` is when the process was forked. `comm` is the kernel's 15-byte name, given only where `exe` is unknown.
-    `uid` and `gid` are the effective ones: what power it runs with. `session` is `exec` for what entered the container from outside.
+    `uid` and `gid` are the effective ones: what power it runs with. `session` is `exec` for what entered the
+    container from outside.
     `drift` is true when the executable came after the container started. `preload` holds LD_PRELOAD and
     LD_LIBRARY_PATH as NAME=value. `exit_code` is the wait status's code, or minus the signal.
     """

@@ -97,6 +97,10 @@ class TaskView(Protocol):
         """Call the listener for every container that is there, and from now on for each that comes and goes."""
         ...
 
+    def unlisten(self, listener: ContainerListener) -> None:
+        """Call it no more. A collector does this when it is cancelled, since it may be run again."""
+        ...
+
 
 class Collector(Protocol):
     """A source of events. Supervised: a failure restarts it with backoff and never takes the others down."""

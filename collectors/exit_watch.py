@@ -1,0 +1,116 @@
+"""Learns of the end of processes at once, without polling: one pidfd each, in one epoll instance.
+
+A pidfd becomes readable when its process ends (pidfd_open(2)); opening one needs no permission. Where descriptors
+run out, the process is left to `sweep`, a bounded round-robin of reads.
+"""
+
+import fcntl
+import os
+import select
+import struct
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+from collectors.procfs import Procfs
+from sensor.model.counters import Counters
+from sensor.model.errors import AccessDenied, ProcessGone
+
+SWEEP = 50
+"""Processes without a pidfd that one sweep looks at."""
+
+_INFO = struct.Struct("=QQ11Ii")  # struct pidfd_info, version 0 (include/uapi/linux/pidfd.h)
+_INFO_EXIT = 1 << 3
+_GET_INFO = 3 << 30 | _INFO.size << 16 | 0xFF << 8 | 11  # PIDFD_GET_INFO, Linux 6.13; exit_code since 6.15
+
+
+class ExitWatch:
+    """Which of the watched processes have ended. `fileno` is readable when there is something to collect."""
+
+    def __init__(self, procfs: Procfs, counters: Counters) -> None:
+        self._procfs = procfs
+        self._counters = counters
+        self._epoll = select.epoll()
+        self._pids: dict[int, int] = {}
+        self._unwatched: OrderedDict[int, int] = OrderedDict()
+
+    def fileno(self) -> int:
+        """The epoll descriptor, for the loop to wait on."""
+        return self._epoll.fileno()
+
+    def watch(self, pid: int, start_ticks: int) -> None:
+        """Watch a process. Raises ProcessGone if it has ended already."""
+        try:
+            pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            raise ProcessGone(f"PID {pid}: gone") from None
+        except OSError:  # no descriptors left, or a kernel without pidfds
+            self._unwatched[pid] = start_ticks
+            self._counters.add("exits.without_pidfd")
+            return
+        self._pids[pidfd] = pid
+        self._epoll.register(pidfd, select.EPOLLIN)
+
+    def collect(self) -> Iterator[tuple[int, int | None]]:
+        """The PIDs that ended, with the wait status where the kernel gives it."""
+        for pidfd, _ in self._epoll.poll(0):
+            pid = self._pids.pop(pidfd)
+            status = _exit_status(pidfd)
+            os.close(pidfd)  # also takes it out of the epoll set
+            yield pid, self._zombie_status(pid) if status is None else status
+
+    def sweep(self, ended: Callable[[int, int | None], None]) -> None:
+        """Look at some of those without a pidfd, in turn."""
+        for pid, start_ticks in list(self._unwatched.items())[:SWEEP]:
+            del self._unwatched[pid]
+            if self._lives(pid, start_ticks):
+                self._unwatched[pid] = start_ticks
+            else:
+                ended(pid, None)
+
+    def close(self) -> None:
+        """Release every descriptor."""
+        for pidfd in self._pids:
+            os.close(pidfd)
+        self._pids.clear()
+        self._epoll.close()
+
+    def _lives(self, pid: int, start_ticks: int) -> bool:
+        try:
+            stat = self._procfs.stat(pid)
+        except ProcessGone:
+            return False
+        return stat.start_ticks == start_ticks and not stat.is_zombie
+
+    def _zombie_status(self, pid: int) -> int | None:
+        """The status that a parent has not yet fetched, if we may see it (proc_pid_stat(5), field 52)."""
+        try:
+            stat = self._procfs.stat(pid)
+        except ProcessGone:
+            return None
+        return stat.exit_code if stat.is_zombie and self._permitted(pid) else None
+
+    def _permitted(self, pid: int) -> bool:
+        """Whether the zero in a refused field is a real one: the link of a zombie is gone, or denied."""
+        try:
+            self._procfs.link(f"{pid}/exe")
+        except ProcessGone:
+            return True
+        except AccessDenied:
+            return False
+        return True
+
+
+def exit_code(status: int) -> int:
+    """A wait status as an exit code, or minus the signal that ended the process (waitpid(2))."""
+    return os.waitstatus_to_exitcode(status & 0xFFFF)
+
+
+def _exit_status(pidfd: int) -> int | None:
+    request = bytearray(_INFO.size)
+    struct.pack_into("=Q", request, 0, _INFO_EXIT)
+    try:
+        fcntl.ioctl(pidfd, _GET_INFO, request)
+    except OSError:
+        return None  # an older kernel
+    mask = struct.unpack_from("=Q", request)[0]
+    return _INFO.unpack_from(request)[-1] if mask & _INFO_EXIT else None

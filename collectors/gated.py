@@ -1,0 +1,61 @@
+"""What only the ptrace read check lets a reader see of a process: read directly, or else by a helper of its uid.
+
+Without SYS_PTRACE, root may read these files of processes of other uids only through a helper (proc(5);
+`docs/architecture.md`, "Eyes without SYS_PTRACE").
+"""
+
+from collectors.helper_wire import CWD, EXE
+from collectors.helpers import Helpers
+from collectors.process_table import Tracked
+from collectors.procfs import Procfs
+from collectors.socket_links import holds, socket_inodes
+from sensor.model.errors import AccessDenied
+
+
+class GatedReads:
+    """Each method raises ProcessGone, or AccessDenied saying why neither we nor a helper may look."""
+
+    def __init__(self, procfs: Procfs, helpers: Helpers) -> None:
+        self._procfs = procfs
+        self._helpers = helpers
+
+    def exe(self, process: Tracked) -> bytes:
+        """The path of the executable, as its container sees it."""
+        return self._link(process, "exe", EXE)
+
+    def cwd(self, process: Tracked) -> bytes:
+        """The working directory, as its container sees it."""
+        return self._link(process, "cwd", CWD)
+
+    def root(self, process: Tracked) -> int:
+        """An O_PATH descriptor of its root directory; the caller closes it."""
+        try:
+            return self._procfs.open_root(process.pid)
+        except AccessDenied:
+            return self._helpers.root(_identity(process), process.pid, process.start_ticks)
+
+    def sockets(self, process: Tracked) -> list[int]:
+        """The inodes of its sockets."""
+        try:
+            return socket_inodes(self._procfs, process.pid)
+        except AccessDenied:
+            return self._helpers.sockets(_identity(process), process.pid, process.start_ticks)
+
+    def holds(self, process: Tracked, device: int, inode: int) -> bool:
+        """Whether it has the file open."""
+        try:
+            return holds(self._procfs, process.pid, device, inode)
+        except AccessDenied:
+            return self._helpers.holds(_identity(process), process.pid, process.start_ticks, device, inode)
+
+    def _link(self, process: Tracked, name: str, question: bytes) -> bytes:
+        try:
+            return self._procfs.link(f"{process.pid}/{name}")
+        except AccessDenied:
+            return self._helpers.link(_identity(process), question, process.pid, process.start_ticks)
+
+
+def _identity(process: Tracked) -> tuple[int, int]:
+    if process.uid is None or process.gid is None or process.uid == 0:
+        raise AccessDenied(f"PID {process.pid}: denied, and no helper can stand in for uid {process.uid}")
+    return process.uid, process.gid

@@ -1,0 +1,81 @@
+"""The launcher: a small single-threaded process from which helpers are forked.
+
+It must be started before asyncio and threads exist in the sensor: a fork beside threads can deadlock in the child.
+It ends, and its helpers with it, when the sensor's end of the socket closes, for whatever reason.
+"""
+
+import array
+import gc
+import os
+import signal
+import socket
+
+from collectors import helper_wire as wire
+from collectors.helper_process import become, serve
+from collectors.procfs import Procfs
+
+
+def start() -> socket.socket:
+    """Fork the launcher; the sensor's end of its socket."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    gc.freeze()  # keeps the collector from touching, and so copying, the pages shared with the sensor
+    if os.fork() == 0:
+        ours.close()
+        _run(theirs)
+    theirs.close()
+    return ours
+
+
+def _run(sock: socket.socket) -> None:
+    """The launcher's life; never returns."""
+    status = 1
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # the closing socket is what ends us
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # helpers are reaped by the kernel
+        while request := sock.recv(wire.SPAWN.size):
+            _spawn(sock, *wire.SPAWN.unpack(request))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _spawn(sock: socket.socket, uid: int, gid: int) -> None:
+    """Fork one helper; once it has become who it shall be, pass on the sensor's end of its socket and its pidfd."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        child = os.fork()
+        if child == 0:
+            sock.close()
+            ours.close()
+            _help(theirs, uid, gid)
+        theirs.close()
+        _introduce(sock, ours, os.pidfd_open(child))
+    except OSError as error:
+        sock.send(wire.FAILED + str(error).encode())
+    finally:
+        ours.close()
+        theirs.close()
+
+
+def _introduce(sock: socket.socket, helper: socket.socket, pidfd: int) -> None:
+    try:
+        verdict = helper.recv(256) or wire.FAILED + b"the helper died"
+        passed = array.array("i", [helper.fileno(), pidfd])
+        sock.sendmsg([verdict], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)])
+    finally:
+        os.close(pidfd)
+
+
+def _help(sock: socket.socket, uid: int, gid: int) -> None:
+    """A helper's life; never returns."""
+    status = 1
+    try:
+        become(uid, gid)
+        sock.send(wire.OK)
+        serve(sock, Procfs())
+        status = 0
+    except OSError as error:
+        sock.send(wire.FAILED + str(error).encode())
+    finally:
+        os._exit(status)

@@ -1,0 +1,63 @@
+"""A helper: runs as the uid and gid of an app, and reads for the sensor what only that uid may read.
+
+It answers the questions of `helper_wire` and nothing else, keeps no state, and ends when its socket closes.
+"""
+
+import array
+import os
+import socket
+
+from collectors import helper_wire as wire
+from collectors.procfs import Procfs
+from collectors.socket_links import holds, socket_inodes
+from sensor.model.errors import AccessDenied, ProcessGone
+
+
+def become(uid: int, gid: int) -> None:
+    """Give up everything but this identity. Raises OSError (EPERM without SETUID and SETGID)."""
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
+def serve(sock: socket.socket, procfs: Procfs) -> None:
+    """Answer until the other end closes."""
+    while question := sock.recv(wire.QUESTION.size):
+        descriptors: list[int] = []
+        try:
+            answer = wire.OK + _answer(procfs, question, descriptors)
+        except ProcessGone:
+            answer = wire.GONE
+        except AccessDenied:
+            answer = wire.DENIED
+        except OSError as error:
+            answer = wire.FAILED + str(error).encode()
+        _send(sock, answer, descriptors)
+
+
+def _answer(procfs: Procfs, question: bytes, descriptors: list[int]) -> bytes:
+    letter, pid, start_ticks, device, inode = wire.QUESTION.unpack(question)
+    if procfs.stat(pid).start_ticks != start_ticks:
+        raise ProcessGone(f"PID {pid} is another process by now")
+    if letter == wire.EXE:
+        return procfs.link(f"{pid}/exe")
+    if letter == wire.CWD:
+        return procfs.link(f"{pid}/cwd")
+    if letter == wire.SOCKETS:
+        found = socket_inodes(procfs, pid)[: wire.MOST_SOCKETS]
+        return b"".join(map(wire.INODE.pack, found))
+    if letter == wire.HOLDS:
+        return b"1" if holds(procfs, pid, device, inode) else b""
+    if letter == wire.ROOT:
+        descriptors.append(procfs.open_root(pid))
+        return b""
+    raise ProcessGone(f"no such question: {letter!r}")
+
+
+def _send(sock: socket.socket, answer: bytes, descriptors: list[int]) -> None:
+    passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    try:
+        sock.sendmsg([answer], passed)
+    finally:
+        for fd in descriptors:
+            os.close(fd)

@@ -1,0 +1,23 @@
+"""What the sensor and its helper processes say to each other: fixed questions over a SOCK_SEQPACKET pair.
+
+A question is `QUESTION`: one letter, a PID, the start ticks that make the PID unambiguous, and two numbers that only
+`HOLDS` uses (device, inode). An answer is one status byte and a payload; `ROOT` passes a descriptor along.
+"""
+
+import struct
+
+QUESTION = struct.Struct("<cIQQQ")
+SPAWN = struct.Struct("<II")
+"""To the launcher: the uid and gid of a helper to be made. It answers with a status and the helper's socket."""
+
+EXE, CWD, ROOT, SOCKETS, HOLDS = b"x", b"c", b"r", b"s", b"h"
+
+OK, GONE, DENIED, FAILED = b"+", b"0", b"-", b"!"
+"""Statuses; `FAILED` carries the reason as text."""
+
+INODE = struct.Struct("<Q")
+"""One socket inode in the answer to `SOCKETS`."""
+
+MOST_SOCKETS = 8192
+"""Sockets of one process that an answer has room for."""
+ANSWER_BYTES = 1 + MOST_SOCKETS * INODE.size

@@ -1,0 +1,142 @@
+"""The sensor's side of the helpers: asks, with a deadline, and lets go of one that does not answer."""
+
+import os
+import signal
+import socket
+from collections import OrderedDict
+from typing import NamedTuple
+
+from collectors import helper_wire as wire
+from sensor.model.counters import Counters
+from sensor.model.errors import AccessDenied, ProcessGone
+
+MOST = 4
+"""Helpers at a time; each costs memory. The one that was asked longest ago goes first."""
+DEADLINE_S = 0.2
+HANGS_TOLERATED = 3
+"""After so many unanswered questions of one identity no further helper is made for it."""
+
+Identity = tuple[int, int]
+
+
+class Helper(NamedTuple):
+    """A running helper: where to ask it, and how to end one that hangs."""
+
+    sock: socket.socket
+    pidfd: int
+
+    def end(self) -> None:
+        """Close the socket, which ends it, and kill it in case it hangs in a read."""
+        self.sock.close()
+        try:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # it has ended by itself
+        finally:
+            os.close(self.pidfd)
+
+
+class Helpers:
+    """One helper for each (uid, gid), made by the launcher when it is first needed."""
+
+    def __init__(self, launcher: socket.socket | None, counters: Counters) -> None:
+        self._launcher = launcher
+        self._counters = counters
+        self._helpers: OrderedDict[Identity, Helper] = OrderedDict()
+        self._refused: dict[Identity, str] = {}
+        self._hangs: dict[Identity, int] = {}
+        if launcher is not None:
+            launcher.settimeout(DEADLINE_S * 5)
+
+    def link(self, who: Identity, question: bytes, pid: int, start_ticks: int) -> bytes:
+        """The answer to `EXE` or `CWD`. Raises ProcessGone or AccessDenied."""
+        return self._ask(who, question, pid, start_ticks)[0]
+
+    def sockets(self, who: Identity, pid: int, start_ticks: int) -> list[int]:
+        """The inodes of a process's sockets."""
+        payload, _ = self._ask(who, wire.SOCKETS, pid, start_ticks)
+        return [inode for (inode,) in wire.INODE.iter_unpack(payload)]
+
+    def holds(self, who: Identity, pid: int, start_ticks: int, device: int, inode: int) -> bool:
+        """Whether a process has a file open."""
+        return bool(self._ask(who, wire.HOLDS, pid, start_ticks, device, inode)[0])
+
+    def root(self, who: Identity, pid: int, start_ticks: int) -> int:
+        """An O_PATH descriptor of a process's root; the caller closes it."""
+        _, descriptors = self._ask(who, wire.ROOT, pid, start_ticks)
+        if not descriptors:
+            raise AccessDenied(f"PID {pid}: the helper passed no descriptor")
+        return descriptors[0]
+
+    def close(self) -> None:
+        """End all helpers and the launcher."""
+        for helper in self._helpers.values():
+            helper.end()
+        self._helpers.clear()
+        if self._launcher is not None:
+            self._launcher.close()
+            self._launcher = None
+
+    def _ask(
+        self, who: Identity, letter: bytes, pid: int, start_ticks: int, device: int = 0, inode: int = 0
+    ) -> tuple[bytes, list[int]]:
+        helper = self._helper(who)
+        try:
+            helper.sock.send(wire.QUESTION.pack(letter, pid, start_ticks, device, inode))
+            answer, descriptors, _, _ = socket.recv_fds(helper.sock, wire.ANSWER_BYTES, 1)
+        except OSError as error:
+            self._drop(who)
+            raise AccessDenied(f"the helper for uid {who[0]} did not answer: {error}") from None
+        return self._checked(who, answer, pid), descriptors
+
+    def _checked(self, who: Identity, answer: bytes, pid: int) -> bytes:
+        if not answer:
+            self._drop(who)
+            raise AccessDenied(f"the helper for uid {who[0]} has ended")
+        status, payload = answer[:1], answer[1:]
+        if status == wire.OK:
+            return payload
+        if status == wire.GONE:
+            raise ProcessGone(f"PID {pid}: gone")
+        reason = payload.decode(errors="replace") or "denied"
+        raise AccessDenied(f"PID {pid}, asked as uid {who[0]}: {reason}")
+
+    def _helper(self, who: Identity) -> Helper:
+        if (helper := self._helpers.get(who)) is not None:
+            self._helpers.move_to_end(who)
+            return helper
+        if who in self._refused:
+            raise AccessDenied(self._refused[who])
+        helper = self._spawn(who)
+        self._helpers[who] = helper
+        self._counters.add("helpers.started")
+        if len(self._helpers) > MOST:
+            _, oldest = self._helpers.popitem(last=False)
+            oldest.end()
+        return helper
+
+    def _spawn(self, who: Identity) -> Helper:
+        if self._launcher is None:
+            raise AccessDenied("no launcher for helpers: the sensor does not run as root")
+        try:
+            self._launcher.send(wire.SPAWN.pack(*who))
+            verdict, descriptors, _, _ = socket.recv_fds(self._launcher, 256, 2)
+        except OSError as error:
+            self.close()
+            raise AccessDenied(f"the launcher of helpers did not answer: {error}") from None
+        if verdict != wire.OK or len(descriptors) != 2:
+            for fd in descriptors:
+                os.close(fd)
+            self._refused[who] = f"no helper for uid {who[0]}: {verdict[1:].decode(errors='replace')}"
+            raise AccessDenied(self._refused[who])
+        sock = socket.socket(fileno=descriptors[0])
+        sock.settimeout(DEADLINE_S)
+        return Helper(sock, descriptors[1])
+
+    def _drop(self, who: Identity) -> None:
+        """End a helper that hangs or died; the next question makes another, a few times."""
+        self._counters.add("helpers.dropped")
+        self._helpers.pop(who).end()
+        self._hangs[who] = self._hangs.get(who, 0) + 1
+        if self._hangs[who] >= HANGS_TOLERATED:
+            self._refused[who] = f"helpers for uid {who[0]} keep hanging or dying"

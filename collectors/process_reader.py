@@ -1,0 +1,93 @@
+"""Reads what there is to know about one process, and says what could not be read."""
+
+import os
+import time
+from collections.abc import Callable
+
+from collectors.gated import GatedReads
+from collectors.process_table import Tracked
+from collectors.procfs import Procfs, Stat, text
+from sensor.model.clock import Clock
+from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.events import Missing, Timestamp
+from sensor.model.identity import process_entity
+
+TICKS = os.sysconf("SC_CLK_TCK")
+NS = 1_000_000_000
+_BOOTTIME = time.CLOCK_BOOTTIME
+
+
+class ProcessReader:
+    """Turns PIDs into `Tracked` processes. `instance` names the running task (identity.process_entity)."""
+
+    def __init__(self, procfs: Procfs, gated: GatedReads, clock: Clock, instance: str) -> None:
+        self._procfs = procfs
+        self._gated = gated
+        self._clock = clock
+        self._instance = instance
+        self._namespace = os.stat(f"{procfs.root}/self/ns/pid").st_ino
+
+    def discover(self, stat: Stat, parent: Tracked | None) -> Tracked:
+        """A new process, by its stat; nothing else is read yet."""
+        entity = process_entity(self._instance, self._namespace, stat.pid, stat.start_ticks)
+        process = Tracked(stat.pid, entity, stat.start_ticks, self._wall(stat.start_ticks), parent)
+        process.ppid = stat.ppid
+        process.comm = stat.comm
+        process.executed = stat.has_executed
+        process.tty = tty_name(stat.tty_nr)
+        return process
+
+    def read(self, process: Tracked, stat: Stat) -> bool:
+        """Read the program's facts; False when an exec got in between and they may be mixed. Raises ProcessGone."""
+        missing: list[Missing] = []
+        credentials = self._procfs.credentials(process.pid)
+        process.uid, process.gid = credentials.uid, credentials.gid
+        process.exe = _optional("process.exe", self._gated.exe, process, missing)
+        process.cwd = _optional("process.cwd", self._gated.cwd, process, missing)
+        process.args, process.args_cut = self._args(process, stat, missing)
+        process.missing = tuple(missing)
+        after = self._procfs.stat(process.pid)
+        if after.start_ticks != process.start_ticks:
+            raise ProcessGone(f"PID {process.pid} is another process by now")
+        process.comm, process.image, process.executed = after.comm, after.image, after.has_executed
+        process.tty = tty_name(after.tty_nr)
+        return after.image == stat.image and after.comm == stat.comm
+
+    def _args(self, process: Tracked, stat: Stat, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
+        args, cut = self._procfs.args(process.pid)
+        if not args and stat.is_zombie:
+            missing.append(Missing("process.args", "gone"))
+            return None, False
+        return args, cut
+
+    def _wall(self, start_ticks: int) -> Timestamp:
+        """Start ticks since boot as wall time by today's difference of the two clocks."""
+        age = time_boottime() - start_ticks * NS // TICKS
+        return Timestamp(self._clock.wall() - age)
+
+
+def time_boottime() -> int:
+    """Nanoseconds since boot, suspended time included: the clock that start ticks count on."""
+
+    return time.clock_gettime_ns(_BOOTTIME)
+
+
+def tty_name(tty_nr: int) -> str | None:
+    """`pts/3`, `tty1`, else `MAJOR:MINOR`; None without a terminal (Documentation/admin-guide/devices.txt)."""
+    if tty_nr == 0:
+        return None
+    major, minor = os.major(tty_nr), os.minor(tty_nr)
+    if 136 <= major <= 143:
+        return f"pts/{minor + (major - 136) * 256}"
+    return f"tty{minor}" if major == 4 and minor < 64 else f"{major}:{minor}"
+
+
+def _optional(field: str, read: Callable[[Tracked], bytes], process: Tracked, missing: list[Missing]) -> str | None:
+    """A gated fact as text; None, and named in `missing`, where it cannot be had."""
+    try:
+        return text(read(process))
+    except AccessDenied:
+        missing.append(Missing(field, "denied"))
+    except ProcessGone:
+        missing.append(Missing(field, "gone"))
+    return None

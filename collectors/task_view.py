@@ -1,0 +1,254 @@
+"""What is known of the task, once, for all collectors: the `TaskView` of sensor.model.protocols, made real."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterable
+
+from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, root_mount
+from collectors.container_roots import ContainerRoots
+from collectors.exit_watch import ExitWatch, exit_code
+from collectors.gated import GatedReads
+from collectors.helpers import Helpers
+from collectors.process_reader import ProcessReader
+from collectors.process_table import ProcessTable, Tracked
+from collectors.procfs import Procfs, Stat
+from collectors.socket_owners import SocketOwners
+from collectors.users import Users
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.events import Ancestor, Process
+from sensor.model.protocols import HOST, ContainerListener
+
+SWEEP_S = 1.0
+RUNTIME_INIT = "runc:["
+"""How runc names itself between entering a container and running its program."""
+
+ExitListener = Callable[[Tracked], None]
+
+
+class Task:
+    """The processes, containers and sockets of the task. Used from the loop's thread only.
+
+    `instance` names the running task for entities; `launcher` is the socket of `helper_launcher.start()`, None where
+    the sensor is not root.
+    """
+
+    def __init__(
+        self, *, instance: str, launcher: socket.socket | None, counters: Counters, clock: Clock, procfs: Procfs
+    ) -> None:
+        self.procfs = procfs
+        self._counters = counters
+        self._clock = clock
+        self._helpers = Helpers(launcher, counters)
+        self._gated = GatedReads(procfs, self._helpers)
+        self._reader = ProcessReader(procfs, self._gated, clock, instance)
+        self._table = ProcessTable()
+        self._roots = ContainerRoots(self._gated.root, clock)
+        self._users = Users(self.root_of, clock)
+        self._exits = ExitWatch(procfs, counters)
+        self._sockets = SocketOwners(self._table.newest_first, self._gated.sockets, clock, counters)
+        self._exit_listeners: list[ExitListener] = []
+        self._pid = os.getpid()
+        self.own_container, self._own_device = self._place_of_self()
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    # what collectors ask
+
+    def is_own(self, pid: int) -> bool:
+        process = self._table.living(pid)
+        return pid == self._pid or (process is not None and process.own)
+
+    def process(self, pid: int) -> Process | None:
+        process = self._known(pid) or self._table.last(pid)
+        return process.snapshot() if process else None
+
+    def container_of(self, pid: int) -> str | None:
+        process = self._known(pid) or self._table.last(pid)
+        return process.container if process else None
+
+    def ancestors(self, entity: str) -> tuple[Ancestor, ...]:
+        process = self._table.entity(entity)
+        return process.ancestors() if process else ()
+
+    def current(self, entity: str) -> Process | None:
+        """The process as it is known by now, the dead of the last minute included."""
+        process = self._table.entity(entity)
+        return process.snapshot() if process else None
+
+    def settled(self, entity: str) -> bool:
+        process = self._table.entity(entity)
+        return process is None or process.settled
+
+    def pids(self) -> Iterable[int]:
+        return [process.pid for process in self._table.newest_first()]
+
+    def containers(self) -> list[str]:
+        return self._roots.ids()
+
+    def root_of(self, container_id: str) -> int | None:
+        return self._roots.root(container_id)
+
+    def why_no_root(self, container_id: str) -> str | None:
+        return self._roots.refusal(container_id)
+
+    def owner_of(self, socket_inode: int) -> int | None:
+        return self._sockets.owner(socket_inode)
+
+    def holders_of(self, device: int, inode: int) -> tuple[int, ...]:
+        return tuple(p.pid for p in self._table.newest_first() if not p.own and self._holds(p, device, inode))
+
+    def listen(self, listener: ContainerListener) -> None:
+        self._roots.listen(listener)
+
+    def unlisten(self, listener: ContainerListener) -> None:
+        self._roots.forget(listener)
+
+    # what the process collectors do
+
+    def on_exit(self, listener: ExitListener) -> None:
+        """Call the listener for every process that ends, after its exit code is known."""
+        self._exit_listeners.append(listener)
+
+    def off_exit(self, listener: ExitListener) -> None:
+        """Call it no more."""
+        self._exit_listeners.remove(listener)
+
+    def track(self, pid: int) -> Tracked | None:
+        """Take in a PID; None for threads and the kernel's own. Raises ProcessGone."""
+        stat = self.procfs.stat(pid)
+        known = self._table.living(pid)
+        if known is not None and known.start_ticks == stat.start_ticks:
+            return known
+        if known is not None:
+            self._ended(known, None)
+        if stat.is_thread or stat.is_kernel_thread:
+            return None
+        return self._take_in(stat)
+
+    def read(self, process: Tracked) -> bool:
+        """Read what a process runs: its own program or, until it has executed one, its parent's.
+
+        False where there is nothing new or the facts are not whole: in the middle of an exec, or in the runtime's own
+        init. Raises ProcessGone.
+        """
+        stat = self.procfs.stat(process.pid)
+        if stat.start_ticks != process.start_ticks:
+            raise ProcessGone(f"PID {process.pid} is another process by now")
+        process.executed = stat.has_executed
+        if (not stat.has_executed and process.args is not None) or _is_runtime_init(stat):
+            return False
+        whole = self._reader.read(process, stat)
+        self._place(process)
+        return whole and (process.args != () or stat.is_zombie)
+
+    def settle(self, process: Tracked) -> None:
+        """The process is past fork and exec: it counts as a member of its container, and its user gets a name."""
+        process.settled = True
+        if process.container is None or process.ended is not None:
+            return
+        if process.session is None and process.ppid == 0 and self._roots.members(process.container):
+            process.session = "exec" if process.container != HOST and process.pid != 1 else None
+        self._roots.join(process.container, process)
+        if process.uid is not None:
+            process.user = self._users.name(process.container, process.uid)
+
+    def start(self) -> None:
+        """Begin to learn of ends; needs the running loop."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._exits.fileno(), self._collect_exits)
+        self._sweeping = loop.call_later(SWEEP_S, self._sweep)
+
+    def close(self) -> None:
+        """Release every descriptor and end the helpers."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            asyncio.get_running_loop().remove_reader(self._exits.fileno())
+        self._exits.close()
+        self._roots.close()
+        self._helpers.close()
+
+    # how it is done
+
+    def _known(self, pid: int) -> Tracked | None:
+        try:
+            process = self.track(pid)
+            if process is not None and process.args is None and process.exe is None:
+                self.read(process)
+        except ProcessGone:
+            return None
+        return process
+
+    def _take_in(self, stat: Stat) -> Tracked:
+        parent = self._table.living(stat.ppid)
+        process = self._reader.discover(stat, parent)
+        process.own = stat.pid == self._pid or (parent is not None and parent.own)
+        process.session = parent.session if parent else None
+        self._place(process)
+        self._exits.watch(stat.pid, stat.start_ticks)
+        self._table.add(process)
+        return process
+
+    def _place(self, process: Tracked) -> None:
+        """Which container it is in; a process that enters from outside changes its cgroup on the way."""
+        raw = self.procfs.read(f"{process.pid}/cgroup", 65_536)
+        if raw == process.cgroup:
+            return
+        if process.settled and process.container is not None:
+            self._roots.leave(process.container, process)
+            process.settled = False
+        process.cgroup = raw
+        parent = process.parent
+        if parent is not None and parent.cgroup == raw and parent.ended is None:
+            process.container = parent.container
+        else:
+            process.container = from_cgroup(raw) or self._by_device(process.pid)
+
+    def _by_device(self, pid: int) -> str:
+        mount = root_mount(self.procfs.read(f"{pid}/mountinfo"))
+        if mount is None or mount.device == self._own_device:
+            return self.own_container
+        return mount.key
+
+    def _place_of_self(self) -> tuple[str, str]:
+        mount = root_mount(self.procfs.read("self/mountinfo"))
+        named = from_cgroup(self.procfs.read("self/cgroup", 65_536))
+        if mount is None:
+            return named or HOST, ""
+        unnamed = mount.key if mount.fs_type in CONTAINER_FILE_SYSTEMS else HOST
+        return named or unnamed, mount.device
+
+    def _holds(self, process: Tracked, device: int, inode: int) -> bool:
+        try:
+            return self._gated.holds(process, device, inode)
+        except (ProcessGone, AccessDenied):
+            return False
+
+    def _collect_exits(self) -> None:
+        for pid, status in self._exits.collect():
+            if (process := self._table.living(pid)) is not None:
+                self._ended(process, status)
+
+    def _sweep(self) -> None:
+        self._exits.sweep(self._swept)
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+
+    def _swept(self, pid: int, status: int | None) -> None:
+        if (process := self._table.living(pid)) is not None:
+            self._ended(process, status)
+
+    def _ended(self, process: Tracked, status: int | None) -> None:
+        process.exit_code = None if status is None else exit_code(status)
+        self._table.end(process, self._clock.monotonic())
+        for listener in self._exit_listeners:
+            listener(process)
+        if process.container is not None:
+            self._roots.leave(process.container, process)
+            if not self._roots.members(process.container):
+                self._users.forget(process.container)
+
+
+def _is_runtime_init(stat: Stat) -> bool:
+    """The container runtime before it runs the container's program; only what entered from outside has no parent."""
+    return stat.ppid == 0 and stat.comm.startswith(RUNTIME_INIT)
