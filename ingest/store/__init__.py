@@ -1,0 +1,1 @@
+"""Where events are kept: the protocol, and SQLite behind it."""

@@ -1,0 +1,145 @@
+"""What every store promises the ingest. `tests/contract/test_store.py` holds each implementation to it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from ingest.store.rows import Rows
+from sensor.model.events import Container, Timestamp
+
+PAGE_BYTES = 8 * 1024 * 1024
+"""A page ends early when its texts pass this, so that a thousand huge events do not fill the memory."""
+
+
+class Appended(NamedTuple):
+    """How a batch was taken: events now stored for the first time, and those that were there already."""
+
+    accepted: int
+    duplicates: int
+
+
+class Query(NamedTuple):
+    """Which events are wanted; `None` and the empty tuple stand for any.
+
+    `container` is an id or a name, and `""` asks for what ran in no container. `since` (included) and `until` (not
+    included) are ns of the event's own time. `text` is looked for in the JSON text, whatever the case of ASCII letters.
+    `cursor` is an arrival number: only later ones are given, or only earlier ones with `newest_first`.
+    """
+
+    task: str | None = None
+    kinds: tuple[str, ...] = ()
+    container: str | None = None
+    entity: str | None = None
+    pid: int | None = None
+    since: int | None = None
+    until: int | None = None
+    lane: str | None = None
+    text: str | None = None
+    newest_first: bool = True
+    limit: int = 100
+    cursor: int | None = None
+
+
+class Found(NamedTuple):
+    """One event: its arrival number, which only grows, and its public JSON text."""
+
+    arrival: int
+    text: str
+
+
+class Page(NamedTuple):
+    """Events in the order asked for. `reached` is the last arrival looked at, matching or not; `more` says whether
+    there is something beyond it. A page may be short, even empty, and still have more: looking is bounded in time."""
+
+    events: Sequence[Found]
+    reached: int
+    more: bool
+
+
+class SensorSeen(NamedTuple):
+    """One run of a sensor that reported for a task; times are when its batches came in."""
+
+    id: str
+    epoch: str
+    version: str
+    config: str | None
+    first_seen: Timestamp
+    last_seen: Timestamp
+
+
+class TaskSummary(NamedTuple):
+    """A task as a whole. `header` is the JSON form of `task` and `pod` as last reported.
+
+    `events`, `containers` and `detections` count what is stored now. `losses` and `unexplained` are what its
+    sensors said of themselves for as long as any of their events are kept: the larger of the losses told one by one
+    and the running totals (both may tell of the same), and the sum of the bounds in all health reports.
+    `sensors` has the newest runs first, twenty at most.
+    """
+
+    id: str
+    platform: str | None
+    first_seen: Timestamp
+    last_seen: Timestamp
+    events: int
+    containers: int
+    detections: int
+    losses: int
+    unexplained: int
+    header: Mapping[str, Any]
+    sensors: tuple[SensorSeen, ...]
+
+
+class State(NamedTuple):
+    """The store as a whole. `oldest` and `latest` are arrival numbers; with nothing stored `oldest` is `latest` + 1."""
+
+    bytes: int
+    events: int
+    tasks: int
+    oldest: int
+    latest: int
+
+
+class Store(Protocol):
+    """Keeps events, each once, and answers questions about them.
+
+    Every method may raise `StoreUnavailable`, the questions also `StoreSlow`. None of them blocks the event loop.
+    """
+
+    async def append(self, rows: Rows) -> Appended:
+        """Store what is not there yet, the whole batch or nothing; on return it survives a loss of power."""
+        ...
+
+    async def events(self, query: Query) -> Page:
+        """The events that match."""
+        ...
+
+    async def tasks(self, limit: int) -> Sequence[TaskSummary]:
+        """The tasks that have events, the one heard of last first."""
+        ...
+
+    async def task(self, name: str) -> TaskSummary | None:
+        """One task, None when nothing of it is stored."""
+        ...
+
+    async def containers(self, task: str) -> Sequence[Container]:
+        """The containers of a task that have events, in the order in which they were first seen."""
+        ...
+
+    async def news(self, after: int, timeout_s: float) -> int:
+        """The latest arrival, as soon as it is greater than `after`, or when the time is over."""
+        ...
+
+    async def state(self) -> State:
+        """Sizes and bounds."""
+        ...
+
+    async def retain(self) -> int:
+        """Delete what is too old or too much, and give the space back; the number of events deleted."""
+        ...
+
+    async def check(self) -> None:
+        """Raise `StoreUnavailable` if writing is not possible."""
+        ...
+
+    async def aclose(self) -> None:
+        """Finish what is being written and close. Safe to call more than once."""
+        ...

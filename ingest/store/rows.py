@@ -1,0 +1,87 @@
+"""A received batch made ready to be kept: each event as its public JSON text, with the few columns to search by.
+
+This costs more processor time than storing does, so it is done beside the writer, not by it.
+"""
+
+import json
+from typing import NamedTuple
+
+from sensor.model.codec import event_to_json
+from sensor.model.errors import MalformedEvent
+from sensor.model.events import Batch, Container, Event, Header
+from sensor.model.identity import task_key
+
+LARGEST = 2**63 - 1
+"""The largest integer that stores can hold in a column."""
+
+LARGEST_COUNT = 2**32
+"""Counts that sensors report are cut here, so that sums over millions of them stay within `LARGEST`."""
+
+LONGEST_NAME = 512
+"""Characters that a sensor's id, its epoch or a task's name may have."""
+
+
+class Row(NamedTuple):
+    """One event. `time` in ns is cut at `LARGEST`; `text` has the exact one.
+
+    The last three come from reports about the sensor itself: `unexplained` and `losses_told` in this event alone,
+    `losses_running` since the start of the sensor.
+    """
+
+    lane: str
+    seq: int
+    time: int
+    kind: str
+    container: Container | None
+    entity: str | None
+    pid: int | None
+    text: str
+    unexplained: int = 0
+    losses_told: int = 0
+    losses_running: int = 0
+
+
+class Rows(NamedTuple):
+    """A whole batch. `task` is the name under which the task is listed."""
+
+    header: Header
+    task: str
+    rows: tuple[Row, ...]
+
+
+def prepare(batch: Batch) -> Rows:
+    """The batch as rows. Raises `MalformedEvent` where an identity is unusable."""
+    header = batch.header
+    task = task_key(header)
+    _check_name("batch.sensor.id", header.sensor.id)
+    _check_name("batch.sensor.epoch", header.sensor.epoch)
+    _check_name("batch: the name of the task", task)
+    return Rows(header, task, tuple(_row(header, event, i) for i, event in enumerate(batch.events)))
+
+
+def _check_name(where: str, name: str) -> None:
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise MalformedEvent(f"{where}: must have 1 to {LONGEST_NAME} characters, has {len(name)}")
+
+
+def _row(header: Header, event: Event, index: int) -> Row:
+    if not 1 <= event.seq <= LARGEST:
+        raise MalformedEvent(f"batch.events[{index}].seq: must be 1 to 2**63-1, is {event.seq}")
+    process, health, loss = event.process, event.health, event.loss
+    return Row(
+        lane=str(event.lane),
+        seq=event.seq,
+        time=min(event.time, LARGEST),
+        kind=str(event.kind),
+        container=event.container,
+        entity=process.entity if process else None,
+        pid=process.pid if process and 0 <= process.pid <= LARGEST else None,
+        text=json.dumps(event_to_json(event, header), ensure_ascii=False, separators=(",", ":")),
+        unexplained=_count(health.unexplained or 0) if health else 0,
+        losses_told=_count(1 if loss.count is None else loss.count) if loss else 0,
+        losses_running=_count(sum(health.losses.values())) if health else 0,
+    )
+
+
+def _count(reported: int) -> int:
+    return max(0, min(reported, LARGEST_COUNT))

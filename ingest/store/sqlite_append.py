@@ -1,0 +1,95 @@
+"""Storing a batch: each event once, by its identity, and the counts that the listing of tasks is made of."""
+
+import json
+import sqlite3
+from collections import Counter
+
+from ingest.store.protocol import Appended
+from ingest.store.rows import Row, Rows
+from sensor.model.codec import part_to_json
+from sensor.model.events import Container, Header
+from sensor.model.kinds import Kind
+
+_TASK = """
+INSERT INTO tasks (name, platform, header, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET platform = excluded.platform, header = excluded.header, last_seen = excluded.last_seen
+RETURNING id
+"""
+_SENDER = """
+INSERT INTO senders (sensor, epoch) VALUES (?, ?)
+ON CONFLICT (sensor, epoch) DO UPDATE SET epoch = excluded.epoch
+RETURNING id
+"""
+_CONTAINER = """
+INSERT INTO containers (task, runtime_id, name, image, image_id, events) VALUES (?, ?, ?, ?, ?, 0)
+ON CONFLICT (task, runtime_id) DO UPDATE SET name = coalesce(excluded.name, name),
+    image = coalesce(excluded.image, image), image_id = coalesce(excluded.image_id, image_id)
+RETURNING id
+"""
+_EVENT = """
+INSERT INTO events (sender, lane, seq, task, received, time, kind, container, entity, pid, text)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (sender, lane, seq) DO NOTHING
+"""
+_WATCH = """
+INSERT INTO watches (task, sender, version, config, first_seen, last_seen,
+    events, detections, unexplained, losses_told, losses_running)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (task, sender) DO UPDATE SET version = excluded.version, config = excluded.config,
+    last_seen = excluded.last_seen, events = events + excluded.events,
+    detections = detections + excluded.detections, unexplained = unexplained + excluded.unexplained,
+    losses_told = losses_told + excluded.losses_told, losses_running = max(losses_running, excluded.losses_running)
+"""
+
+
+def append(db: sqlite3.Connection, rows: Rows, now: int) -> Appended:
+    """Store what is new. Must be called inside a transaction; `now` is the time of arrival in ns."""
+    if not rows.rows:
+        return Appended(0, 0)
+    task = _task(db, rows, now)
+    sender = int(db.execute(_SENDER, (rows.header.sensor.id, rows.header.sensor.epoch)).fetchone()[0])
+    containers = _containers(db, task, rows.rows)
+    fresh = [row for row in rows.rows if _insert(db, row, task, sender, now, containers)]
+    if fresh:
+        _count(db, rows.header, task, sender, now, fresh)
+        _count_containers(db, fresh, containers)
+    return Appended(len(fresh), len(rows.rows) - len(fresh))
+
+
+def _task(db: sqlite3.Connection, rows: Rows, now: int) -> int:
+    header = part_to_json(rows.header)
+    kept = {name: header[name] for name in ("task", "pod") if name in header}
+    platform = rows.header.task.platform if rows.header.task else None
+    text = json.dumps(kept, ensure_ascii=False)
+    return int(db.execute(_TASK, (rows.task, platform, text, now, now)).fetchone()[0])
+
+
+def _containers(db: sqlite3.Connection, task: int, rows: tuple[Row, ...]) -> dict[str, int]:
+    """The row number of each container named in the batch, by its id; names that became known later are kept."""
+    named: dict[Container, None] = dict.fromkeys(row.container for row in rows if row.container is not None)
+    return {container.id: int(db.execute(_CONTAINER, (task, *container)).fetchone()[0]) for container in named}
+
+
+def _insert(db: sqlite3.Connection, row: Row, task: int, sender: int, now: int, containers: dict[str, int]) -> bool:
+    """Whether the event was new; the unique index decides, within the batch as well."""
+    container = containers[row.container.id] if row.container else None
+    place = (sender, row.lane, row.seq, task, now, row.time, row.kind, container, row.entity, row.pid, row.text)
+    return db.execute(_EVENT, place).rowcount == 1
+
+
+def _count(db: sqlite3.Connection, header: Header, task: int, sender: int, now: int, fresh: list[Row]) -> None:
+    counts = (
+        len(fresh),
+        sum(row.kind == Kind.DETECTION for row in fresh),
+        sum(row.unexplained for row in fresh),
+        sum(row.losses_told for row in fresh),
+        max(row.losses_running for row in fresh),
+    )
+    db.execute(_WATCH, (task, sender, header.sensor.version, header.sensor.config, now, now, *counts))
+
+
+def _count_containers(db: sqlite3.Connection, fresh: list[Row], containers: dict[str, int]) -> None:
+    counts = Counter(row.container.id for row in fresh if row.container)
+    db.executemany(
+        "UPDATE containers SET events = events + ? WHERE id = ?", [(n, containers[key]) for key, n in counts.items()]
+    )

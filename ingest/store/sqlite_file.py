@@ -1,0 +1,89 @@
+"""Opening the files of the embedded store: the lock on its directory, and the settings of each connection."""
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from ingest.store.errors import StoreUnusable
+from ingest.store.sqlite_schema import check, migrate
+from ingest.store.sqlite_search import bounds
+
+log = logging.getLogger("ingest.store")
+
+FILE = "events.sqlite3"
+LOG_BYTES = 4 * 1024 * 1024
+"""Where the write-ahead log is checkpointed, and what it is cut back to; a large transaction passes it for a while."""
+
+WRITER_CACHE_KIB = 16 * 1024
+
+Connect = Callable[[Path], sqlite3.Connection]
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in autocommit mode that may be closed from another thread."""
+    return sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+
+
+def lock(directory: Path) -> int:
+    """A descriptor that holds the lock of the directory: two that write to one store would not hear of each other.
+
+    Raises `StoreUnusable`.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnusable(f"{directory}: cannot be written to ({error.strerror})") from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(held)
+        raise StoreUnusable(
+            f"{directory}: in use by another ingest; stop that one or name another directory"
+        ) from error
+    return held
+
+
+def open_to_write(path: Path, connect: Connect) -> tuple[sqlite3.Connection, int]:
+    """The connection that writes, and the latest arrival. Raises `StoreUnusable`."""
+    try:
+        db = connect(path)
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"{path}: cannot be opened ({error})") from error
+    try:
+        if not check(db, str(path)):
+            log.warning("%s: too large to be read through at the start; going on", path)
+        _prepare(db)
+        return db, bounds(db)[1]
+    except sqlite3.Error as error:
+        db.close()
+        raise StoreUnusable(f"{path}: cannot be used ({error}); move it away and start again") from error
+    except BaseException:
+        db.close()
+        raise
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or it has no effect
+    migrate(db)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // _page_size(db)}")
+    db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+    db.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+    db.execute("PRAGMA temp_store = MEMORY")  # the root file system may be read-only
+
+
+def open_to_read(path: Path, connect: Connect) -> sqlite3.Connection:
+    """A connection that cannot write."""
+    db = connect(path)
+    db.execute("PRAGMA query_only = ON")
+    db.execute("PRAGMA temp_store = MEMORY")
+    return db
+
+
+def _page_size(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA page_size").fetchone()[0])

@@ -1,0 +1,83 @@
+"""Keeping the store within its age and its size: the oldest arrivals go first, in small pieces between the writes.
+
+The file cannot grow past its limit: room is made in the same transaction that needs it, and freed pages are used
+again. What retention frees beyond that is given back to the file system by `shrink`.
+"""
+
+import sqlite3
+
+PIECE = 500
+"""Events deleted in one step."""
+
+SPARE_SHARE = 8
+"""One part in this many of the file may be free pages, which new events will use, before it is made smaller."""
+
+SHRINK_PAGES = 1_000
+"""Pages given back in one step (4 MB)."""
+
+
+def make_room(db: sqlite3.Connection, limit: int, needed: int) -> int:
+    """Delete the oldest events until `needed` bytes more stay within `limit`; the number deleted."""
+    deleted = 0
+    while used_bytes(db) + needed > limit:
+        piece = drop_oldest(db)
+        if not piece:
+            break
+        deleted += piece
+    return deleted
+
+
+def drop_oldest(db: sqlite3.Connection, received_before: int | None = None) -> int:
+    """Delete up to `PIECE` of the oldest events, all counts kept right; the number deleted.
+
+    `received_before` is a time of arrival in ns. What arrived before something that is old enough goes with it,
+    so a clock that was ahead for a while holds up nothing.
+    """
+    oldest = db.execute("SELECT arrival, received FROM events ORDER BY arrival LIMIT ?", (PIECE,)).fetchall()
+    if received_before is not None:
+        oldest = [(arrival, received) for arrival, received in oldest if received < received_before]
+    if not oldest:
+        return 0
+    edge = oldest[-1][0]
+    _uncount(db, edge)
+    return db.execute("DELETE FROM events WHERE arrival <= ?", (edge,)).rowcount
+
+
+def forget_the_empty(db: sqlite3.Connection) -> None:
+    """Delete the tasks, senders and containers of which no event is left."""
+    db.execute("DELETE FROM watches WHERE events = 0")
+    db.execute("DELETE FROM containers WHERE events = 0")
+    db.execute("DELETE FROM tasks WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.task = tasks.id)")
+    db.execute("DELETE FROM senders WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.sender = senders.id)")
+
+
+def shrink(db: sqlite3.Connection) -> bool:
+    """Give some free pages back to the file system; False when there are few enough of them."""
+    if _number(db, "freelist_count") <= _number(db, "page_count") // SPARE_SHARE:
+        return False
+    db.execute(f"PRAGMA incremental_vacuum({SHRINK_PAGES})").fetchall()  # each step of the statement frees one page
+    return True
+
+
+def used_bytes(db: sqlite3.Connection) -> int:
+    """What is in use of the file, free pages left out; inside a transaction its own changes count."""
+    return (_number(db, "page_count") - _number(db, "freelist_count")) * _number(db, "page_size")
+
+
+def _uncount(db: sqlite3.Connection, edge: int) -> None:
+    watched = db.execute(
+        "SELECT count(*), sum(kind = 'detection'), task, sender FROM events WHERE arrival <= ? GROUP BY task, sender",
+        (edge,),
+    ).fetchall()
+    db.executemany(
+        "UPDATE watches SET events = events - ?, detections = detections - ? WHERE task = ? AND sender = ?", watched
+    )
+    contained = db.execute(
+        "SELECT count(*), container FROM events WHERE arrival <= ? AND container IS NOT NULL GROUP BY container",
+        (edge,),
+    ).fetchall()
+    db.executemany("UPDATE containers SET events = events - ? WHERE id = ?", contained)
+
+
+def _number(db: sqlite3.Connection, pragma: str) -> int:
+    return int(db.execute(f"PRAGMA {pragma}").fetchone()[0])

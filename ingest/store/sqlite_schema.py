@@ -1,0 +1,124 @@
+"""The tables, how they came to be, and what is checked before a file is used.
+
+`events.arrival` is the cursor of every listing: AUTOINCREMENT, so that no number is given twice, even after the newest
+events were deleted. The identity of an event is (sensor, epoch, lane, seq); sensor and epoch stand once, in `senders`.
+A sensor may change its mind about its task, so `watches` counts by sender and task.
+"""
+
+import sqlite3
+import time
+
+from ingest.store.errors import StoreUnusable
+
+APPLICATION_ID = 0x46535331  # "FSS1" in the file's header, https://www.sqlite.org/fileformat.html section 1.3.14
+
+MIGRATIONS = (
+    """
+    CREATE TABLE tasks (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        platform TEXT,
+        header TEXT NOT NULL,
+        first_seen INTEGER NOT NULL,
+        last_seen INTEGER NOT NULL
+    );
+    CREATE INDEX tasks_last_seen ON tasks (last_seen);
+    CREATE TABLE senders (
+        id INTEGER PRIMARY KEY,
+        sensor TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        UNIQUE (sensor, epoch)
+    );
+    CREATE TABLE watches (
+        task INTEGER NOT NULL,
+        sender INTEGER NOT NULL,
+        version TEXT NOT NULL,
+        config TEXT,
+        first_seen INTEGER NOT NULL,
+        last_seen INTEGER NOT NULL,
+        events INTEGER NOT NULL,
+        detections INTEGER NOT NULL,
+        unexplained INTEGER NOT NULL,
+        losses_told INTEGER NOT NULL,
+        losses_running INTEGER NOT NULL,
+        PRIMARY KEY (task, sender)
+    ) WITHOUT ROWID;
+    CREATE INDEX watches_sender ON watches (sender);
+    CREATE TABLE containers (
+        id INTEGER PRIMARY KEY,
+        task INTEGER NOT NULL,
+        runtime_id TEXT NOT NULL,
+        name TEXT,
+        image TEXT,
+        image_id TEXT,
+        events INTEGER NOT NULL,
+        UNIQUE (task, runtime_id)
+    );
+    CREATE TABLE events (
+        arrival INTEGER PRIMARY KEY AUTOINCREMENT,
+        sender INTEGER NOT NULL,
+        lane TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        task INTEGER NOT NULL,
+        received INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        container INTEGER,
+        entity TEXT,
+        pid INTEGER,
+        text TEXT NOT NULL,
+        UNIQUE (sender, lane, seq)
+    );
+    CREATE INDEX events_task ON events (task);
+    CREATE INDEX events_kind ON events (kind);
+    CREATE INDEX events_entity ON events (entity) WHERE entity IS NOT NULL;
+    CREATE TABLE beats (id INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+    """,
+)
+"""One script a version: the first makes version 1, each later one leads from the version before it to its own."""
+
+
+def check(db: sqlite3.Connection, path: str, seconds: float = 5.0) -> bool:
+    """Read the file through as far as that takes at most `seconds`; whether it was read to the end.
+
+    Raises `StoreUnusable` for a file that is damaged, another program's, or of a later version.
+    """
+    try:
+        owner, version = _number(db, "application_id"), _number(db, "user_version")
+        empty = _number(db, "page_count") == 0
+        whole = _read_through(db, seconds)
+    except sqlite3.DatabaseError as error:
+        raise StoreUnusable(f"{path}: damaged ({error}); move it away and start again") from error
+    if not empty and owner != APPLICATION_ID:
+        raise StoreUnusable(f"{path}: not a store of this program; name another directory")
+    if version > len(MIGRATIONS):
+        raise StoreUnusable(f"{path}: made by a later version (schema {version}); this one knows {len(MIGRATIONS)}")
+    return whole
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the tables to the newest version, each step whole or not at all."""
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for number, script in enumerate(MIGRATIONS[_number(db, "user_version") :], _number(db, "user_version") + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _read_through(db: sqlite3.Connection, seconds: float) -> bool:
+    """PRAGMA quick_check, interrupted when the time is over: a store of many GB must not hold up the start."""
+    until = time.monotonic() + seconds
+    db.set_progress_handler(lambda: time.monotonic() > until, 10_000)
+    try:
+        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return False
+        raise
+    finally:
+        db.set_progress_handler(None, 0)
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)
+    return True
+
+
+def _number(db: sqlite3.Connection, pragma: str) -> int:
+    return int(db.execute(f"PRAGMA {pragma}").fetchone()[0])
