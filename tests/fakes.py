@@ -120,10 +120,6 @@ class FakeTaskView:
         for container_id in self.containers():
             listener.container_started(container_id)
 
-    def unlisten(self, listener: ContainerListener) -> None:
-        if listener in self._listeners:
-            self._listeners.remove(listener)
-
 
 class Emitted:
     """An `emit` that keeps every event; while `full` it drops them, as a full queue would."""
