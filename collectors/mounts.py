@@ -1,0 +1,46 @@
+"""Which mounts of a container must be left alone because a server or a process answers for them.
+
+Their type is read from /proc/PID/mountinfo, which asks nobody; statfs(2) would wait for the very server that hangs.
+"""
+
+import re
+
+from collectors.procfs import Procfs
+from sensor.model.errors import AccessDenied, ProcessGone
+
+REMOTE_TYPES = frozenset(
+    {
+        *(b"nfs", b"nfs4", b"cifs", b"smb3", b"ncpfs", b"9p", b"afs", b"ceph", b"coda", b"lustre", b"beegfs"),
+        *(b"gfs2", b"ocfs2", b"gpfs", b"pvfs2", b"autofs", b"fuse", b"fuseblk"),
+    }
+)
+"""Types as the kernel names them. A type such as `fuse.sshfs` counts by its part before the dot. virtiofs is local: the
+machine that runs the container answers for it."""
+
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
+
+def remote_mount_points(mountinfo: bytes) -> tuple[bytes, ...]:
+    """The remote mount points in a /proc/PID/mountinfo (proc_pid_mountinfo(5)), as paths from that process's root.
+
+    A local file system mounted over a remote one does not make the place local, since it may go away again.
+    """
+    points = []
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(b" - ")
+        fields = before.split(b" ")
+        kind = after.split(b" ", 1)[0].split(b".", 1)[0]
+        if len(fields) > 4 and kind in REMOTE_TYPES:
+            points.append(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), fields[4]))
+    return tuple(points)
+
+
+def remote_mounts_of(procfs: Procfs, pid: int | None) -> tuple[bytes, ...] | None:
+    """The same for a process (None: the sensor's own), or None where it cannot be told: it ended, or is not readable.
+
+    Choose the process that was first in its container: a later one may have changed its root or its mounts.
+    """
+    try:
+        return remote_mount_points(procfs.read(f"{'self' if pid is None else pid}/mountinfo"))
+    except (ProcessGone, AccessDenied):
+        return None
