@@ -1,0 +1,51 @@
+"""httpx as a sidecar can afford it: TLS verified, proxies from the environment, few connections, no redirects."""
+
+import logging
+import ssl
+import sys
+
+from sensor import __version__
+from sensor.model.errors import PermanentError
+
+# Where rich is installed, as on a developer's machine, httpx loads its own command line too: click, rich and
+# pygments, 5.8 MB. None in sys.modules makes that import fail (docs.python.org, "The module cache"); httpx allows it.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # typeshed knows modules only
+
+import httpx  # noqa: E402  # after the line above
+
+__all__ = ["http_client", "httpx", "tls_context"]
+
+# Both write a line for each request, httpcore also what it sends: the delivery tells what matters.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+USER_AGENT = f"fargate-sensor/{__version__}"
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Trusts the system's authorities and those in the PEM file. Raises `PermanentError` naming a bad file."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise PermanentError(f"no certificates can be read from {ca_file}: {error}") from error
+    return context
+
+
+def http_client(*, ca_file: str | None, timeout: httpx.Timeout) -> httpx.AsyncClient:
+    """A client over HTTP/1.1. Raises `PermanentError` for a certificate file or a proxy that cannot be used."""
+    context = tls_context(ca_file)
+    try:
+        return httpx.AsyncClient(
+            verify=context,
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=2, max_keepalive_connections=1, keepalive_expiry=60.0),
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            follow_redirects=False,
+            trust_env=True,
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        # Neither the text nor the cause is passed on: a proxy's address may hold a password.
+        what = f"HTTP_PROXY, HTTPS_PROXY or ALL_PROXY cannot be used ({type(error).__name__})"
+        raise PermanentError(what) from None

@@ -1,0 +1,75 @@
+"""What an HTTP answer, or none, means for what was sent: taken, to be tried again, or refused."""
+
+import json
+import re
+from email.utils import parsedate_to_datetime
+
+from sensor.model.errors import DeliveryError, PermanentError, RetryableError
+from sensor.model.events import Timestamp
+from shippers.http_client import httpx
+
+ANSWER_BYTES = 16 * 1024
+"""How much of an answer's body is read."""
+
+CREDENTIALS = frozenset({401, 403, 407})
+LATER = frozenset({408, 425, 429})
+_SECONDS = re.compile(r"\d{1,9}", re.ASCII)
+
+
+async def body_head(response: httpx.Response) -> bytes:
+    """The first bytes of a streamed answer; a connection whose answer is longer is not used again."""
+    head = b""
+    async for part in response.aiter_raw():
+        head += part
+        if len(head) >= ANSWER_BYTES:
+            break
+    return head[:ANSWER_BYTES]
+
+
+def error_text(body: bytes) -> str:
+    """The server's own sentence from `{"error": "…"}`, otherwise what it said, as it is: not to be trusted."""
+    text = body.decode("utf-8", "replace")
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError):
+        plain = None
+    if isinstance(plain, dict) and isinstance(plain.get("error"), str):
+        text = plain["error"]
+    return text.strip() or "no reason given"
+
+
+def retry_after(value: str | None, now: Timestamp) -> float | None:
+    """Seconds to wait by a Retry-After header, in seconds or as a date (RFC 9110, 10.2.3); None if it says neither."""
+    if value is None:
+        return None
+    if _SECONDS.fullmatch(value.strip()):
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now / 1e9)
+    except (ValueError, OverflowError):
+        return None
+
+
+def refusal(status: int, reason: str, wait: float | None) -> DeliveryError:
+    """The error for an answer that is not the expected one.
+
+    Credentials and addresses can be mended while events wait, so 401, 403, 407 and whatever is no answer of an
+    API (1xx, 3xx, another 2xx) are tried again.
+    """
+    if status in LATER or status >= 500:
+        return RetryableError(reason, wait)
+    if status in CREDENTIALS or status < 400:
+        return RetryableError(reason)
+    return PermanentError(reason)
+
+
+def transport_reason(error: httpx.HTTPError) -> str:
+    """Why there was no answer: the kernel's or the TLS library's words where there are any."""
+    if isinstance(error, httpx.TimeoutException):
+        return f"no answer in time ({type(error).__name__})"
+    found: BaseException = error
+    inner: BaseException | None = error
+    while inner is not None:
+        found = inner if isinstance(inner, OSError) else found
+        inner = inner.__cause__ or inner.__context__
+    return f"{type(found).__name__}: {found}"

@@ -1,0 +1,112 @@
+"""The central ingest: `POST <url>/v1/batches`, one sealed batch a request."""
+
+import asyncio
+from collections.abc import Sequence
+
+from sensor.model.clock import Clock
+from sensor.model.errors import DeliveryError, PermanentError, RetryableError
+from sensor.model.protocols import Encoding, Limits
+from shippers.bearer_token import BearerToken
+from shippers.http_client import http_client, httpx
+from shippers.http_outcome import CREDENTIALS, body_head, error_text, refusal, retry_after, transport_reason
+
+MIB = 1024 * 1024
+TAKEN = 202
+PATIENCE = 30.0
+"""Seconds for one request in all, however slowly the other side goes on answering."""
+
+REASON_CHARACTERS = 200
+
+
+class IngestHttp:
+    """Sends batches as they were sealed, msgpack in zstd; the ingest recognises what it has already stored.
+
+    Both `token` and `token_file` None sends no Authorization header.
+    """
+
+    name = "ingest_http"
+    encoding = Encoding.BATCH
+    limits = Limits(records=1, record_bytes=4 * MIB, request_bytes=4 * MIB)
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        clock: Clock,
+        token: str | None = None,
+        token_file: str | None = None,
+        ca_file: str | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._url = url
+        self._clock = clock
+        self._token = BearerToken(value=token, path=token_file)
+        self._ca_file = ca_file
+        self._patience = patience
+        self._client: httpx.AsyncClient | None = None
+        self._address = httpx.URL()
+
+    async def open(self) -> None:
+        """Reads the certificates and the proxy settings; connects with the first batch."""
+        self._address = _address(self._url)
+        timeout = httpx.Timeout(self._patience, connect=min(5.0, self._patience))
+        self._client = http_client(ca_file=self._ca_file, timeout=timeout)
+
+    async def send(self, records: Sequence[bytes]) -> Sequence[int]:
+        """All or nothing: what was taken before an error is sent again with the rest, and stored once."""
+        for record in records:
+            await self._post(record)
+        return ()
+
+    async def aclose(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _post(self, record: bytes) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                status, wait, body = await self._answer(record)
+        except TimeoutError:
+            raise RetryableError(f"{self._where()}: no answer within {self._patience:.0f} s") from None
+        except httpx.HTTPError as error:
+            raise RetryableError(self._about(transport_reason(error))) from None  # the cause may quote what was sent
+        if status != TAKEN:
+            raise self._refusal(status, wait, body)
+
+    async def _answer(self, record: bytes) -> tuple[int, str | None, bytes]:
+        """The status, the Retry-After header and the start of the body."""
+        if self._client is None:
+            raise RuntimeError("send comes after open")
+        headers = {"Content-Type": "application/msgpack", "Content-Encoding": "zstd"} | self._token.headers()
+        async with self._client.stream("POST", self._address, content=record, headers=headers) as response:
+            return response.status_code, response.headers.get("Retry-After"), await body_head(response)
+
+    def _refusal(self, status: int, wait: str | None, body: bytes) -> DeliveryError:
+        hint = ""
+        if status in CREDENTIALS:
+            self._token.refused()
+            hint = " (check SENSOR_INGEST_TOKEN or SENSOR_INGEST_TOKEN_FILE, and the proxy if there is one)"
+        elif status < 400:
+            hint = f" ({TAKEN} was expected: check SENSOR_INGEST_URL)"
+        reason = self._about(f"answered {status}: {error_text(body)}") + hint
+        return refusal(status, reason, retry_after(wait, self._clock.wall()))
+
+    def _about(self, reason: str) -> str:
+        """One sentence for the log. What others wrote into it may repeat the token, so it is cut last."""
+        hint = " (check SENSOR_INGEST_CA_FILE)" if "CERTIFICATE_VERIFY_FAILED" in reason else ""
+        return f"{self._where()}: {self._token.hide(reason)[:REASON_CHARACTERS]}{hint}"
+
+    def _where(self) -> str:
+        return f"{self._address.scheme}://{self._address.netloc.decode('ascii')}"
+
+
+def _address(url: str) -> httpx.URL:
+    """Where batches go. Raises `PermanentError`; the text repeats nothing of the address, which may hold a secret."""
+    try:
+        address = httpx.URL(url.rstrip("/") + "/v1/batches")
+    except httpx.InvalidURL:
+        raise PermanentError("SENSOR_INGEST_URL is no address") from None
+    if address.scheme not in ("http", "https") or not address.host or address.userinfo:
+        raise PermanentError("SENSOR_INGEST_URL must be http:// or https:// with a host, without user or password")
+    return address

@@ -1,0 +1,83 @@
+"""JSON lines to a descriptor, standard output by default: for containers' log drivers and for pipes."""
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Sequence
+
+from sensor.model.errors import DestinationGone
+from sensor.model.protocols import Encoding, Limits
+
+MIB = 1024 * 1024
+
+Job = tuple[bytes, asyncio.Future[None]]
+
+
+class Stdout:
+    """Writes whole lines from a thread of its own, so that a reader who stalls does not stall the loop.
+
+    The thread is a daemon, unlike those of the loop's executor: one stuck in write(2) must not keep the sensor from
+    ending. The descriptor stays the caller's and stays blocking, as it may be shared with other processes.
+    """
+
+    name = "stdout"
+    encoding = Encoding.JSON
+    limits = Limits(records=500, record_bytes=4 * MIB, request_bytes=MIB)
+
+    def __init__(self, *, fd: int = 1) -> None:
+        self._fd = fd
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        self._gone: str | None = None
+
+    async def open(self) -> None:
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write_jobs, name="stdout", daemon=True)
+            self._writer.start()
+
+    async def send(self, records: Sequence[bytes]) -> Sequence[int]:
+        """Raises `DestinationGone` once a write has failed: nobody reads any more."""
+        if self._gone is None:
+            done = asyncio.get_running_loop().create_future()
+            self._jobs.put((b"".join(record + b"\n" for record in records), done))
+            try:
+                await done
+            except OSError as error:
+                self._gone = str(error.strerror)
+        if self._gone is not None:
+            raise DestinationGone(f"descriptor {self._fd}: {self._gone}")
+        return ()
+
+    async def aclose(self) -> None:
+        """Lets the thread end after what it is writing, without waiting for it."""
+        if self._writer is not None:
+            self._jobs.put(None)
+            self._writer = None
+
+    def _write_jobs(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            lines, done = job
+            failure = self._write(lines)
+            try:
+                done.get_loop().call_soon_threadsafe(_finish, done, failure)
+            except RuntimeError:
+                return  # the loop is closed: nobody waits for this any more
+
+    def _write(self, lines: bytes) -> OSError | None:
+        rest = memoryview(lines)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError as error:
+            return error
+        return None
+
+
+def _finish(done: asyncio.Future[None], failure: OSError | None) -> None:
+    if done.cancelled():
+        return
+    if failure is None:
+        done.set_result(None)
+    else:
+        done.set_exception(failure)
