@@ -1,0 +1,101 @@
+"""The sensor's reports about itself: start, heartbeat, stop, and what was lost since the report before."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+from sensor.model.events import CollectorHealth, Event, Evidence, Health, Loss, Missing
+from sensor.model.kinds import Kind
+from sensor.model.protocols import Status
+from sensor.telemetry.losses import UNEXPLAINED, UNKNOWN, account
+from sensor.telemetry.usage import Usage
+
+SOURCE = "sensor"
+PROCESS_COLLECTORS = "process_"
+"""How the names of the collectors begin that know what went unexplained."""
+
+
+class Heartbeat:
+    """Makes the events; whoever calls decides when, and emits what comes back, in its order.
+
+    `collectors` tells how each collector stands. `parked` lists why nothing is collected, empty while all is well.
+    """
+
+    def __init__(
+        self,
+        *,
+        counters: Counters,
+        clock: Clock,
+        usage: Callable[[], Usage],
+        collectors: Callable[[], Mapping[str, CollectorHealth]],
+        parked: tuple[str, ...] = (),
+    ) -> None:
+        self._counters = counters
+        self._clock = clock
+        self._usage = usage
+        self._collectors = collectors
+        self._parked = parked
+        self._started = self._reported = clock.monotonic()
+        self._losses_told: Counter[str] = Counter()
+        self._unexplained_told = 0
+
+    def start(self) -> list[Event]:
+        """The first report."""
+        return self._report(Kind.SENSOR_START)
+
+    def beat(self) -> list[Event]:
+        """A report of the time since the last one."""
+        return self._report(Kind.SENSOR_HEARTBEAT)
+
+    def stop(self) -> list[Event]:
+        """The last report."""
+        return self._report(Kind.SENSOR_STOP)
+
+    def _report(self, kind: Kind) -> list[Event]:
+        """New losses first, so that none is told after `sensor.stop`."""
+        unexplained = self._counters.unexplained - self._unexplained_told
+        losses = [self._event(Kind.SENSOR_LOSS, loss=loss) for loss in self._new_losses(unexplained)]
+        self._unexplained_told += unexplained
+        return [*losses, self._health_event(kind, unexplained)]
+
+    def _new_losses(self, unexplained: int) -> Iterator[Loss]:
+        new = self._counters.losses - self._losses_told
+        self._losses_told += new
+        if unexplained:
+            new[UNEXPLAINED] += unexplained
+        for reason, n in sorted(new.items()):
+            source, bound = account(reason)
+            yield Loss(reason, bound, None if bound == UNKNOWN else n, source)
+
+    def _health_event(self, kind: Kind, unexplained: int) -> Event:
+        now = self._clock.monotonic()
+        usage, collectors = self._usage(), dict(self._collectors())
+        health = Health(
+            uptime_s=round(now - self._started, 3),
+            interval_s=round(now - self._reported, 3),
+            unexplained=unexplained if _sees_processes(collectors) else None,
+            counters=dict(self._counters.seen),
+            losses=dict(self._counters.losses),
+            collectors=collectors,
+            cpu_percent=usage.cpu_percent,
+            memory_bytes=usage.memory_bytes,
+            parked=self._parked,
+        )
+        self._reported = now
+        missing = (Missing("health.memory_bytes", usage.inexact),) if usage.inexact else ()
+        return self._event(kind, missing, health=health)
+
+    def _event(
+        self, kind: Kind, missing: tuple[Missing, ...] = (), *, loss: Loss | None = None, health: Health | None = None
+    ) -> Event:
+        evidence = Evidence(SOURCE, missing)
+        return Event(kind, self._clock.wall(), evidence, loss=loss, health=health)
+
+
+def _sees_processes(collectors: Mapping[str, CollectorHealth]) -> bool:
+    """Whether a number of unexplained processes, 0 among them, means anything."""
+    return any(
+        name.startswith(PROCESS_COLLECTORS) and health.status in (Status.OK, Status.DEGRADED)
+        for name, health in collectors.items()
+    )
