@@ -1,0 +1,57 @@
+"""The documents name only what exists."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from sensor.config.settings import SETTINGS, variable
+
+PROJECT = Path(__file__).parents[3]
+DOCUMENTS = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+TARGET = re.compile(r"`make ([a-z0-9]+)")
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(PROJECT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
+def test_links_lead_somewhere(document):
+    links = [link for link in LINK.findall(document.read_text()) if "://" not in link]
+
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
+def test_make_targets_exist(document):
+    makefile = (PROJECT / "Makefile").read_text()
+    named = set(TARGET.findall(document.read_text()))
+
+    assert {target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
+def test_settings_exist(document):
+    known = {variable(setting.name) for setting in SETTINGS}
+    named = set(re.findall(r"\bSENSOR_[A-Z_]*[A-Z]\b", document.read_text()))
+
+    assert named <= known
+
+
+def test_the_task_definition_in_the_readme_is_one_that_the_sensor_needs():
+    (block,) = re.findall(r"```json\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+    task = json.loads(block)
+    containers = {container["name"]: container for container in task["containerDefinitions"]}
+    sensor = containers["fargate-sensor"]
+
+    assert task["pidMode"] == "task"
+    assert sensor["essential"] is False
+    assert sensor["linuxParameters"]["capabilities"]["add"] == ["SYS_PTRACE"]
+    deadline = next(setting.default for setting in SETTINGS if setting.name == "stop_deadline")
+    assert sensor["stopTimeout"] > deadline
+    assert containers["app"]["dependsOn"] == [{"containerName": "fargate-sensor", "condition": "START"}]
+    given = {entry["name"] for entry in [*sensor["environment"], *sensor["secrets"]]}
+    assert given <= {variable(setting.name) for setting in SETTINGS}
