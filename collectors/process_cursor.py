@@ -20,7 +20,7 @@ from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST, Capability, Emit, Status, TaskView
 
 TICK_S = 0.02
-REREAD_S = (0.001, 0.002, 0.005, 0.02, 0.1)
+REREAD_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.05)
 """After these times a new process is read again: at fork it shows its parent's program, at exec none, and one program
 may run another in its place."""
 FORKED_S = (0.25, 0.5, 1.0, 2.0, 5.0)
@@ -126,6 +126,7 @@ class ProcessCursor:
         if whole and (process.executed or self._from_before) and Program.of(process).differs(before):
             self._processes.settle(process)
             self._tell_exec(process)
+            step = 0  # the next program of a chain may follow this one as soon
         if not (self._from_before and process.announced):
             self._come_back(process, step)
 
@@ -162,13 +163,11 @@ class ProcessCursor:
 
     def _tell(self, kind: Kind, process: Tracked, evidence: Evidence) -> None:
         container = Container(process.container) if process.container else None
-        self._counters.add(kind)
         self._emit(Event(kind, self._clock.wall(), evidence, container=container, process=process.snapshot()))
 
     def _tell_container(self, kind: Kind, container_id: str) -> None:
         if container_id == HOST:
             return
-        self._counters.add(kind)
         evidence = Evidence("snapshot" if self._from_before else "cursor")
         self._emit(Event(kind, self._clock.wall(), evidence, container=Container(container_id)))
 

@@ -152,23 +152,24 @@ def text(raw: bytes) -> str:
 
 
 def parse_stat(raw: bytes) -> Stat:
-    """The fields after the last `)`, since a process may put anything into its name."""
+    """The fields after the last `)`, since a process may put anything into its name. Raises ProcessGone if torn."""
     opening, closing = raw.find(b"("), raw.rfind(b")")
     fields = raw[closing + 2 :].split()
-    if opening < 0 or closing < opening or len(fields) < 50:
-        raise ProcessGone(f"stat of a vanished process: {raw[:40]!r}")
-    return Stat(
-        pid=int(raw[:opening]),
-        comm=text(raw[opening + 1 : closing]),
-        state=chr(fields[0][0]),
-        ppid=int(fields[1]),
-        tty_nr=int(fields[4]),
-        flags=int(fields[6]),
-        start_ticks=int(fields[19]),
-        image=(int(fields[23]), int(fields[25]), int(fields[45])),
-        exit_signal=int(fields[35]),
-        exit_code=int(fields[49]),
-    )
+    try:
+        return Stat(
+            pid=int(raw[:opening]),
+            comm=text(raw[opening + 1 : closing]),
+            state=chr(fields[0][0]),
+            ppid=int(fields[1]),
+            tty_nr=int(fields[4]),
+            flags=int(fields[6]),
+            start_ticks=int(fields[19]),
+            image=(int(fields[23]), int(fields[25]), int(fields[45])),
+            exit_signal=int(fields[35]),
+            exit_code=int(fields[49]),
+        )
+    except (IndexError, ValueError):
+        raise ProcessGone(f"no stat: {raw[:40]!r}") from None
 
 
 def parse_credentials(raw: bytes) -> Credentials:
@@ -198,7 +199,7 @@ def _read_all(fd: int, limit: int) -> bytes:
 
 
 def _translated(error: OSError, name: str) -> Exception:
-    if error.errno in (errno.ENOENT, errno.ESRCH, errno.ENOTDIR):
+    if error.errno in (errno.ENOENT, errno.ESRCH, errno.ENOTDIR, errno.EINVAL):  # EINVAL: mountinfo of a zombie
         return ProcessGone(f"/proc/{name}: gone")
     if error.errno in (errno.EACCES, errno.EPERM):
         return AccessDenied(f"/proc/{name}: denied")

@@ -137,7 +137,7 @@ class Task:
         if stat.start_ticks != process.start_ticks:
             raise ProcessGone(f"PID {process.pid} is another process by now")
         process.executed = stat.has_executed
-        if (not stat.has_executed and process.args is not None) or _is_runtime_init(stat):
+        if _is_runtime_init(stat) or (process.args and _runs_the_same(process, stat)):
             return False
         whole = self._reader.read(process, stat)
         self._place(process)
@@ -203,10 +203,14 @@ class Task:
         if parent is not None and parent.cgroup == raw and parent.ended is None:
             process.container = parent.container
         else:
-            process.container = from_cgroup(raw) or self._by_device(process.pid)
+            process.container = from_cgroup(raw) or self._by_device(process)
 
-    def _by_device(self, pid: int) -> str:
-        mount = root_mount(self.procfs.read(f"{pid}/mountinfo"))
+    def _by_device(self, process: Tracked) -> str | None:
+        """By the root mount; a zombie has none any more, and is taken to be where its parent is."""
+        try:
+            mount = root_mount(self.procfs.read(f"{process.pid}/mountinfo"))
+        except ProcessGone:
+            return process.parent.container if process.parent else None
         if mount is None or mount.device == self._own_device:
             return self.own_container
         return mount.key
@@ -252,3 +256,8 @@ class Task:
 def _is_runtime_init(stat: Stat) -> bool:
     """The container runtime before it runs the container's program; only what entered from outside has no parent."""
     return stat.ppid == 0 and stat.comm.startswith(RUNTIME_INIT)
+
+
+def _runs_the_same(process: Tracked, stat: Stat) -> bool:
+    """Whether what was read before still holds: nothing executed since the fork, or the same image as then."""
+    return not stat.has_executed or (stat.image_is_known and stat.image == process.image)

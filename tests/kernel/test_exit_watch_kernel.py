@@ -1,0 +1,81 @@
+"""Ends of processes by pidfd, on the real kernel."""
+
+import os
+import select
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from collectors.exit_watch import ExitWatch, exit_code
+from collectors.procfs import Procfs
+from sensor.model.counters import Counters
+from sensor.model.errors import ProcessGone
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture
+def watch() -> Iterator[ExitWatch]:
+    found = ExitWatch(Procfs(), Counters())
+    yield found
+    found.close()
+
+
+def ended(watch: ExitWatch, pid: int) -> int | None:
+    assert select.select([watch.fileno()], [], [], 10)[0], "no end within 10 s"
+    return dict(watch.collect())[pid]
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", -9)])
+def test_the_exit_code_of_an_unreaped_child(watch: ExitWatch, script: str, code: int) -> None:
+    with subprocess.Popen(["sh", "-c", f"read _; {script}"], stdin=subprocess.PIPE) as child:
+        watch.watch(child.pid, 0)
+        assert list(watch.collect()) == []
+        child.communicate(b"\n")
+        status = ended(watch, child.pid)
+    assert status is None or exit_code(status) == code  # None: reaped first, on a kernel before 6.15
+
+
+def test_a_zombie_keeps_its_status(watch: ExitWatch) -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(9)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    watch.watch(pid, 0)
+    status = ended(watch, pid)
+    os.waitpid(pid, 0)
+    assert status is not None
+    assert exit_code(status) == 9
+
+
+def test_a_process_that_is_gone_is_not_watched(watch: ExitWatch) -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    with pytest.raises(ProcessGone):
+        watch.watch(child.pid, 0)
+
+
+def test_without_descriptors_the_sweep_finds_the_end(watch: ExitWatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(pid: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", none_left)
+    found: list[int] = []
+    with subprocess.Popen(["sh", "-c", "read _"], stdin=subprocess.PIPE) as child:
+        watch.watch(child.pid, Procfs().stat(child.pid).start_ticks)
+        watch.sweep(lambda pid, _: found.append(pid))
+        assert found == []
+        child.communicate(b"\n")
+    watch.sweep(lambda pid, _: found.append(pid))
+    assert found == [child.pid]
+
+
+def test_nothing_stays_open() -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    watch = ExitWatch(Procfs(), Counters())
+    with subprocess.Popen(["sh", "-c", "read _"], stdin=subprocess.PIPE) as child:
+        watch.watch(child.pid, 0)
+        watch.close()
+        child.communicate(b"\n")
+    assert set(os.listdir("/proc/self/fd")) == before

@@ -1,0 +1,142 @@
+"""Helper processes for foreign uids, on the real kernel: what root may not read, a child of the right uid may."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from conftest import Need
+
+from collectors import helper_launcher
+from collectors import helper_wire as wire
+from collectors.helper_process import serve
+from collectors.helpers import HANGS_TOLERATED, Helpers
+from collectors.procfs import Procfs
+from sensor.model.counters import Counters
+from sensor.model.errors import AccessDenied, ProcessGone
+
+pytestmark = pytest.mark.kernel
+UID, GID = 12345, 12346
+
+
+@pytest.fixture
+def helpers(need: Need) -> Iterator[Helpers]:
+    need(os.getuid() == 0, "root, to become another uid")
+    found = Helpers(helper_launcher.start(), Counters())
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def app() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of another uid with a socket and an open file; says so on its standard output when it is ready."""
+    code = "import os,socket,sys; s=socket.socket(); f=open('/etc/hostname'); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        ["/usr/bin/env", "python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=UID, group=GID,
+        extra_groups=[], cwd="/tmp", env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def ticks(pid: int) -> int:
+    return Procfs().stat(pid).start_ticks
+
+
+def test_gated_facts_are_read_as_the_other_uid(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
+    who, pid, start = (UID, GID), app.pid, ticks(app.pid)
+    assert os.path.basename(helpers.link(who, wire.EXE, pid, start)).startswith(b"python")
+    assert helpers.link(who, wire.CWD, pid, start) == b"/tmp"
+    assert len(helpers.sockets(who, pid, start)) == 1
+    file = os.stat("/etc/hostname")
+    assert helpers.holds(who, pid, start, file.st_dev, file.st_ino)
+    assert not helpers.holds(who, pid, start, file.st_dev, file.st_ino + 1)
+
+
+def test_the_root_comes_back_as_a_descriptor(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
+    fd = helpers.root((UID, GID), app.pid, ticks(app.pid))
+    try:
+        assert os.stat("etc", dir_fd=fd).st_ino == os.stat("/etc").st_ino
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.read(fd, 1)  # O_PATH: good for nothing but paths
+    finally:
+        os.close(fd)
+
+
+def test_a_reused_pid_is_gone(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(ProcessGone):
+        helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid) + 1)
+
+
+def test_a_helper_may_not_read_what_its_uid_may_not(helpers: Helpers) -> None:
+    with pytest.raises(AccessDenied):
+        helpers.link((UID, GID), wire.EXE, os.getpid(), ticks(os.getpid()))
+
+
+def test_a_helper_has_no_rights_left(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
+    helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid))
+    pids = [pid for pid in Procfs().pids() if _is_helper(pid)]
+    assert pids
+    for pid in pids:
+        status = Procfs().read(f"{pid}/status").decode()
+        assert "\nCapEff:\t0000000000000000\n" in status
+        assert f"\nUid:\t{UID}\t{UID}\t{UID}\t{UID}\n" in status
+
+
+def test_a_dead_helper_is_replaced_and_one_that_keeps_dying_is_not(
+    helpers: Helpers, app: subprocess.Popen[bytes]
+) -> None:
+    start = ticks(app.pid)
+    for _ in range(HANGS_TOLERATED):
+        helpers.link((UID, GID), wire.EXE, app.pid, start)
+        _end_helpers(signal.SIGKILL)
+        with pytest.raises(AccessDenied):
+            helpers.link((UID, GID), wire.EXE, app.pid, start)
+    with pytest.raises(AccessDenied, match="keep hanging or dying"):
+        helpers.link((UID, GID), wire.EXE, app.pid, start)
+
+
+def test_a_helper_that_hangs_costs_one_deadline(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
+    start = ticks(app.pid)
+    helpers.link((UID, GID), wire.EXE, app.pid, start)
+    _end_helpers(signal.SIGSTOP)
+    with pytest.raises(AccessDenied, match="did not answer"):
+        helpers.link((UID, GID), wire.EXE, app.pid, start)
+    assert helpers.link((UID, GID), wire.EXE, app.pid, start)  # a new one
+
+
+def test_without_a_launcher_the_refusal_says_so() -> None:
+    with pytest.raises(AccessDenied, match="does not run as root"):
+        Helpers(None, Counters()).link((UID, GID), wire.EXE, 1, 1)
+
+
+def test_only_the_fixed_questions_are_answered() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        serve(theirs, Procfs())
+        os._exit(0)
+    theirs.close()
+    ours.settimeout(10)
+    ours.send(wire.QUESTION.pack(b"?", os.getpid(), ticks(os.getpid()), 0, 0))
+    assert ours.recv(100)[:1] != wire.OK
+    ours.close()
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def _is_helper(pid: int) -> bool:
+    try:
+        return Procfs().credentials(pid).uid == UID and b"pytest" in Procfs().read(f"{pid}/cmdline")
+    except ProcessGone:
+        return False
+
+
+def _end_helpers(number: int) -> None:
+    for pid in Procfs().pids():
+        if _is_helper(pid):
+            os.kill(pid, number)

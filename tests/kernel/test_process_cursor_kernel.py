@@ -1,0 +1,168 @@
+"""The PID cursor on the real /proc, with children of this test."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from fakes import Emitted
+from running import collecting, until
+
+from collectors.process_cursor import ProcessCursor
+from collectors.procfs import Procfs
+from collectors.task_view import Task
+from sensor.model.clock import SystemClock
+from sensor.model.counters import Counters
+from sensor.model.events import Event, Process
+from sensor.model.kinds import Kind
+
+pytestmark = pytest.mark.kernel
+
+
+class Watched:
+    """A running cursor that takes this test's children for an app's."""
+
+    def __init__(self, task: Task, emitted: Emitted, counters: Counters) -> None:
+        self.task = task
+        self.emitted = emitted
+        self.counters = counters
+
+    def execs(self, *args: str) -> list[Event]:
+        """What was told of a program with these arguments."""
+        return [e for e in self.emitted.of(Kind.PROCESS_EXEC) if _process(e).args == args]
+
+    def exits(self, *args: str) -> list[Event]:
+        return [e for e in self.emitted.of(Kind.PROCESS_EXIT) if _process(e).args == args]
+
+
+@pytest_asyncio.fixture
+async def watched() -> AsyncIterator[Watched]:
+    counters, clock = Counters(), SystemClock()
+    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs())
+    task._pid = -1  # the children of this test are an app's, not the sensor's own
+    task.start()
+    cursor = ProcessCursor(processes=task, counters=counters, clock=clock)
+    async with collecting(cursor, task) as emitted:
+        await until(lambda: emitted.events, "the tree at the start")
+        yield Watched(task, emitted, counters)
+    task.close()
+
+
+def _process(event: Event) -> Process:
+    assert event.process is not None
+    return event.process
+
+
+async def test_what_ran_before_is_told_with_its_parents(watched: Watched) -> None:
+    mine = [e for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == os.getpid()]
+    assert len(mine) == 1
+    assert mine[0].evidence.source == "snapshot"
+    assert _process(mine[0]).exe == os.readlink("/proc/self/exe")
+    assert _process(mine[0]).ancestors[0].pid == os.getppid()
+
+
+async def test_a_new_program_is_told_once_with_all_its_facts(watched: Watched, tmp_path: os.PathLike[str]) -> None:
+    with subprocess.Popen(["sleep", "0.3141"], cwd=tmp_path) as child:
+        (event,) = await until(lambda: watched.execs("sleep", "0.3141"), "the exec")
+        assert event.evidence.source == "cursor"
+        process = _process(event)
+        assert (process.pid, process.ppid) == (child.pid, os.getpid())
+        assert process.exe is not None
+        assert os.path.basename(process.exe) in ("sleep", "coreutils", "busybox")
+        assert (process.cwd, process.uid, process.gid) == (str(tmp_path), os.geteuid(), os.getegid())
+        assert process.ancestors[0].pid == os.getpid()
+    (end,) = await until(lambda: watched.exits("sleep", "0.3141"), "the exit")
+    assert _process(end).entity == process.entity
+    assert _process(end).exit_code == 0
+    assert len(watched.execs("sleep", "0.3141")) == 1
+
+
+async def test_each_program_of_a_chain_is_told(watched: Watched) -> None:
+    script = "sleep 0.06; exec env X=1 sh -c 'sleep 0.06; exec sleep 0.077'"
+    with subprocess.Popen(["sh", "-c", script]) as child:
+        await until(lambda: watched.execs("sleep", "0.077"), "the last of the chain")
+    chain = [_process(e) for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == child.pid]
+    assert [p.args[0] if p.args else None for p in chain] == ["sh", "sh", "sleep"]
+    assert len({p.entity for p in chain}) == 1
+
+
+async def test_a_fork_without_exec_is_no_program(watched: Watched) -> None:
+    code = "import os,time\npid=os.fork()\ntime.sleep(0.4)\nif pid: os.wait()"
+    with subprocess.Popen([sys.executable, "-c", code]):
+        await until(lambda: watched.execs(sys.executable, "-c", code), "the program itself")
+    await until(lambda: watched.exits(sys.executable, "-c", code), "its end")
+    assert len(watched.execs(sys.executable, "-c", code)) == 1
+
+
+async def test_the_exit_code_is_told(watched: Watched) -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 0.1; exit 42"]):
+        (end,) = await until(lambda: watched.exits("sh", "-c", "sleep 0.1; exit 42"), "the exit")
+    process = _process(end)
+    missing = {m.field for m in end.evidence.missing}
+    assert process.exit_code == 42 or "process.exit_code" in missing
+
+
+async def test_hostile_names_and_arguments(watched: Watched, tmp_path: os.PathLike[str]) -> None:
+    program = os.path.join(os.fsencode(tmp_path), b"a) R 1\n\xff")
+    os.symlink("/bin/sh", program)
+    huge = b"x" * 100_000
+    with subprocess.Popen([program, b"-c", b"sleep 0.2; exit", b"\xff\xfe\n", huge]):
+        found = await until(
+            lambda: [
+                e
+                for e in watched.emitted.of(Kind.PROCESS_EXEC)
+                if (_process(e).args or ("",))[0].startswith(os.fspath(tmp_path)) and len(_process(e).args or ()) > 3
+            ],
+            "the program with the hostile name",
+        )
+    process = _process(found[0])
+    assert process.args is not None
+    assert process.args[3] == "\\xff\\xfe\n"
+    assert found[0].evidence.truncated == ("process.args",)
+
+
+async def test_threads_are_no_processes(watched: Watched) -> None:
+    before = len(watched.emitted.of(Kind.PROCESS_EXEC))
+    numbers = watched.counters.seen["cursor.numbers"]
+    await asyncio.gather(*(asyncio.to_thread(lambda: None) for _ in range(4)))
+    await until(lambda: watched.counters.seen["cursor.numbers"] > numbers, "the threads' numbers")
+    pids = {_process(e).pid for e in watched.emitted.events[before:] if e.process}
+    assert not pids & {int(t) for t in os.listdir("/proc/self/task")} - {os.getpid()}
+
+
+async def test_what_is_gone_when_looked_at_is_unexplained(watched: Watched) -> None:
+    before = watched.counters.unexplained
+    seen = len(watched.emitted.events)
+    made = 50
+    for _ in range(made):
+        subprocess.run(["/bin/true"], check=True)
+    await until(lambda: watched.counters.seen["cursor.numbers"] >= made, "the numbers")
+    await asyncio.sleep(0)
+    told = [e for e in watched.emitted.events[seen:] if e.kind == Kind.PROCESS_EXEC]
+    assert len(told) + watched.counters.unexplained - before >= made
+
+
+async def test_own_children_are_left_out_and_counted(watched: Watched) -> None:
+    watched.task._pid = os.getpid()
+    mine = watched.task._table.living(os.getpid())
+    assert mine is not None
+    mine.own = True
+    with subprocess.Popen(["sleep", "0.25"]) as child:
+        await until(lambda: watched.counters.seen["own_processes"], "the child counted as our own")
+        assert watched.task.is_own(child.pid)
+    assert watched.execs("sleep", "0.25") == []
+
+
+async def test_a_cursor_that_ran_before_tells_nothing_twice(watched: Watched) -> None:
+    again = ProcessCursor(processes=watched.task, counters=watched.counters, clock=SystemClock())
+    async with collecting(again, watched.task) as emitted:
+        with subprocess.Popen(["sleep", "0.2"]):
+            await until(lambda: watched.execs("sleep", "0.2") or _has(emitted, "0.2"), "something new")
+        assert os.getpid() not in {_process(e).pid for e in emitted.of(Kind.PROCESS_EXEC)}
+
+
+def _has(emitted: Emitted, argument: str) -> bool:
+    return any(argument in (_process(e).args or ()) for e in emitted.of(Kind.PROCESS_EXEC))

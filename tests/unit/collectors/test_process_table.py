@@ -1,0 +1,85 @@
+"""The table keeps the living, and the dead within their bounds."""
+
+from collectors.process_table import DEAD_KEPT, DEAD_KEPT_S, DEPTH, ProcessTable, Tracked
+from sensor.model.events import Timestamp
+
+
+def process(pid: int, parent: Tracked | None = None, ticks: int = 1) -> Tracked:
+    return Tracked(pid, f"entity-{pid}-{ticks}", ticks, Timestamp(0), parent)
+
+
+def test_the_dead_are_known_for_a_minute_and_no_longer() -> None:
+    table = ProcessTable()
+    table.add(first := process(10))
+    table.end(first, now=100.0)
+    assert table.living(10) is None
+    assert table.last(10) is first
+    assert table.entity(first.entity) is first
+    table.add(second := process(11))
+    table.end(second, now=100.0 + DEAD_KEPT_S + 1)
+    assert table.last(10) is None
+    assert table.entity(first.entity) is None
+    assert table.last(11) is second
+
+
+def test_the_dead_are_bounded_in_number() -> None:
+    table = ProcessTable()
+    for pid in range(DEAD_KEPT + 100):
+        table.add(p := process(pid))
+        table.end(p, now=1.0)
+    assert sum(table.last(pid) is not None for pid in range(DEAD_KEPT + 100)) == DEAD_KEPT
+
+
+def test_a_reused_pid_is_another_process() -> None:
+    table = ProcessTable()
+    table.add(old := process(10, ticks=1))
+    table.end(old, now=1.0)
+    table.add(new := process(10, ticks=2))
+    assert table.living(10) is new
+    assert table.last(10) is new
+    assert table.entity(old.entity) is old
+    table.end(old, now=2.0)
+    assert table.living(10) is new
+
+
+def test_ancestors_survive_their_own_end_nearest_first() -> None:
+    table = ProcessTable()
+    table.add(init := process(1))
+    table.add(shell := process(2, init))
+    shell.exe = "/bin/sh"
+    table.add(child := process(3, shell))
+    table.end(shell, now=1.0)
+    assert [(a.pid, a.exe) for a in child.ancestors()] == [(2, "/bin/sh"), (1, None)]
+
+
+def test_a_chain_of_forks_and_deaths_stays_bounded() -> None:
+    table = ProcessTable()
+    newest = process(1)
+    table.add(newest)
+    for pid in range(2, 500):
+        child = process(pid, newest)
+        table.add(child)
+        table.end(newest, now=float(pid))
+        newest = child
+    reachable, at = 0, newest.parent
+    while at is not None:
+        reachable, at = reachable + 1, at.parent
+    assert reachable <= DEPTH + 1
+
+
+def test_deep_but_living_chains_lose_nothing() -> None:
+    table = ProcessTable()
+    chain = [process(1)]
+    table.add(chain[0])
+    for pid in range(2, 2 * DEPTH):
+        chain.append(process(pid, chain[-1]))
+        table.add(chain[-1])
+    assert len(chain[-1].ancestors()) == DEPTH
+    assert [a.pid for a in chain[DEPTH // 2].ancestors()][-1] == 1
+
+
+def test_newest_first() -> None:
+    table = ProcessTable()
+    for pid in (5, 3, 9):
+        table.add(process(pid))
+    assert [p.pid for p in table.newest_first()] == [9, 3, 5]
