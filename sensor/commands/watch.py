@@ -1,0 +1,39 @@
+"""`fargate-sensor watch`: live events on standard output, for a person or, piped, as JSON lines."""
+
+import os
+import sys
+
+from sensor.commands import second_stage
+from sensor.commands.arguments import Parser
+from sensor.commands.run import tell
+from sensor.config.handover import Handover, View
+from sensor.config.validate import check
+
+ABOUT = """\
+Shows live what happens in this task: new programs, new destinations, file changes and detections.
+Takes the options and SENSOR_* variables of `fargate-sensor run` as well, such as --network-loopback or --no-files.
+Piped, or with --json, every event is one JSON object a line. The log goes to standard error."""
+
+LIVELY = {"SENSOR_BATCH_AGE": "0.2"}
+"""A person waits less gladly than a destination; a variable or option of the user's wins."""
+
+
+def main(argv: list[str]) -> int:
+    """Check, and become a second stage that writes to standard output."""
+    parser = Parser("watch", ABOUT, "fargate-sensor watch --all --for 10")
+    parser.add_argument("--json", action="store_true", help="every event as a JSON object, one a line")
+    parser.add_argument("--all", action="store_true", help="every event, with what was there before")
+    parser.add_run_for()
+    options, settings = parser.parse_known_args(argv)
+    checked = check(LIVELY | dict(os.environ), settings, forced={"destinations": "stdout"})
+    tell(checked)
+    if checked.problems:
+        return 2
+    view = _view(as_json=options.json or not sys.stdout.isatty(), everything=options.all)
+    return second_stage.start(Handover(checked.settings, view=view, run_for=options.run_for))
+
+
+def _view(*, as_json: bool, everything: bool) -> View:
+    if as_json:
+        return View.JSON
+    return View.PERSON_ALL if everything else View.PERSON

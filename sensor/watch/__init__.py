@@ -1,0 +1,1 @@
+"""Live events as lines for a person."""
