@@ -1,0 +1,92 @@
+"""Asks the ECS task metadata endpoint until it answers, and again for each container that it did not name.
+
+The endpoint may come late, and containers may restart under new ids; nothing waits for it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from sensor.containers.metadata_get import MetadataUnreachable, get
+from sensor.containers.platform import METADATA_URI
+from sensor.containers.task_metadata import MalformedMetadata, TaskMetadata, parse
+from sensor.model.clock import Clock
+from sensor.pipeline.backoff import Backoff
+from sensor.pipeline.trouble import Trouble
+
+REREAD_S = 10.0
+"""The least time between two reads once there was an answer."""
+TRIES = 6
+"""Reads in which an unknown container may still appear; some, such as pause, never do."""
+MOST_UNKNOWN = 256
+
+log = logging.getLogger(__name__)
+
+
+def endpoint(environ: Mapping[str, str]) -> str | None:
+    """The address to ask for the task, None outside ECS."""
+    base = environ.get(METADATA_URI)
+    return f"{base.rstrip('/')}/task" if base else None
+
+
+class EcsMetadata:
+    """Hands each answer to `learn`. `answered` is set with the first one."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        learn: Callable[[TaskMetadata], None],
+        clock: Clock,
+        fetch: Callable[[str], Awaitable[bytes]] = get,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.answered = asyncio.Event()
+        self._url = url
+        self._learn = learn
+        self._clock = clock
+        self._fetch = fetch
+        self._sleep = sleep
+        self._trouble = Trouble("the task's metadata cannot be read", clock)
+        self._known: frozenset[str] = frozenset()
+        self._tries: dict[str, int] = {}
+        self._wanted = asyncio.Event()
+
+    def ask(self, container_id: str) -> None:
+        """A container without a name: read again, not more often than allowed. Cheap for one asked for before."""
+        if container_id in self._tries or container_id in self._known:
+            return
+        if len(self._tries) >= MOST_UNKNOWN:
+            del self._tries[next(iter(self._tries))]
+        self._tries[container_id] = TRIES
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Read until answered, then whenever there is something to ask, until cancelled."""
+        backoff = Backoff()
+        while not await self._read():
+            await self._sleep(backoff.next())
+        while True:
+            await self._sleep(REREAD_S)
+            await self._wanted.wait()
+            await self._read()
+
+    async def _read(self) -> bool:
+        """One read; False when it failed, which is told and leaves the questions open."""
+        try:
+            found = parse(await self._fetch(self._url))
+        except (MetadataUnreachable, MalformedMetadata) as error:
+            self._trouble.failed(str(error))
+            return False
+        self._trouble.mended("the task's metadata can be read")
+        self._learn(found)
+        self._known = frozenset(found.containers)
+        self._settle_questions()
+        self.answered.set()
+        return True
+
+    def _settle_questions(self) -> None:
+        """Forget what is known now; count a try for the rest, and ask no more for what had all of its tries."""
+        self._tries = {asked: max(0, left - 1) for asked, left in self._tries.items() if asked not in self._known}
+        if not any(self._tries.values()):
+            self._wanted.clear()

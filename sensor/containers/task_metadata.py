@@ -1,0 +1,72 @@
+"""What the ECS task metadata endpoint, version 4, says of the task: its JSON made into our types, or refused."""
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from sensor.containers.platform import of_launch_type
+from sensor.model.errors import SensorError
+from sensor.model.events import Container, Task
+
+MOST_CONTAINERS = 64
+TEXT_LIMIT = 512
+
+_TASK_ARN = re.compile(r"arn:[\w-]+:ecs:([\w-]*):(\d*):task/.+", re.ASCII)
+
+
+class MalformedMetadata(SensorError):
+    """The endpoint's answer is none that we understand. The text says what is wrong with it."""
+
+
+class TaskMetadata(NamedTuple):
+    """The task, and its containers by the id that also stands in their cgroup paths."""
+
+    task: Task
+    containers: dict[str, Container]
+
+
+def parse(raw: bytes) -> TaskMetadata:
+    """The answer to `${ECS_CONTAINER_METADATA_URI_V4}/task`. Raises `MalformedMetadata`.
+
+    Fields of an unexpected type count as missing; a container without an id is passed over.
+    """
+    try:
+        plain = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise MalformedMetadata(f"no JSON: {error}"[:200]) from error
+    if not isinstance(plain, dict):
+        raise MalformedMetadata(f"expected an object, got {type(plain).__name__}")
+    arn = _text(plain, "TaskARN")
+    found = _TASK_ARN.fullmatch(arn or "")
+    if found is None:
+        raise MalformedMetadata(f"TaskARN: {arn!r} is no task's ARN")
+    task = Task(
+        platform=of_launch_type(_text(plain, "LaunchType")),
+        account=found[2] or None,
+        region=found[1] or None,
+        cluster=(_text(plain, "Cluster") or "").rsplit("/", 1)[-1] or None,
+        arn=arn,
+        family=_text(plain, "Family"),
+        revision=_text(plain, "Revision"),
+        az=_text(plain, "AvailabilityZone"),
+    )
+    return TaskMetadata(task, _containers(plain.get("Containers")))
+
+
+def _containers(plain: object) -> dict[str, Container]:
+    found = {}
+    for one in plain[:MOST_CONTAINERS] if isinstance(plain, list) else []:
+        container_id = _text(one, "DockerId") if isinstance(one, dict) else None
+        if container_id:
+            found[container_id] = Container(
+                container_id, _text(one, "Name"), _text(one, "Image"), _text(one, "ImageID")
+            )
+    return found
+
+
+def _text(plain: dict[str, Any], key: str) -> str | None:
+    """A text of bounded length and valid Unicode: JSON can carry lone surrogates, which no encoder of ours takes."""
+    value = plain.get(key)
+    if not isinstance(value, str) or not value:
+        return None
+    return value[:TEXT_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
