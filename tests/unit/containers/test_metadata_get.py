@@ -101,7 +101,7 @@ async def test_an_endpoint_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatc
 async def test_a_closed_port_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(MetadataUnreachable, match="refused|Connect call failed"):
+    with pytest.raises(MetadataUnreachable, match=r"refused|Connect call failed"):
         await get(f"http://127.0.0.1:{port}/")
 
 

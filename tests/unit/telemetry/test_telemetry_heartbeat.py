@@ -118,9 +118,10 @@ def test_a_parked_sensor_says_why() -> None:
 
 def test_memory_that_is_not_proportional_is_named_in_the_evidence() -> None:
     bench = Bench()
-    bench.usage = Usage(None, 40_000_000, "resident instead of proportional size for 1 of 2 processes")
+    why = "resident instead of proportional size for 1 of 2 processes"
+    bench.usage = Usage(None, 40_000_000, why)
     event = bench.heartbeat.beat()[-1]
-    assert event.evidence.missing == (Missing("health.memory_bytes", bench.usage.inexact),)
+    assert event.evidence.missing == (Missing("health.memory_bytes", why),)
 
 
 def test_a_report_does_not_change_afterwards() -> None:
