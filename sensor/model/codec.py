@@ -221,9 +221,11 @@ def _integer(plain: object, where: str) -> int:
 
 
 def _number(plain: object, where: str) -> float:
-    if not isinstance(plain, (int, float)) or isinstance(plain, bool) or not math.isfinite(plain):
+    if isinstance(plain, int) and not isinstance(plain, bool):
+        return float(_integer(plain, where))
+    if not isinstance(plain, float) or not math.isfinite(plain):
         raise MalformedEvent(f"{where}: expected a finite number, got {_name(plain)}")
-    return float(plain)
+    return plain
 
 
 def _timestamp(plain: object, where: str) -> Timestamp:
