@@ -1,0 +1,59 @@
+"""`fargate-sensor doctor`: what can be seen here and what not, why, and what would mend it."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+from collectors.procfs import Procfs
+from sensor.commands.arguments import Parser
+from sensor.config.sources import PREFIX
+from sensor.config.validate import Checked, check
+from sensor.doctor import destination, machine, report, resources
+from sensor.doctor.check import Check, degraded, ok, unavailable, worst
+from sensor.model.protocols import HOST, Status
+
+ABOUT = """\
+Tells what the sensor can see from here and what not, why, and what would mend it. Nothing is changed or collected.
+Takes the options and SENSOR_* variables of `fargate-sensor run`, to check them.
+Exit codes: 0 when nothing is unavailable, 1 otherwise, 2 for wrong usage."""
+
+
+def main(argv: list[str]) -> int:
+    """Look at everything, tell it, and say with the exit code whether something is unavailable."""
+    parser = Parser("doctor", ABOUT, "fargate-sensor doctor --json")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    options, rest = parser.parse_known_args(argv)
+    configured = bool(rest) or any(key.startswith(PREFIX) for key in os.environ)
+    checks = list(all_checks(check(os.environ, rest), configured))
+    if options.json:
+        sys.stdout.write(report.as_json(checks))
+    else:
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        sys.stdout.write(report.as_text(checks, shutil.get_terminal_size((120, 24)).columns, colour))
+    return 1 if worst(checks) is Status.UNAVAILABLE else 0
+
+
+def all_checks(checked: Checked, configured: bool) -> Iterator[Check]:
+    """Everything there is to look at, in the order in which it is told."""
+    procfs = Procfs()
+    yield from machine.checks(procfs, os.uname().release, checked.settings.node_name)
+    yield from resources.checks(Path("/sys/fs/cgroup"), contained=machine.own_container(procfs) != HOST)
+    yield from (Check(*probed) for probed in import_module("sensor.app_probe").probes())
+    yield from configuration(checked, configured)
+    if found := destination.check(checked.settings):
+        yield found
+
+
+def configuration(checked: Checked, configured: bool) -> Iterator[Check]:
+    """A check for each problem and warning, or one that says there is none. `configured`: any setting was given."""
+    name = "configuration"
+    if not configured:
+        yield degraded(name, "nothing is set; `run` needs an ingest, `watch` and `demo` do not", "see `run --help`")
+        return
+    if not checked.problems and not checked.warnings:
+        yield ok(name)
+    yield from (unavailable(name, line) for line in checked.problems)
+    yield from (degraded(name, line) for line in checked.warnings)

@@ -1,0 +1,254 @@
+"""Each check of the doctor, against a fake /proc and a fake cgroup."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from collectors.procfs import Procfs
+from sensor.config.settings import Settings
+from sensor.doctor import destination, machine, resources
+from sensor.doctor.check import Check, degraded, ok, unavailable, worst
+from sensor.model.protocols import HOST, Status
+
+OVERLAY = "22 21 0:{} / / rw - overlay overlay rw\n"
+DISK = "22 21 8:1 / / rw - ext4 /dev/sda1 rw\n"
+DEFAULT_SET = 0xA80425FB
+
+
+class FakeProc:
+    """As much of /proc as the doctor reads; by default a container with a shared PID namespace."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.write("self/cgroup", "0::/\n")
+        self.write("self/mountinfo", OVERLAY.format(31))
+        self.write("self/status", f"Name:\tpython\nCapPrm:\t0\nCapEff:\t{DEFAULT_SET:016x}\nCapBnd:\t0\n")
+        self.write("1/cmdline", "/pause\0")
+        self.write("1/mountinfo", OVERLAY.format(30))
+
+    def write(self, name: str, content: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+    @property
+    def procfs(self) -> Procfs:
+        return Procfs(str(self.root))
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> FakeProc:
+    return FakeProc(tmp_path)
+
+
+def status(check: Check) -> Status:
+    return check.capability.status
+
+
+@pytest.mark.parametrize("release", ["5.10.0", "5.15.0-amzn2", "6.18.44-fc", "10.0"])
+def test_kernels_from_5_10_on_are_tested(release: str) -> None:
+    assert machine.kernel(release) == ok("kernel", release)
+
+
+@pytest.mark.parametrize("release", ["4.14.355-aws", "5.9", "unknown"])
+def test_older_kernels_are_told(release: str) -> None:
+    assert status(machine.kernel(release)) is Status.DEGRADED
+
+
+def test_a_pause_container_means_a_shared_namespace(proc: FakeProc) -> None:
+    proc.write("1/mountinfo", OVERLAY.format(31))
+    assert status(machine.pid_namespace(proc.procfs, "c1")) is Status.OK
+
+
+def test_a_first_process_from_another_container_does_too(proc: FakeProc) -> None:
+    proc.write("1/cmdline", "nginx: master process nginx\0")
+    assert status(machine.pid_namespace(proc.procfs, "c1")) is Status.OK
+
+
+def test_a_first_process_of_our_own_container_means_that_we_are_alone(proc: FakeProc) -> None:
+    proc.write("1/cmdline", "/usr/bin/python\0-m\0sensor.app\0")
+    proc.write("1/mountinfo", OVERLAY.format(31))
+    found = machine.pid_namespace(proc.procfs, "c1")
+    assert status(found) is Status.UNAVAILABLE
+    assert '"pidMode": "task"' in str(found.capability.mend)
+
+
+def test_without_a_container_the_machine_is_seen(proc: FakeProc) -> None:
+    assert status(machine.pid_namespace(proc.procfs, HOST)) is Status.OK
+
+
+def test_without_a_first_process_nothing_is_claimed(proc: FakeProc) -> None:
+    (proc.root / "1" / "cmdline").unlink()
+    assert status(machine.pid_namespace(proc.procfs, "c1")) is Status.DEGRADED
+
+
+def test_capabilities_have_names(proc: FakeProc) -> None:
+    assert " ".join(sorted(machine.effective(proc.procfs.read("self/status")))) == (
+        "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP "
+        "SETUID SYS_CHROOT"
+    )
+
+
+def test_without_sys_ptrace_less_is_seen(proc: FakeProc) -> None:
+    found = machine.capabilities(proc.procfs)
+    assert status(found) is Status.DEGRADED
+    assert "SYS_PTRACE" in str(found.capability.mend)
+
+
+def test_with_sys_ptrace_all_is_seen(proc: FakeProc) -> None:
+    proc.write("self/status", f"Name:\tx\nCapEff:\t{DEFAULT_SET | 1 << 19:016x}\n")
+    assert status(machine.capabilities(proc.procfs)) is Status.OK
+    proc.write("self/status", "Name:\tx\nCapEff:\tffffffffffffffff\n")
+    assert machine.capabilities(proc.procfs).capability.reason == "all"
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"), [("0", "no limit"), ("1", "attaching is limited"), ("3", "nobody attaches")]
+)
+def test_yama_never_stands_in_the_way_of_reading(proc: FakeProc, scope: str, said: str) -> None:
+    proc.write("sys/kernel/yama/ptrace_scope", scope + "\n")
+    found = machine.yama(proc.procfs)
+    assert status(found) is Status.OK
+    assert said in str(found.capability.reason)
+
+
+def test_a_kernel_without_yama(proc: FakeProc) -> None:
+    assert machine.yama(proc.procfs) == ok("yama", "not in this kernel")
+
+
+@pytest.mark.parametrize(
+    ("instances", "watches", "expected"),
+    [("128", "65536", Status.OK), ("128", "100", Status.DEGRADED), ("2", "65536", Status.DEGRADED)],
+)
+def test_few_inotify_watches_are_told(proc: FakeProc, instances: str, watches: str, expected: Status) -> None:
+    assert status(machine.inotify(proc.procfs)) is Status.DEGRADED, "nothing can be read yet"
+    proc.write("sys/fs/inotify/max_user_instances", instances + "\n")
+    proc.write("sys/fs/inotify/max_user_watches", watches + "\n")
+    assert status(machine.inotify(proc.procfs)) is expected
+
+
+def test_the_own_container_is_found_by_cgroup_by_root_or_not_at_all(proc: FakeProc) -> None:
+    assert machine.own_container(proc.procfs) == "root-0:31"
+    proc.write("self/cgroup", "0::/docker/" + "a" * 64 + "\n")
+    assert machine.own_container(proc.procfs) == "a" * 64
+    proc.write("self/cgroup", "0::/user.slice\n")
+    proc.write("self/mountinfo", DISK)
+    assert machine.own_container(proc.procfs) == HOST
+
+
+@pytest.mark.kernel
+def test_the_real_machine_can_be_looked_at() -> None:
+    names = [check.name for check in machine.checks(Procfs(), os.uname().release, None)]
+    assert names == ["kernel", "python", "platform", "pid namespace", "capabilities", "yama", "inotify limits"]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, ok("memory limit", "none for this container")),
+        ({"memory.max": "max"}, ok("memory limit", "none for this container")),
+        ({"memory.max": str(128 << 20)}, ok("memory limit", "128 MiB")),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712"}, ok("memory limit", "none for this container")),
+        (
+            {"memory/memory.limit_in_bytes": str(32 << 20)},
+            degraded("memory limit", "32 MiB: little for a storm of events", "give it 64 MiB"),
+        ),
+    ],
+)
+def test_memory_limits_of_both_versions(tmp_path: Path, files: dict[str, str], expected: Check) -> None:
+    write_all(tmp_path, files)
+    assert resources.memory(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, "none for this container"),
+        ({"cpu.max": "max 100000"}, "none for this container"),
+        ({"cpu.max": "25000 100000"}, "0.25 cores"),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, "none for this container"),
+        ({"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}, "0.50 cores"),
+        ({"cpu.max": "5000 100000"}, "0.05 cores: storms of events will be thinned out"),
+        ({"cpu.max": "5000 0"}, "none for this container"),
+    ],
+)
+def test_processor_limits_of_both_versions(tmp_path: Path, files: dict[str, str], expected: str) -> None:
+    write_all(tmp_path, files)
+    assert resources.processor(tmp_path).capability.reason == expected
+
+
+def test_a_writable_root_is_no_fault_but_advice_follows(tmp_path: Path) -> None:
+    assert resources.root_file_system(os.ST_RDONLY) == ok("root file system", "read-only")
+    assert "readonlyRootFilesystem" in str(resources.root_file_system(0).capability.mend)
+    assert "root file system" not in [check.name for check in resources.checks(tmp_path, contained=False)]
+
+
+def write_all(directory: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).write_text(content + "\n")
+
+
+class FakeIngest(BaseHTTPRequestHandler):
+    """Is healthy, below any prefix but /elsewhere."""
+
+    def do_GET(self) -> None:
+        self.send_response(404 if self.path.startswith("/elsewhere") or not self.path.endswith("/healthz") else 200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has in the base class
+        """Quiet."""
+
+
+@pytest.fixture
+def ingest() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), FakeIngest)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_ingest_that_answers_is_reachable(ingest: str) -> None:
+    for url in (ingest, ingest + "/", ingest + "/behind/"):
+        found = destination.check(Settings(ingest_url=url))
+        assert found is not None
+        assert status(found) is Status.OK
+
+
+def test_something_else_that_answers_is_told(ingest: str) -> None:
+    found = destination.check(Settings(ingest_url=ingest + "/elsewhere"))
+    assert found == degraded("ingest", "answers its /healthz with 404", "is SENSOR_INGEST_URL an ingest?")
+
+
+def test_an_ingest_that_does_not_answer_is_unavailable() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        found = destination.check(Settings(ingest_url=f"http://127.0.0.1:{unused.getsockname()[1]}"))
+    assert found is not None
+    assert status(found) is Status.UNAVAILABLE
+    assert str(found.capability.reason).startswith("not reachable: ConnectError")
+
+
+def test_an_authority_file_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    found = destination.check(Settings(ingest_url="https://a.example", ingest_ca_file=str(tmp_path)))
+    assert found is not None
+    assert status(found) is Status.UNAVAILABLE
+
+
+def test_without_an_ingest_nothing_is_asked() -> None:
+    assert destination.check(Settings()) is None
+    assert destination.check(Settings(destinations=("stdout",), ingest_url="https://a.example")) is None
+
+
+def test_the_worst_decides() -> None:
+    assert worst([]) is Status.OK
+    assert worst([ok("a"), degraded("b", "x")]) is Status.DEGRADED
+    assert worst([unavailable("c", "x"), ok("a"), degraded("b", "x")]) is Status.UNAVAILABLE
