@@ -15,12 +15,13 @@ from collectors.helper_process import become, serve
 from collectors.procfs import Procfs
 
 
-def start() -> socket.socket:
-    """Fork the launcher; the sensor's end of its socket."""
+def start(*secrets: int) -> socket.socket:
+    """Fork the launcher; the sensor's end of its socket. The descriptors in `secrets` are not for the launcher."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     gc.freeze()  # keeps the collector from touching, and so copying, the pages shared with the sensor
     if os.fork() == 0:
-        ours.close()
+        for descriptor in (ours.fileno(), *secrets):
+            os.close(descriptor)
         _run(theirs)
     theirs.close()
     return ours

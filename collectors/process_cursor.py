@@ -60,6 +60,9 @@ class ProcessCursor:
             while True:
                 last = self._follow(last, pid_max)
                 await asyncio.sleep(TICK_S)
+        except asyncio.CancelledError:
+            self._follow(last, pid_max)  # what came since the last tick is still told
+            raise
         finally:
             self._processes.off_exit(self._exited)
             task.unlisten(self)

@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 
-from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, root_mount
+from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, pod_container_name, root_mount
 from collectors.container_roots import ContainerRoots
 from collectors.exit_watch import ExitWatch, exit_code
 from collectors.gated import GatedReads
@@ -32,11 +32,18 @@ class Task:
     """The processes, containers and sockets of the task. Used from the loop's thread only.
 
     `instance` names the running task for entities; `launcher` is the socket of `helper_launcher.start()`, None where
-    the sensor is not root.
+    the sensor is not root. `own_pid` and its children are the sensor.
     """
 
     def __init__(
-        self, *, instance: str, launcher: socket.socket | None, counters: Counters, clock: Clock, procfs: Procfs
+        self,
+        *,
+        instance: str,
+        launcher: socket.socket | None,
+        counters: Counters,
+        clock: Clock,
+        procfs: Procfs,
+        own_pid: int | None = None,
     ) -> None:
         self.procfs = procfs
         self._counters = counters
@@ -50,7 +57,7 @@ class Task:
         self._exits = ExitWatch(procfs, counters)
         self._sockets = SocketOwners(self._table.newest_first, self._gated.sockets, clock, counters)
         self._exit_listeners: list[ExitListener] = []
-        self._pid = os.getpid()
+        self._pid = own_pid or os.getpid()
         self.own_container, self._own_device = self._place_of_self()
         self._sweeping: asyncio.TimerHandle | None = None
 
@@ -104,6 +111,20 @@ class Task:
 
     def unlisten(self, listener: ContainerListener) -> None:
         self._roots.forget(listener)
+
+    def own_pids(self) -> list[int]:
+        """The sensor's processes besides the first, for its own figures."""
+        return [p.pid for p in self._table.newest_first() if p.own and p.pid != self._pid]
+
+    def pod_container_name(self, container_id: str) -> str | None:
+        """The name that a pod gives to the container, where its mounts show it (kubelet's termination log)."""
+        for process in self._table.newest_first():
+            if process.container == container_id:
+                try:
+                    return pod_container_name(self.procfs.read(f"{process.pid}/mountinfo"))
+                except ProcessGone:
+                    continue
+        return None
 
     # what the process collectors do
 

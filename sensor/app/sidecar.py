@@ -1,0 +1,173 @@
+"""The life of the sensor: start, watch, and on SIGTERM tell what is left and go."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from collectors.procfs import Procfs
+from collectors.registry import collectors
+from collectors.task_view import Task
+from sensor.app.identity import PodNames, container_names, instance
+from sensor.app.outlet import Outlet
+from sensor.app.supervisor import Supervisor
+from sensor.config.handover import Handover, View
+from sensor.containers.ecs_metadata import EcsMetadata, endpoint
+from sensor.enrich.enricher import Enricher
+from sensor.model.clock import SystemClock
+from sensor.model.counters import Counters
+from sensor.pipeline.queue import EventQueue
+from sensor.telemetry.hardening import Measure
+from sensor.telemetry.heartbeat import Heartbeat
+from sensor.telemetry.log import configure
+from sensor.telemetry.pulse import Pulse
+from sensor.telemetry.usage import UsageMeter
+
+METADATA_S = 2.0
+"""How long the first batch waits for the task's metadata, so that it already names the task."""
+
+log = logging.getLogger("sensor")
+
+
+def run(handover: Handover, launcher: socket.socket | None, measures: Sequence[Measure]) -> int:
+    """Be the sensor until told to stop. Whatever goes wrong here, a deployed sensor parks and does not exit."""
+    counters = Counters()
+    configure(handover.settings.log_level, counters)
+    for measure in measures:
+        log.log(logging.DEBUG if measure.ok else logging.WARNING, "%s", measure.text)
+    try:
+        return asyncio.run(Sidecar(handover, launcher, counters).live())
+    except Exception:  # a crash loop would make a pod unready
+        log.exception("the sensor cannot go on")
+    if handover.view is not View.NONE:
+        return 1
+    log.error("nothing is collected any more; the sensor waits for SIGTERM")
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    return 0
+
+
+class Sidecar:
+    """All parts of one sensor, wired. Parked, it only reports why it is."""
+
+    def __init__(self, handover: Handover, launcher: socket.socket | None, counters: Counters) -> None:
+        settings, clock, procfs = handover.settings, SystemClock(), Procfs()
+        self._handover = handover
+        self._settings = settings
+        self._counters = counters
+        self._stop = asyncio.Event()
+        self._task = Task(
+            instance=instance(settings, os.environ, procfs),
+            launcher=launcher,
+            counters=counters,
+            clock=clock,
+            procfs=procfs,
+        )
+        self._names = container_names(settings, os.environ, self._task, clock)
+        self._metadata = self._ask_ecs(clock)
+        self._queue = EventQueue(capacity=settings.queue_events, counters=counters)
+        self._enricher = Enricher(task=self._task, names=self._names, counters=counters, clock=clock)
+        self._outlet = Outlet(handover, header=self._names.header, counters=counters, clock=clock)
+        self._supervisor = Supervisor(
+            [] if handover.parked else collectors(settings, self._task, counters, clock),
+            counters=counters,
+            changed=self._beat,
+        )
+        meter = UsageMeter(clock=clock, pids=self._task.own_pids)
+        self._heartbeat = Heartbeat(
+            counters=counters,
+            clock=clock,
+            usage=meter.look,
+            collectors=self._supervisor.health,
+            parked=handover.parked,
+        )
+        self._pulse = Pulse(clock=clock, read=procfs.read)
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def live(self) -> int:
+        """Start everything, wait to be stopped, stop everything in the order in which events flow."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        self._task.start()
+        self._task.listen(PodNames(self._task, self._names))
+        enriching = asyncio.create_task(self._enricher.run(self._queue, self._outlet.put))
+        self._supervisor.start(self._task, self._queue.emit)
+        self._in_background(self._pulse.run(parked=bool(self._handover.parked)))
+        self._in_background(self._deliver())
+        self._in_background(self._beats())
+        await self._until_stopped(enriching)
+        await self._finish(enriching)
+        return 0
+
+    async def _until_stopped(self, enriching: asyncio.Task[None]) -> None:
+        """Until a signal, the end of `--for`, or a part that all else depends on gives up."""
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait(
+                {stopping, enriching}, timeout=self._handover.run_for, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            stopping.cancel()
+        if enriching.done():
+            enriching.result()
+
+    async def _finish(self, enriching: asyncio.Task[None]) -> None:
+        """From the collectors to the destinations, each part drained before the next one ends."""
+        log.info("stopping")
+        await self._supervisor.stop()
+        self._emit_all(self._heartbeat.stop())
+        self._queue.close()
+        await enriching
+        await self._outlet.flush(self._settings.stop_deadline)
+        for background in self._background:
+            background.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._outlet.aclose()
+        self._task.close()
+
+    async def _deliver(self) -> None:
+        """Deliver from the moment when batches can name their task; nothing is left to do once nobody takes them."""
+        if self._metadata is not None:
+            self._in_background(self._metadata.run())
+            try:
+                await asyncio.wait_for(self._metadata.answered.wait(), METADATA_S)
+            except TimeoutError:
+                log.warning("the task's metadata has not answered within %g s; batches go without it", METADATA_S)
+        if not await self._outlet.run():
+            self._stop.set()
+
+    async def _beats(self) -> None:
+        await asyncio.sleep(0)  # the collectors are probed first
+        self._emit_all(self._heartbeat.start())
+        while True:
+            await asyncio.sleep(self._settings.heartbeat)
+            self._beat()
+
+    def _beat(self) -> None:
+        self._emit_all(self._heartbeat.beat())
+
+    def _emit_all(self, events: Sequence[Any]) -> None:
+        for event in events:
+            self._queue.emit(event)
+
+    def _ask_ecs(self, clock: SystemClock) -> EcsMetadata | None:
+        url = endpoint(os.environ)
+        if url is None:
+            return None
+        metadata = EcsMetadata(url, learn=self._names.learn, clock=clock)
+        self._names.ask_through(metadata.ask)
+        return metadata
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run beside the rest until the end; what fails there is told and ends nothing else."""
+        running = asyncio.create_task(work)
+        self._background.add(running)
+        running.add_done_callback(self._ended)
+
+    def _ended(self, running: asyncio.Task[None]) -> None:
+        if not running.cancelled() and (error := running.exception()) is not None:
+            log.error("%s has failed", running.get_coro(), exc_info=error)

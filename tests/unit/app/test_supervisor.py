@@ -1,0 +1,89 @@
+"""Collectors that fail are started again and take nobody down."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fakes import Emitted, FakeTaskView
+from running import until
+
+from sensor.app.supervisor import RESTARTING, Supervisor
+from sensor.model.counters import Counters
+from sensor.model.protocols import Capability, Collector, Emit, Status, TaskView
+
+WORKS = Capability(Status.OK)
+
+
+class FakeCollector:
+    """Fails the first `failures` times that it is run, then runs until cancelled."""
+
+    def __init__(self, name: str, failures: int = 0, capability: Capability = WORKS) -> None:
+        self.name = name
+        self.failures = failures
+        self.capability = capability
+        self.runs = 0
+        self.released = 0
+
+    def probe(self) -> Capability:
+        return self.capability
+
+    async def run(self, task: TaskView, emit: Emit) -> None:
+        self.runs += 1
+        try:
+            if self.runs <= self.failures:
+                raise ValueError("torn\nline")
+            await asyncio.Event().wait()
+        finally:
+            self.released += 1
+
+
+@asynccontextmanager
+async def supervising(*collectors: Collector) -> AsyncIterator[tuple[Supervisor, list[str], Counters]]:
+    changes: list[str] = []
+    counters = Counters()
+    supervisor = Supervisor(
+        collectors, counters=counters, changed=lambda: changes.append("changed"), first=0.001, longest=0.002
+    )
+    supervisor.start(FakeTaskView(), Emitted())
+    try:
+        yield supervisor, changes, counters
+    finally:
+        await supervisor.stop()
+
+
+async def test_one_that_fails_is_started_again_and_the_other_runs_on() -> None:
+    broken, sound = FakeCollector("broken", failures=3), FakeCollector("sound")
+    async with supervising(broken, sound) as (supervisor, changes, counters):
+        await until(lambda: broken.runs == 4, "the fourth run")
+        await until(lambda: supervisor.health()["broken"].status == Status.OK, "health restored")
+        assert sound.runs == 1
+        assert counters.seen["collector_restarts"] == 3
+        assert len(changes) >= 2  # failed, and well again
+    assert (broken.released, sound.released) == (4, 1)
+
+
+async def test_the_reason_of_a_failure_is_kept_while_it_lasts() -> None:
+    broken = FakeCollector("broken", failures=1_000_000)
+    async with supervising(broken) as (supervisor, _, _):
+        await until(lambda: supervisor.health().get("broken", ("", ""))[0] == RESTARTING, "the failure")
+        assert supervisor.health()["broken"].reason == "ValueError: torn\nline"
+
+
+async def test_what_is_unavailable_is_not_run_until_it_can_be() -> None:
+    blind = FakeCollector("blind", capability=Capability(Status.UNAVAILABLE, "no inotify"))
+    async with supervising(blind) as (supervisor, _, _):
+        await until(lambda: "blind" in supervisor.health(), "the probe")
+        assert supervisor.health()["blind"] == (Status.UNAVAILABLE, "no inotify")
+        assert blind.runs == 0
+        blind.capability = Capability(Status.DEGRADED, "some of it")
+        await until(lambda: blind.runs == 1, "a run once it can")
+
+
+async def test_a_collector_that_ends_by_itself_is_started_again() -> None:
+    class Ending(FakeCollector):
+        async def run(self, task: TaskView, emit: Emit) -> None:
+            self.runs += 1
+
+    ending = Ending("ending")
+    async with supervising(ending):
+        await until(lambda: ending.runs > 2, "more runs")

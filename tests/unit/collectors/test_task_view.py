@@ -1,0 +1,282 @@
+"""Processes, containers and sockets over a /proc that the test writes."""
+
+import os
+from pathlib import Path
+
+import pytest
+from fakes import FakeClock
+
+from collectors.container_roots import ContainerRoots
+from collectors.process_table import Tracked
+from collectors.procfs import PF_FORKNOEXEC, Procfs
+from collectors.socket_owners import FRESH_S, SocketOwners
+from collectors.task_view import Task
+from sensor.model.counters import Counters
+from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.events import Timestamp
+from sensor.model.protocols import HOST
+
+APP, SIDECAR = "a" * 64, "b" * 64
+
+
+class FakeProc:
+    """A /proc tree with one file for each thing that is read."""
+
+    def __init__(self, root: Path, own_cgroup: str = "0::/", own_root: str = "254:0 / / rw - ext4") -> None:
+        self.root = root
+        (root / "self" / "ns").mkdir(parents=True)
+        (root / "self" / "ns" / "pid").touch()
+        (root / "self" / "cgroup").write_text(own_cgroup + "\n")
+        (root / "self" / "mountinfo").write_text(f"1 0 {own_root} x rw\n")
+
+    def process(
+        self,
+        pid: int,
+        ppid: int,
+        cgroup: str = "0::/",
+        root: str = "254:0 / / rw - ext4",
+        args: bytes = b"app\0",
+        comm: str = "app",
+        flags: int = 0,
+        exit_signal: int = 17,
+    ) -> None:
+        """A process with its stat, status, command line and places."""
+        directory = self.root / str(pid)
+        (directory / "fd").mkdir(parents=True, exist_ok=True)
+        rest = f"S {ppid} 1 1 0 0 {flags} " + "0 " * 12 + f"{pid * 10} 0 0 0 {pid} 0 {pid} " + "0 " * 9
+        rest += f"{exit_signal} " + "0 " * 9 + f"{pid} " + "0 " * 4
+        (directory / "stat").write_text(f"{pid} ({comm}) {rest}\n")
+        (directory / "status").write_text("Name:\tapp\nUid:\t1\t2\t2\t2\nGid:\t3\t4\t4\t4\n")
+        (directory / "cmdline").write_bytes(args)
+        (directory / "cgroup").write_text(cgroup + "\n")
+        (directory / "mountinfo").write_text(f"1 0 {root} x rw\n")
+        for name, target in (("exe", "/bin/app"), ("cwd", "/"), ("root", "/")):
+            if not (directory / name).is_symlink():
+                (directory / name).symlink_to(target)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def container_started(self, container_id: str) -> None:
+        self.told.append(f"+{container_id}")
+
+    def container_stopped(self, container_id: str) -> None:
+        self.told.append(f"-{container_id}")
+
+
+@pytest.fixture(autouse=True)
+def _no_pidfds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The PIDs here are made up; none of them may be looked for among the real ones."""
+
+    def refuse(pid: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> FakeProc:
+    return FakeProc(tmp_path, own_cgroup=f"9:x:/docker/{SIDECAR}")
+
+
+@pytest.fixture
+def task(proc: FakeProc) -> Task:
+    return make(proc)
+
+
+def make(proc: FakeProc) -> Task:
+    return Task(
+        instance="test",
+        launcher=None,
+        counters=Counters(),
+        clock=FakeClock(),
+        procfs=Procfs(str(proc.root)),
+        own_pid=99,
+    )
+
+
+def test_the_cgroup_names_the_container(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1, cgroup=f"9:x:/docker/{APP}", root="0:50 / / rw - overlay")
+    assert task.container_of(10) == APP
+    assert task.own_container == SIDECAR
+
+
+def test_the_root_device_tells_containers_apart_where_the_cgroup_does_not(tmp_path: Path) -> None:
+    proc = FakeProc(tmp_path, own_root="0:70 / / rw - overlay")
+    proc.process(10, 0, root="0:50 / / rw - overlay")
+    proc.process(11, 10, root="0:50 / / rw - overlay")
+    proc.process(20, 0, root="0:60 / / rw - overlay")
+    task = make(proc)
+    assert [task.container_of(pid) for pid in (10, 11, 20)] == ["root-0:50", "root-0:50", "root-0:60"]
+    assert task.own_container == "root-0:70"
+
+
+def test_a_plain_machine_has_no_container(tmp_path: Path) -> None:
+    proc = FakeProc(tmp_path)
+    proc.process(10, 1)
+    task = make(proc)
+    assert task.container_of(10) == HOST
+    assert task.own_container == HOST
+
+
+def test_facts_and_what_lacks(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1, args=b"app\0--x\0")
+    (proc.root / "10" / "cwd").unlink()
+    process = task.process(10)
+    assert process is not None
+    assert (process.exe, process.args, process.cwd) == ("/bin/app", ("app", "--x"), None)
+    assert (process.uid, process.gid) == (2, 4)
+    tracked = task.track(10)
+    assert tracked is not None
+    assert [(m.field, m.reason) for m in tracked.missing] == [("process.cwd", "gone")]
+
+
+def test_another_process_under_the_same_pid_is_another_entity(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1)
+    first = task.process(10)
+    stat = proc.root / "10" / "stat"
+    stat.write_text(stat.read_text().replace(" 100 ", " 101 ", 1))
+    second = task.process(10)
+    assert first is not None
+    assert second is not None
+    assert first.entity != second.entity
+    assert task.current(first.entity) is not None
+
+
+def test_threads_and_the_gone_are_no_processes(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1, exit_signal=-1)
+    assert task.track(10) is None
+    with pytest.raises(ProcessGone):
+        task.track(11)
+    assert task.process(11) is None
+
+
+def test_own_children_are_own(proc: FakeProc, task: Task) -> None:
+    for pid, ppid in ((99, 1), (100, 99), (101, 100), (10, 1)):
+        proc.process(pid, ppid)
+        task.track(pid)
+    assert [task.is_own(pid) for pid in (99, 100, 101, 10)] == [True, True, True, False]
+    assert sorted(task.own_pids()) == [100, 101]
+
+
+def test_containers_come_with_their_first_process_and_go_with_their_last(proc: FakeProc, task: Task) -> None:
+    listener = Listener()
+    task.listen(listener)
+    for pid in (10, 11):
+        proc.process(pid, 1, cgroup=f"9:x:/docker/{APP}")
+        tracked = task.track(pid)
+        assert tracked is not None
+        task.settle(tracked)
+    assert task.containers() == [APP]
+    assert listener.told == [f"+{APP}"]
+    task._ended(_tracked(task, 10), None)
+    assert task.containers() == [APP]
+    task._ended(_tracked(task, 11), None)
+    assert listener.told == [f"+{APP}", f"-{APP}"]
+    late = Listener()
+    task.listen(late)
+    assert late.told == []
+
+
+def test_what_enters_a_container_from_outside_later_is_an_exec_session(proc: FakeProc, task: Task) -> None:
+    for pid in (10, 20):
+        proc.process(pid, 0, cgroup=f"9:x:/docker/{APP}")
+        task.settle(_tracked(task, pid))
+    proc.process(21, 20, cgroup=f"9:x:/docker/{APP}")
+    sessions = [process.session for pid in (10, 20, 21) if (process := task.process(pid))]
+    assert sessions == [None, "exec", "exec"]
+
+
+def test_the_runtime_before_the_program_is_not_whole(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 0, comm="runc:[2:INIT]", args=b"runc\0init\0")
+    assert not task.read(_tracked(task, 10))
+    proc.process(11, 10, comm="runc:[2:INIT]", args=b"mine\0")  # an app that gives itself the name has a parent
+    assert task.read(_tracked(task, 11))
+
+
+def test_between_fork_and_exec_a_process_shows_its_parents_program_once(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1, flags=PF_FORKNOEXEC)
+    tracked = _tracked(task, 10)
+    assert task.read(tracked)
+    assert not tracked.executed
+    assert not task.read(tracked)
+    proc.process(10, 1, args=b"ls\0")
+    stat = proc.root / "10" / "stat"
+    stat.write_text(stat.read_text().replace(" 10 0 10 ", " 77 0 77 ", 1))
+    assert task.read(tracked)
+    assert tracked.args == ("ls",)
+    assert tracked.executed
+
+
+def test_sockets_have_their_newest_holder(proc: FakeProc, task: Task) -> None:
+    for pid in (10, 11):
+        proc.process(pid, 1)
+        (proc.root / str(pid) / "fd" / "3").symlink_to("socket:[777]")
+        task.track(pid)
+    assert task.owner_of(777) == 11
+    assert task.owner_of(778) is None
+
+
+def test_the_index_of_sockets_is_made_again_only_when_it_is_old() -> None:
+    clock, scans = FakeClock(), []
+    process = Tracked(5, "e", 1, Timestamp(0), None)
+
+    def sockets(_: Tracked) -> list[int]:
+        scans.append(1)
+        return [70]
+
+    owners = SocketOwners(lambda: [process], sockets, clock, Counters())
+    assert (owners.owner(70), owners.owner(71), owners.owner(72)) == (5, None, None)
+    assert len(scans) == 1
+    clock.advance(FRESH_S * 2)
+    assert owners.owner(71) is None
+    assert len(scans) == 2
+
+
+def test_a_root_is_opened_by_the_first_member_that_lets_us_and_closed_with_the_last() -> None:
+    opened: list[int] = []
+
+    def open_root(process: Tracked) -> int:
+        if process.pid == 1:
+            raise AccessDenied("PID 1: denied")
+        opened.append(os.open("/", os.O_PATH))
+        return opened[-1]
+
+    roots = ContainerRoots(open_root, FakeClock())
+    members = [Tracked(pid, str(pid), 1, Timestamp(0), None) for pid in (1, 2)]
+    for member in members:
+        roots.join(APP, member)
+    assert roots.root(APP) == opened[0]
+    assert roots.root(APP) == opened[0]
+    assert len(opened) == 1
+    for member in members:
+        roots.leave(APP, member)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
+    assert roots.root(APP) is None
+
+
+def test_a_refused_root_says_why_and_is_tried_again_later() -> None:
+    clock, tries = FakeClock(), []
+
+    def refuse(process: Tracked) -> int:
+        tries.append(process.pid)
+        raise AccessDenied("denied, and no helper")
+
+    roots = ContainerRoots(refuse, clock)
+    roots.join(APP, Tracked(1, "1", 1, Timestamp(0), None))
+    assert roots.root(APP) is None
+    assert roots.root(APP) is None
+    assert roots.refusal(APP) == "denied, and no helper"
+    assert len(tries) == 1
+    clock.advance(60)
+    assert roots.root(APP) is None
+    assert len(tries) == 2
+
+
+def _tracked(task: Task, pid: int) -> Tracked:
+    tracked = task.track(pid)
+    assert tracked is not None
+    return tracked
