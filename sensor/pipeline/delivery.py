@@ -95,8 +95,9 @@ class Delivery:
                 while (lane := self._outbox.unsent()) is not None:
                     await self._step(lane)
         except (TimeoutError, DestinationGone):
-            self._counters.lost("undelivered_at_stop", self._outbox.clear())
-            return False
+            if left := self._outbox.clear():
+                self._counters.lost("undelivered_at_stop", left)
+                return False
         return True
 
     async def aclose(self) -> None:
@@ -171,7 +172,7 @@ class Delivery:
         self._refusals.mended(f"{self._shipper.name} takes events again")
 
     def _refused(self, lane: Lane, records: Sequence[Sealed], error: PermanentError) -> None:
-        refused = self._outbox.settle(lane, records)
-        self._counters.lost("refused", sum(record.count for record in refused))
+        if refused := self._outbox.settle(lane, records):
+            self._counters.lost("refused", sum(record.count for record in refused))
         self._refusals.failed(str(error))
         self._backoff.reset()

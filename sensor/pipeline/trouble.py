@@ -42,7 +42,7 @@ class Trouble:
     def mended(self, how: str) -> None:
         """It works; said if the trouble was."""
         if self._failures > self._untold:
-            log.info("%s after %d failures", how, self._failures)
+            log.info("%s (failures before: %d)", how, self._failures)
             self._failures = self._untold = 0
 
 

@@ -1,0 +1,87 @@
+"""What the pipeline's tests share: time that flows at once, a shipper that does as it is told, events by number."""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgpack
+from fakes import FakeClock
+
+from sensor.model.codec import to_wire
+from sensor.model.errors import DeliveryError
+from sensor.model.events import Event, Evidence, Header, Sensor, Task, Timestamp
+from sensor.model.kinds import Kind, Lane
+from sensor.model.protocols import Encoding, Limits
+from sensor.pipeline.encode import Encoded
+
+HEADER = Header(Sensor("s1", "epoch1", "1.0"), Task("docker"))
+MIB = 1024 * 1024
+LIMITS = Limits(records=500, record_bytes=MIB, request_bytes=4 * MIB)
+
+Outcome = Exception | Sequence[int]
+
+
+def event(kind: Kind = Kind.PROCESS_EXEC, source: str = "test") -> Event:
+    return Event(kind, Timestamp(1_700_000_000_000_000_000), Evidence(source))
+
+
+def encoded(seq: int, lane: Lane = Lane.ORDINARY, padding: int = 0) -> Encoded:
+    """An event as the encoder would hand it on, `padding` bytes longer than the shortest."""
+    kind = Kind.DETECTION if lane is Lane.URGENT else Kind.PROCESS_EXEC
+    plain = to_wire(event(kind, "test" + "x" * padding)._replace(lane=lane, seq=seq))
+    return Encoded(lane, seq, msgpack.packb(plain))
+
+
+class FakePause:
+    """A `Pause` that lets the clock run instead of waiting, and keeps what it was asked for."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float | None, until: asyncio.Event) -> None:
+        if seconds is None:
+            await until.wait()
+            return
+        self.seconds.append(seconds)
+        if not until.is_set():
+            self._clock.advance(seconds)
+        await asyncio.sleep(0)
+
+
+class FakeShipper:
+    """Takes everything, unless told of other outcomes: an error to raise, or the indices that fail, call by call."""
+
+    name = "fake"
+
+    def __init__(
+        self,
+        *outcomes: Outcome,
+        encoding: Encoding = Encoding.BATCH,
+        limits: Limits = LIMITS,
+        opening: Sequence[DeliveryError] = (),
+    ) -> None:
+        self.encoding = encoding
+        self.limits = limits
+        self.sent: list[tuple[bytes, ...]] = []
+        self.opened = 0
+        self.closed = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self._outcomes = list(outcomes)
+        self._opening = list(opening)
+
+    async def open(self) -> None:
+        if self._opening:
+            raise self._opening.pop(0)
+        self.opened += 1
+
+    async def send(self, records: Sequence[bytes]) -> Sequence[int]:
+        self.sent.append(tuple(records))
+        await self.gate.wait()
+        outcome = self._outcomes.pop(0) if self._outcomes else ()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def aclose(self) -> None:
+        self.closed += 1

@@ -1,0 +1,405 @@
+"""Delivery: in order, again after trouble, never twice counted, honest about what it gave up."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import msgpack
+import pytest
+from backports import zstd
+from fakes import FakeClock
+from fakes_pipeline import HEADER, FakePause, FakeShipper, encoded
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from running import until
+
+from sensor.model.codec import batch_from_wire
+from sensor.model.counters import Counters
+from sensor.model.errors import DestinationGone, PermanentError, RetryableError
+from sensor.model.events import Batch
+from sensor.model.kinds import Lane
+from sensor.model.protocols import Encoding, Limits
+from sensor.pipeline.backoff import Backoff
+from sensor.pipeline.batch import SealWhen
+from sensor.pipeline.delivery import Delivery
+
+URGENT, ORDINARY = Lane.URGENT, Lane.ORDINARY
+MIB = 1024 * 1024
+
+
+class Rig:
+    """A delivery with a fake shipper, a clock that runs whenever it waits, and no chance in its waits."""
+
+    def __init__(self, shipper: FakeShipper, when: SealWhen | None = None, max_bytes: int = MIB) -> None:
+        self.shipper = shipper
+        self.counters = Counters()
+        self.clock = FakeClock()
+        self.pause = FakePause(self.clock)
+        self.delivery = Delivery(
+            shipper,
+            header=HEADER,
+            counters=self.counters,
+            clock=self.clock,
+            max_bytes=max_bytes,
+            seal_when=when or SealWhen(events=3, bytes=MIB, age=1.0),
+            backoff=Backoff(uniform=lambda _low, high: high),
+            pause=self.pause,
+        )
+
+    def put(self, *numbers: int, lane: Lane = ORDINARY, padding: int = 0) -> None:
+        for seq in numbers:
+            self.delivery.put(encoded(seq, lane, padding))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task(self.delivery.run())
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError, DestinationGone):
+                await task
+
+    async def delivered(self, count: int) -> None:
+        await until(lambda: self.counters.seen["delivered"] >= count, f"{count} events were delivered")
+
+    def batches(self) -> list[Batch]:
+        """What the shipper was handed, call by call (`Encoding.BATCH`)."""
+        return [opened(record) for records in self.shipper.sent for record in records]
+
+    def seqs(self) -> list[tuple[Lane, list[int]]]:
+        """The lane and the numbers of each batch that the shipper was handed."""
+        return [(batch.events[0].lane, [e.seq for e in batch.events]) for batch in self.batches()]
+
+
+def opened(record: bytes) -> Batch:
+    return batch_from_wire(msgpack.unpackb(zstd.decompress(record)))
+
+
+def json_seqs(records: tuple[bytes, ...]) -> list[int]:
+    return [json.loads(record)["seq"] for record in records]
+
+
+def json_shipper(*outcomes: Exception | list[int], limits: Limits | None = None) -> FakeShipper:
+    return FakeShipper(*outcomes, encoding=Encoding.JSON, limits=limits or Limits(10, MIB, MIB))
+
+
+async def test_events_are_delivered_in_order_and_counted() -> None:
+    rig = Rig(FakeShipper())
+    async with rig.running():
+        rig.put(1, 2, 3, 4, 5)
+        await rig.delivered(5)
+    assert rig.seqs() == [(ORDINARY, [1, 2, 3]), (ORDINARY, [4, 5])]
+    assert rig.counters.seen["batches"] == 2
+    assert rig.counters.seen["shipped_bytes"] == sum(len(r) for records in rig.shipper.sent for r in records)
+    assert rig.shipper.opened == 1
+    assert not rig.counters.losses
+
+
+async def test_an_ordinary_batch_waits_for_its_age_and_not_longer() -> None:
+    rig = Rig(FakeShipper())
+    async with rig.running():
+        rig.put(1)
+        await rig.delivered(1)
+    assert rig.pause.seconds == [1.0]
+
+
+async def test_a_full_batch_does_not_wait() -> None:
+    two = 2 * len(encoded(1).data)
+    for when in (SealWhen(events=2, bytes=MIB, age=60), SealWhen(events=500, bytes=two, age=60)):
+        rig = Rig(FakeShipper(), when)
+        async with rig.running():
+            rig.put(1, 2)
+            await rig.delivered(2)
+        assert rig.pause.seconds == []
+
+
+async def test_urgent_events_leave_at_once_and_first() -> None:
+    rig = Rig(FakeShipper())
+    rig.put(1)
+    rig.put(1, 2, lane=URGENT)
+    async with rig.running():
+        await rig.delivered(3)
+    assert rig.seqs() == [(URGENT, [1, 2]), (ORDINARY, [1])]
+    assert rig.pause.seconds == [1.0]
+
+
+async def test_trouble_is_retried_byte_for_byte_with_growing_waits() -> None:
+    rig = Rig(FakeShipper(*[RetryableError("busy")] * 8))
+    rig.put(1, 2, 3)
+    async with rig.running():
+        await rig.delivered(3)
+    assert len(rig.shipper.sent) == 9
+    assert len(set(rig.shipper.sent)) == 1
+    assert rig.pause.seconds == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    assert (rig.counters.seen["retries"], rig.counters.seen["batches"]) == (8, 1)
+
+
+async def test_success_makes_the_waits_short_again() -> None:
+    rig = Rig(FakeShipper(RetryableError("busy"), RetryableError("busy"), (), RetryableError("busy")))
+    rig.put(1, 2, 3, 4, 5, 6)
+    async with rig.running():
+        await rig.delivered(6)
+    assert rig.pause.seconds == [0.5, 1.0, 0.5]
+
+
+async def test_what_the_destination_asks_for_is_waited_for() -> None:
+    rig = Rig(FakeShipper(RetryableError("busy", 7.0), RetryableError("busy", 10_000.0)))
+    rig.put(1, 2, 3)
+    async with rig.running():
+        await rig.delivered(3)
+    assert rig.pause.seconds == [7.5, 300.5]
+
+
+async def test_what_comes_during_trouble_keeps_its_order_and_urgent_goes_first() -> None:
+    rig = Rig(FakeShipper(RetryableError("busy")))
+    rig.put(1, 2, 3, 4)
+    rig.shipper.gate.clear()
+    async with rig.running():
+        await until(lambda: rig.shipper.sent, "the first request is under way")
+        rig.put(1, lane=URGENT)
+        rig.shipper.gate.set()
+        await rig.delivered(5)
+    assert rig.seqs() == [(ORDINARY, [1, 2, 3]), (URGENT, [1]), (ORDINARY, [1, 2, 3]), (ORDINARY, [4])]
+
+
+async def test_refused_events_are_set_aside_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(FakeShipper(PermanentError("no such batch\nplease")))
+    rig.put(1, 2, 3, 4, 5)
+    async with rig.running():
+        await rig.delivered(2)
+    assert rig.seqs() == [(ORDINARY, [1, 2, 3]), (ORDINARY, [4, 5])]
+    assert rig.counters.losses == {"refused": 3}
+    assert caplog.messages == ["fake refuses events, which are lost: no such batch please"]
+
+
+async def test_of_a_partial_failure_only_the_failed_records_are_sent_again() -> None:
+    rig = Rig(json_shipper([0, 2], [1]), SealWhen(events=4))
+    rig.put(1, 2, 3, 4)
+    async with rig.running():
+        await rig.delivered(4)
+    assert [json_seqs(records) for records in rig.shipper.sent] == [[1, 2, 3, 4], [1, 3], [3]]
+    assert rig.counters.seen["retries"] == 2
+    assert rig.counters.seen["shipped_bytes"] == sum(len(r) for r in rig.shipper.sent[0])
+
+
+async def test_indices_that_no_record_has_are_passed_over() -> None:
+    rig = Rig(FakeShipper([5, -1]))
+    rig.put(1, 2, 3)
+    async with rig.running():
+        await rig.delivered(3)
+    assert len(rig.shipper.sent) == 1
+
+
+async def test_requests_keep_to_the_shippers_limits() -> None:
+    rig = Rig(json_shipper(limits=Limits(records=3, record_bytes=MIB, request_bytes=MIB)), SealWhen(events=5))
+    rig.put(1, 2, 3, 4, 5)
+    narrow = Rig(json_shipper(limits=Limits(records=10, record_bytes=MIB, request_bytes=600)), SealWhen(events=5))
+    narrow.put(1, 2, 3, 4, 5)
+    async with rig.running(), narrow.running():
+        await rig.delivered(5)
+        await narrow.delivered(5)
+    assert [json_seqs(records) for records in rig.shipper.sent] == [[1, 2, 3], [4, 5]]
+    assert [json_seqs(records) for records in narrow.shipper.sent] == [[1, 2], [3, 4], [5]]
+
+
+async def test_a_record_that_the_destination_cannot_carry_is_lost_alone() -> None:
+    rig = Rig(json_shipper(limits=Limits(10, 1_000, MIB)), SealWhen(events=3))
+    rig.put(1)
+    rig.put(2, padding=2_000)
+    rig.put(3)
+    async with rig.running():
+        await rig.delivered(2)
+    assert rig.counters.losses == {"record_too_large": 1}
+    assert [seq for records in rig.shipper.sent for seq in json_seqs(records)] == [1, 3]
+
+
+async def test_batches_are_no_larger_than_the_shipper_carries() -> None:
+    rig = Rig(FakeShipper(limits=Limits(1, 1_000, 1_000)), SealWhen(events=500))
+    rig.put(*range(1, 21))
+    async with rig.running():
+        await rig.delivered(20)
+    assert len(rig.shipper.sent) > 1
+    assert not rig.counters.losses
+
+
+async def test_a_fault_in_a_shipper_is_trouble_like_any_other(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(FakeShipper(KeyError("oops")))
+    rig.put(1, 2, 3)
+    async with rig.running():
+        await rig.delivered(3)
+    assert caplog.messages == ["delivery to fake fails and will be tried again: KeyError: 'oops'"]
+
+
+async def test_opening_is_tried_until_it_works() -> None:
+    shipper = FakeShipper(opening=[PermanentError("no such file"), RetryableError("no network")])
+    rig = Rig(shipper)
+    rig.put(1, 2, 3)
+    async with rig.running():
+        await rig.delivered(3)
+    assert (shipper.opened, rig.counters.seen["retries"], dict(rig.counters.losses)) == (1, 2, {})
+
+
+async def test_trouble_is_told_at_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    rig = Rig(FakeShipper(*[RetryableError("busy")] * 5))
+    rig.put(1, 2, 3)
+    async with rig.running():
+        await rig.delivered(3)
+    assert caplog.messages == [
+        "delivery to fake fails and will be tried again: busy",
+        "delivery to fake works again (failures before: 5)",
+    ]
+
+
+async def test_a_destination_that_is_gone_ends_the_run() -> None:
+    rig = Rig(FakeShipper(*[DestinationGone("closed")] * 2))
+    rig.put(1, 2, 3, 4)
+    async with rig.running() as task:
+        with pytest.raises(DestinationGone):
+            await task
+    assert not await rig.delivery.flush(5)
+    assert rig.counters.losses == {"undelivered_at_stop": 4}
+
+
+async def test_flush_sends_what_is_left_without_waiting_for_its_age() -> None:
+    rig = Rig(FakeShipper())
+    rig.put(1, 2, 3, 4)
+    rig.put(1, lane=URGENT)
+    assert await rig.delivery.flush(5)
+    assert rig.seqs() == [(URGENT, [1]), (ORDINARY, [1, 2, 3]), (ORDINARY, [4])]
+    assert rig.pause.seconds == []
+
+
+async def test_flush_of_nothing_is_done_at_once() -> None:
+    rig = Rig(FakeShipper())
+    assert await rig.delivery.flush(0)
+    assert rig.shipper.opened == 0
+
+
+async def test_flush_takes_over_from_run_and_repeats_nothing() -> None:
+    rig = Rig(FakeShipper())
+    rig.shipper.gate.clear()
+    rig.put(1, 2, 3, 4)
+    async with rig.running() as task:
+        await until(lambda: rig.shipper.sent, "the first request is under way")
+        flushing = asyncio.ensure_future(rig.delivery.flush(30))
+        await asyncio.sleep(0)
+        rig.shipper.gate.set()
+        assert await flushing
+        await task
+    assert rig.seqs() == [(ORDINARY, [1, 2, 3]), (ORDINARY, [4])]
+
+
+async def test_flush_ends_a_long_wait() -> None:
+    rig = Rig(FakeShipper(RetryableError("busy", 200.0)))
+    waiting = asyncio.Event()
+
+    async def pause(seconds: float | None, until_set: asyncio.Event) -> None:
+        waiting.set()
+        await until_set.wait()
+
+    rig.delivery = Delivery(
+        rig.shipper, header=HEADER, counters=rig.counters, clock=rig.clock, max_bytes=MIB, pause=pause
+    )
+    rig.put(1, lane=URGENT)
+    async with rig.running() as task:
+        await waiting.wait()
+        assert await rig.delivery.flush(30)
+        await task
+    assert rig.counters.seen["delivered"] == 1
+
+
+async def test_a_request_cut_off_by_cancelling_run_is_made_again() -> None:
+    rig = Rig(FakeShipper())
+    rig.shipper.gate.clear()
+    rig.put(1, 2, 3)
+    async with rig.running():
+        await until(lambda: rig.shipper.sent, "the request is under way")
+    rig.shipper.gate.set()
+    assert await rig.delivery.flush(5)
+    assert len(rig.shipper.sent) == 2
+    assert len(set(rig.shipper.sent)) == 1
+    assert rig.counters.seen["delivered"] == 3
+
+
+async def test_flush_retries_within_its_deadline() -> None:
+    rig = Rig(FakeShipper(*[RetryableError("busy", 60.0)] * 3))
+    rig.put(1)
+    assert await rig.delivery.flush(20)
+    assert rig.pause.seconds == [10.0, 5.0, 2.5]
+
+
+async def test_what_is_left_after_the_deadline_is_counted() -> None:
+    rig = Rig(FakeShipper())
+    rig.shipper.gate.clear()
+    rig.put(1, 2, 3, 4)
+    rig.put(1, lane=URGENT)
+    assert not await rig.delivery.flush(0.05)
+    assert rig.counters.losses == {"undelivered_at_stop": 5}
+    assert rig.counters.seen["delivered"] == 0
+
+
+@pytest.mark.parametrize("outcome", [(), [0], PermanentError("no")])
+async def test_what_was_given_up_is_not_counted_twice(outcome: Exception | list[int]) -> None:
+    rig = Rig(FakeShipper(outcome))
+    rig.shipper.gate.clear()
+    rig.put(1, 2, 3)
+    async with rig.running() as task:
+        await until(lambda: rig.shipper.sent, "the request is under way")
+        assert not await rig.delivery.flush(0.05)
+        rig.shipper.gate.set()
+        await task
+    assert rig.counters.losses == {"undelivered_at_stop": 3}
+    assert rig.counters.seen["delivered"] == 0
+    assert await rig.delivery.flush(1)
+
+
+async def test_closing_closes_the_shipper() -> None:
+    rig = Rig(FakeShipper())
+    await rig.delivery.aclose()
+    assert rig.shipper.closed == 1
+
+
+async def test_one_slow_destination_holds_up_nobody_else() -> None:
+    slow, quick = Rig(FakeShipper()), Rig(FakeShipper())
+    slow.shipper.gate.clear()
+    async with slow.running(), quick.running():
+        for rig in (slow, quick):
+            rig.put(1, 2, 3)
+        await quick.delivered(3)
+    assert slow.counters.seen["delivered"] == 0
+
+
+OUTCOMES: dict[str, Callable[[], Exception | list[int]]] = {
+    "taken": list,
+    "busy": lambda: RetryableError("busy"),
+    "refused": lambda: PermanentError("no"),
+    "fault": lambda: ValueError("fault"),
+    "first failed": lambda: [0],
+    "many failed": lambda: [0, 2, 3, 7],
+}
+
+
+@given(
+    lanes=st.lists(st.sampled_from(Lane), max_size=40),
+    outcomes=st.lists(st.sampled_from(sorted(OUTCOMES)), max_size=12),
+    encoding=st.sampled_from(Encoding),
+    room=st.integers(300, 10_000),
+)
+@settings(deadline=None, max_examples=60)
+def test_in_equals_delivered_plus_lost(lanes: list[Lane], outcomes: list[str], encoding: Encoding, room: int) -> None:
+    async def scenario() -> None:
+        shipper = FakeShipper(*(OUTCOMES[name]() for name in outcomes), encoding=encoding)
+        rig = Rig(shipper, max_bytes=room)
+        async with rig.running():
+            for seq, lane in enumerate(lanes):
+                rig.put(seq, lane=lane)
+                await asyncio.sleep(0)
+            assert await rig.delivery.flush(60)
+        assert rig.counters.seen["delivered"] + sum(rig.counters.losses.values()) == len(lanes)
+        assert set(rig.counters.losses) <= {"spool_full", "refused"}
+
+    asyncio.run(scenario())
