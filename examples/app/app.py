@@ -25,10 +25,10 @@ def run_programs(round_number: int) -> None:
 
 
 def write_files(round_number: int) -> None:
-    """A file that is made, renamed and removed again."""
-    draft = pathlib.Path("/tmp/report.part")  # noqa: S108  # a container of its own: nobody else is in its /tmp
-    draft.write_text(f"round {round_number}\n")
-    draft.rename(draft.with_suffix(".txt")).unlink()
+    """A configuration that is written aside and renamed into place."""
+    draft = pathlib.Path("/etc/example.conf.new")
+    draft.write_text(f"round = {round_number}\n")
+    draft.rename("/etc/example.conf")
 
 
 def call(peer: str) -> None:

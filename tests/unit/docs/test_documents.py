@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.config import PREFIX, Settings
 from sensor.config.settings import SETTINGS, variable
 
 PROJECT = Path(__file__).parents[3]
@@ -39,6 +40,13 @@ def test_settings_exist(document):
     named = set(re.findall(r"\bSENSOR_[A-Z_]*[A-Z]\b", document.read_text()))
 
     assert named <= known
+
+
+def test_every_setting_of_the_ingest_is_documented_and_no_other():
+    documented = set(re.findall(r"^\| `(INGEST_\w+)`", (PROJECT / "docs/ingest.md").read_text(), re.MULTILINE))
+    files = {"INGEST_WRITE_TOKEN_FILE", "INGEST_READ_TOKEN_FILE"}
+
+    assert documented == {PREFIX + name.upper() for name in Settings.model_fields} | files
 
 
 def test_the_task_definition_in_the_readme_is_one_that_the_sensor_needs():
