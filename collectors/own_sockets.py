@@ -1,0 +1,72 @@
+"""Which sockets are the sensor's own, so that no event tells of them.
+
+A destroyed socket has no inode any more, and short ones are gone before any look at /proc/self/fd. So each socket is
+remembered when this process connects or binds it: Python raises an audit event then (sys.addaudithook), and the
+kernel tells its cookie (SO_COOKIE), which the sock_diag messages carry too. Sockets that C code opens by itself, such
+as the resolver's, are found only while they are open, among our descriptors.
+"""
+
+import os
+import socket
+import struct
+import sys
+from collections import OrderedDict
+from contextlib import suppress
+
+from collectors.procfs import Procfs
+from collectors.socket_links import socket_inodes
+from sensor.model.errors import AccessDenied, ProcessGone
+
+SO_COOKIE = 57
+"""getsockopt(2) at SOL_SOCKET, Linux 4.6; include/uapi/asm-generic/socket.h."""
+MOST = 4096
+"""Cookies that are remembered; the oldest give way."""
+
+_EVENTS = frozenset({"socket.connect", "socket.bind"})
+_INET = (socket.AF_INET, socket.AF_INET6)
+
+_cookies: OrderedDict[int, None] = OrderedDict()
+"""Of the whole process, like the audit hook that fills it, which can never be taken out again. Ordered, because its
+`popitem` is one step for other threads too."""
+
+
+class OwnSockets:
+    """The sockets of this process, by cookie and, while they are open, by inode."""
+
+    _hooked = False
+
+    def __init__(self, procfs: Procfs) -> None:
+        self._procfs = procfs
+        self._inodes: frozenset[int] = frozenset()
+
+    def watch(self) -> None:
+        """From now on learn of every socket that Python code of this process connects or binds."""
+        if not OwnSockets._hooked:
+            OwnSockets._hooked = True
+            sys.addaudithook(_learn)
+
+    def look(self) -> None:
+        """See which sockets are among our descriptors now."""
+        with suppress(ProcessGone, AccessDenied):  # then those of the last look count
+            self._inodes = frozenset(socket_inodes(self._procfs, os.getpid()))
+
+    def has_cookie(self, cookie: int) -> bool:
+        """Whether the socket is or was ours."""
+        return cookie in _cookies
+
+    def has_inode(self, inode: int) -> bool:
+        """Whether the socket was among our descriptors at the last `look`."""
+        return inode in self._inodes
+
+
+def _learn(event: str, args: tuple[object, ...]) -> None:
+    """Called for every audit event of the process, so it is quick, and must not raise: that would fail the call."""
+    if event not in _EVENTS:
+        return
+    ours = args[0]
+    if not isinstance(ours, socket.socket) or ours.family not in _INET:
+        return
+    with suppress(OSError):  # a kernel without SO_COOKIE, or a socket closed meanwhile: then `look` has to find it
+        _cookies[struct.unpack("=Q", ours.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0]] = None
+        if len(_cookies) > MOST:
+            _cookies.popitem(last=False)

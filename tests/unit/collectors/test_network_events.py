@@ -1,0 +1,134 @@
+"""Payload sizes out of the kernel's counters, as they were seen on Linux 6.18, and what a flow says it lacks."""
+
+import socket
+
+import pytest
+
+from collectors import network_events as events
+from collectors.inet_diag import CLOSE, TCP, UDP, InetSocket, TcpInfo, address_bytes
+from collectors.network_events import INBOUND, OUTBOUND, Payload, payload, was_opened_here
+from collectors.socket_table import Known, Owner
+from sensor.model.events import Event, Process, Timestamp
+from sensor.model.kinds import Kind
+
+NOW = Timestamp(1_700_000_000_000_000_000)
+
+
+def info(acked: int, received: int, sent: int, again: int = 0) -> TcpInfo:
+    return TcpInfo(40, 0, acked, received, sent, again)
+
+
+@pytest.mark.parametrize(
+    ("how", "counters", "inbound", "expected"),
+    [
+        ("client closes first, server answers at once", info(102, 8, 100), False, Payload(7, 100)),
+        ("the server of that", info(8, 101, 7), True, Payload(100, 7)),
+        ("100 of 300 sent bytes were sent again", info(202, 8, 300, 100), False, Payload(7, 200)),
+        ("nothing was carried", info(2, 1, 0), False, Payload(0, 0)),
+        ("the server of nothing", info(1, 1, 0), True, Payload(0, 0)),
+        ("the peer reset it: no FIN either way", info(7, 100, 7), True, Payload(100, 7)),
+        ("we closed with data unread, which resets", info(101, 9, 100), False, Payload(9, 100)),
+        ("the last 50 bytes were never acknowledged", info(51, 9, 100), False, Payload(9, 100)),
+        ("closed before the handshake was done", info(0, 0, 0), False, Payload(0, 0)),
+        ("Linux before 4.19 counts no sent bytes", TcpInfo(40, 0, 102, 8), False, Payload(7, 100)),
+        ("Linux before 4.1 counts nothing", TcpInfo(40, 0), False, Payload(None, None)),
+    ],
+)
+def test_payload(how: str, counters: TcpInfo, inbound: bool, expected: Payload) -> None:
+    assert payload(counters, inbound=inbound) == expected, how
+
+
+def test_our_syn_and_fin_prove_that_we_connected() -> None:
+    assert was_opened_here(info(102, 8, 100))
+    assert not was_opened_here(info(8, 101, 7))
+    assert not was_opened_here(TcpInfo(40, 0, 102, 8))
+
+
+def end(
+    dst_port: int = 443, src: str = "192.0.2.1", dst: str = "192.0.2.9", counters: TcpInfo | None = None
+) -> InetSocket:
+    return InetSocket(
+        socket.AF_INET, CLOSE, 50000, dst_port, address_bytes(src), address_bytes(dst), 0, 7, 0, 0, 0, 0, TCP, counters
+    )
+
+
+def lacks(event: Event) -> dict[str, str]:
+    return {m.field: m.reason for m in event.evidence.missing}
+
+
+def test_a_flow_says_what_it_lacks_and_why() -> None:
+    event = events.ended(end(counters=info(102, 8, 100)), TCP, None, OUTBOUND, None, NOW)
+
+    assert event.kind is Kind.NETWORK_FLOW
+    assert event.network is not None
+    assert (event.network.bytes_in, event.network.bytes_out, event.network.outcome) == (7, 100, "established")
+    assert (event.network.rtt_us, event.network.retransmits, event.network.owner_evidence) == (40, 0, None)
+    assert lacks(event) == {
+        "process": "ended before a dump saw it",
+        "network.duration_ms": "its beginning was not seen",
+    }
+
+
+def test_a_flow_with_everything_lacks_nothing() -> None:
+    known = Known(address_bytes("192.0.2.1"), 443, 1.0, 1, established=True, owner=Owner(Process("e", 5), "c1"))
+    event = events.ended(end(counters=info(8, 101, 7)), TCP, known, INBOUND, 1.5, NOW)
+
+    assert lacks(event) == {}
+    assert event.network is not None
+    assert (event.network.duration_ms, event.network.owner_evidence) == (1500.0, "descriptor")
+    assert event.process == Process("e", 5)
+    assert event.container is not None
+    assert event.container.id == "c1"
+
+
+def test_an_aborted_connection_gets_its_ends_back_from_the_table() -> None:
+    known = Known(address_bytes("192.0.2.1"), 443, 1.0, 1, established=True, looks=1)
+    event = events.ended(
+        end(dst_port=0, src="0.0.0.0", counters=TcpInfo(0, 0, 0, 0, 0, 0)), TCP, known, OUTBOUND, 2, NOW
+    )
+
+    assert event.network is not None
+    assert (event.network.src, event.network.dst_port, event.network.outcome) == ("192.0.2.1", 443, "reset")
+    assert (event.network.bytes_in, event.network.retransmits) == (None, None)
+    assert lacks(event) == {
+        "network.bytes_in": "cleared by the kernel",
+        "network.bytes_out": "cleared by the kernel",
+        "process": "nobody readable holds the socket",
+    }
+
+
+def test_a_refused_connect_keeps_only_its_address() -> None:
+    event = events.ended(
+        end(dst_port=0, src="0.0.0.0", counters=TcpInfo(0, 0, 0, 0, 0, 0)), TCP, None, OUTBOUND, None, NOW
+    )
+
+    assert event.network is not None
+    assert (event.network.dst, event.network.dst_port, event.network.outcome) == ("192.0.2.9", None, None)
+    assert {"network.src", "network.dst_port", "network.outcome", "network.bytes_in"} <= lacks(event).keys()
+
+
+def test_udp_has_no_bytes_and_no_outcome() -> None:
+    event = events.ended(end(), UDP, None, OUTBOUND, None, NOW)
+
+    assert event.network is not None
+    assert (event.network.transport, event.network.bytes_in, event.network.outcome) == ("udp", None, None)
+    assert lacks(event)["network.bytes_out"] == "unsupported"
+    assert "network.outcome" not in lacks(event)
+
+
+def test_folded_ends_lose_what_is_each_ones_own() -> None:
+    one = events.ended(end(dst_port=0, dst="0.0.0.0"), UDP, None, OUTBOUND, 2.0, NOW)
+    event = events.folded(one, 5)
+
+    assert event.count == 5
+    assert event.network is not None
+    assert (event.network.src_port, event.network.duration_ms) == (None, None)
+    assert lacks(event)["network.src_port"] == "differs among those folded"
+
+
+@pytest.mark.parametrize(("count", "bound"), [(12, "exact"), (None, "unknown")])
+def test_a_loss_is_told_with_what_is_known_of_its_size(count: int | None, bound: str) -> None:
+    event = events.lost("netlink_overflow", count, "network_sockdiag", NOW)
+
+    assert event.loss is not None
+    assert (event.kind, event.loss.bound, event.loss.count) == (Kind.SENSOR_LOSS, bound, count)

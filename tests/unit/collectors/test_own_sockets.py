@@ -1,0 +1,82 @@
+"""The sensor's own sockets are known by cookie from the moment they are connected or bound, and by inode while open."""
+
+import os
+import socket
+import struct
+from pathlib import Path
+
+import pytest
+
+from collectors import own_sockets
+from collectors.own_sockets import MOST, SO_COOKIE, OwnSockets
+from collectors.procfs import Procfs
+
+
+def cookie(of: socket.socket) -> int:
+    return int(struct.unpack("=Q", of.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0])
+
+
+@pytest.fixture
+def own() -> OwnSockets:
+    made = OwnSockets(Procfs())
+    made.watch()
+    return made
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_bound_socket_is_ours_and_stays_so(own: OwnSockets, kind: int) -> None:
+    with socket.socket(socket.AF_INET, kind) as ours:
+        ours.bind(("127.0.0.1", 0))
+        number = cookie(ours)
+    assert own.has_cookie(number)
+
+
+def test_a_socket_is_ours_though_its_connect_fails(own: OwnSockets) -> None:
+    with socket.socket() as closed, socket.socket() as ours:
+        closed.bind(("127.0.0.1", 0))
+        with pytest.raises(ConnectionRefusedError):
+            ours.connect(closed.getsockname())
+        assert own.has_cookie(cookie(ours))
+
+
+def test_a_socket_that_was_only_made_is_found_by_its_inode_at_the_next_look(own: OwnSockets) -> None:
+    with socket.socket() as ours:
+        inode = os.fstat(ours.fileno()).st_ino
+        assert not own.has_inode(inode)
+        own.look()
+        assert own.has_inode(inode)
+    own.look()
+    assert not own.has_inode(inode)
+
+
+def test_other_families_do_not_count(own: OwnSockets, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "socket"))
+        assert not own.has_cookie(cookie(other))
+
+
+def test_a_proc_that_cannot_be_read_keeps_the_last_look(own: OwnSockets, tmp_path: Path) -> None:
+    blind = OwnSockets(Procfs(str(tmp_path)))
+    blind.look()
+    assert not blind.has_inode(1)
+
+
+def test_cookies_are_bounded(own: OwnSockets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_sockets, "MOST", len(own_sockets._cookies) + 1)
+    before = len(own_sockets._cookies)
+    for _ in range(3):
+        with socket.socket() as ours:
+            ours.bind(("127.0.0.1", 0))
+    assert len(own_sockets._cookies) == before + 1
+    assert before < MOST
+
+
+@pytest.mark.parametrize("args", [("no socket",), (None, ("127.0.0.1", 1))])
+def test_nothing_that_an_audit_event_carries_raises(args: tuple[object, ...]) -> None:
+    own_sockets._learn("socket.connect", args)
+
+
+def test_a_closed_socket_does_not_raise() -> None:
+    closed = socket.socket()
+    closed.close()
+    own_sockets._learn("socket.connect", (closed,))
