@@ -4,12 +4,15 @@ import asyncio
 import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sensor.model.errors import DestinationGone
 from sensor.model.protocols import Encoding, Limits
 
 MIB = 1024 * 1024
+
+Render = Callable[[bytes], bytes | None]
+"""What is written for a JSON record, without a line end; None for nothing."""
 
 Job = tuple[bytes, asyncio.Future[None]]
 
@@ -25,8 +28,9 @@ class Stdout:
     encoding = Encoding.JSON
     limits = Limits(records=500, record_bytes=4 * MIB, request_bytes=MIB)
 
-    def __init__(self, *, fd: int = 1) -> None:
+    def __init__(self, *, fd: int = 1, render: Render | None = None) -> None:
         self._fd = fd
+        self._render = render
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._gone: str | None = None
@@ -38,13 +42,9 @@ class Stdout:
 
     async def send(self, records: Sequence[bytes]) -> Sequence[int]:
         """Raises `DestinationGone` once a write has failed: nobody reads any more."""
-        if self._gone is None:
-            done = asyncio.get_running_loop().create_future()
-            self._jobs.put((b"".join(record + b"\n" for record in records), done))
-            try:
-                await done
-            except OSError as error:
-                self._gone = str(error.strerror)
+        lines = records if self._render is None else [line for r in records if (line := self._render(r)) is not None]
+        if self._gone is None and lines:
+            await self._written(b"".join(line + b"\n" for line in lines))
         if self._gone is not None:
             raise DestinationGone(f"descriptor {self._fd}: {self._gone}")
         return ()
@@ -54,6 +54,14 @@ class Stdout:
         if self._writer is not None:
             self._jobs.put(None)
             self._writer = None
+
+    async def _written(self, lines: bytes) -> None:
+        done = asyncio.get_running_loop().create_future()
+        self._jobs.put((lines, done))
+        try:
+            await done
+        except OSError as error:
+            self._gone = str(error.strerror)
 
     def _write_jobs(self) -> None:
         while (job := self._jobs.get()) is not None:

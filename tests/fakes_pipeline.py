@@ -1,19 +1,24 @@
 """What the pipeline's tests share: time that flows at once, a shipper that does as it is told, events by number."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 
 import msgpack
 from fakes import FakeClock
 
-from sensor.model.codec import to_wire
-from sensor.model.errors import DeliveryError
-from sensor.model.events import Event, Evidence, Header, Sensor, Task, Timestamp
+from sensor.model.codec import batch_from_wire, to_wire
+from sensor.model.events import Batch, Event, Evidence, Header, Sensor, Task, Timestamp
 from sensor.model.kinds import Kind, Lane
 from sensor.model.protocols import Encoding, Limits
 from sensor.pipeline.encode import Encoded
 
 HEADER = Header(Sensor("s1", "epoch1", "1.0"), Task("docker"))
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 MIB = 1024 * 1024
 LIMITS = Limits(records=500, record_bytes=MIB, request_bytes=4 * MIB)
 
@@ -29,6 +34,16 @@ def encoded(seq: int, lane: Lane = Lane.ORDINARY, padding: int = 0) -> Encoded:
     kind = Kind.DETECTION if lane is Lane.URGENT else Kind.PROCESS_EXEC
     plain = to_wire(event(kind, "test" + "x" * padding)._replace(lane=lane, seq=seq))
     return Encoded(lane, seq, msgpack.packb(plain))
+
+
+def plain_bytes(record: bytes) -> bytes:
+    """A sealed batch before compression."""
+    return zstd.decompress(record)
+
+
+def unsealed(record: bytes) -> Batch:
+    """What an ingest reads in a sealed batch."""
+    return batch_from_wire(msgpack.unpackb(plain_bytes(record)))
 
 
 class FakePause:
@@ -58,7 +73,7 @@ class FakeShipper:
         *outcomes: Outcome,
         encoding: Encoding = Encoding.BATCH,
         limits: Limits = LIMITS,
-        opening: Sequence[DeliveryError] = (),
+        opening: Sequence[Exception] = (),
     ) -> None:
         self.encoding = encoding
         self.limits = limits

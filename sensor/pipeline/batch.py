@@ -48,25 +48,20 @@ Seal = Callable[[Sequence[Encoded]], list[Sealed]]
 """Makes records of events of one lane, in their order."""
 
 
-def sealer(encoding: Encoding, header: Header, counters: Counters) -> Seal:
-    """What makes the records for a shipper of that encoding."""
+def sealer(encoding: Encoding, header: Callable[[], Header], counters: Counters) -> Seal:
+    """What makes the records for a shipper of that encoding; the header is asked for at each sealing."""
     return BatchSealer(header) if encoding is Encoding.BATCH else JsonSealer(header, counters)
 
 
 class BatchSealer:
     """One record for all events: the batch's msgpack map (`codec.batch_from_wire`) in one zstd frame."""
 
-    def __init__(self, header: Header) -> None:
-        fields = to_wire(header)
-        packer = msgpack.Packer()
-        self._head: bytes = packer.pack_map_header(len(fields) + 1)
-        self._head += b"".join(packer.pack(part) for field in fields.items() for part in field)
-        self._head += packer.pack("events")
+    def __init__(self, header: Callable[[], Header]) -> None:
+        self._header = header
 
     def __call__(self, events: Sequence[Encoded]) -> list[Sealed]:
         """The bytes of the events are joined as they are, behind the header's."""
-        length: bytes = msgpack.Packer().pack_array_header(len(events))
-        plain = b"".join((self._head, length, *(event.data for event in events)))
+        plain = b"".join((_head(self._header(), len(events)), *(event.data for event in events)))
         data = zstd.compress(plain, LEVEL)
         return [Sealed(data, events[0].lane, len(events), events[0].seq, events[-1].seq)]
 
@@ -74,7 +69,7 @@ class BatchSealer:
 class JsonSealer:
     """A record for each event: one JSON object that carries the sensor and the task, UTF-8, without a newline."""
 
-    def __init__(self, header: Header, counters: Counters) -> None:
+    def __init__(self, header: Callable[[], Header], counters: Counters) -> None:
         self._header = header
         self._counters = counters
 
@@ -84,10 +79,19 @@ class JsonSealer:
 
     def _one(self, event: Encoded) -> Sealed | None:
         try:
-            plain = event_to_json(event_from_wire(msgpack.unpackb(event.data)), self._header)
+            plain = event_to_json(event_from_wire(msgpack.unpackb(event.data)), self._header())
         except MalformedEvent as error:
             self._counters.lost("unencodable")
             log.warning("%s event %d has no JSON form and is lost: %s", event.lane, event.seq, error)
             return None
         text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
         return Sealed(text.encode(), event.lane, 1, event.seq, event.seq)
+
+
+def _head(header: Header, count: int) -> bytes:
+    """A batch's bytes up to its first event: the map with one more entry, `events`, and the length of that list."""
+    fields = to_wire(header)
+    packer = msgpack.Packer()
+    parts = [packer.pack(part) for field in fields.items() for part in field]
+    map_header, array_header = packer.pack_map_header(len(fields) + 1), packer.pack_array_header(count)
+    return b"".join((map_header, *parts, packer.pack("events"), array_header))

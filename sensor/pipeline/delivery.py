@@ -6,7 +6,7 @@ sensor's time is up.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
@@ -21,6 +21,9 @@ from sensor.pipeline.lanes import Lanes
 from sensor.pipeline.outbox import Outbox
 from sensor.pipeline.trouble import Trouble
 
+MOST_FAULTS = 5
+"""Errors in a row that nobody foresaw, after which the records that meet them count as refused and block no others."""
+
 
 class Delivery:
     """`put` events in, `run` in a task, `flush` at the end, `aclose`.
@@ -33,7 +36,7 @@ class Delivery:
         self,
         shipper: Shipper,
         *,
-        header: Header,
+        header: Callable[[], Header],
         counters: Counters,
         clock: Clock,
         max_bytes: int,
@@ -57,6 +60,7 @@ class Delivery:
         self._trouble = Trouble(f"delivery to {shipper.name} fails and will be tried again", clock)
         self._refusals = Trouble(f"{shipper.name} refuses events, which are lost", clock)
         self._opened = False
+        self._faults = 0
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -124,6 +128,7 @@ class Delivery:
 
     async def _push(self, lane: Lane) -> None:
         """Raises `RetryableError` when any of it has to be sent again."""
+        await self._open()
         records = self._outbox.records(lane)
         if not records:
             return
@@ -139,24 +144,33 @@ class Delivery:
     async def _attempt(self, records: Sequence[Sealed]) -> frozenset[int]:
         """The indices of the records that failed. A fault in a shipper is trouble like any other, and ends nothing."""
         try:
-            await self._open()
             failed = await self._shipper.send([record.data for record in records])
         except DeliveryError:
             raise
+        except OSError as error:
+            raise RetryableError(_described(error)) from error
         except Exception as error:
-            raise RetryableError(f"{type(error).__name__}: {error}") from error
+            raise self._fault(error) from error
+        self._faults = 0
         return frozenset(failed).intersection(range(len(records)))
 
+    def _fault(self, error: Exception) -> DeliveryError:
+        self._faults += 1
+        if self._faults < MOST_FAULTS:
+            return RetryableError(_described(error))
+        self._faults = 0
+        return PermanentError(_described(error))
+
     async def _open(self) -> None:
+        """Until it works: nothing was refused yet, and what it lacks may come, as a file that is mounted late."""
         if self._opened:
             return
         try:
             await self._shipper.open()
-        except PermanentError as error:
-            if isinstance(error, DestinationGone):
-                raise
-            # Nothing was refused yet, and what it lacks may come, as a file that is mounted late.
-            raise RetryableError(str(error)) from error
+        except (DestinationGone, RetryableError):
+            raise
+        except Exception as error:
+            raise RetryableError(_described(error)) from error
         self._opened = True
 
     def _taken(self, lane: Lane, records: Sequence[Sealed], failed: Collection[int]) -> None:
@@ -176,3 +190,7 @@ class Delivery:
             self._counters.lost("refused", sum(record.count for record in refused))
         self._refusals.failed(str(error))
         self._backoff.reset()
+
+
+def _described(error: Exception) -> str:
+    return str(error) if isinstance(error, DeliveryError) else f"{type(error).__name__}: {error}"

@@ -6,24 +6,21 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-import msgpack
 import pytest
-from backports import zstd
 from fakes import FakeClock
-from fakes_pipeline import HEADER, FakePause, FakeShipper, encoded
+from fakes_pipeline import HEADER, FakePause, FakeShipper, encoded, unsealed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from running import until
 
-from sensor.model.codec import batch_from_wire
 from sensor.model.counters import Counters
 from sensor.model.errors import DestinationGone, PermanentError, RetryableError
-from sensor.model.events import Batch
+from sensor.model.events import Batch, Task
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding, Limits
 from sensor.pipeline.backoff import Backoff
 from sensor.pipeline.batch import SealWhen
-from sensor.pipeline.delivery import Delivery
+from sensor.pipeline.delivery import MOST_FAULTS, Delivery
 
 URGENT, ORDINARY = Lane.URGENT, Lane.ORDINARY
 MIB = 1024 * 1024
@@ -39,7 +36,7 @@ class Rig:
         self.pause = FakePause(self.clock)
         self.delivery = Delivery(
             shipper,
-            header=HEADER,
+            header=lambda: HEADER,
             counters=self.counters,
             clock=self.clock,
             max_bytes=max_bytes,
@@ -67,15 +64,11 @@ class Rig:
 
     def batches(self) -> list[Batch]:
         """What the shipper was handed, call by call (`Encoding.BATCH`)."""
-        return [opened(record) for records in self.shipper.sent for record in records]
+        return [unsealed(record) for records in self.shipper.sent for record in records]
 
     def seqs(self) -> list[tuple[Lane, list[int]]]:
         """The lane and the numbers of each batch that the shipper was handed."""
         return [(batch.events[0].lane, [e.seq for e in batch.events]) for batch in self.batches()]
-
-
-def opened(record: bytes) -> Batch:
-    return batch_from_wire(msgpack.unpackb(zstd.decompress(record)))
 
 
 def json_seqs(records: tuple[bytes, ...]) -> list[int]:
@@ -233,13 +226,49 @@ async def test_a_fault_in_a_shipper_is_trouble_like_any_other(caplog: pytest.Log
     assert caplog.messages == ["delivery to fake fails and will be tried again: KeyError: 'oops'"]
 
 
+async def test_a_fault_that_stays_costs_only_the_records_that_meet_it() -> None:
+    rig = Rig(FakeShipper(*[KeyError("oops")] * MOST_FAULTS))
+    rig.put(1, 2, 3, 4, 5, 6)
+    async with rig.running():
+        await rig.delivered(3)
+    assert rig.counters.losses == {"refused": 3}
+    assert rig.counters.seen["retries"] == MOST_FAULTS - 1
+
+
+async def test_the_systems_errors_are_tried_again_however_often() -> None:
+    rig = Rig(FakeShipper(*[OSError("unreachable")] * 4 * MOST_FAULTS))
+    rig.put(1, 2, 3)
+    async with rig.running():
+        await rig.delivered(3)
+    assert not rig.counters.losses
+
+
+async def test_the_header_is_the_one_known_when_the_batch_is_sealed() -> None:
+    rig = Rig(FakeShipper(RetryableError("busy")))
+    names = iter(["first", "second"])
+    rig.delivery = Delivery(
+        rig.shipper,
+        header=lambda: HEADER._replace(task=Task(next(names))),
+        counters=rig.counters,
+        clock=rig.clock,
+        max_bytes=MIB,
+        seal_when=SealWhen(events=1),
+        pause=rig.pause,
+    )
+    rig.put(1, 2)
+    async with rig.running():
+        await rig.delivered(2)
+    tasks = [batch.header.task for batch in rig.batches()]
+    assert tasks == [Task("first"), Task("first"), Task("second")]
+
+
 async def test_opening_is_tried_until_it_works() -> None:
-    shipper = FakeShipper(opening=[PermanentError("no such file"), RetryableError("no network")])
+    shipper = FakeShipper(opening=[PermanentError("no such file"), RetryableError("no network"), OSError()])
     rig = Rig(shipper)
     rig.put(1, 2, 3)
     async with rig.running():
         await rig.delivered(3)
-    assert (shipper.opened, rig.counters.seen["retries"], dict(rig.counters.losses)) == (1, 2, {})
+    assert (shipper.opened, rig.counters.seen["retries"], dict(rig.counters.losses)) == (1, 3, {})
 
 
 async def test_trouble_is_told_at_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
@@ -302,7 +331,7 @@ async def test_flush_ends_a_long_wait() -> None:
         await until_set.wait()
 
     rig.delivery = Delivery(
-        rig.shipper, header=HEADER, counters=rig.counters, clock=rig.clock, max_bytes=MIB, pause=pause
+        rig.shipper, header=lambda: HEADER, counters=rig.counters, clock=rig.clock, max_bytes=MIB, pause=pause
     )
     rig.put(1, lane=URGENT)
     async with rig.running() as task:
