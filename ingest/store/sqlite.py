@@ -6,6 +6,7 @@ What that costs is shared by all batches that wait together.
 """
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -43,7 +44,9 @@ class SqliteStore:
         self._retention = retention
         self._clock = clock
         self._lock: int | None = held
-        db, self._latest = open_to_write(self._path, connect)
+        # The files are the database and its write-ahead log, which passes its bound by the write under way.
+        self._file_limit = retention.bytes - min(2 * LOG_BYTES, retention.bytes // 4)
+        db, self._latest = open_to_write(self._path, connect, min(LOG_BYTES, retention.bytes // 16))
         self._writer = Writer(db)
         self._readers = Readers(lambda: open_to_read(self._path, connect))
         self._news = asyncio.Event()
@@ -62,7 +65,8 @@ class SqliteStore:
 
     async def append(self, rows: Rows) -> Appended:
         """See `Store.append`."""
-        appended, latest = await asyncio.wrap_future(self._writer.submit(partial(self._append, rows)))
+        size = sum(len(row.text) for row in rows.rows)
+        appended, latest = await asyncio.wrap_future(self._writer.submit(partial(self._append, rows, size), size))
         if latest > self._latest:
             self._latest = latest
             self._news.set()
@@ -87,11 +91,9 @@ class SqliteStore:
 
     async def news(self, after: int, timeout_s: float) -> int:
         """See `Store.news`."""
-        if self._latest <= after:
-            try:
+        if self._latest <= after and timeout_s > 0:
+            with contextlib.suppress(TimeoutError):  # then nothing came, and the latest is what it was
                 await asyncio.wait_for(self._news.wait(), timeout_s)
-            except TimeoutError:
-                return self._latest
         return self._latest
 
     async def state(self) -> State:
@@ -105,7 +107,7 @@ class SqliteStore:
         deleted = 0
         while piece := await self._write(partial(sqlite_retention.drop_oldest, received_before=oldest_kept)):
             deleted += piece
-        deleted += await self._write(partial(sqlite_retention.make_room, limit=self._file_limit(), needed=0))
+        deleted += await self._write(partial(sqlite_retention.make_room, limit=self._file_limit, needed=0))
         await self._write(sqlite_retention.forget_the_empty)
         while await self._write(sqlite_retention.shrink):
             pass
@@ -120,17 +122,12 @@ class SqliteStore:
         """See `Store.aclose`."""
         await asyncio.to_thread(self._close)
 
-    def _append(self, rows: Rows, db: sqlite3.Connection) -> tuple[Appended, int]:
-        needed = 2 * sum(len(row.text) for row in rows.rows)  # the columns and indexes cost up to as much again
-        sqlite_retention.make_room(db, self._file_limit(), needed)
+    def _append(self, rows: Rows, size: int, db: sqlite3.Connection) -> tuple[Appended, int]:
+        sqlite_retention.make_room(db, self._file_limit, needed=2 * size)  # indexes cost up to as much again
         return append(db, rows, self._clock.wall()), sqlite_search.bounds(db)[1]
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.wrap_future(self._writer.submit(work))
-
-    def _file_limit(self) -> int:
-        """What the database file may have: the whole, less the write-ahead log (a quarter of a very small whole)."""
-        return self._retention.bytes - min(2 * LOG_BYTES, self._retention.bytes // 4)
 
     def _size(self) -> int:
         files = (self._path, Path(f"{self._path}-wal"))

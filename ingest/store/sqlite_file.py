@@ -15,7 +15,7 @@ log = logging.getLogger("ingest.store")
 
 FILE = "events.sqlite3"
 LOG_BYTES = 4 * 1024 * 1024
-"""Where the write-ahead log is checkpointed, and what it is cut back to; a large transaction passes it for a while."""
+"""The write-ahead log of a store of ordinary size."""
 
 WRITER_CACHE_KIB = 16 * 1024
 
@@ -47,8 +47,11 @@ def lock(directory: Path) -> int:
     return held
 
 
-def open_to_write(path: Path, connect: Connect) -> tuple[sqlite3.Connection, int]:
-    """The connection that writes, and the latest arrival. Raises `StoreUnusable`."""
+def open_to_write(path: Path, connect: Connect, log_bytes: int) -> tuple[sqlite3.Connection, int]:
+    """The connection that writes, and the latest arrival. Raises `StoreUnusable`.
+
+    `log_bytes` is where the write-ahead log is checkpointed, and what it is cut back to; one transaction may pass it.
+    """
     try:
         db = connect(path)
     except sqlite3.Error as error:
@@ -56,7 +59,7 @@ def open_to_write(path: Path, connect: Connect) -> tuple[sqlite3.Connection, int
     try:
         if not check(db, str(path)):
             log.warning("%s: too large to be read through at the start; going on", path)
-        _prepare(db)
+        _prepare(db, log_bytes)
         return db, bounds(db)[1]
     except sqlite3.Error as error:
         db.close()
@@ -66,13 +69,13 @@ def open_to_write(path: Path, connect: Connect) -> tuple[sqlite3.Connection, int
         raise
 
 
-def _prepare(db: sqlite3.Connection) -> None:
+def _prepare(db: sqlite3.Connection, log_bytes: int) -> None:
     db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or it has no effect
     migrate(db)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    db.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // _page_size(db)}")
-    db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+    db.execute(f"PRAGMA wal_autocheckpoint = {log_bytes // _page_size(db)}")
+    db.execute(f"PRAGMA journal_size_limit = {log_bytes}")
     db.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
     db.execute("PRAGMA temp_store = MEMORY")  # the root file system may be read-only
 

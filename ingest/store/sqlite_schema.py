@@ -116,7 +116,7 @@ def _read_through(db: sqlite3.Connection, seconds: float) -> bool:
     finally:
         db.set_progress_handler(None, 0)
     if found != "ok":
-        raise sqlite3.DatabaseError(found)
+        raise sqlite3.DatabaseError(found.splitlines()[-1])  # the first line only says which database
     return True
 
 

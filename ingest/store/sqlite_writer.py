@@ -22,10 +22,14 @@ T = TypeVar("T")
 SHARED = 32
 """The most jobs that share a transaction; it bounds how long the first of them waits for the last."""
 
+SHARED_BYTES = 2 * 1024 * 1024
+"""What they may write together, as far as known: the write-ahead log has to hold it."""
+
 
 class _Job(NamedTuple):
     work: Callable[[sqlite3.Connection], Any]
     answer: Future[Any]
+    size: int
 
 
 class Writer:
@@ -36,16 +40,20 @@ class Writer:
         self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         self._failing = False
+        self._last_taken = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Have the work done in a transaction; the future fails with `StoreUnavailable` if SQLite could not."""
+    def submit(self, work: Callable[[sqlite3.Connection], T], size: int = 0) -> Future[T]:
+        """Have the work done in a transaction; the future fails with `StoreUnavailable` if SQLite could not.
+
+        `size` is about how many bytes it will write, where that is much.
+        """
         answer: Future[T] = Future()
         if self._closed:
             answer.set_exception(StoreUnavailable("the store is closed"))
         else:
-            self._waiting.put(_Job(work, answer))
+            self._waiting.put(_Job(work, answer, size))
         return answer
 
     def close(self) -> None:
@@ -64,13 +72,21 @@ class Writer:
 
     def _take(self) -> tuple[list[_Job], bool]:
         """Wait for a job and take those that wait behind it; False with the last ones."""
-        jobs = [self._waiting.get()]
-        while jobs[-1] is not None and len(jobs) < SHARED:
-            try:
-                jobs.append(self._waiting.get_nowait())
-            except Empty:
+        jobs: list[_Job] = []
+        while (job := self._next(wait=not jobs)) is not None:
+            jobs.append(job)
+            if len(jobs) == SHARED or sum(each.size for each in jobs) >= SHARED_BYTES:
                 break
-        return [job for job in jobs if job is not None], jobs[-1] is not None
+        return jobs, not self._last_taken
+
+    def _next(self, *, wait: bool) -> _Job | None:
+        """The job that waits first; None when there is none, or the last one was taken."""
+        try:
+            job = self._waiting.get(block=wait)
+        except Empty:
+            return None
+        self._last_taken = job is None
+        return job
 
     def _transact(self, jobs: list[_Job]) -> None:
         if not jobs:

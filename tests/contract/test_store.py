@@ -1,0 +1,342 @@
+"""What every store must do, whatever it is made of. A new one is added to STORES and nothing else changes here."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeClock
+from ingest_samples import APP, NOON, event, events, open_store, process, rows
+
+from ingest.store.protocol import Appended, Query, Store
+from sensor.model.codec import event_to_json
+from sensor.model.events import Container, Detection, Health, Loss
+from sensor.model.kinds import Kind, Lane
+
+STORES = {"sqlite": open_store}
+
+Reopen = Callable[..., Any]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=STORES)
+async def reopen(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Reopen]:
+    """`await reopen(**limits)` gives the store as a new process would find it; the one before is closed."""
+    opened: list[Store] = []
+
+    async def again(**limits: Any) -> Store:
+        for store in opened:
+            await store.aclose()
+        opened.append(STORES[request.param](tmp_path / "store", clock=clock, **limits))
+        return opened[-1]
+
+    yield again
+    for store in opened:
+        await store.aclose()
+
+
+@pytest.fixture
+async def store(reopen: Reopen) -> Store:
+    return await reopen()
+
+
+async def found(store: Store, **query: Any) -> list[str]:
+    """The ids of all matching events, over all pages."""
+    ids, cursor = [], None
+    while True:
+        page = await store.events(Query(cursor=cursor, **query))
+        ids += [json.loads(each.text)["seq"] for each in page.events]
+        if not page.more:
+            return ids
+        cursor = page.reached
+
+
+async def test_an_event_comes_back_as_its_public_json(store: Store) -> None:
+    sent = event(1, container=APP, process=process("p", args=("sh", "-c", 'echo "ä\n\u0001"')))
+    batch = rows(sent)
+    assert await store.append(batch) == Appended(1, 0)
+    (each,) = (await store.events(Query())).events
+    assert json.loads(each.text) == event_to_json(sent, batch.header)
+
+
+async def test_each_event_is_stored_once_however_often_it_is_sent(store: Store) -> None:
+    assert await store.append(rows(*events([1, 2]))) == Appended(2, 0)
+    assert await store.append(rows(*events([1, 2]))) == Appended(0, 2)
+    assert await store.append(rows(*events([2, 3, 3]))) == Appended(1, 2)
+    assert await found(store) == [3, 2, 1]
+
+
+async def test_sensor_epoch_and_lane_are_part_of_the_identity(store: Store) -> None:
+    await store.append(rows(event(1)))
+    assert await store.append(rows(event(1), sensor="s2")) == Appended(1, 0)
+    assert await store.append(rows(event(1), epoch="e2")) == Appended(1, 0)
+    assert await store.append(rows(event(1, lane=Lane.URGENT))) == Appended(1, 0)
+
+
+async def test_names_that_hold_a_separator_are_not_mixed_up(store: Store) -> None:
+    await store.append(rows(event(1), sensor="a/b", epoch="c"))
+    assert await store.append(rows(event(1), sensor="a", epoch="b/c")) == Appended(1, 0)
+
+
+async def test_batches_that_come_at_once_are_all_stored(store: Store) -> None:
+    batches = [rows(*events(range(n, n + 10))) for n in range(1, 400, 5)]  # each overlaps the next by half
+    answers = await asyncio.gather(*(store.append(batch) for batch in batches))
+    assert sum(answer.accepted for answer in answers) == 405
+    assert sorted(await found(store, limit=50)) == list(range(1, 406))
+
+
+async def test_what_was_acknowledged_is_there_after_reopening(reopen: Reopen) -> None:
+    store = await reopen()
+    await store.append(rows(*events([1, 2])))
+    before = await store.state()
+    store = await reopen()
+    assert await found(store) == [2, 1]
+    assert await store.append(rows(*events([2, 3]))) == Appended(1, 1)
+    assert (await store.state()).latest > before.latest
+
+
+async def test_an_empty_batch_leaves_no_task(store: Store) -> None:
+    assert await store.append(rows()) == Appended(0, 0)
+    assert await store.tasks(10) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, [6, 5, 4, 3, 2, 1]),
+        ({"newest_first": False}, [1, 2, 3, 4, 5, 6]),
+        ({"task": "t2"}, [6]),
+        ({"task": "none"}, []),
+        ({"kinds": ("process.exit", "dns.query")}, [4, 2]),
+        ({"kinds": ("detection",)}, [5]),
+        ({"container": "c1"}, [2, 1]),
+        ({"container": "app"}, [2, 1]),
+        ({"container": ""}, [6, 5, 4]),
+        ({"entity": "p1"}, [2, 1]),
+        ({"pid": 33}, [3]),
+        ({"lane": "urgent"}, [5]),
+        ({"since": NOON + 3 * 10**9}, [6, 5, 4, 3]),
+        ({"until": NOON + 3 * 10**9}, [2, 1]),
+        ({"since": NOON + 2 * 10**9, "until": NOON + 4 * 10**9}, [3, 2]),
+        ({"text": "NEEDLE"}, [3]),
+        ({"text": '"quoted" \\'}, [3]),
+        ({"text": '"kind":"dns.query"'}, [4]),
+        ({"text": "50%"}, []),
+        ({"text": "_eedle"}, []),
+        ({"text": "\0"}, []),
+        ({"task": "t1", "kinds": ("process.exec",), "pid": 33, "text": "needle"}, [3]),
+    ],
+)
+async def test_filters(store: Store, query: dict[str, Any], expected: list[int]) -> None:
+    await store.append(
+        rows(
+            event(1, container=APP, process=process("p1")),
+            event(2, Kind.PROCESS_EXIT, container=APP, process=process("p1")),
+            event(3, container=Container("c2"), process=process("p3", 33, args=("a needle", '"quoted" \\'))),
+            event(4, Kind.DNS_QUERY),
+            event(5, Kind.DETECTION, lane=Lane.URGENT, detection=Detection("r", "A rule", "high")),
+        )
+    )
+    await store.append(rows(event(6), task="t2"))
+    assert await found(store, **query) == expected
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("limit", [1, 3, 7, 50])
+async def test_pages_give_each_event_once_while_new_ones_arrive(store: Store, newest_first: bool, limit: int) -> None:
+    await store.append(rows(*events(range(1, 21))))
+    query = Query(limit=limit, newest_first=newest_first)
+    page = await store.events(query)
+    await store.append(rows(*events(range(21, 31))))
+    seen = list(page.events)
+    while page.more:
+        page = await store.events(query._replace(cursor=page.reached))
+        assert len(page.events) <= limit
+        seen += page.events
+    arrivals = [each.arrival for each in seen]
+    assert arrivals == sorted(set(arrivals), reverse=newest_first)
+    assert {json.loads(each.text)["seq"] for each in seen} >= set(range(1, 21))
+
+
+async def test_the_last_page_says_so_even_when_it_is_full(store: Store) -> None:
+    await store.append(rows(*events(range(1, 5))))
+    page = await store.events(Query(limit=4))
+    assert (len(page.events), page.more) == (4, False)
+
+
+async def test_a_page_reaches_past_what_does_not_match(store: Store) -> None:
+    await store.append(rows(*events(range(1, 5))))
+    page = await store.events(Query(kinds=("posture",), newest_first=False, cursor=1))
+    assert (list(page.events), page.more) == ([], False)
+    assert page.reached == (await store.state()).latest
+
+
+async def test_times_beyond_64_bits_are_kept_and_found(store: Store) -> None:
+    far = 253_402_300_799 * 10**9
+    await store.append(rows(event(1, time=far)))
+    assert await found(store, since=far) == [1]
+    assert "9999-12-31T23:59:59" in (await store.events(Query())).events[0].text
+
+
+async def test_news_come_when_something_is_stored(store: Store) -> None:
+    start = (await store.state()).latest
+    waiting = asyncio.create_task(store.news(start, 60))
+    await asyncio.sleep(0)
+    await store.append(rows(event(1)))
+    assert await waiting == (await store.state()).latest > start
+    assert await store.news(start, 60) > start  # at once: it is there already
+
+
+async def test_without_news_waiting_ends(store: Store) -> None:
+    await store.append(rows(event(1)))
+    latest = (await store.state()).latest
+    assert await store.news(latest, 0.01) == latest
+
+
+async def test_tasks_are_listed_with_their_counts(store: Store, clock: FakeClock) -> None:
+    await store.append(rows(event(1, container=APP), event(2, container=Container("c2")), event(3)))
+    clock.advance(5)
+    await store.append(rows(event(1, Kind.DETECTION), task="t2", sensor="s2"))
+    newest, oldest = await store.tasks(10)
+    assert [newest.id, oldest.id] == ["t2", "t1"]
+    assert (oldest.events, oldest.containers, oldest.detections) == (3, 2, 0)
+    assert (newest.events, newest.containers, newest.detections) == (1, 0, 1)
+    assert newest.first_seen == oldest.last_seen + 5 * 10**9 == clock.wall()
+    assert newest.platform == "ecs-fargate"
+    assert newest.header["task"]["arn"].endswith("/t2")
+    assert [task.id for task in await store.tasks(1)] == ["t2"]
+
+
+async def test_one_task_and_its_containers(store: Store) -> None:
+    await store.append(rows(event(1, container=Container("c1")), event(2, container=Container("c0", "side"))))
+    await store.append(rows(event(3, container=APP)))
+    await store.append(rows(event(1, container=Container("c1", "other")), task="t2"))
+    task = await store.task("t1")
+    assert task is not None
+    assert task.events == 3
+    assert await store.containers("t1") == [APP, Container("c0", "side")]
+    assert await store.task("t3") is None
+    assert await store.containers("t3") == []
+
+
+async def test_a_name_that_became_known_later_finds_the_earlier_events(store: Store) -> None:
+    await store.append(rows(event(1, container=Container("c1"))))
+    await store.append(rows(event(2, container=APP)))
+    assert await found(store, container="app") == [2, 1]
+
+
+async def test_a_task_lists_the_runs_of_its_sensors(store: Store, clock: FakeClock) -> None:
+    await store.append(rows(event(1), epoch="e1"))
+    clock.advance(60)
+    await store.append(rows(event(1), epoch="e2"))
+    task = await store.task("t1")
+    assert task is not None
+    assert [(s.id, s.epoch, s.version) for s in task.sensors] == [("s1", "e2", "0.1.0"), ("s1", "e1", "0.1.0")]
+    assert task.sensors[1].last_seen == clock.wall() - 60 * 10**9
+
+
+async def test_losses_and_unexplained_are_summed_and_never_twice(store: Store) -> None:
+    told = event(1, Kind.SENSOR_LOSS, loss=Loss("queue_full", "exact", 7))
+    unknown = event(2, Kind.SENSOR_LOSS, loss=Loss("inotify_overflow", "unknown"))
+    beats = [
+        event(n, Kind.SENSOR_HEARTBEAT, health=Health(n, 30.0, unexplained=2, losses={"queue_full": n}))
+        for n in (3, 4, 5)
+    ]
+    await store.append(rows(told, unknown, *beats))
+    await store.append(rows(told, unknown, *beats))
+    await store.append(rows(event(1, Kind.SENSOR_STOP, health=Health(9.0, 9.0, losses={"a": 20, "b": 3})), epoch="e2"))
+    task = await store.task("t1")
+    assert task is not None
+    assert task.unexplained == 6
+    assert task.losses == (7 + 1) + 23  # one run told more one by one, the other more in its totals
+
+
+async def test_absurd_counts_are_cut_not_summed_to_a_failure(store: Store) -> None:
+    beats = [event(n, Kind.SENSOR_HEARTBEAT, health=Health(1.0, 1.0, unexplained=2**64 - 1)) for n in range(1, 9)]
+    await store.append(rows(*beats))
+    task = await store.task("t1")
+    assert task is not None
+    assert 0 < task.unexplained < 2**63
+
+
+async def test_a_sensor_that_names_another_task_later_is_counted_for_both(store: Store) -> None:
+    await store.append(rows(event(1), task="t1"))
+    await store.append(rows(event(2), task="t2"))
+    assert {(task.id, task.events) for task in await store.tasks(10)} == {("t1", 1), ("t2", 1)}
+
+
+async def test_state_of_an_empty_store(store: Store) -> None:
+    state = await store.state()
+    assert (state.events, state.tasks, state.oldest) == (0, 0, state.latest + 1)
+
+
+async def test_what_is_too_old_goes_with_its_counts(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen(days=1)
+    await store.append(rows(*events(range(1, 1200), container=APP)))
+    await store.append(rows(event(1, Kind.DETECTION), task="t2", sensor="s2"))
+    clock.advance(20 * 3600)
+    await store.append(rows(event(2000, container=Container("c2"))))
+    clock.advance(5 * 3600)
+    latest = (await store.state()).latest
+    assert await store.retain() == 1200
+    assert await found(store) == [2000]
+    (task,) = await store.tasks(10)
+    assert (task.events, task.containers) == (1, 1)
+    assert await store.containers("t1") == [Container("c2")]
+    assert await store.state() == (await store.state())._replace(events=1, tasks=1, latest=latest, oldest=latest)
+    assert await store.retain() == 0
+
+
+async def test_arrival_numbers_are_never_given_again(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen(days=1)
+    await store.append(rows(*events([1, 2])))
+    latest = (await store.state()).latest
+    clock.advance(2 * 86400)
+    assert await store.retain() == 2
+    state = await store.state()
+    assert (state.latest, state.oldest, state.events) == (latest, latest + 1, 0)
+    store = await reopen(days=1)
+    assert (await store.state()).latest == latest
+    await store.append(rows(event(3)))
+    assert (await store.events(Query(newest_first=False, cursor=latest))).events[0].arrival > latest
+
+
+async def test_the_size_is_bounded_and_the_newest_are_kept(reopen: Reopen) -> None:
+    limit = 16 * 1024 * 1024
+    store = await reopen(size=limit)
+    large = ("x" * 2000,)
+    for n in range(0, 12_000, 200):
+        await store.append(rows(*events(range(n + 1, n + 201), process=process("p", args=large))))
+        assert (await store.state()).bytes <= limit
+    kept = await found(store, newest_first=False, limit=1000)
+    assert kept == list(range(kept[0], 12_001))
+    assert len(kept) > 2000
+    task = await store.task("t1")
+    assert task is not None
+    assert task.events == len(kept)
+
+
+async def test_space_is_given_back(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen(days=1)
+    for n in range(0, 4000, 200):
+        await store.append(rows(*events(range(n + 1, n + 201), process=process("p", args=("x" * 2000,)))))
+    full = (await store.state()).bytes
+    clock.advance(2 * 86400)
+    await store.retain()
+    store = await reopen(days=1)
+    assert (await store.state()).bytes < full / 4
+
+
+async def test_a_store_can_say_that_it_is_writable(store: Store) -> None:
+    await store.check()
+
+
+async def test_closing_twice_is_safe(store: Store) -> None:
+    await store.aclose()
+    await store.aclose()

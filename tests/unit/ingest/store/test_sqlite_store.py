@@ -1,0 +1,175 @@
+"""What is particular to the embedded store: its file, its lock, a full disk, its time limits."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ingest_samples import event, events, open_store, process, rows
+
+from ingest.store import sqlite_file, sqlite_search
+from ingest.store.errors import StoreSlow, StoreUnavailable, StoreUnusable
+from ingest.store.protocol import Query
+from ingest.store.sqlite_readers import Readers
+from ingest.store.sqlite_schema import MIGRATIONS
+
+
+@pytest.fixture
+async def file(tmp_path: Path) -> Path:
+    """The file of a store that holds a thousand events and was closed."""
+    store = open_store(tmp_path)
+    await store.append(rows(*events(range(1, 1001))))
+    await store.aclose()
+    return tmp_path / sqlite_file.FILE
+
+
+def garbage(file: Path) -> None:
+    file.write_bytes(b"this is no database at all " * 1000)
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def overwritten_in_the_middle(file: Path) -> None:
+    size = file.stat().st_size
+    with file.open("r+b") as opened:
+        opened.seek(size // 2)
+        opened.write(b"\xff" * 20_000)
+
+
+@pytest.mark.parametrize("damage", [garbage, cut_short, overwritten_in_the_middle])
+def test_a_damaged_file_is_refused_with_its_name(file: Path, damage: Callable[[Path], None]) -> None:
+    damage(file)
+    with pytest.raises(StoreUnusable, match=r"events\.sqlite3: damaged .*; move it away"):
+        open_store(file.parent)
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / sqlite_file.FILE)
+    other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    before = (tmp_path / sqlite_file.FILE).read_bytes()
+    with pytest.raises(StoreUnusable, match="not a store of this program"):
+        open_store(tmp_path)
+    assert (tmp_path / sqlite_file.FILE).read_bytes() == before
+
+
+def test_a_file_of_a_later_version_is_left_alone(file: Path) -> None:
+    db = sqlite3.connect(file)
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    db.close()
+    with pytest.raises(StoreUnusable, match="made by a later version"):
+        open_store(file.parent)
+
+
+async def test_two_cannot_use_one_directory(tmp_path: Path) -> None:
+    first = open_store(tmp_path)
+    with pytest.raises(StoreUnusable, match="in use by another ingest"):
+        open_store(tmp_path)
+    await first.aclose()
+    await open_store(tmp_path).aclose()
+
+
+def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnusable, match="cannot be written to"):
+        open_store(tmp_path / "file" / "below")
+
+
+def of_pages(limit: int) -> Callable[[Path], sqlite3.Connection]:
+    """Connections to a disk that is full after so many pages: SQLite answers both with SQLITE_FULL."""
+
+    def connect(path: Path) -> sqlite3.Connection:
+        db = sqlite_file.connect(path)
+        db.execute(f"PRAGMA max_page_count = {limit}")
+        return db
+
+    return connect
+
+
+async def test_on_a_full_disk_nothing_is_half_stored(tmp_path: Path) -> None:
+    store = open_store(tmp_path, connect=of_pages(100))
+    await store.append(rows(event(1)))
+    large = process("p", args=("x" * 4000,))
+    with pytest.raises(StoreUnavailable, match="full"):
+        await store.append(rows(*events(range(2, 500), process=large), task="t2"))
+    assert (await store.state()).events == 1
+    assert [task.id for task in await store.tasks(10)] == ["t1"]
+    assert len((await store.events(Query())).events) == 1
+    assert (await store.append(rows(event(2)))).accepted == 1
+    await store.aclose()
+
+
+async def test_a_failing_job_does_not_take_the_others_of_its_transaction_down(tmp_path: Path) -> None:
+    store = open_store(tmp_path, connect=of_pages(100))
+    jobs = [store.append(rows(event(n))) for n in range(1, 6)]
+    jobs.append(store.append(rows(*events(range(10, 500), process=process("p", args=("x" * 4000,))))))
+    outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    assert [isinstance(outcome, StoreUnavailable) for outcome in outcomes] == [False] * 5 + [True]
+    assert (await store.state()).events == 5
+    await store.aclose()
+
+
+async def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    await store.aclose()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await store.append(rows(event(1)))
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await store.events(Query())
+
+
+async def test_a_question_without_an_end_is_ended(tmp_path: Path) -> None:
+    readers = Readers(lambda: sqlite_file.connect(tmp_path / "empty"), seconds=0.05)
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(StoreSlow, match=r"took longer than 0\.05 s"):
+        await readers.ask(lambda db: db.execute(endless).fetchone())
+    assert await readers.ask(lambda db: db.execute("SELECT 1").fetchone()) == (1,)
+    readers.close()
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_page_that_runs_out_of_time_says_where_to_go_on(
+    file: Path, monkeypatch: pytest.MonkeyPatch, newest_first: bool
+) -> None:
+    monkeypatch.setattr(sqlite_search, "WINDOW", 100)
+    db = sqlite_file.connect(file)
+    query, pages = Query(text='"seq":500,', newest_first=newest_first), []
+    while not pages or pages[-1].more:
+        pages.append(sqlite_search.search(db, query, seconds=0))
+        query = query._replace(cursor=pages[-1].reached)
+    db.close()
+    assert len(pages) == 10
+    assert [each.arrival for page in pages for each in page.events] == [500]
+
+
+async def test_a_page_of_huge_events_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_search, "PAGE_BYTES", 10_000)
+    store = open_store(tmp_path)
+    await store.append(rows(*events(range(1, 7), process=process("p", args=("x" * 4000,)))))
+    page = await store.events(Query())
+    assert (len(page.events), page.more) == (2, True)
+    huge = await store.append(rows(event(7, process=process("p", args=("x" * 20_000,)))))
+    assert huge.accepted == 1
+    assert len((await store.events(Query())).events) == 1, "one is given however large it is"
+    await store.aclose()
+
+
+async def test_readers_never_wait_for_the_writer(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    await store.append(rows(event(1)))
+    other = sqlite_file.connect(tmp_path / sqlite_file.FILE)
+    other.execute("BEGIN IMMEDIATE")
+    assert (await store.state()).events == 1
+    other.execute("ROLLBACK")
+    other.close()
+    await store.aclose()
+
+
+def test_what_is_acknowledged_is_synced(tmp_path: Path) -> None:
+    """FULL is 2: with NORMAL an acknowledged batch could be lost with the power."""
+    db, _ = sqlite_file.open_to_write(tmp_path / "new", sqlite_file.connect, sqlite_file.LOG_BYTES)
+    assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")] == [2, "wal"]
+    db.close()
