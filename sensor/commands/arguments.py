@@ -28,6 +28,13 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--for", dest="run_for", metavar="SECONDS", type=_seconds, help="end by itself after that")
 
 
+def port(text: str) -> int:
+    """The number of a TCP port, as the `type` of an option."""
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{ascii(text)[:40]} is no port number")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)

@@ -51,7 +51,7 @@ def render(event: Plain, colour: bool, width: int) -> str:
 
 
 class WatchView:
-    """Turns each record into its line or lines, or into nothing. Give one to the `stdout` shipper as its `format`."""
+    """Turns each record into its line or lines, or into nothing. Give one to the `stdout` shipper as its `render`."""
 
     def __init__(self, everything: bool, colour: bool, width: Callable[[], int]) -> None:
         self._everything = everything

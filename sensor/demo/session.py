@@ -1,0 +1,148 @@
+"""One run of the demo: temporary files, random tokens, the two children, and their end in the right order."""
+
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from sensor.config.sources import PREFIX
+from sensor.demo.child import Child
+from sensor.demo.ingest_client import IngestClient
+
+USUAL_PORT = 8080
+READY_S = 30.0
+SENSOR_STOPS_S = 15.0
+INGEST_STOPS_S = 10.0
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; the text says why, `code` is the exit code and `log` what the child at fault said."""
+
+    def __init__(self, reason: str, code: int = 1, log: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.log = log
+
+
+class Session:
+    """Use as a context: on leaving it the children have ended and the files are gone."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.read_token = secrets.token_urlsafe(24)
+        self.ingest = IngestClient(self.url, self.read_token)
+        self._children: list[Child] = []
+
+    def __enter__(self) -> "Session":
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+        self._directory = tempfile.TemporaryDirectory(prefix="fargate-sensor-demo-")
+        self.watched = self._path("watched")
+        self.watched.mkdir()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the children; an impatient second Ctrl-C kills them."""
+        try:
+            for child in reversed(self._children):
+                child.stop(INGEST_STOPS_S)
+        finally:
+            for child in self._children:
+                child.stop(0)
+            self._directory.cleanup()
+
+    def start_ingest(self) -> None:
+        """Start it and wait until it takes batches. Raises `DemoFailed`."""
+        environ = {
+            "INGEST_LISTEN": f"127.0.0.1:{self.port}",
+            "INGEST_DATA_DIR": str(self._path("data")),
+            "INGEST_READ_TOKEN_FILE": str(self._secret("read-token", self.read_token)),
+            "INGEST_WRITE_TOKEN_FILE": str(self._secret("write-token", secrets.token_urlsafe(24))),
+        }
+        self._start("ingest", "ingest", environ)
+        self._wait_until(self.ingest.ready)
+
+    def start_sensor(self) -> None:
+        """Start it and wait until its first report has arrived. Raises `DemoFailed`."""
+        environ = {
+            "SENSOR_INGEST_URL": self.url,
+            "SENSOR_INGEST_TOKEN_FILE": str(self._path("write-token")),
+            "SENSOR_NETWORK_LOOPBACK": "true",
+            "SENSOR_FILE_PATHS": str(self.watched),
+            "SENSOR_HEARTBEAT": "5",
+            "SENSOR_STOP_DEADLINE": "10",
+            "SENSOR_STRICT": "true",
+        }
+        self._start("sensor", "run", environ)
+        self._wait_until(lambda: bool(self.ingest.events_of("sensor.start")))
+
+    def stop_sensor(self) -> None:
+        """Let it deliver what it holds and end."""
+        self._children[-1].stop(SENSOR_STOPS_S)
+
+    def trouble(self) -> list[str]:
+        """New warnings of the children. Raises `DemoFailed` when one of them has ended."""
+        lines = [f"{child.name}: {line}" for child in self._children for line in child.new_trouble()]
+        for child in self._children:
+            _must_run(child)
+        return lines
+
+    def _start(self, name: str, command: str, environ: dict[str, str]) -> None:
+        line = [sys.executable, "-P", "-m", "sensor.cli", command]
+        self._children.append(Child(name, line, _environment() | environ, self._path(f"{name}.log")))
+
+    def _wait_until(self, ready: Callable[[], bool]) -> None:
+        """Wait for the child that was started last."""
+        child, deadline = self._children[-1], time.monotonic() + READY_S
+        while not ready():
+            _must_run(child)
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"the {child.name} was not ready within {READY_S:.0f} s", log=tuple(child.log()))
+            time.sleep(0.1)
+
+    def _path(self, name: str) -> Path:
+        return Path(self._directory.name) / name
+
+    def _secret(self, name: str, value: str) -> Path:
+        """A file in our directory, which is ours alone (mode 0700), so that no token is on a command line."""
+        path = self._path(name)
+        path.write_text(value, encoding="ascii")
+        return path
+
+
+def free_port(wanted: int | None) -> int:
+    """The port wanted, else the usual one, else any that is free. Raises `DemoFailed` if the one wanted is taken."""
+    for port in [wanted] if wanted is not None else [USUAL_PORT, 0]:
+        try:
+            with socket.create_server(("127.0.0.1", port)) as probe:
+                return int(probe.getsockname()[1])
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+    raise DemoFailed(f"port {wanted} cannot be used: {reason}; leave --port out to have a free one chosen")
+
+
+def _must_run(child: Child) -> None:
+    """Raise `DemoFailed` when it has ended. What ends with 2 has told in its last line what to do."""
+    code = child.code()
+    if code is None:
+        return
+    log = tuple(child.log())
+    if code == 2 and log:
+        raise DemoFailed(log[-1].removeprefix("fargate-sensor: "), 2, log[:-1])
+    raise DemoFailed(f"the {child.name} ended with code {code}", log=log)
+
+
+def _environment() -> dict[str, str]:
+    """Ours without settings meant for a real sensor or ingest, and without a proxy between the two."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith((PREFIX, "INGEST_"))}
+    direct = ",".join(filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), "127.0.0.1"]))
+    return environ | {"NO_PROXY": direct, "no_proxy": direct}
