@@ -35,12 +35,12 @@ def remote_mount_points(mountinfo: bytes) -> tuple[bytes, ...]:
     return tuple(points)
 
 
-def remote_mounts_of(procfs: Procfs, pid: int | None) -> tuple[bytes, ...] | None:
-    """The same for a process (None: the sensor's own), or None where it cannot be told: it ended, or is not readable.
+def remote_mounts_of(procfs: Procfs, process: str) -> tuple[bytes, ...] | None:
+    """The same for a process (a PID, or `self`), or None where it cannot be told: it ended, or is not readable.
 
     Choose the process that was first in its container: a later one may have changed its root or its mounts.
     """
     try:
-        return remote_mount_points(procfs.read(f"{'self' if pid is None else pid}/mountinfo"))
+        return remote_mount_points(procfs.read(f"{process}/mountinfo"))
     except (ProcessGone, AccessDenied):
         return None

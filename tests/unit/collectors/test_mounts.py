@@ -30,5 +30,5 @@ def test_the_mounts_of_a_process_that_is_gone_are_not_known(tmp_path: Path) -> N
         (tmp_path / who).mkdir()
         (tmp_path / who / "mountinfo").write_bytes(MOUNTINFO)
     procfs = Procfs(str(tmp_path))
-    assert remote_mounts_of(procfs, 13) is None
-    assert remote_mounts_of(procfs, 12) == remote_mounts_of(procfs, None) == remote_mount_points(MOUNTINFO)
+    assert remote_mounts_of(procfs, "13") is None
+    assert remote_mounts_of(procfs, "12") == remote_mounts_of(procfs, "self") == remote_mount_points(MOUNTINFO)

@@ -1,0 +1,228 @@
+"""From the kernel's notices to changes of files: what happened to which path, in the eyes of which container.
+
+A rename comes as two notices with one cookie. Where the other half stays away (the file came from or went to where
+nobody watches), it is a creation or a deletion.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from collectors.inotify_stream import (
+    ATTRIB,
+    CLOSE_WRITE,
+    CREATE,
+    DELETE,
+    IGNORED,
+    IS_DIRECTORY,
+    MODIFY,
+    MOVE_SELF,
+    MOVED_FROM,
+    MOVED_TO,
+    OVERFLOW,
+    Notice,
+)
+from collectors.watch_coverage import Coverage
+from collectors.watch_table import Place, WatchTable
+from sensor.model.kinds import Kind
+
+INOTIFY = "inotify"
+SCAN = "scan"
+"""Where a change is known from: the kernel told, or it was found when a new directory was listed."""
+
+PAIRING_S = 0.1
+"""How long the second half of a rename is waited for; the kernel queues both at once."""
+
+REMEMBERED = 4096
+"""How many files that are being written, and halves of renames, are kept in mind."""
+
+
+class Change(NamedTuple):
+    """What happened to a path. `programs`: only of interest if the file can run.
+
+    `unsure`: the file was closed after being open for writing, but no write was seen; it may have been written through
+    a mapping, or not at all.
+    """
+
+    kind: Kind
+    container: str
+    path: bytes
+    old_path: bytes | None = None
+    programs: bool = False
+    unsure: bool = False
+    source: str = INOTIFY
+    count: int = 1  # type: ignore[assignment]  # hides tuple.count, which nobody calls on a Change
+
+
+class _Departure(NamedTuple):
+    """The first half of a rename. `known`: the containers for which what was moved is a directory with watches."""
+
+    time: float
+    name: bytes
+    places: tuple[Place, ...]
+    known: frozenset[str]
+
+
+class ChangeReader:
+    """Reads notices in their order, and has the coverage follow what they say about directories."""
+
+    def __init__(self, table: WatchTable, coverage: Coverage) -> None:
+        self._table = table
+        self._coverage = coverage
+        self._departures: OrderedDict[int, _Departure] = OrderedDict()
+        self._written: OrderedDict[tuple[int, bytes], None] = OrderedDict()
+        self.overflows = 0
+        """How often the kernel's queue was full: what was lost then, nobody knows."""
+
+    def read(self, notices: Iterable[Notice], now: float) -> Iterator[Change]:
+        """The changes, in order; to be consumed whole. `now` is monotonic time in seconds."""
+        for notice in notices:
+            mask = notice.mask
+            if mask & OVERFLOW:
+                self.overflows += 1
+                continue
+            places = tuple(self._table.places(notice.wd))
+            if mask & (MODIFY | CLOSE_WRITE):
+                yield from self._written_to(notice, places)
+            elif mask & (CREATE | MOVED_TO):
+                yield from self._arrived(notice, places)
+            elif mask & (DELETE | MOVED_FROM):
+                yield from self._left(notice, places, now)
+            elif mask & ATTRIB:
+                yield from self._attributes(notice, places)
+            elif mask & (IGNORED | MOVE_SELF):
+                self._recheck(places, gone=bool(mask & IGNORED))
+
+    def unpaired(self, now: float) -> Iterator[Change]:
+        """The deletions that halves of renames have turned out to be."""
+        while self._departures:
+            departure = next(iter(self._departures.values()))
+            if departure.time + PAIRING_S > now and len(self._departures) <= REMEMBERED:
+                return
+            self._departures.popitem(last=False)
+            yield from _told(Kind.FILE_DELETE, departure.places, departure.name)
+
+    def next_due(self) -> float | None:
+        """When `unpaired` may have something, in monotonic seconds."""
+        first = next(iter(self._departures.values()), None)
+        return first.time + PAIRING_S if first else None
+
+    def _written_to(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
+        """A close ends the writes before it and is no change of its own, except where none were seen."""
+        key = (notice.wd, notice.name)
+        if notice.mask & MODIFY:
+            self._remember(key)
+            yield from (c for c in _told(Kind.FILE_MODIFY, places, notice.name) if not c.programs)
+            return
+        seen = key in self._written
+        self._written.pop(key, None)
+        for change in _told(Kind.FILE_MODIFY, places, notice.name):
+            if change.programs or not seen:
+                yield change._replace(unsure=not seen)
+
+    def _remember(self, key: tuple[int, bytes]) -> None:
+        self._written[key] = None
+        if len(self._written) > REMEMBERED:
+            self._written.popitem(last=False)
+
+    def _arrived(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
+        departure = self._departures.pop(notice.cookie, None) if notice.mask & MOVED_TO else None
+        if notice.mask & CREATE:
+            self._remember((notice.wd, notice.name))
+        if departure is not None:
+            yield from _renamed(departure, places, notice.name)
+        else:
+            yield from _told(Kind.FILE_CREATE, places, notice.name)
+        for place in places:
+            known = departure is not None and place.container in departure.known
+            is_directory = bool(notice.mask & IS_DIRECTORY)
+            found = self._coverage.appeared(place, notice.name, is_directory=is_directory, tell=not known)
+            yield from self._found(place.container, found)
+
+    def _found(self, container: str, paths: Iterable[bytes]) -> Iterator[Change]:
+        for path in paths:
+            directory, name = path.rsplit(b"/", 1)
+            place = self._table.at(container, directory)
+            if place is not None:
+                yield from (change._replace(source=SCAN) for change in _told(Kind.FILE_CREATE, (place,), name))
+
+    def _left(self, notice: Notice, places: tuple[Place, ...], now: float) -> Iterator[Change]:
+        if notice.mask & DELETE:
+            yield from _told(Kind.FILE_DELETE, places, notice.name)
+        else:
+            known = frozenset(place.container for place in places if self._is_covered(place, notice.name))
+            self._departures[notice.cookie] = _Departure(now, notice.name, places, known)
+        for place in places:
+            self._coverage.vanished(place, notice.name)
+
+    def _is_covered(self, place: Place, name: bytes) -> bool:
+        below = self._table.at(place.container, place.path + b"/" + name)
+        return below is not None and bool(below.entries)
+
+    def _attributes(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
+        if notice.name:
+            yield from _told(Kind.FILE_ATTRIBUTES, places, notice.name)
+            return
+        for place in places:
+            yield from self._own_attributes(place)
+
+    def _own_attributes(self, place: Place) -> Iterator[Change]:
+        """Of the watched directory itself, unless the directory above is watched for that as well."""
+        directory, name = os.path.split(place.path)
+        above = self._table.at(place.container, directory.rstrip(b"/"))
+        if above is not None and any(True for _ in _told(Kind.FILE_ATTRIBUTES, (above,), name)):
+            return
+        if any(Kind.FILE_ATTRIBUTES in entry.kinds for _, entry in place.entries):
+            yield Change(Kind.FILE_ATTRIBUTES, place.container, place.path or b"/")
+
+    def _recheck(self, places: Sequence[Place], *, gone: bool) -> None:
+        """A watched directory was moved, deleted or unmounted: see what its paths lead to now."""
+        for place in places:
+            if gone:
+                self._table.drop(place)
+            self._coverage.verify(place)
+
+
+def _told(kind: Kind, places: Sequence[Place], name: bytes) -> Iterator[Change]:
+    """The change for each container that wants it, by the path that matters most there."""
+    told = set()
+    for place in places:
+        if place.container not in told and (programs := _wanted(place, kind, name)) is not None:
+            told.add(place.container)
+            yield Change(kind, place.container, place.path + b"/" + name, programs=programs)
+
+
+def _wanted(place: Place, kind: Kind, name: bytes) -> bool | None:
+    """None where no entry wants the change; whether only programs are wanted, where one does."""
+    programs = None
+    for _, entry in place.entries:
+        if entry.wants(kind, name):
+            if not entry.programs:
+                return False
+            programs = True
+    return programs
+
+
+def _renamed(departure: _Departure, places: Sequence[Place], name: bytes) -> Iterator[Change]:
+    """Both halves of a rename, container by container; one that sees only one of them sees no rename."""
+    here, there = _by_container(places), _by_container(departure.places)
+    for container, new in here.items():
+        if container not in there:
+            yield from _told(Kind.FILE_CREATE, new, name)
+            continue
+        wanted = [_wanted(place, Kind.FILE_RENAME, name) for place in new]
+        wanted += [_wanted(place, Kind.FILE_RENAME, departure.name) for place in there[container]]
+        if any(programs is not None for programs in wanted):
+            path, old_path = new[0].path + b"/" + name, there[container][0].path + b"/" + departure.name
+            yield Change(Kind.FILE_RENAME, container, path, old_path, programs=False not in wanted)
+    for container, old in there.items():
+        if container not in here:
+            yield from _told(Kind.FILE_DELETE, old, departure.name)
+
+
+def _by_container(places: Sequence[Place]) -> dict[str, list[Place]]:
+    found: dict[str, list[Place]] = {}
+    for place in places:
+        found.setdefault(place.container, []).append(place)
+    return found

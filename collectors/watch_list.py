@@ -1,0 +1,161 @@
+"""The directories that matter in a container, most important first: where a change gives somebody a way in, a way to
+stay, or something to hide.
+
+The order decides what is given up when the kernel's inotify watches run out. A directory that is absent costs nothing
+but the wait for it (`collectors.watch_plan`). One level each, except where `depth` says that directories below belong
+to it. Where a directory is reachable by two names, the one that comes first is told.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sensor.model.errors import WrongConfiguration
+from sensor.model.kinds import Kind
+
+CHANGES = frozenset({Kind.FILE_CREATE, Kind.FILE_MODIFY, Kind.FILE_DELETE, Kind.FILE_RENAME, Kind.FILE_ATTRIBUTES})
+CONTENT = CHANGES - {Kind.FILE_ATTRIBUTES}
+
+LONGEST_PATH = 4095
+"""PATH_MAX without its NUL (include/uapi/linux/limits.h)."""
+
+
+class Entry(NamedTuple):
+    """One directory to watch. A component `*` stands for any one directory that is not a symbolic link.
+
+    `depth` is how many levels below belong to it. `names` restricts it to these files; `programs` to files that can
+    run: with an execute bit, or beginning like an ELF file or a script.
+    """
+
+    path: bytes
+    why: str
+    depth: int = 0
+    names: frozenset[bytes] | None = None
+    kinds: frozenset[Kind] = CHANGES
+    programs: bool = False
+
+    def wants(self, kind: Kind, name: bytes) -> bool:
+        """Whether a change of this kind to the file of this name is told, `programs` left aside."""
+        return kind in self.kinds and (self.names is None or name in self.names)
+
+
+START_FILES = frozenset(
+    {
+        *(b".profile", b".bashrc", b".bash_profile", b".bash_login", b".bash_logout", b".bash_aliases", b".ash_rc"),
+        *(b".zshrc", b".zshenv", b".zprofile", b".zlogin", b".cshrc", b".tcshrc", b".kshrc", b".inputrc", b".vimrc"),
+        *(b".rhosts", b".netrc", b".pgpass", b".my.cnf", b".git-credentials", b".gitconfig", b".npmrc", b".pypirc"),
+        *(b".ssh", b".aws", b".kube", b".docker", b".gnupg"),
+    }
+)
+"""What shells and common tools run or trust in a home directory, and the directories that hold secrets."""
+
+SECRETS = "credentials of the user"
+PERSISTENCE = "started by itself: a way to stay"
+TRUST = "authorities that every TLS client trusts"
+LINKER = "loaded into every program"
+PROGRAMS = "programs that others run by name"
+DROPPED = "writable by everyone: programs are dropped here, so only files that can run are told"
+PACKAGES = "what the package manager believes to be installed"
+WEB = "served or executed by a web server: web shells"
+
+DEFAULT: tuple[Entry, ...] = (
+    Entry(b"/etc", "accounts, sudoers, ld.so.preload, crontab, profile, hosts, resolver"),
+    Entry(b"/etc/sudoers.d", "who may become root"),
+    Entry(b"/etc/pam.d", "how users are let in"),
+    Entry(b"/etc/security", "limits and access rules of PAM"),
+    Entry(b"/root/.ssh", "keys that open a shell", depth=1),
+    Entry(b"/root", "start files of root's shells", names=START_FILES),
+    Entry(b"/etc/ssh", "the ssh server's rules and keys", depth=1),
+    Entry(b"/etc/cron.d", PERSISTENCE),
+    Entry(b"/var/spool/cron", PERSISTENCE, depth=1),
+    Entry(b"/etc/cron.hourly", PERSISTENCE),
+    Entry(b"/etc/cron.daily", PERSISTENCE),
+    Entry(b"/etc/cron.weekly", PERSISTENCE),
+    Entry(b"/etc/cron.monthly", PERSISTENCE),
+    Entry(b"/etc/crontabs", PERSISTENCE),
+    Entry(b"/etc/periodic", PERSISTENCE, depth=1),
+    Entry(b"/var/spool/at", PERSISTENCE),
+    Entry(b"/etc/systemd/system", PERSISTENCE, depth=1),
+    Entry(b"/run/systemd/system", PERSISTENCE, depth=1),
+    Entry(b"/etc/init.d", PERSISTENCE),
+    Entry(b"/etc/profile.d", "sourced by every login shell"),
+    Entry(b"/etc/ld.so.conf.d", LINKER),
+    Entry(b"/run/secrets", "service account and secret mounts", depth=3),
+    Entry(b"/var/run/secrets", "service account and secret mounts", depth=3),
+    Entry(b"/tmp", DROPPED, depth=1, programs=True),
+    Entry(b"/dev/shm", DROPPED, depth=1, programs=True),
+    Entry(b"/var/tmp", DROPPED, depth=1, programs=True),
+    Entry(b"/dev", "never holds files that can run", programs=True),
+    Entry(b"/usr/bin", PROGRAMS),
+    Entry(b"/usr/sbin", PROGRAMS),
+    Entry(b"/usr/local/bin", PROGRAMS),
+    Entry(b"/usr/local/sbin", PROGRAMS),
+    Entry(b"/bin", PROGRAMS),
+    Entry(b"/sbin", PROGRAMS),
+    Entry(b"/home/*/.ssh", "keys that open a shell"),
+    Entry(b"/home/*", "start files of users' shells", names=START_FILES),
+    Entry(b"/root/.aws", SECRETS),
+    Entry(b"/root/.kube", SECRETS),
+    Entry(b"/root/.docker", SECRETS),
+    Entry(b"/home/*/.aws", SECRETS),
+    Entry(b"/home/*/.kube", SECRETS),
+    Entry(b"/etc/kubernetes", "credentials of the cluster", depth=1),
+    Entry(b"/etc/ssl/certs", TRUST),
+    Entry(b"/etc/ssl/private", "private keys"),
+    Entry(b"/etc/ssl", TRUST),
+    Entry(b"/usr/local/share/ca-certificates", TRUST),
+    Entry(b"/etc/pki/ca-trust/source/anchors", TRUST),
+    Entry(b"/etc/pki/tls/certs", TRUST),
+    Entry(b"/etc/pki/tls/private", "private keys"),
+    Entry(b"/usr/lib/x86_64-linux-gnu", LINKER),
+    Entry(b"/usr/lib/aarch64-linux-gnu", LINKER),
+    Entry(b"/usr/lib", LINKER),
+    Entry(b"/usr/lib64", LINKER),
+    Entry(b"/lib", LINKER),
+    Entry(b"/lib64", LINKER),
+    Entry(b"/usr/local/lib", LINKER),
+    Entry(b"/var/www", WEB, depth=3, kinds=CONTENT),
+    Entry(b"/usr/share/nginx/html", WEB, depth=2, kinds=CONTENT),
+    Entry(b"/usr/local/apache2/htdocs", WEB, depth=2, kinds=CONTENT),
+    Entry(b"/srv/www", WEB, depth=2, kinds=CONTENT),
+    Entry(b"/srv/http", WEB, depth=2, kinds=CONTENT),
+    Entry(b"/etc/nginx", "what the web server serves and to whom", depth=1),
+    Entry(b"/etc/apache2", "what the web server serves and to whom", depth=1),
+    Entry(b"/etc/httpd", "what the web server serves and to whom", depth=1),
+    Entry(b"/usr/lib/systemd/system", PERSISTENCE),
+    Entry(b"/etc/systemd/user", PERSISTENCE),
+    Entry(b"/etc/supervisor", PERSISTENCE, depth=1),
+    Entry(b"/etc/s6-overlay", PERSISTENCE, depth=2),
+    Entry(b"/var/lib/dpkg", PACKAGES, names=frozenset({b"status"}), kinds=CONTENT),
+    Entry(b"/lib/apk/db", PACKAGES, names=frozenset({b"installed"}), kinds=CONTENT),
+    Entry(b"/var/lib/rpm", PACKAGES, kinds=CONTENT),
+    Entry(b"/usr/lib/sysimage/rpm", PACKAGES, kinds=CONTENT),
+)
+
+EXTRA_DEPTH = 3
+"""How many levels below a configured directory belong to it."""
+
+
+def watch_list(paths: Sequence[str] = ()) -> tuple[Entry, ...]:
+    """The whole list, configured directories first. Raises WrongConfiguration, naming all paths that are none."""
+    problems = [problem for path in paths if (problem := _problem(path))]
+    if problems:
+        raise WrongConfiguration(problems)
+    return (*(Entry(_plain(path), "configured", depth=EXTRA_DEPTH) for path in paths), *DEFAULT)
+
+
+def _plain(path: str) -> bytes:
+    return b"/" + b"/".join(part for part in os.fsencode(path).split(b"/") if part)
+
+
+def _problem(path: str) -> str | None:
+    if not path.startswith("/"):
+        return f"file_paths: {path!r} is not absolute"
+    parts = path.split("/")
+    if ".." in parts or "." in parts or "\0" in path:
+        return f"file_paths: {path!r} is not a plain path"
+    if _plain(path) == b"/":
+        return "file_paths: the root itself is not watched; name directories in it"
+    if len(_plain(path)) > LONGEST_PATH:
+        return f"file_paths: {path[:40]!r}… is longer than any path"
+    return None

@@ -1,0 +1,161 @@
+"""Which directories are watched, by which paths they are known in which containers, and what the budget left out.
+
+One watch may stand for several places: the kernel has one per directory, and containers share volumes, or reach a
+directory by two names. A watch goes with its last place, and when the budget is used up the places that matter least
+make room for those that matter more.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from typing import NamedTuple, Protocol
+
+from collectors.watch_plan import Ranked, Spot, mask_of
+
+BUDGET = "budget"
+"""Why a directory is not watched: the sensor's share of the kernel's watches is used up."""
+
+DIRECTORIES = 256
+"""How many directories one `*`, or one level below an entry, may take in a container."""
+
+REMEMBERED = 1000
+"""How many directories of a container are remembered as not watched: a workload can make any number of them."""
+
+
+class Place(NamedTuple):
+    """A watched directory as one container sees it. `path` has no slash at its end; the root's is empty."""
+
+    container: str
+    path: bytes
+    spots: tuple[Spot, ...]
+    entries: tuple[Ranked, ...]
+    wd: int
+
+    @property
+    def rank(self) -> int:
+        """The lowest of its spots: how much it matters."""
+        return min(spot.rank for spot in self.spots)
+
+
+class Watcher(Protocol):
+    """What an `InotifyStream` does."""
+
+    def add(self, directory: int, mask: int) -> int: ...
+
+    def remove(self, wd: int) -> None: ...
+
+
+class WatchTable:
+    """Adds and removes watches. `limit` is the most that may be held."""
+
+    def __init__(self, watcher: Watcher, limit: int) -> None:
+        self._watcher = watcher
+        self._limit = limit
+        self._places: dict[int, list[Place]] = {}
+        self._paths: dict[str, dict[bytes, Place]] = {}
+        self._ranks: dict[int, dict[tuple[str, bytes], Place]] = {}
+        self._taken: Counter[tuple[str, Spot]] = Counter()
+        self._unwatched: dict[str, dict[bytes, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def places(self, wd: int) -> Sequence[Place]:
+        """What a watch stands for, the place that matters most first; empty for a watch that was removed."""
+        return self._places.get(wd, ())
+
+    def at(self, container: str, path: bytes) -> Place | None:
+        """The place of this path, if it is watched."""
+        return self._paths.get(container, {}).get(path)
+
+    def add(self, container: str, path: bytes, spots: tuple[Spot, ...], directory: int) -> bool:
+        """Watch the directory of this descriptor as the path. False where the budget has no room for it.
+
+        A path that stood for another directory so far now stands for this one. Raises OSError as
+        `InotifyStream.add` does.
+        """
+        old = self.at(container, path)
+        if old is None and not self._room(min(spot.rank for spot in spots), container, spots):
+            self.refuse(container, path, BUDGET)
+            return False
+        wd = self._watcher.add(directory, mask_of(spots))
+        if old is not None:
+            if old.wd == wd:
+                return True
+            self.drop(old)
+        self._insert(Place(container, path, spots, _entries(spots), wd))
+        self._unwatched.get(container, {}).pop(path, None)
+        return True
+
+    def drop(self, place: Place) -> None:
+        """Forget a place; its watch is removed with the last one."""
+        del self._paths[place.container][place.path]
+        del self._ranks[place.rank][place.container, place.path]
+        self._taken.subtract((place.container, spot) for spot in place.spots)
+        places = self._places[place.wd]
+        places.remove(place)
+        if not places:
+            del self._places[place.wd]
+            self._watcher.remove(place.wd)
+
+    def drop_from(self, container: str, path: bytes) -> None:
+        """Forget a directory and all below it; nothing is there to be watched any more."""
+        self._unwatched.get(container, {}).pop(path, None)
+        place = self.at(container, path)
+        if place is None:
+            return
+        self.drop(place)
+        prefix = path + b"/"
+        for other in [p for name, p in self._paths[container].items() if name.startswith(prefix)]:
+            self.drop(other)
+
+    def keep(self, container: str, paths: Set[bytes]) -> None:
+        """Forget all of a container but these."""
+        for place in [p for path, p in self._paths.get(container, {}).items() if path not in paths]:
+            self.drop(place)
+
+    def drop_container(self, container: str) -> None:
+        """Forget all of a container that has ended."""
+        for place in list(self._paths.get(container, {}).values()):
+            self.drop(place)
+        self._paths.pop(container, None)
+        self._unwatched.pop(container, None)
+        self._taken = +self._taken
+
+    def refuse(self, container: str, path: bytes, reason: str) -> None:
+        """Remember that a directory which should be watched is not, and why."""
+        unwatched = self._unwatched.setdefault(container, {})
+        if len(unwatched) < REMEMBERED or path in unwatched:
+            unwatched[path] = reason
+
+    def unwatched(self) -> Counter[str]:
+        """How many directories are not watched, by reason; a container's first `REMEMBERED` count."""
+        return Counter(reason for paths in self._unwatched.values() for reason in paths.values())
+
+    def containers(self) -> Iterator[str]:
+        """The containers with a watched directory."""
+        return (container for container, paths in self._paths.items() if paths)
+
+    def _insert(self, place: Place) -> None:
+        self._paths.setdefault(place.container, {})[place.path] = place
+        self._ranks.setdefault(place.rank, {})[place.container, place.path] = place
+        self._taken.update((place.container, spot) for spot in place.spots)
+        places = self._places.setdefault(place.wd, [])
+        places.append(place)
+        places.sort(key=lambda p: p.rank)
+
+    def _room(self, rank: int, container: str, spots: tuple[Spot, ...]) -> bool:
+        """Whether one more may be held, after the least important have made room."""
+        if any(self._taken[container, spot] >= DIRECTORIES for spot in spots):
+            return False
+        while len(self._places) >= self._limit:
+            worst = max((r for r, held in self._ranks.items() if held), default=-1)
+            if worst <= rank:
+                return False
+            place = next(reversed(self._ranks[worst].values()))
+            self.drop_from(place.container, place.path)
+            self.refuse(place.container, place.path, BUDGET)
+        return True
+
+
+def _entries(spots: Sequence[Spot]) -> tuple[Ranked, ...]:
+    return tuple(sorted((ranked for spot in spots for ranked in spot.entries), key=lambda ranked: ranked.rank))
