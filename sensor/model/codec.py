@@ -97,7 +97,7 @@ def batch_from_wire(plain: object) -> Batch:
 
 def _upgraded(plain: dict[str, Any]) -> dict[str, Any]:
     number = plain.get("schema")
-    if number not in UNDERSTOOD:
+    if type(number) is not int or number not in UNDERSTOOD:  # 1.0 and True would pass for 1
         raise UnknownSchema(f"batch.schema: {number!r} is not among those understood here: {UNDERSTOOD}")
     for older in range(number, SCHEMA):
         plain = UPGRADES[older](plain)
