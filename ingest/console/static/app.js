@@ -1,0 +1,98 @@
+// Where the console starts: the token, the address, and the frame around the views.
+
+import { Api } from "./api.js";
+import { EventsView } from "./events.js";
+import { Component, html, render } from "./lib.js";
+import { Text } from "./parts.js";
+import { eventsAddress, parse } from "./route.js";
+import { Session } from "./session.js";
+import { TaskView } from "./task.js";
+import { TasksView } from "./tasks.js";
+
+class App extends Component {
+  state = { route: parse(location.hash), asking: false, refused: "", attempt: 0 };
+
+  constructor(props) {
+    super(props);
+    const onNeedsToken = (refused) => this.setState({ asking: true, refused });
+    this.api = new Api({ fetch: (...given) => window.fetch(...given), session: props.session, onNeedsToken });
+  }
+
+  componentDidMount() {
+    window.addEventListener("hashchange", () => this.addressChanged());
+  }
+
+  addressChanged() {
+    if (this.props.session.takeFromAddress()) this.setState({ asking: false, attempt: this.state.attempt + 1 });
+    this.setState({ route: parse(location.hash) });
+  }
+
+  /** A filter becomes part of the address, so that it can be kept and sent on, but not of the way back. */
+  filterChanged(filter) {
+    history.replaceState(null, "", eventsAddress(filter));
+    this.setState({ route: parse(location.hash) });
+  }
+
+  tokenGiven(token) {
+    this.props.session.token = token;
+    this.setState({ asking: false, attempt: this.state.attempt + 1 });
+  }
+
+  render({ session }, { route, asking, refused, attempt }) {
+    return html`
+      <a class="skip" href="#main" onClick=${skip}>To the content</a>
+      <header class="bar">
+        <span class="brand"><img src="/console/static/icon.svg" alt="" width="22" height="22" />fargate-sensor</span>
+        <nav aria-label="views">
+          <${NavLink} to="#/tasks" here=${route.view !== "events"}>Tasks<//>
+          <${NavLink} to="#/events" here=${route.view === "events"}>Live events<//>
+        </nav>
+        <span class="bar-end">times in UTC${session.token && !asking && html` · <button type="button" class="link" onClick=${() => this.tokenGiven("")}>Forget token</button>`}</span>
+      </header>
+      <main id="main" tabindex="-1">
+        ${asking ? html`<${TokenForm} refused=${refused} onToken=${(token) => this.tokenGiven(token)} />` : this.view(route, attempt)}
+      </main>`;
+  }
+
+  view(route, attempt) {
+    const api = this.api;
+    if (route.view === "task") return html`<${TaskView} key=${`${attempt} ${route.id}`} api=${api} id=${route.id} />`;
+    if (route.view === "events") return html`<${EventsView} key=${attempt} api=${api} filter=${route.filter} onFilter=${(filter) => this.filterChanged(filter)} />`;
+    return html`<${TasksView} key=${attempt} api=${api} />`;
+  }
+}
+
+/** The address belongs to the router, so the link to the content moves the focus itself. */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
+
+function NavLink({ to, here, children }) {
+  return html`<a href=${to} aria-current=${here ? "page" : undefined}>${children}</a>`;
+}
+
+class TokenForm extends Component {
+  state = { token: "" };
+
+  render({ refused, onToken }, { token }) {
+    const submit = (event) => {
+      event.preventDefault();
+      if (token.trim()) onToken(token);
+    };
+    return html`<form class="token" onSubmit=${submit}>
+      <h1>The read token, please</h1>
+      <p>${refused ? html`The token that was given does not fit: <${Text}>${refused}<//>.` : "This ingest shows its events only to those who have its read token."}</p>
+      <label class="field"><span>Read token</span>
+        <input type="password" value=${token} autocomplete="off" spellcheck=${false} autofocus onInput=${(event) => this.setState({ token: event.currentTarget.value })} /></label>
+      <button type="submit">Open the console</button>
+      <p class="sub">It is the value of <code>INGEST_READ_TOKEN</code>, and stays in this browser tab only. An address that ends in <code>#token=…</code> gives it too.</p>
+    </form>`;
+  }
+}
+
+const session = new Session({ storage: sessionStorage, location, history });
+session.takeFromAddress();
+const root = document.getElementById("app");
+root.replaceChildren();
+render(html`<${App} session=${session} />`, root);

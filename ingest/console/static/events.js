@@ -1,0 +1,197 @@
+// The live view: what arrives now on top, what is stored below, filtered alike.
+
+import { EventList } from "./event_list.js";
+import { EventDetail, EventRow } from "./event_row.js";
+import { FAMILIES, KINDS, familyOf } from "./kinds.js";
+import { Component, html } from "./lib.js";
+import { Panel } from "./panel.js";
+import { Failure, Notice, Search, Text, moveFocus } from "./parts.js";
+import { RatePlot } from "./rate_plot.js";
+import { Rates } from "./rates.js";
+import { eventsAddress } from "./route.js";
+import { LiveStream } from "./stream.js";
+import { visible } from "./text.js";
+import { count, span } from "./time.js";
+
+/** The page is drawn at most this often, however many events come. */
+const DRAW_EVERY = 250;
+
+const PAGE = 100;
+
+/** How many pages without a match are asked for before a person is asked whether to look further. */
+const EMPTY_PAGES = 10;
+
+export class EventsView extends Component {
+  state = { now: Date.now(), line: { state: "connecting" }, chosen: null, paused: false, looking: true, error: null };
+  list = new EventList();
+  rates = new Rates(Date.now());
+  lost = 0;
+
+  componentDidMount() {
+    this.drawing = setInterval(() => this.draw(), DRAW_EVERY);
+    this.connect();
+  }
+
+  componentDidUpdate(before) {
+    if (eventsAddress(before.filter) !== eventsAddress(this.props.filter)) this.connect();
+  }
+
+  componentWillUnmount() {
+    clearInterval(this.drawing);
+    this.stream.stop();
+    this.asking?.abort();
+  }
+
+  /** A stream of what passes the filter; the ingest filters, so that a busy fleet does not flood this page. */
+  connect() {
+    const { api, filter } = this.props;
+    this.stream?.stop();
+    this.rates = new Rates(Date.now());
+    this.clear();
+    this.stream = new LiveStream({
+      connect: (last, signal) => api.stream(filter, last, signal),
+      onMessage: (message) => this.arrived(message),
+      onState: (line) => this.lineChanged(line),
+    });
+    this.stream.run();
+  }
+
+  /** What is stored is asked for once the stream stands, so that nothing falls between the two. */
+  lineChanged(line) {
+    this.setState({ line });
+    if (line.state === "live" ? !line.resumed : line.state !== "connecting" && !this.asking) this.reload();
+  }
+
+  arrived({ event: name, data }) {
+    if (name === "lost") {
+      this.lost += Number.parseInt(data, 10) || 1;
+      return;
+    }
+    this.rates.add(Date.now());
+    this.list.add(JSON.parse(data));
+  }
+
+  /** Before the first page is there nothing is shown: it is what the live events stand on top of. */
+  draw() {
+    if (this.next !== undefined || this.state.error) this.list.settle();
+    if (this.state.line.state !== "live") this.rates.blind(Date.now());
+    this.setState({ now: Date.now() });
+  }
+
+  clear() {
+    this.asking?.abort();
+    this.asking = null;
+    this.list.clear();
+    this.lost = 0;
+    this.next = undefined;
+    this.setState({ looking: true, error: null });
+  }
+
+  /** Starts the list anew from what is stored; what arrives meanwhile is kept and shown once. */
+  reload() {
+    this.clear();
+    this.older();
+  }
+
+  /** Adds a page of older events; pages without a match are passed over, a bounded number of them. */
+  async older() {
+    this.asking = new AbortController();
+    const { signal } = this.asking;
+    this.setState({ looking: true, error: null });
+    try {
+      for (let pages = 0, found = 0; found === 0 && pages < EMPTY_PAGES; pages += 1) {
+        const page = await this.props.api.events({ ...this.props.filter, order: "desc", limit: PAGE, cursor: this.next }, signal);
+        if (signal.aborted) return;
+        this.list.addOlder(page.events);
+        this.next = page.next;
+        found = page.next == null ? 1 : page.events.length;
+      }
+      this.setState({ looking: false });
+    } catch (error) {
+      if (!signal.aborted) this.setState({ looking: false, error });
+    }
+  }
+
+  pause(paused) {
+    this.list.held = paused;
+    this.setState({ paused });
+    if (!paused && this.list.missed > 0) this.reload();
+    else this.draw();
+  }
+
+  render({ filter, onFilter }, { now, line, chosen, paused, looking, error }) {
+    return html`<section class="view ${chosen ? "with-panel" : ""}">
+      <header class="view-head"><h1>Live events</h1><${Line} line=${line} now=${now} retry=${() => this.stream.retryNow()} /></header>
+      <${RatePlot} rates=${this.rates} now=${now} />
+      <div class="toolbar">
+        <${Filters} filter=${filter} onFilter=${onFilter} />
+        <button type="button" class="pause" aria-pressed=${String(paused)} onClick=${() => this.pause(!paused)}>
+          ${paused ? `Go on (${count(this.list.waiting.length + this.list.missed)} waiting)` : "Pause"}</button>
+      </div>
+      <${StreamLosses} lost=${this.lost} missed=${this.list.missed} reload=${() => this.reload()} />
+      <div class="split">
+        <div class="split-main">
+          ${error && html`<${Failure} error=${error} shown=${this.list.events.length > 0} retry=${() => this.older()} />`}
+          <${Rows} list=${this.list} now=${now} chosen=${chosen} onChoose=${(event) => this.setState({ chosen: event })} />
+          <${Foot} list=${this.list} next=${this.next} looking=${looking} filter=${filter} failed=${Boolean(error)} older=${() => this.older()} />
+        </div>
+        ${chosen && html`<${Panel} title="Event" onClose=${() => this.setState({ chosen: null })}><${EventDetail} event=${chosen} now=${now} /><//>`}
+      </div>
+    </section>`;
+  }
+}
+
+function Rows({ list, now, chosen, onChoose }) {
+  const day = new Date(now).getUTCDate();
+  return html`<ol class="events" onKeyDown=${moveFocus}>
+    ${list.events.map((event) => html`<${EventRow} key=${event.id} event=${event} chosen=${event.id === chosen?.id} now=${now} day=${day} onChoose=${onChoose} />`)}
+  </ol>`;
+}
+
+/** What stands below the list: that more is being looked for, that there is more, or why there is nothing. */
+function Foot({ list, next, looking, filter, failed, older }) {
+  if (looking) return html`<p class="waiting">Looking…</p>`;
+  if (list.trimmed) return html`<p class="waiting">Only the newest ${count(list.limit)} are kept here. Narrow the filter to see older ones.</p>`;
+  if (next != null) return html`<button type="button" class="more" onClick=${older}>${list.events.length ? "Show older events" : "Nothing found yet: look further back"}</button>`;
+  if (list.events.length > 0) return html`<p class="waiting">This is the oldest event that is kept.</p>`;
+  if (failed) return null;
+  const filtered = filter.task || filter.kind || filter.q;
+  return html`<${Notice} title=${filtered ? "No stored event passes this filter" : "No event has arrived yet"}>
+    <p>${filtered ? "New ones appear here as soon as they arrive. Widen the filter to see others." : "Start a sensor that sends here; the list of tasks says how."}</p>
+  <//>`;
+}
+
+function StreamLosses({ lost, missed, reload }) {
+  if (!lost && !missed) return null;
+  return html`<p class="banner" role="status">× ${count(lost + missed)} events came faster than this page could take them and are not in the list.
+    They are stored: <button type="button" class="link" onClick=${reload}>load the list again</button>.</p>`;
+}
+
+/** The state of the stream, by sign and words. */
+function Line({ line, now, retry }) {
+  if (line.state === "live") return html`<span class="status status-live" role="status"><span class="sign" aria-hidden="true">●</span>connected</span>`;
+  if (line.state === "connecting") return html`<span class="status status-silent" role="status"><span class="sign" aria-hidden="true">◌</span>connecting…</span>`;
+  if (line.state === "stopped") return html`<span class="status status-bad" role="status"><span class="sign" aria-hidden="true">×</span>not connected: <${Text}>${line.reason}<//></span>`;
+  const left = Math.max(0, Math.ceil((line.until - now) / 1000)) * 1000;
+  return html`<span class="status status-bad" role="status"><span class="sign" aria-hidden="true">×</span>
+    disconnected (<${Text}>${line.reason}<//>), again in ${span(left)} <button type="button" class="link" onClick=${retry}>now</button></span>`;
+}
+
+function Filters({ filter, onFilter }) {
+  const change = (part) => onFilter({ ...filter, ...part });
+  return html`
+    <label class="field"><span>Kind</span>
+      <select value=${filter.kind} onChange=${(event) => change({ kind: event.currentTarget.value })}>
+        <option value="">all kinds</option>
+        ${FAMILIES.map((family) => html`<optgroup label=${family}>${optionsOf(family)}</optgroup>`)}
+      </select></label>
+    <${Search} label="Text" placeholder="program, path, address, user…" value=${filter.q} onChange=${(q) => change({ q })} />
+    ${filter.task && html`<span class="field"><span>Task</span>
+      <button type="button" class="chip" title="show the events of all tasks" onClick=${() => change({ task: "" })}>${visible(filter.task).slice(0, 40)} <span aria-hidden="true">×</span><span class="for-readers"> remove</span></button></span>`}`;
+}
+
+function optionsOf(family) {
+  const kinds = KINDS.filter((kind) => familyOf(kind) === family);
+  const all = kinds.length > 1 ? [[family, `all ${family}`]] : [];
+  return all.concat(kinds.map((kind) => [kind, kind])).map(([value, name]) => html`<option value=${value}>${name}</option>`);
+}

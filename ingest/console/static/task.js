@@ -1,0 +1,132 @@
+// One task: what it is, what is missing from it, and its processes by container; a process opens beside them.
+
+import { EventRow, WholeJson } from "./event_row.js";
+import { Component, html } from "./lib.js";
+import { Panel } from "./panel.js";
+import { Facts, Failure, Flags, Notice, Search, Text, Time } from "./parts.js";
+import { Polling } from "./polling.js";
+import { findProcess, isEnded } from "./process_tree.js";
+import { eventsAddress } from "./route.js";
+import { flags, gaps } from "./summary.js";
+import { TaskFacts, silence, titleOf } from "./tasks.js";
+import { commandLine } from "./text.js";
+import { count, span } from "./time.js";
+import { ContainerTree, LifeState, nameOf, tallyText } from "./tree.js";
+
+export class TaskView extends Component {
+  state = { tree: null, error: null, now: Date.now(), chosen: null, living: false, q: "" };
+
+  componentDidMount() {
+    this.polling = new Polling({
+      load: (signal) => this.props.api.tree(this.props.id, signal),
+      onAnswer: (answer, error) => this.setState({ tree: answer ?? this.state.tree, error, now: Date.now() }),
+    });
+    this.polling.start();
+  }
+
+  componentWillUnmount() {
+    this.polling.stop();
+  }
+
+  render({ api, id }, { tree, error, now, chosen, living, q }) {
+    const found = tree && chosen && findProcess(tree.containers, chosen);
+    return html`<section class="view ${found ? "with-panel" : ""}">
+      <p class="trail"><a href="#/tasks">Tasks</a> / <${Text} limit=${60}>${id}<//></p>
+      ${error && html`<${Failure} error=${error} shown=${tree !== null} retry=${() => this.polling.now()} />`}
+      ${!tree && !error && html`<p class="waiting">Asking the ingest…</p>`}
+      ${tree && html`<${Head} task=${tree.task} now=${now} />
+        <${TreeTools} living=${living} q=${q} onChange=${(part) => this.setState(part)} />
+        ${silence(tree.task, now) > 0 && html`<p class="banner" role="status">○ Nothing has been heard of this task for ${span(silence(tree.task, now))}: what was living then may have ended since.</p>`}
+        ${tree.truncated && html`<p class="banner" role="status">× This tree is not whole: the task has had more processes, or deeper ones, than one answer holds. All that is kept is among its <a href=${eventsAddress({ task: id })}>events</a>.</p>`}
+        <div class="split">
+          <div class="split-main"><${Containers} containers=${tree.containers} living=${living} q=${q} chosen=${chosen} now=${now} onChoose=${({ entity }) => this.setState({ chosen: entity })} /></div>
+          ${found && html`<${Panel} title="Process" onClose=${() => this.setState({ chosen: null })}>
+            <${ProcessDetail} key=${chosen} api=${api} taskId=${id} ...${found} now=${now} /><//>`}
+        </div>`}
+    </section>`;
+  }
+}
+
+function Head({ task, now }) {
+  return html`<header class="view-head">
+      <h1><${Text} limit=${80}>${titleOf(task)}<//></h1>
+      <a href=${eventsAddress({ task: task.id })}>Its events, live</a>
+    </header>
+    <${TaskFacts} task=${task} now=${now} />`;
+}
+
+function TreeTools({ living, q, onChange }) {
+  return html`<div class="toolbar">
+    <${Search} label="Find" placeholder="program, argument, user, PID" value=${q} onChange=${(value) => onChange({ q: value })} />
+    <label class="check"><input type="checkbox" checked=${living} onChange=${(event) => onChange({ living: event.currentTarget.checked })} /> only living processes</label>
+  </div>`;
+}
+
+function Containers({ containers, ...rest }) {
+  if (containers.length === 0) {
+    return html`<${Notice} title="No process of this task is known"><p>The sensor has reported, but no process yet; its last reports among the events say why.</p><//>`;
+  }
+  return containers.map((container) => html`<section class="container" key=${container.id ?? ""}>
+    <header class="container-head">
+      <h2><${Text} limit=${60}>${nameOf(container)}<//></h2>
+      ${container.image && html`<span class="mono sub"><${Text} limit=${120}>${container.image}<//></span>`}
+      <span class="sub">${tallyText(container.processes)}</span>
+    </header>
+    <${ContainerTree} container=${container} ...${rest} />
+  </section>`);
+}
+
+/** A process and, loaded when it opens, its latest events. */
+class ProcessDetail extends Component {
+  state = { events: null, error: null, open: null };
+
+  componentDidMount() {
+    this.asking = new AbortController();
+    this.load();
+  }
+
+  componentWillUnmount() {
+    this.asking.abort();
+  }
+
+  async load() {
+    const { api, taskId, process } = this.props;
+    try {
+      const page = await api.events({ task: taskId, entity: process.entity, order: "desc", limit: 100 }, this.asking.signal);
+      this.setState({ events: page.events, next: page.next, error: null });
+    } catch (error) {
+      if (!this.asking.signal.aborted) this.setState({ error });
+    }
+  }
+
+  render({ process, container, now }, { events, error, open, next }) {
+    return html`<div class="detail">
+      <p class="detail-what"><${Text} class="mono" limit=${5000}>${commandLine(process.args) ?? process.exe}<//></p>
+      <p class="flags"><${Flags} flags=${flags({ process }).concat(gaps(process.evidence ?? process))} /></p>
+      <${ProcessFacts} process=${process} container=${container} now=${now} />
+      <h3>Events of this process</h3>
+      ${error && html`<${Failure} error=${error} shown=${events !== null} retry=${() => this.load()} />`}
+      ${!events && !error && html`<p class="waiting">Asking the ingest…</p>`}
+      ${events?.length === 0 && html`<p class="waiting">None is kept any more.</p>`}
+      ${events && html`<ol class="events compact">${events.map((event) => html`<${EventRow} key=${event.id} compact event=${event} now=${now} chosen=${event === open} onChoose=${() => this.setState({ open: event === open ? null : event })} />
+        ${event === open && html`<li><${WholeJson} value=${event} /></li>`}`)}</ol>`}
+      ${next != null && html`<p class="waiting">These are the newest ${events.length}; the rest is among the task's events.</p>`}
+    </div>`;
+  }
+}
+
+function ProcessFacts({ process, container, now }) {
+  const text = (value) => value != null && html`<${Text} limit=${5000}>${value}<//>`;
+  return html`<${Facts} facts=${[
+    ["Program", html`<${Text}>${process.exe}<//>`],
+    ["PID", html`${process.pid}, child of ${process.ppid ?? "unknown"}`],
+    ["Container", html`<${Text}>${nameOf(container)}<//>`],
+    ["User", html`<${Text}>${process.user}<//>${process.uid != null && ` (uid ${process.uid})`}`],
+    ["State", html`<${LifeState} process=${process} ended=${isEnded(process)} />`],
+    ["Started", html`<${Time} at=${process.start} now=${now} />`],
+    ["Ended", process.end && html`<${Time} at=${process.end} now=${now} />`],
+    ["Entered by", process.session && text(process.session)],
+    ["Execs seen", process.execs > 0 && count(process.execs)],
+    ["Identity", html`<span class="mono"><${Text}>${process.entity}<//></span>`],
+  ]} />`;
+}

@@ -1,0 +1,140 @@
+// The first view: every task that reported, and what is known to be missing from it.
+
+import { Component, html } from "./lib.js";
+import { Facts, Failure, Notice, Search, Text, Time } from "./parts.js";
+import { Polling } from "./polling.js";
+import { eventsAddress, taskAddress } from "./route.js";
+import { lossList, unexplained } from "./summary.js";
+import { count, milliseconds, span } from "./time.js";
+
+/** Heartbeats come every 30 s by default; three missed ones are worth a person's attention. */
+const SILENT_AFTER = 90_000;
+
+/** How long nothing was heard of a task, in ms, if that is worth saying; 0 otherwise. */
+export function silence(task, now) {
+  const length = now - milliseconds(task.last_seen);
+  return length < SILENT_AFTER ? 0 : length;
+}
+
+export class TasksView extends Component {
+  state = { tasks: null, truncated: false, error: null, q: "", now: Date.now() };
+
+  componentDidMount() {
+    this.polling = new Polling({
+      load: (signal) => this.props.api.tasks(signal),
+      onAnswer: (answer, error) => this.setState({ ...answer, error, now: Date.now() }),
+    });
+    this.polling.start();
+  }
+
+  componentWillUnmount() {
+    this.polling.stop();
+  }
+
+  render(_, { tasks, truncated, error, q, now }) {
+    return html`<section class="view">
+      <header class="view-head">
+        <h1>Tasks ${tasks && html`<span class="tally">${count(tasks.length)}</span>`}</h1>
+        ${tasks?.length > 0 && html`<${Search} label="Find" placeholder="name, id, platform" value=${q} onChange=${(value) => this.setState({ q: value })} />`}
+      </header>
+      ${error && html`<${Failure} error=${error} shown=${tasks !== null} retry=${() => this.polling.now()} />`}
+      ${!tasks && !error && html`<p class="waiting">Asking the ingest…</p>`}
+      ${tasks?.length === 0 && html`<${NoTasks} />`}
+      ${truncated && html`<p class="banner" role="status">× There are more tasks than are listed here: these are the ones heard of last.</p>`}
+      ${tasks?.length > 0 && html`<${TaskTable} tasks=${tasks.filter((task) => mentions(task, q))} now=${now} />`}
+    </section>`;
+  }
+}
+
+function mentions(task, q) {
+  return !q || JSON.stringify([task.id, task.platform, task.task, task.pod]).toLowerCase().includes(q.toLowerCase());
+}
+
+function NoTasks() {
+  return html`<${Notice} title="No task has reported yet">
+    <p>Start a sensor that sends here; its first events appear within seconds:</p>
+    <pre>SENSOR_INGEST_URL=${location.origin} SENSOR_INGEST_TOKEN=… fargate-sensor run</pre>
+    <p>It is the write token that the sensor needs. On this machine <code>make demo</code> starts both.</p>
+  <//>`;
+}
+
+function TaskTable({ tasks, now }) {
+  if (tasks.length === 0) return html`<${Notice} title="No task matches"><p>Clear the search to see all of them.</p><//>`;
+  return html`<div class="table-frame"><table class="tasks">
+    <thead><tr>
+      <th scope="col">Task</th><th scope="col">Platform</th><th scope="col">Reporting</th><th scope="col">First seen</th>
+      <th scope="col" class="number">Containers</th><th scope="col" class="number">Events</th><th scope="col" class="number">Detections</th>
+      <th scope="col">Not seen</th>
+    </tr></thead>
+    <tbody>${tasks.map((task) => html`<${TaskRow} key=${task.id} task=${task} now=${now} />`)}</tbody>
+  </table></div>`;
+}
+
+function TaskRow({ task, now }) {
+  return html`<tr>
+    <th scope="row" data-label="Task"><a href=${taskAddress(task.id)}><${Text}>${titleOf(task)}<//></a>
+      <span class="sub mono"><${Text}>${task.id}<//></span></th>
+    <td data-label="Platform"><${Text}>${task.platform}<//></td>
+    <td data-label="Reporting"><${Reporting} task=${task} now=${now} /></td>
+    <td data-label="First seen"><${Time} at=${task.first_seen} now=${now} relative /></td>
+    <td data-label="Containers" class="number">${count(task.containers)}</td>
+    <td data-label="Events" class="number"><a href=${eventsAddress({ task: task.id })}>${count(task.events)}</a></td>
+    <td data-label="Detections" class="number"><${Detections} task=${task} /></td>
+    <td data-label="Not seen"><${NotSeen} task=${task} /></td>
+  </tr>`;
+}
+
+/** What people call the task: family and revision, namespace and pod, or its id. */
+export function titleOf({ id, task, pod }) {
+  if (task?.family) return task.revision ? `${task.family}:${task.revision}` : task.family;
+  return pod ? `${pod.namespace}/${pod.name}` : id;
+}
+
+export function Reporting({ task, now }) {
+  const length = silence(task, now);
+  if (!length) return html`<span class="status status-live"><span class="sign" aria-hidden="true">●</span>live</span>`;
+  return html`<span class="status status-silent"><span class="sign" aria-hidden="true">○</span>silent for ${span(length)}</span>`;
+}
+
+function Detections({ task }) {
+  if (!task.detections) return "0";
+  return html`<a class="count-alert" href=${eventsAddress({ task: task.id, kind: "detection" })}><span aria-hidden="true">! </span>${count(task.detections)}</a>`;
+}
+
+/** What was lost, by the sensors' own word, and how many processes may have gone unseen. Never blank. */
+export function NotSeen({ task }) {
+  const lost = lossCount(task.losses);
+  return html`<span class=${lost > 0 || task.unexplained > 0 ? "loss" : "no-loss"}>
+    ${lost > 0 ? html`<strong>${count(lost)} lost</strong>` : "0 lost"}, ${unexplained(task.unexplained)}
+  </span>`;
+}
+
+/** The number of losses, also where it is told by reason. */
+export function lossCount(losses) {
+  return typeof losses === "number" ? losses : Object.values(losses ?? {}).reduce((sum, number) => sum + number, 0);
+}
+
+/** The facts of a task for the head of its own page. */
+export function TaskFacts({ task, now }) {
+  const { task: ecs = {}, pod = {} } = task;
+  const text = (value) => value && html`<${Text}>${value}<//>`;
+  const reasons = typeof task.losses === "object" ? lossList(task.losses).join(", ") : "";
+  return html`<${Facts} facts=${[
+    ["Reporting", html`<${Reporting} task=${task} now=${now} />, last <${Time} at=${task.last_seen} now=${now} relative />`],
+    ["First seen", html`<${Time} at=${task.first_seen} now=${now} />`],
+    ["Platform", text(task.platform)],
+    ["Cluster", text(ecs.cluster)],
+    ["Zone", text(ecs.az ?? ecs.region)],
+    ["Account", text(ecs.account)],
+    ["Node", text(pod.node)],
+    ["Service account", text(pod.service_account)],
+    ["Sensors", task.sensors?.length > 0 && html`<${Text}>${sensorVersions(task.sensors)}<//>`],
+    ["Not seen", html`<${NotSeen} task=${task} /> ${text(reasons)}`],
+  ]} />`;
+}
+
+function sensorVersions(sensors) {
+  const versions = [...new Set(sensors.map(({ version }) => version))].filter(Boolean).join(", ");
+  const runs = sensors.length === 1 ? "1 run" : `${sensors.length} runs`;
+  return `${runs} of version ${versions || "unknown"}`;
+}

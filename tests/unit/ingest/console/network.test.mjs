@@ -1,0 +1,123 @@
+// Addresses, the token, requests and the live stream, against a fake ingest.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Api, NeedsToken, Refused, Unreachable } from "../../../../ingest/console/static/api.js";
+import { eventsAddress, parse, taskAddress, tokenOf } from "../../../../ingest/console/static/route.js";
+import { Session } from "../../../../ingest/console/static/session.js";
+import { LiveStream, backoff } from "../../../../ingest/console/static/stream.js";
+
+const fakeStorage = () => {
+  const kept = new Map();
+  return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key) };
+};
+
+test("addresses lead to views and back, whatever is in a name", () => {
+  const id = "arn/x?y#z%\u202e\n";
+  assert.deepEqual(parse(taskAddress(id)), { view: "task", id });
+  const filter = { task: id, kind: "file", q: "a&b=c" };
+  assert.deepEqual(parse(eventsAddress(filter)), { view: "events", filter });
+  assert.equal(eventsAddress({ task: "", kind: "" }), "#/events");
+  for (const hash of ["", "#", "#/tasks", "#/tasks/", "#/nothing/here"]) assert.deepEqual(parse(hash), { view: "tasks" });
+  assert.deepEqual(parse("#/tasks/%E0%A4%A"), { view: "task", id: "%E0%A4%A" });
+});
+
+test("the token leaves the address and is kept for the tab", () => {
+  const addresses = [];
+  const location = { hash: "#token=a%20b", pathname: "/", search: "" };
+  const session = new Session({ storage: fakeStorage(), location, history: { replaceState: (...given) => addresses.push(given[2]) } });
+  assert.equal(session.takeFromAddress(), true);
+  assert.deepEqual(addresses, ["/#/tasks"]);
+  assert.equal(session.token, "a b");
+  location.hash = "#/tasks";
+  assert.equal(session.takeFromAddress(), false);
+  session.token = "";
+  assert.equal(session.token, "");
+  assert.equal(tokenOf("#/events"), null);
+});
+
+const apiWith = (answer, asked = []) => {
+  const refusals = [];
+  const fetch = async (address, options) => {
+    asked.push([address, options.headers]);
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  return { api: new Api({ fetch, session: { token: "secret" }, onNeedsToken: (reason) => refusals.push(reason) }), refusals, asked };
+};
+
+test("requests carry the token in a header and only the parameters that are set", async () => {
+  const { api, asked } = apiWith(Response.json({ events: [], next: null }));
+  assert.deepEqual(await api.events({ task: "a b", kind: "", q: null, limit: 5 }), { events: [], next: null });
+  assert.equal(asked[0][0], "/v1/events?task=a+b&limit=5");
+  assert.equal(asked[0][1].Authorization, "Bearer secret");
+});
+
+test("a stream goes on after the last event, and a task's name cannot leave its place in the address", async () => {
+  const { api, asked } = apiWith(new Response(""));
+  await api.stream({ kind: "file" }, "41");
+  assert.deepEqual([asked[0][0], asked[0][1]["Last-Event-ID"]], ["/v1/stream?kind=file", "41"]);
+  const tree = apiWith(Response.json({}));
+  await tree.api.tree("../x?y");
+  assert.equal(tree.asked[0][0], "/v1/tasks/..%2Fx%3Fy/tree");
+});
+
+test("every failure is one of three errors with the ingest's own reason", async () => {
+  const refused = (status) => Response.json({ error: "because" }, { status });
+  for (const status of [401, 403]) {
+    const { api, refusals } = apiWith(refused(status));
+    await assert.rejects(api.tasks(), NeedsToken);
+    assert.deepEqual(refusals, ["because"]);
+  }
+  await assert.rejects(apiWith(refused(503)).api.tasks(), (error) => error instanceof Refused && error.status === 503 && error.message === "because");
+  await assert.rejects(apiWith(new Response("<html>", { status: 502 })).api.tasks(), (error) => error instanceof Refused && error.message === "<html>");
+  await assert.rejects(apiWith(new Response("not JSON")).api.tasks(), Refused);
+  await assert.rejects(apiWith(new TypeError("refused")).api.tasks(), Unreachable);
+});
+
+test("waits grow to a bound and are spread at random", () => {
+  assert.deepEqual([0, 1, 2, 10, 1000].map((n) => backoff(n, () => 1)), [500, 1000, 2000, 30_000, 30_000]);
+  assert.equal(backoff(5, () => 0), 0);
+});
+
+/** Runs a stream over the given connections; the one after them is for ever. */
+function streamOver(connections) {
+  const seen = { asked: [], messages: [], states: [] };
+  const stream = new LiveStream({
+    connect: async (lastId, signal) => {
+      seen.asked.push(lastId);
+      const next = connections.shift();
+      if (next === undefined) return stopped(stream, signal);
+      if (next instanceof Error) throw next;
+      return new Response(next);
+    },
+    onMessage: ({ data }) => seen.messages.push(data),
+    onState: ({ state }) => seen.states.push(state),
+    random: () => 0,
+  });
+  return { seen, run: stream.run() };
+}
+
+function stopped(stream, signal) {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+    stream.stop();
+  });
+}
+
+test("a broken stream is taken up where it ended", async () => {
+  const { seen, run } = streamOver(["id: 1\ndata: a\n\nid: 2\ndata: half", new Unreachable("down"), "id: 2\ndata: b\n\n"]);
+  await run;
+  assert.deepEqual(seen.asked, ["", "1", "1", "2"]);
+  assert.deepEqual(seen.messages, ["a", "b"]);
+  assert.deepEqual(seen.states, ["connecting", "live", "waiting", "connecting", "waiting", "connecting", "live", "waiting", "connecting"]);
+});
+
+test("a stream that is refused for good is not asked for again", async () => {
+  for (const error of [new NeedsToken("token"), new Refused(400, "no such kind")]) {
+    const { seen, run } = streamOver([error]);
+    await run;
+    assert.deepEqual(seen.states, ["connecting", "stopped"]);
+  }
+});
