@@ -6,7 +6,7 @@ None of it needs a capability (net/core/sock_diag.c lets everyone listen); all o
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from types import TracebackType
 
 from collectors import inet_diag
@@ -104,7 +104,7 @@ def drops_of(table: bytes, inode: int) -> int | None:
     return None
 
 
-def dump(family: int, protocol: int, states: int | None = None) -> Iterator[Decoded]:
+def dump(family: int, protocol: int, states: int | None = None) -> Generator[Decoded, None, None]:
     """The sockets of a family and protocol, by default those that `OPEN_STATES` has, one datagram at a time.
 
     The kernel fills a datagram (about 300 sockets) when the one before it is taken, so nothing piles up between

@@ -1,0 +1,177 @@
+"""When to dump and when to listen: a round every second, rarer where it costs more, and the ends in between."""
+
+import asyncio
+import errno
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Protocol
+
+from collectors import network_events
+from collectors.inet_diag import Decoded
+from collectors.netlink_socket import KINDS
+from collectors.network_tracker import NetworkTracker
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+from sensor.model.protocols import Emit
+
+PERIOD_S = 1.0
+SHARE = 0.01
+"""The part of one core that rounds may use: the more there is to dump, the rarer they become."""
+SLICE_S = 0.005
+"""Work longer than this gives way to the loop."""
+HOLD_OFF_S = 0.02
+"""Pause after a read of ends, so that a storm does not wake us for each."""
+READS = 256
+"""Ends taken in one go, a few milliseconds' worth."""
+
+
+class Ends(Protocol):
+    """The stream of destroyed sockets: `netlink_socket.DestroyedSockets`."""
+
+    overflowed: bool
+
+    def fileno(self) -> int: ...
+
+    def receive(self) -> Decoded | None: ...
+
+    def newly_dropped(self) -> int | None: ...
+
+
+Dump = Callable[[int, int], Generator[Decoded, None, None]]
+"""The open sockets of a family and protocol: `netlink_socket.dump`."""
+
+
+class NetworkWatch:
+    """One run of the collector. Without `ends`, what a dump does not show any more has ended unheard."""
+
+    def __init__(
+        self,
+        *,
+        tracker: NetworkTracker,
+        dump: Dump,
+        ends: Ends | None,
+        emit: Emit,
+        counters: Counters,
+        clock: Clock,
+        source: str,
+        cpu_time: Callable[[], float] = time.thread_time,
+    ) -> None:
+        """`source` names the collector in what it tells of losses; `cpu_time` is in seconds, of this thread."""
+        self._tracker = tracker
+        self._dump = dump
+        self._ends = ends
+        self._emit = emit
+        self._counters = counters
+        self._clock = clock
+        self._source = source
+        self._cpu_time = cpu_time
+        self._slice_began = 0.0
+        self._slice_cpu = 0.0
+        self._busy = 0.0
+        self._lost_ends = False
+
+    async def run(self) -> None:
+        """Dump, then listen until the next dump is due, until cancelled. Raises OSError where every dump fails."""
+        while True:
+            began = self._clock.monotonic()
+            await self.round()
+            await self._listen(began + self._busy / SHARE, began + PERIOD_S)
+
+    async def round(self) -> None:
+        """One dump of everything, then the owners of what is new. Each slice is followed by a turn of the loop."""
+        self._busy = 0.0
+        self._begin_slice()
+        self.hear()
+        self._see_losses()
+        forget, self._lost_ends = self._lost_ends or self._ends is None, False
+        self._tracker.begin()
+        failed = [error for kind in KINDS if (error := await self._see_all(*kind)) is not None]
+        if len(failed) == len(KINDS):
+            raise failed[0]
+        self._tracker.finish(whole=not failed, forget=forget)
+        while self._tracker.settle():
+            await self._give_way()
+        self._busy += self._cpu_time() - self._slice_cpu
+
+    def hear(self) -> bool:
+        """Take a bounded number of ends; True when there may be more."""
+        if self._ends is None:
+            return False
+        for _ in range(READS):
+            decoded = self._ends.receive()
+            if decoded is None:
+                self._see_losses()
+                self._ends.overflowed = False
+                return False
+            self._count(decoded)
+            for sock in decoded.sockets:
+                self._tracker.end(sock)
+        return True
+
+    async def _see_all(self, family: int, protocol: int) -> OSError | None:
+        try:
+            with closing(self._dump(family, protocol)) as dump:
+                for decoded in dump:
+                    self._count(decoded)
+                    for sock in decoded.sockets:
+                        self._tracker.see(sock, protocol)
+                    await self._give_way()
+        except OSError as error:
+            if error.errno != errno.ENOENT:  # the kernel lacks the protocol, which `probe` has said
+                self._counters.lost("network_dump_failed")
+            return error
+        return None
+
+    async def _give_way(self) -> None:
+        if self._clock.monotonic() - self._slice_began < SLICE_S:
+            return
+        self._busy += self._cpu_time() - self._slice_cpu
+        await asyncio.sleep(0)
+        self._begin_slice()
+        self.hear()
+
+    def _begin_slice(self) -> None:
+        self._slice_began, self._slice_cpu = self._clock.monotonic(), self._cpu_time()
+
+    async def _listen(self, soonest: float, regular: float) -> None:
+        """Follow the ends until the next round is due: as soon as may be where some were lost."""
+        while (wait := max(soonest, 0 if self._lost_ends else regular) - self._clock.monotonic()) > 0:
+            if self._ends is None:
+                await asyncio.sleep(wait)
+                return
+            if not await _readable(self._ends.fileno(), wait):
+                return
+            await asyncio.sleep(0 if self.hear() else HOLD_OFF_S)
+
+    def _see_losses(self) -> None:
+        """Tell what did not fit into the receive buffer; the kernel goes on dropping until all of it has been read."""
+        if self._ends is None or not self._ends.overflowed:
+            return
+        self._lost_ends = True
+        count = self._ends.newly_dropped()
+        if count != 0:
+            self._counters.lost("netlink_overflow", count or 1)
+            self._emit(network_events.lost("netlink_overflow", count, self._source, self._clock.wall()))
+
+    def _count(self, decoded: Decoded) -> None:
+        if decoded.malformed:
+            self._counters.lost("netlink_malformed", decoded.malformed)
+
+
+async def _readable(fd: int, wait: float) -> bool:
+    """Wait until there is something to read; False when `wait` seconds are over."""
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[bool] = loop.create_future()
+
+    def resolve(value: bool) -> None:
+        if not found.done():
+            found.set_result(value)
+
+    loop.add_reader(fd, resolve, True)
+    timer = loop.call_later(wait, resolve, False)
+    try:
+        return await found
+    finally:
+        timer.cancel()
+        loop.remove_reader(fd)

@@ -1,0 +1,246 @@
+"""Rounds of dumps among fakes: what fails, what is lost, how long the loop is held, and when the next one comes."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Generator, Iterator
+
+import pytest
+from fakes import Emitted, FakeClock, FakeTaskView
+from fakes_netlink import attribute, inet_message
+from running import until
+
+from collectors.inet_diag import LISTEN, TCP, UDP, Decoded, decode
+from collectors.network_tracker import NetworkTracker
+from collectors.network_watch import READS, NetworkWatch
+from collectors.own_sockets import OwnSockets
+from collectors.procfs import Procfs
+from collectors.socket_table import SocketTable
+from sensor.model.counters import Counters
+
+NOTHING = decode(b"")
+
+
+def listener(cookie: int = 1, port: int = 8080) -> bytes:
+    return inet_message(state=LISTEN, src="0.0.0.0", src_port=port, dst="0.0.0.0", dst_port=0, cookie=cookie, inode=100)
+
+
+def flow(cookie: int = 1) -> Decoded:
+    return decode(inet_message(cookie=cookie, attributes=attribute(10, bytes([TCP]))))
+
+
+class FakeEnds:
+    """A stream of ends that the test fills; its descriptor is readable once `wake` was called."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Decoded] = []
+        self.dropped: int | None = 0
+        self.overflowed = False
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def wake(self) -> None:
+        os.eventfd_write(self._fd, 1)
+
+    def receive(self) -> Decoded | None:
+        if self.waiting:
+            return self.waiting.pop(0)
+        try:
+            os.eventfd_read(self._fd)
+        except BlockingIOError:
+            return None
+        return None
+
+    def newly_dropped(self) -> int | None:
+        count, self.dropped = self.dropped, self.dropped and 0
+        return count
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class SlowClock(FakeClock):
+    """Each look at it takes a millisecond."""
+
+    def monotonic(self) -> float:
+        self.monotonic_s += 0.001
+        return self.monotonic_s
+
+
+class Scene:
+    """A watch whose dumps answer with `answers`, or fail with an errno, by protocol."""
+
+    def __init__(self, ends: FakeEnds | None, clock: FakeClock | None = None) -> None:
+        self.emitted = Emitted()
+        self.counters = Counters()
+        self.clock = clock or FakeClock()
+        self.task = FakeTaskView()
+        self.task.add(42, sockets=[100])
+        self.answers: dict[int, list[bytes] | int] = {}
+        self.dumps = 0
+        tracker = NetworkTracker(
+            task=self.task,
+            emit=self.emitted,
+            own=OwnSockets(Procfs("/nonexistent")),
+            counters=self.counters,
+            clock=self.clock,
+            loopback=False,
+            ephemeral=range(32768, 61000),
+            served=lambda _sock: False,
+            table=SocketTable(self.counters),
+        )
+        self.watch = NetworkWatch(
+            tracker=tracker,
+            dump=self._dump,
+            ends=ends,
+            emit=self.emitted,
+            counters=self.counters,
+            clock=self.clock,
+            source="network_sockdiag",
+            cpu_time=lambda: 0.0,
+        )
+
+    def _dump(self, _family: int, protocol: int) -> Generator[Decoded, None, None]:
+        self.dumps += 1
+        answer = self.answers.get(protocol, [])
+        if isinstance(answer, int):
+            raise OSError(answer, os.strerror(answer))
+        for data in answer:
+            yield decode(data)
+
+
+@pytest.fixture
+def ends() -> Iterator[FakeEnds]:
+    made = FakeEnds()
+    yield made
+    made.close()
+
+
+async def test_a_round_tells_what_the_dumps_show(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    scene.answers[TCP] = [listener()]
+    await scene.watch.round()
+
+    assert [e.kind for e in scene.emitted.events] == ["network.listen"]
+    assert not scene.counters.losses
+
+
+@pytest.mark.parametrize(("failure", "losses"), [(errno.ENOENT, {}), (errno.EIO, {"network_dump_failed": 2})])
+async def test_a_protocol_without_an_answer_does_not_stop_the_other(
+    ends: FakeEnds, failure: int, losses: dict[str, int]
+) -> None:
+    scene = Scene(ends)
+    scene.answers = {TCP: [listener()], UDP: failure}
+    await scene.watch.round()
+
+    assert [e.kind for e in scene.emitted.events] == ["network.listen"]
+    assert scene.counters.losses == losses
+
+
+async def test_no_answer_at_all_is_raised_for_the_supervisor(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    scene.answers = {TCP: errno.EPERM, UDP: errno.EPERM}
+    with pytest.raises(PermissionError):
+        await scene.watch.round()
+
+
+async def test_malformed_messages_are_counted_wherever_they_come_from(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    scene.answers[TCP] = [b"garbage" + listener()]
+    ends.waiting = [decode(b"garbage")]
+    await scene.watch.round()
+
+    assert scene.counters.losses == {"netlink_malformed": 3}  # TCP is dumped for IPv4 and for IPv6
+
+
+async def test_a_loss_is_told_exactly_and_forgets_what_the_next_dump_does_not_show(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    scene.answers[TCP] = [inet_message(cookie=1, inode=100)]
+    await scene.watch.round()
+    ends.overflowed, ends.dropped = True, 834
+    assert not scene.watch.hear()
+
+    scene.answers[TCP] = []
+    await scene.watch.round()
+    ends.waiting = [flow(cookie=1)]
+    scene.watch.hear()
+
+    (loss,) = [e.loss for e in scene.emitted.of("sensor.loss")]
+    assert loss is not None
+    assert (loss.reason, loss.bound, loss.count, loss.source) == ("netlink_overflow", "exact", 834, "network_sockdiag")
+    assert scene.counters.losses == {"netlink_overflow": 834}
+    assert scene.emitted.of("network.flow")[0].process is None
+
+
+async def test_a_loss_of_unknown_size_is_told_as_such(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    ends.overflowed, ends.dropped = True, None
+    scene.watch.hear()
+
+    (loss,) = [e.loss for e in scene.emitted.of("sensor.loss")]
+    assert loss is not None
+    assert (loss.bound, loss.count) == ("unknown", None)
+    assert scene.counters.losses == {"netlink_overflow": 1}
+
+
+async def test_drops_go_on_being_counted_until_all_was_read(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    ends.overflowed, ends.dropped = True, 10
+    ends.waiting = [flow(cookie) for cookie in range(READS + 1)]
+    await scene.watch.round()  # takes what one go may take, and sees the first drops
+    assert ends.overflowed
+    assert scene.counters.losses == {"netlink_overflow": 10}
+
+    ends.dropped = 5
+    assert not scene.watch.hear()
+    assert not ends.overflowed
+    assert scene.counters.losses == {"netlink_overflow": 15}
+    assert len(scene.emitted.of("network.flow")) == READS + 1
+
+
+async def test_long_work_gives_way_to_the_loop_and_ends_are_heard_meanwhile(ends: FakeEnds) -> None:
+    scene = Scene(ends, SlowClock())
+    scene.answers[TCP] = [listener(cookie, port=1000 + cookie) for cookie in range(100)]
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            ends.waiting.append(flow(cookie=1000 + turns))
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(count_turns())
+    await scene.watch.round()
+    other.cancel()
+
+    assert turns > 40  # 200 datagrams, each with two looks at the clock or more, in slices of 5 ms
+    assert len(scene.emitted.of("network.flow")) >= turns - 1
+
+
+async def test_the_next_round_follows_a_loss_at_once(ends: FakeEnds) -> None:
+    scene = Scene(ends)  # its clock stands still, so that the regular round is far away
+    running = asyncio.create_task(scene.watch.run())
+    await until(lambda: scene.dumps == 4, "the first round")
+    ends.overflowed, ends.dropped = True, 1
+    ends.wake()
+    await until(lambda: scene.dumps >= 8, "the round after the loss", 0.8)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_without_ends_what_a_dump_does_not_show_is_forgotten() -> None:
+    scene = Scene(None)
+    scene.answers[TCP] = [listener()]
+    for _ in range(2):
+        await scene.watch.round()
+    scene.answers[TCP] = []
+    await scene.watch.round()
+    scene.answers[TCP] = [listener()]
+    await scene.watch.round()
+
+    assert len(scene.emitted.of("network.listen")) == 2
+    assert not scene.watch.hear()
