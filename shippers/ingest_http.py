@@ -105,8 +105,9 @@ def _address(url: str) -> httpx.URL:
     """Where batches go. Raises `PermanentError`; the text repeats nothing of the address, which may hold a secret."""
     try:
         address = httpx.URL(url.rstrip("/") + "/v1/batches")
-    except httpx.InvalidURL:
+        address.host.encode("idna")  # as the resolver will
+    except (httpx.InvalidURL, UnicodeError):
         raise PermanentError("SENSOR_INGEST_URL is no address") from None
-    if address.scheme not in ("http", "https") or not address.host or address.userinfo:
+    if address.scheme not in ("http", "https") or not address.host or address.userinfo or (address.port or 0) > 65535:
         raise PermanentError("SENSOR_INGEST_URL must be http:// or https:// with a host, without user or password")
     return address

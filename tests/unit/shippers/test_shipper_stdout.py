@@ -1,0 +1,76 @@
+"""Lines for people and pipes."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from sensor.model.errors import DestinationGone
+from shippers.stdout import Render, Stdout
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    out, into = os.pipe()
+    yield out, into
+    for fd in (out, into):
+        os.close(fd)
+
+
+@asynccontextmanager
+async def writing(fd: int, render: Render | None = None) -> AsyncIterator[Stdout]:
+    shipper = Stdout(fd=fd, render=render)
+    await shipper.open()
+    try:
+        yield shipper
+    finally:
+        await shipper.aclose()
+
+
+async def test_each_record_is_a_line(pipe: tuple[int, int]) -> None:
+    out, into = pipe
+    async with writing(into) as shipper:
+        assert not await shipper.send([b'{"a":1}', b'{"b":"\xc3\xa4"}'])
+    assert os.read(out, 100) == b'{"a":1}\n{"b":"\xc3\xa4"}\n'
+
+
+async def test_records_can_be_shown_otherwise_or_left_out(pipe: tuple[int, int]) -> None:
+    out, into = pipe
+    async with writing(into, lambda record: None if record == b"dull" else record.upper()) as shipper:
+        assert not await shipper.send([b"dull"])
+        assert not await shipper.send([b"dull", b"news", b"dull"])
+    assert os.read(out, 100) == b"NEWS\n"
+
+
+async def test_a_file_takes_lines_too(tmp_path: Path) -> None:
+    fd = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    async with writing(fd) as shipper:
+        for n in range(100):
+            await shipper.send([b"%d" % n])
+    os.close(fd)
+    assert (tmp_path / "log").read_bytes() == b"".join(b"%d\n" % n for n in range(100))
+
+
+async def test_once_nobody_reads_it_stays_so_and_says_why() -> None:
+    out, into = os.pipe()
+    os.close(out)
+    async with writing(into) as shipper:
+        for _ in range(2):
+            with pytest.raises(DestinationGone, match=f"^descriptor {into}: Broken pipe$"):
+                await shipper.send([b"record"])
+    os.close(into)
+
+
+async def test_more_than_a_pipe_holds_is_written_while_it_is_read(pipe: tuple[int, int]) -> None:
+    out, into = pipe
+    record = b"x" * 1_000_000
+    got = b""
+    async with writing(into) as shipper:
+        sending = asyncio.ensure_future(shipper.send([record]))
+        while len(got) <= len(record):
+            got += await asyncio.to_thread(os.read, out, 65536)
+        assert not await sending
+    assert got == record + b"\n"
