@@ -1,0 +1,81 @@
+"""Everything a test or a benchmark needs around a task: images, a network, an ingest, and their removal."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from docker_cli import LABEL, Container, docker
+from fargate_task import FargateTask
+from ingest_container import WRITE_TOKEN, IngestContainer
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Images(NamedTuple):
+    """The tags of this checkout's images."""
+
+    sensor: str
+    ingest: str
+
+
+def build_images() -> Images:
+    """Build both images; what has not changed comes from the engine's cache."""
+    for target in Images._fields:
+        options = ["--quiet", "--network=host", "--target", target, "--tag", f"{LABEL}:{target}"]
+        docker("build", *options, str(PROJECT), timeout=600)
+    return Images(*(f"{LABEL}:{target}" for target in Images._fields))
+
+
+@contextmanager
+def temporary_network() -> Iterator[str]:
+    """A network in which containers find each other by name."""
+    name = f"{LABEL}-{uuid.uuid4().hex[:8]}"
+    docker("network", "create", "--label", LABEL, name)
+    try:
+        yield name
+    finally:
+        docker("network", "rm", name)
+
+
+class Lab:
+    """Containers around one ingest. `clear` removes them all."""
+
+    def __init__(self, images: Images, network: str) -> None:
+        self.images = images
+        self.network = network
+        self.containers: list[Container] = []
+        self.ingest = IngestContainer(images.ingest, network)
+        self.containers.append(self.ingest)
+
+    def new(self, role: str, image: str, options: Sequence[str], command: Sequence[str]) -> Container:
+        """A container that has not been started."""
+        container = Container(role, image, options, command)
+        self.containers.append(container)
+        return container
+
+    def task(
+        self, environment: Mapping[str, str] | None = None, *, ptrace: bool = True, command: Sequence[str] = ()
+    ) -> FargateTask:
+        """A task whose sensor delivers to the ingest."""
+        settings = {"SENSOR_INGEST_URL": self.ingest.url, "SENSOR_INGEST_TOKEN": WRITE_TOKEN, **(environment or {})}
+        return FargateTask(self.new, self.network, self.images.sensor, settings, ptrace=ptrace, command=command)
+
+    def clear(self) -> None:
+        """Remove every container, the newest first."""
+        while self.containers:
+            self.containers.pop().remove()
+
+
+@contextmanager
+def temporary_lab() -> Iterator[Lab]:
+    """A lab of its own with a running ingest, for what is no test."""
+    images = build_images()
+    with temporary_network() as network:
+        lab = Lab(images, network)
+        try:
+            lab.ingest.start().wait_ready()
+            yield lab
+        finally:
+            lab.clear()
