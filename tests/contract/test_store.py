@@ -177,11 +177,11 @@ async def test_a_page_reaches_past_what_does_not_match(store: Store) -> None:
     assert page.reached == (await store.state()).latest
 
 
-async def test_times_beyond_64_bits_are_kept_and_found(store: Store) -> None:
-    far = 253_402_300_799 * 10**9
+async def test_times_that_no_column_holds_are_kept_and_found(store: Store) -> None:
+    far = 2**64 - 1
     await store.append(rows(event(1, time=far)))
     assert await found(store, since=far) == [1]
-    assert "9999-12-31T23:59:59" in (await store.events(Query())).events[0].text
+    assert "2554-07-21T23:34:33.709551615Z" in (await store.events(Query())).events[0].text
 
 
 async def test_news_come_when_something_is_stored(store: Store) -> None:

@@ -1,0 +1,104 @@
+"""`POST /v1/batches`: a batch is answered with 202 only after it is stored for good, or refused whole.
+
+Decompressing and decoding are done in two threads of their own, so that the loop stays free for everyone else.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest import body, unpack
+from ingest.answers import Refused, answer, retry_later
+from ingest.body import Limits
+from ingest.metrics import Metrics
+from ingest.store.errors import StoreError
+from ingest.store.protocol import Store
+from ingest.store.rows import Rows, prepare
+from sensor.model.errors import MalformedEvent
+
+CONTENT_TYPES = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
+
+DECODING = 2
+"""Threads that decode: Python runs one at a time, the second is there while the first decompresses."""
+
+DECODED = 8
+"""Batches that may be decoded and not yet stored; decoded they take some twenty times their bytes."""
+
+SOON, LATER = 1, 5
+"""Seconds to wait, for Retry-After: when too many batches are under way, and when the store cannot write."""
+
+
+class Batches:
+    """Takes batches, at most `waiting` at a time; more are told to come back."""
+
+    def __init__(self, store: Store, metrics: Metrics, limits: Limits, waiting: int) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._limits = limits
+        self._most = waiting
+        self._under_way = 0
+        self._places = asyncio.Semaphore(DECODED)
+        self._decoders = ThreadPoolExecutor(DECODING, thread_name_prefix="decoder")
+
+    async def post(self, request: Request) -> Response:
+        """Handle one request. Raises `Refused`."""
+        status = 500
+        try:
+            response = await self._take(request)
+            status = response.status_code
+        except Refused as refused:
+            status = refused.status
+            raise
+        finally:
+            self._metrics.batches.labels(str(status)).inc()
+        return response
+
+    def close(self) -> None:
+        """End the decoding threads."""
+        self._decoders.shutdown()
+
+    async def _take(self, request: Request) -> Response:
+        _check_type(request)
+        coding = body.coding_of(request)
+        with self._admitted():
+            sent = await body.read(request, self._limits.sent)
+            self._metrics.bytes.labels("sent").inc(len(sent))
+            async with self._places:
+                return await self._keep(sent, coding)
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
+        if self._under_way >= self._most:
+            raise retry_later(429, f"{self._under_way} batches are being taken already: wait and send again", SOON)
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    async def _keep(self, sent: bytes, coding: str) -> Response:
+        rows = await asyncio.get_running_loop().run_in_executor(self._decoders, self._decode, sent, coding)
+        try:
+            appended = await self._store.append(rows)
+        except StoreError as error:
+            raise retry_later(503, f"nothing was stored: {error}", LATER) from error
+        self._metrics.stored((row.kind for row in rows.rows), appended.duplicates)
+        return answer({"accepted": appended.accepted, "duplicates": appended.duplicates}, 202)
+
+    def _decode(self, sent: bytes, coding: str) -> Rows:
+        plain = body.decompressed(sent, coding, self._limits.plain)
+        self._metrics.bytes.labels("plain").inc(len(plain))
+        try:
+            return prepare(unpack.batch(plain))
+        except MalformedEvent as error:
+            raise Refused(400, f"{error}; nothing was stored") from error
+
+
+def _check_type(request: Request) -> None:
+    given = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if given not in CONTENT_TYPES:
+        raise Refused(415, f"Content-Type {given!r} is not understood: send application/msgpack")

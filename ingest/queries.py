@@ -1,0 +1,70 @@
+"""`GET /v1/tasks`, `/v1/tasks/{id}/tree` and `/v1/events`."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest import parameters, tree
+from ingest.answers import Refused, answer, answer_text
+from ingest.store.protocol import Store, TaskSummary
+from sensor.model.events import Container
+from sensor.model.times import to_rfc3339
+
+MOST_TASKS = 1_000
+
+
+class Queries:
+    """Answers questions from the store. Every handler may raise `Refused` or a `StoreError`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def tasks(self, request: Request) -> Response:
+        """The tasks, the one heard of last first; `truncated` when there are more than are listed."""
+        parameters.parsed(parameters.Nothing, request.query_params)
+        summaries = await self._store.tasks(MOST_TASKS + 1)
+        listed = [task_to_json(summary) for summary in summaries[:MOST_TASKS]]
+        return answer({"tasks": listed, "truncated": len(summaries) > MOST_TASKS})
+
+    async def tree(self, request: Request) -> Response:
+        """The processes of one task, by container."""
+        parameters.parsed(parameters.Nothing, request.query_params)
+        name = request.path_params["task"]
+        summary = await self._store.task(name)
+        if summary is None:
+            raise Refused(404, f"no events of a task {name!r} are stored")
+        history = await tree.history(self._store, name)
+        containers = await self._store.containers(name)
+        return await asyncio.to_thread(_tree_answer, summary, history, containers)
+
+    async def events(self, request: Request) -> Response:
+        """One page of events; `next` is the cursor of the page after it, null on the last one."""
+        query = parameters.parsed(parameters.Listing, request.query_params).query()
+        page = await self._store.events(query)
+        following = json.dumps(str(page.reached) if page.more else None)
+        return answer_text(f'{{"events":[{",".join(found.text for found in page.events)}],"next":{following}}}')
+
+
+def _tree_answer(summary: TaskSummary, history: tree.History, containers: Sequence[Container]) -> Response:
+    """Made in a thread: a large tree takes a good part of a second."""
+    forest = tree.forest(history.texts, containers)
+    truncated = history.truncated or forest.truncated
+    return answer({"task": task_to_json(summary), "containers": forest.containers, "truncated": truncated})
+
+
+def task_to_json(summary: TaskSummary) -> dict[str, Any]:
+    """A task as clients see it; `task` and `pod` are there where its sensors told them."""
+    plain: dict[str, Any] = summary._asdict() | {
+        "first_seen": to_rfc3339(summary.first_seen),
+        "last_seen": to_rfc3339(summary.last_seen),
+        "sensors": [
+            sensor._asdict() | {"first_seen": to_rfc3339(sensor.first_seen), "last_seen": to_rfc3339(sensor.last_seen)}
+            for sensor in summary.sensors
+        ],
+    }
+    del plain["header"]
+    return {**plain, **summary.header}

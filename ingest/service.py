@@ -1,0 +1,71 @@
+"""Running the endpoint under uvicorn until a signal asks it to end."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+from uvicorn import Config, Server
+
+from ingest.config import Settings
+from ingest.listening import bound
+from ingest.server import Endpoint
+from ingest.store.sqlite import Retention, SqliteStore
+
+log = logging.getLogger("ingest")
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the time between two heartbeats, so that a quiet sensor keeps its connection."""
+
+GRACE_SECONDS = 5
+"""For requests under way when the end is asked for."""
+
+
+class _Server(Server):
+    """uvicorn without its own signal handling, which would end the process by the signal instead of with code 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings, listening: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `StoreUnusable` when the store cannot be opened."""
+    retention = Retention(settings.retention_days, settings.retention_bytes)
+    store = SqliteStore.open(settings.data_dir, retention)
+    try:
+        endpoint = Endpoint(settings, store)
+        server = _Server(_config(endpoint))
+        _end_on_signals(server, endpoint)
+        log.info("listening on http://%s, data in %s", bound(listening), settings.data_dir.absolute())
+        await server.serve(sockets=[listening])
+    finally:
+        await store.aclose()
+    log.info("ended")
+
+
+def _config(endpoint: Endpoint) -> Config:
+    return Config(
+        endpoint.app,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _end_on_signals(server: Server, endpoint: Endpoint) -> None:
+    def end(number: int) -> None:
+        log.info("%s: ending", signal.Signals(number).name)
+        endpoint.close_streams()
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end, number)
