@@ -182,9 +182,10 @@ class Task:
         self._sweeping = loop.call_later(SWEEP_S, self._sweep)
 
     def close(self) -> None:
-        """Release every descriptor and end the helpers."""
+        """Release every descriptor and end the helpers. Safe to call more than once."""
         if self._sweeping is not None:
             self._sweeping.cancel()
+            self._sweeping = None
             asyncio.get_running_loop().remove_reader(self._exits.fileno())
         self._exits.close()
         self._roots.close()

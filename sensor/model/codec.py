@@ -134,7 +134,7 @@ def _record_encoder(kind: Any, text: bool) -> Encode:
         return {
             name: convert(value)
             for (name, default, convert), value in zip(fields, record, strict=True)
-            if name in ALWAYS or (value is not None and value != default)
+            if value is not None and (value != default or name in ALWAYS)
         }
 
     return encode
