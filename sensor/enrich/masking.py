@@ -1,0 +1,62 @@
+"""Secrets in arguments are masked here, before anything is encoded, spooled or sent.
+
+What is masked: values whose names say so (`--password X`, `AWS_SECRET_ACCESS_KEY=X`, `"token": "X"`), the options of
+known programs (`mysql -pX`, `curl -u user:X`), passwords in URLs, Authorization headers and cookies, private keys, JWTs
+and the tokens of well-known services; all of that inside `sh -c '…'` too. What has neither a name nor a shape cannot be
+told from an ordinary argument, and stays.
+"""
+
+from sensor.enrich.secret_shapes import mask_keys_beside_ids
+from sensor.enrich.secret_text import mask_text
+from sensor.enrich.secret_words import mask_words
+from sensor.model.counters import Counters
+from sensor.model.events import Event
+
+REMEMBERED = 512
+"""Processes whose masked arguments are kept: most events come from few programs."""
+
+Args = tuple[str, ...]
+
+
+def mask_args(args: Args) -> Args:
+    """The arguments of a program with their secrets replaced by `***`; the same object where there are none."""
+    masked = mask_keys_beside_ids(tuple(mask_text(word) for word in mask_words(args)))
+    return args if masked == args else masked
+
+
+class Masking:
+    """The step that masks an event's arguments and preloads. Counts the arguments changed as `masked`."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._remembered: dict[str, tuple[Args, Args]] = {}
+
+    def __call__(self, event: Event) -> Event:
+        """The event without secrets; the same object where it had none."""
+        process = event.process
+        if process is None:
+            return event
+        args = process.args if process.args is None else self._args(process.entity, process.args)
+        preload = process.preload if process.preload is None else mask_args(process.preload)
+        if args is process.args and preload is process.preload:
+            return event
+        self._count(process.args, args)
+        self._count(process.preload, preload)
+        return event._replace(process=process._replace(args=args, preload=preload))
+
+    def _args(self, entity: str, args: Args) -> Args:
+        """Masked once for each program: the same tuple comes again with the process's next event."""
+        known = self._remembered.get(entity)
+        if known is not None and known[0] is args:
+            return known[1]
+        masked = mask_args(args)
+        self._remembered.pop(entity, None)
+        self._remembered[entity] = (args, masked)
+        if len(self._remembered) > REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        return masked
+
+    def _count(self, before: Args | None, after: Args | None) -> None:
+        changed = sum(a != b for a, b in zip(before or (), after or (), strict=True))
+        if changed:
+            self._counters.add("masked", changed)

@@ -1,0 +1,82 @@
+"""Secrets that a name or a place in the text tells of, wherever in an argument they stand.
+
+Every pattern runs in linear time: what repeats is either bounded, possessive (`++`), or cannot begin again within what
+it has just passed over. Each is tried only where one of its hints stands in the text.
+"""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sensor.enrich.secret_names import WORDS, is_reference, is_secret_value
+from sensor.enrich.secret_shapes import MASK, mask_shapes
+
+
+class Rule(NamedTuple):
+    """A pattern, what becomes of its matches, and the lower-case texts of which it needs one."""
+
+    hints: tuple[str, ...]
+    pattern: re.Pattern[str]
+    replace: Callable[[re.Match[str]], str]
+
+
+def mask_text(text: str) -> str:
+    """The text with its secrets replaced by `***`; names, schemes and the text around them stay."""
+    low = text.lower()
+    for rule in RULES:
+        if any(hint in low for hint in rule.hints):
+            text = rule.pattern.sub(rule.replace, text)
+    return mask_shapes(text)
+
+
+def _assigned(found: re.Match[str]) -> str:
+    """`name=value`: the quotes around the value stay."""
+    value = found["value"]
+    quote = next((q for q in ('\\"', '"', "'") if value.startswith(q)), "")
+    inner = value.removeprefix(quote).removesuffix(quote) if quote else value
+    if not is_secret_value(found["name"], inner):
+        return found[0]
+    closing = quote if len(value) > len(quote) and value.endswith(quote) else ""
+    return f"{found['name']}{found['separator']}{quote}{MASK}{closing}"
+
+
+def _all_but_start(found: re.Match[str]) -> str:
+    return f"{found['start']}{MASK}"
+
+
+def _all_but_ends(found: re.Match[str]) -> str:
+    if is_reference(found["secret"]):
+        return found[0]
+    return f"{found['start']}{MASK}{found['end']}"
+
+
+_HEADER = re.compile(
+    r"""(?P<start>\b(?:(?:proxy-)?authorization\\?["']?[ \t]{0,4}[:=]"""
+    r"""|(?:set-)?cookie[ \t]{0,4}:|x-[a-z-]{0,40}(?:key|token|secret)[ \t]{0,4}:)[ \t]{0,4}(?:\\?["'])?"""
+    r"""(?:(?:basic|bearer|token|digest|negotiate|apikey)[ \t]{1,4})?+)(?!\*{3}|\$)[^\s'"\\][^'"\\\r\n]*+""",
+    re.IGNORECASE,
+)
+_PASSWORD_IN_URL = re.compile(r"""(?P<start>://[^\s/?#:@'"]{0,256}:)(?P<secret>[^\s/?#'"]+)(?P<end>@)""")
+_SIGNATURE_IN_URL = re.compile(r"""(?P<start>[?&](?:x-amz-|x-goog-)?sig(?:nature)?=)[^&\s'"]+""", re.IGNORECASE)
+_ASSIGNMENT = re.compile(
+    rf"(?P<name>{WORDS})"
+    r"""(?P<separator>(?:\\?["'])?(?:=(?!=)|[ \t]{1,4}=[ \t]{1,4}|%3d|[ \t]{0,4}:[ \t]{1,4})"""
+    r"""|\\?["'][ \t]{0,4}:[ \t]{0,4})"""
+    r"""(?P<value>\\"(?:(?!\\").)*+(?:\\")?|"(?:[^"\\]|\\.)*+"?|'[^']*+'?|(?:[^\s'"\\&;|<>]|\\[^\s'"])++)""",
+    re.IGNORECASE | re.DOTALL,
+)
+_SQL = re.compile(
+    r"(?P<start>\b(?:identified\s{1,8}(?:with\s{1,8}\S{1,64}\s{1,8})?by|password)\s{1,8}['\"])"
+    r"(?P<secret>[^'\"]++)(?P<end>['\"])",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"(?P<start>\bbearer[ \t]{1,4})[\w.~+/=-]{20,}", re.IGNORECASE)
+
+RULES = (
+    Rule(("authorization", "cookie", "x-"), _HEADER, _all_but_start),
+    Rule(("://",), _PASSWORD_IN_URL, _all_but_ends),
+    Rule(("sig=", "signature="), _SIGNATURE_IN_URL, _all_but_start),
+    Rule(("pass", "pwd", "secret", "token", "bearer", "key", "auth", "creds"), _ASSIGNMENT, _assigned),
+    Rule(("password", "identified"), _SQL, _all_but_ends),
+    Rule(("bearer",), _BEARER, _all_but_start),
+)
