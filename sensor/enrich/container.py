@@ -1,0 +1,17 @@
+"""The step that gives an event's container its name and image."""
+
+from sensor.containers.names import ContainerNames
+from sensor.model.events import Event
+
+
+class ContainerStep:
+    """Collectors know ids only; what is called how stands in `ContainerNames`."""
+
+    def __init__(self, names: ContainerNames) -> None:
+        self._names = names
+
+    def __call__(self, event: Event) -> Event:
+        """The event with its container as it is known."""
+        if event.container is None or event.container.name is not None:
+            return event
+        return event._replace(container=self._names.container(event.container.id))

@@ -1,0 +1,121 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sensor.containers.names import ContainerNames
+from sensor.containers.task_metadata import TaskMetadata
+from sensor.enrich.enricher import Enricher
+from sensor.model.counters import Counters
+from sensor.model.events import Ancestor, Container, Event, Evidence, Process, Sensor, Task
+from sensor.model.kinds import Kind
+from sensor.pipeline.queue import EventQueue
+from tests.fakes import START, FakeClock, FakeTaskView
+
+APP = Container("c1", "app", "shop:1.4")
+
+
+class View(FakeTaskView):
+    def current(self, entity: str) -> Process | None:
+        return next((p for p in self.processes.values() if p.entity == entity), None)
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.view, self.counters = View(), Counters()
+        self.queue = EventQueue(capacity=100, counters=self.counters)
+        names = ContainerNames(sensor=Sensor("s", "e", "0"), platform="docker")
+        names.learn(TaskMetadata(Task("docker"), {"c1": APP}))
+        self.enricher = Enricher(task=self.view, names=names, counters=self.counters, clock=FakeClock())
+        self.sunk: list[Event] = []
+
+    def event(self, pid: int, *args: str, kind: Kind = Kind.PROCESS_EXEC) -> Event:
+        process = Process(f"entity-{pid}", pid, start=START, exe="/bin/app", args=args)
+        self.view.processes[pid] = process
+        return Event(kind, START, Evidence("test"), container=Container("c1"), process=process)
+
+    async def run(self, *events: Event) -> None:
+        for event in events:
+            self.queue.emit(event)
+        self.queue.close()
+        await asyncio.wait_for(self.enricher.run(self.queue, self.sunk.append), 10)
+
+
+async def test_an_event_leaves_with_ancestors_a_named_container_and_no_secret() -> None:
+    bench = Bench()
+    bench.view.chains["entity-7"] = (Ancestor("e1", 1, "/pause"),)
+    await bench.run(bench.event(7, "app", "--token=x"))
+    (event,) = bench.sunk
+    assert event.container == APP
+    assert event.process is not None
+    assert event.process.args == ("app", "--token=***")
+    assert event.process.ancestors == (Ancestor("e1", 1, "/pause"),)
+
+
+async def test_what_a_young_process_turned_out_to_run_is_masked_as_well() -> None:
+    bench = Bench()
+    told = bench.event(7, "sh", kind=Kind.NETWORK_CONNECT)
+    bench.event(7, "mysql", "-phunter2")
+    await bench.run(told)
+    assert bench.sunk[0].process is not None
+    assert bench.sunk[0].process.args == ("mysql", "-p***")
+
+
+async def test_a_held_event_is_released_when_its_process_settles() -> None:
+    bench = Bench()
+    bench.view.unsettled.add("entity-7")
+    running = asyncio.create_task(bench.enricher.run(bench.queue, bench.sunk.append))
+    bench.queue.emit(bench.event(7, "sh", kind=Kind.FILE_CREATE))
+    bench.queue.emit(bench.event(8, "ls"))
+    while len(bench.queue):
+        await asyncio.sleep(0)
+    assert bench.sunk == []
+    bench.view.unsettled.clear()
+    async with asyncio.timeout(10):
+        while len(bench.sunk) < 2:  # noqa: ASYNC110  # a plain list is what is waited for
+            await asyncio.sleep(0.001)
+    assert [event.kind for event in bench.sunk] == [Kind.FILE_CREATE, Kind.PROCESS_EXEC]
+    bench.queue.close()
+    await asyncio.wait_for(running, 10)
+
+
+async def test_at_the_end_nothing_stays_held() -> None:
+    bench = Bench()
+    bench.view.unsettled.add("entity-7")
+    await bench.run(bench.event(7, "sh", kind=Kind.FILE_CREATE))
+    assert len(bench.sunk) == 1
+    assert bench.counters.seen["released_unsettled"] == 1
+
+
+async def test_cancelled_it_hands_on_what_it_held() -> None:
+    bench = Bench()
+    bench.view.unsettled.add("entity-7")
+    bench.queue.emit(bench.event(7, "sh", kind=Kind.FILE_CREATE))
+    running = asyncio.create_task(bench.enricher.run(bench.queue, bench.sunk.append))
+    while len(bench.queue):
+        await asyncio.sleep(0)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert len(bench.sunk) == 1
+
+
+async def test_a_fault_costs_its_event_only_and_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    broken = bench.event(7, "a")._replace(container=7)  # type: ignore[arg-type]  # as a faulty collector would
+    await bench.run(broken, bench.event(8, "b"))
+    assert [event.process.pid for event in bench.sunk if event.process] == [8]
+    assert bench.counters.losses == {"enrich_failed": 1}
+    assert caplog.records[0].getMessage().startswith("an event of kind process.exec is lost: AttributeError")
+
+
+async def test_a_source_that_fails_is_not_silenced() -> None:
+    async def failing() -> AsyncIterator[Event]:
+        yield bench.event(7, "a")
+        raise OSError("gone")
+
+    bench = Bench()
+    with pytest.raises(OSError, match="gone"):
+        await bench.enricher.run(failing(), bench.sunk.append)
+    assert len(bench.sunk) == 1
