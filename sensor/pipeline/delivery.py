@@ -24,6 +24,9 @@ from sensor.pipeline.trouble import Trouble
 MOST_FAULTS = 5
 """Errors in a row that nobody foresaw, after which the records that meet them count as refused and block no others."""
 
+LAST_WAIT_S = 0.1
+"""The shortest wait that the end of the sensor's time forces on a retry."""
+
 
 class Delivery:
     """`put` events in, `run` in a task, `flush` at the end, `aclose`.
@@ -123,8 +126,8 @@ class Delivery:
         if self._deadline is None:
             await self._pause(seconds, self._stopping)
         else:
-            left = max(0.0, self._deadline - self._clock.monotonic())
-            await self._pause(min(seconds, left / 2), asyncio.Event())
+            half = (self._deadline - self._clock.monotonic()) / 2
+            await self._pause(min(seconds, max(half, LAST_WAIT_S)), asyncio.Event())
 
     async def _push(self, lane: Lane) -> None:
         """Raises `RetryableError` when any of it has to be sent again."""

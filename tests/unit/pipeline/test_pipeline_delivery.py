@@ -20,7 +20,7 @@ from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding, Limits
 from sensor.pipeline.backoff import Backoff
 from sensor.pipeline.batch import SealWhen
-from sensor.pipeline.delivery import MOST_FAULTS, Delivery
+from sensor.pipeline.delivery import LAST_WAIT_S, MOST_FAULTS, Delivery
 
 URGENT, ORDINARY = Lane.URGENT, Lane.ORDINARY
 MIB = 1024 * 1024
@@ -355,10 +355,11 @@ async def test_a_request_cut_off_by_cancelling_run_is_made_again() -> None:
 
 
 async def test_flush_retries_within_its_deadline() -> None:
-    rig = Rig(FakeShipper(*[RetryableError("busy", 60.0)] * 3))
+    rig = Rig(FakeShipper(*[RetryableError("busy", 60.0)] * 9))
     rig.put(1)
     assert await rig.delivery.flush(20)
-    assert rig.pause.seconds == [10.0, 5.0, 2.5]
+    assert rig.pause.seconds[:3] == [10.0, 5.0, 2.5]
+    assert min(rig.pause.seconds) == rig.pause.seconds[-1] == LAST_WAIT_S
 
 
 async def test_what_is_left_after_the_deadline_is_counted() -> None:
