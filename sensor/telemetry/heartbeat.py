@@ -65,8 +65,9 @@ class Heartbeat:
         if unexplained:
             new[UNEXPLAINED] += unexplained
         for reason, n in sorted(new.items()):
-            source, bound = account(reason)
-            yield Loss(reason, bound, None if bound == UNKNOWN else n, source)
+            source, bound, told = account(reason)
+            if not told:
+                yield Loss(reason, bound, None if bound == UNKNOWN else n, source)
 
     def _health_event(self, kind: Kind, unexplained: int) -> Event:
         now = self._clock.monotonic()

@@ -11,17 +11,32 @@ UNEXPLAINED = "unexplained"
 
 
 class Account(NamedTuple):
-    """The part of the sensor that counts a loss, and the bound of its number; see `events.Loss`."""
+    """The part of the sensor that counts a loss, and the bound of its number; see `events.Loss`.
+
+    `told` is true where that part emits a `sensor.loss` itself, at once, so that the heartbeat must not do it again.
+    """
 
     source: str | None
     bound: str
+    told: bool = False
 
 
 ACCOUNTS = {
     UNEXPLAINED: Account("process_cursor", AT_MOST),
     "socket_owners_full": Account("task_view", UNKNOWN),
+    "inotify_overflow": Account("file_inotify", UNKNOWN, told=True),
+    "directory_too_long": Account("file_inotify", UNKNOWN),
+    "file_gone_before_look": Account("file_inotify", AT_MOST),
+    "file_look_skipped": Account("file_inotify", AT_MOST),
+    "netlink_overflow": Account("network_sockdiag", UNKNOWN, told=True),
+    "netlink_malformed": Account("network_sockdiag", EXACT),
+    "network_dump_failed": Account("network_sockdiag", UNKNOWN),
+    "network_ends_denied": Account("network_sockdiag", UNKNOWN),
+    "network_socket_forgotten": Account("network_sockdiag", AT_MOST),
+    "network_table_full": Account("network_sockdiag", UNKNOWN),
     "queue_full": Account("pipeline", EXACT),
     "queue_closed": Account("pipeline", EXACT),
+    "enrich_failed": Account("enrich", EXACT),
     "unencodable": Account("pipeline", EXACT),
     "spool_full": Account("pipeline", EXACT),
     "record_too_large": Account("pipeline", EXACT),

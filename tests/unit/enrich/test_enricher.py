@@ -1,6 +1,6 @@
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -42,6 +42,12 @@ class Bench:
         await asyncio.wait_for(self.enricher.run(self.queue, self.sunk.append), 10)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # what is waited for is a plain value
+            await asyncio.sleep(0)
+
+
 async def test_an_event_leaves_with_ancestors_a_named_container_and_no_secret() -> None:
     bench = Bench()
     bench.view.chains["entity-7"] = (Ancestor("e1", 1, "/pause"),)
@@ -68,13 +74,10 @@ async def test_a_held_event_is_released_when_its_process_settles() -> None:
     running = asyncio.create_task(bench.enricher.run(bench.queue, bench.sunk.append))
     bench.queue.emit(bench.event(7, "sh", kind=Kind.FILE_CREATE))
     bench.queue.emit(bench.event(8, "ls"))
-    while len(bench.queue):
-        await asyncio.sleep(0)
+    await until(lambda: not len(bench.queue))
     assert bench.sunk == []
     bench.view.unsettled.clear()
-    async with asyncio.timeout(10):
-        while len(bench.sunk) < 2:  # noqa: ASYNC110  # a plain list is what is waited for
-            await asyncio.sleep(0.001)
+    await until(lambda: len(bench.sunk) == 2)
     assert [event.kind for event in bench.sunk] == [Kind.FILE_CREATE, Kind.PROCESS_EXEC]
     bench.queue.close()
     await asyncio.wait_for(running, 10)
@@ -93,8 +96,7 @@ async def test_cancelled_it_hands_on_what_it_held() -> None:
     bench.view.unsettled.add("entity-7")
     bench.queue.emit(bench.event(7, "sh", kind=Kind.FILE_CREATE))
     running = asyncio.create_task(bench.enricher.run(bench.queue, bench.sunk.append))
-    while len(bench.queue):
-        await asyncio.sleep(0)
+    await until(lambda: not len(bench.queue))
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running

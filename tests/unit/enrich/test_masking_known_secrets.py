@@ -134,7 +134,7 @@ def test_whatever_the_secret_is_nothing_of_it_stays(shape: tuple[str, ...], rand
     assert secret not in "\0".join(mask_args(tuple(part.format(secret) for part in shape)))
 
 
-@given(st.lists(st.text(alphabet=st.characters(exclude_categories=("Cs",))), max_size=6))
+@given(st.lists(st.text(st.characters(codec="utf-8")), max_size=6))
 def test_any_arguments_keep_their_number_and_are_masked_the_same_each_time(args: list[str]) -> None:
     masked = mask_args(tuple(args))
     assert len(masked) == len(args)

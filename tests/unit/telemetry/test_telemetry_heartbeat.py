@@ -103,6 +103,14 @@ def test_a_reason_in_no_list_has_an_unknown_number() -> None:
     assert losses(bench.heartbeat.beat()) == [("something_new", "unknown", None)]
 
 
+def test_what_a_collector_told_itself_is_not_told_again() -> None:
+    bench = Bench()
+    bench.counters.lost("inotify_overflow")
+    events = bench.heartbeat.beat()
+    assert losses(events) == []
+    assert health(events).losses == {"inotify_overflow": 1}
+
+
 def test_without_a_process_collector_nothing_is_known_of_the_unexplained() -> None:
     bench = Bench()
     bench.collectors["process_cursor"] = CollectorHealth("restarting", "it failed")
