@@ -88,10 +88,9 @@ async def test_it_asks_until_answered_and_tells_once(caplog: pytest.LogCaptureFi
     async with running(served) as (metadata, _):
         await asyncio.wait_for(metadata.answered.wait(), 5)
     assert served.reads == 4
-    assert [r.getMessage() for r in caplog.records] == [
-        "the task's metadata cannot be read: refused",
-        "the task's metadata can be read after 3 failures",
-    ]
+    failed, mended = [r.getMessage() for r in caplog.records]
+    assert failed == "the task's metadata cannot be read: refused"
+    assert mended.startswith("the task's metadata can be read")
 
 
 async def test_nothing_is_read_again_without_a_question() -> None:
