@@ -14,8 +14,8 @@ Shows live what happens in this task: new programs, new destinations, file chang
 Takes the options and SENSOR_* variables of `fargate-sensor run` as well, such as --network-loopback or --no-files.
 Piped, or with --json, every event is one JSON object a line. The log goes to standard error."""
 
-LIVELY = {"SENSOR_BATCH_AGE": "0.2"}
-"""A person waits less gladly than a destination; a variable or option of the user's wins."""
+LIVELY = {"SENSOR_BATCH_AGE": "0.2", "SENSOR_LOG_LEVEL": "warning"}
+"""A person waits less gladly than a destination, and reads events, not the log; what the user sets wins."""
 
 
 def main(argv: list[str]) -> int:
