@@ -6,6 +6,8 @@ second: a connection shorter than that has a flow, without its process. What the
 and told, exactly, and followed by a dump.
 """
 
+from functools import partial
+
 from collectors import netlink_socket, sockdiag_probe
 from collectors.inet_diag import InetSocket
 from collectors.netlink_socket import RECEIVE_BUFFER, DestroyedSockets
@@ -13,6 +15,7 @@ from collectors.network_tracker import NetworkTracker
 from collectors.network_watch import NetworkWatch
 from collectors.own_sockets import OwnSockets
 from collectors.procfs import Procfs
+from collectors.socket_counts import counts
 from collectors.socket_table import SocketTable
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
@@ -66,6 +69,7 @@ class NetworkSockdiag:
                 tracker=tracker,
                 dump=netlink_socket.dump,
                 ends=ends,
+                counts=partial(counts, self._procfs),
                 emit=emit,
                 counters=self._counters,
                 clock=self._clock,

@@ -63,6 +63,8 @@ class NetworkTracker:
         self._unowned: deque[tuple[InetSocket, int, Known]] = deque()
         self._folded: dict[str | None, Event] = {}
         self._now = clock.monotonic()
+        self.unfinished = False
+        """Whether a round is worth its while though no socket came: an owner is still sought, or a dump failed."""
         self._watching = False  # whether the last round saw everything, so that what is new has only just begun
 
     def begin(self) -> None:
@@ -70,6 +72,7 @@ class NetworkTracker:
         self._now = self._clock.monotonic()
         self._table.begin()
         self._unowned.clear()
+        self.unfinished = False
 
     def see(self, sock: InetSocket, protocol: int) -> None:
         """A socket that is open now. Called for every socket in every round, so the known ones cost little."""
@@ -85,6 +88,7 @@ class NetworkTracker:
     def finish(self, *, whole: bool, forget: bool) -> None:
         """The dumps are through. `whole` if none failed; `forget` what they did not show, if its end is never told."""
         self._watching = whole and self._table.is_whole
+        self.unfinished = not whole
         if whole and forget:
             self._table.forget_absent()
         self._listeners = {k: at for k, at in self._listeners.items() if self._now - at < REMEMBER_LISTENER_S}
@@ -99,9 +103,8 @@ class NetworkTracker:
         sock, protocol, known = self._unowned.popleft()
         if self._table.get(sock.cookie) is known:  # it has not ended meanwhile
             self._find_owner(sock, known)
-            if not known.own and not known.told and (known.owner or known.looks > 1):
-                known.told = True
-                self._tell(sock, protocol, known)
+            if not known.own:
+                self._consider(sock, protocol, known)
         return True
 
     def end(self, sock: InetSocket) -> None:
@@ -143,14 +146,23 @@ class NetworkTracker:
         self._counters.add("own_sockets")
 
     def _find_owner(self, sock: InetSocket, known: Known) -> None:
+        if not sock.inode:  # in a listener's queue: nobody has accepted it, so there is no owner to look for
+            known.looks = min(known.looks + 1, LOOKS - 1)
+            return
         known.looks += 1
-        if not sock.inode:
-            return  # in a listener's queue: nobody has accepted it
         pid = None if self._own.has_inode(sock.inode) else self._task.owner_of(sock.inode)
         if self._own.has_inode(sock.inode) or (pid is not None and self._task.is_own(pid)):
             self._disown(known)
         elif pid is not None and (process := self._task.process(pid)) is not None:
             known.owner = Owner(process, self._task.container_of(pid))
+
+    def _consider(self, sock: InetSocket, protocol: int, known: Known) -> None:
+        """Tell of it with its owner, or at the second look without one; a third look may still serve its flow."""
+        if not known.told and (known.owner or known.looks > 1):
+            known.told = True
+            self._tell(sock, protocol, known)
+        if known.owner is None:
+            self.unfinished |= not known.told or (sock.inode != 0 and known.looks < LOOKS)
 
     def _tell(self, sock: InetSocket, protocol: int, known: Known) -> None:
         if self._listens(sock, protocol):

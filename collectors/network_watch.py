@@ -17,7 +17,11 @@ from sensor.model.protocols import Emit
 
 PERIOD_S = 1.0
 SHARE = 0.01
-"""The part of one core that rounds may use: the more there is to dump, the rarer they become."""
+"""The part of one core that rounds should use: the more there is to dump, the rarer they become."""
+LONGEST_S = 5.0
+"""So rare they become at most: a burst of new sockets must not blind us for long."""
+IDLE_S = 10.0
+"""So long a round may be left out while the kernel's counts of sockets stand still."""
 SLICE_S = 0.005
 """Work longer than this gives way to the loop."""
 HOLD_OFF_S = 0.02
@@ -42,6 +46,10 @@ Dump = Callable[[int, int], Generator[Decoded, None, None]]
 """The open sockets of a family and protocol: `netlink_socket.dump`."""
 
 
+Counts = Callable[[], object | None]
+"""Something that is equal as long as no socket has come, None where that is not known: `socket_counts.counts`."""
+
+
 class NetworkWatch:
     """One run of the collector. Without `ends`, what a dump does not show any more has ended unheard."""
 
@@ -51,6 +59,7 @@ class NetworkWatch:
         tracker: NetworkTracker,
         dump: Dump,
         ends: Ends | None,
+        counts: Counts,
         emit: Emit,
         counters: Counters,
         clock: Clock,
@@ -61,6 +70,7 @@ class NetworkWatch:
         self._tracker = tracker
         self._dump = dump
         self._ends = ends
+        self._counts = counts
         self._emit = emit
         self._counters = counters
         self._clock = clock
@@ -70,20 +80,35 @@ class NetworkWatch:
         self._slice_cpu = 0.0
         self._busy = 0.0
         self._lost_ends = False
+        self._heard = False
+        self._counted: object | None = None
+        self._last_round = float("-inf")
 
     async def run(self) -> None:
         """Dump, then listen until the next dump is due, until cancelled. Raises OSError where every dump fails."""
         while True:
             began = self._clock.monotonic()
-            await self.round()
-            await self._listen(began + self._busy / SHARE, began + PERIOD_S)
+            self._busy = 0.0
+            if self.is_due():
+                await self.round()
+            rest, period = pauses(self._busy)
+            await self._listen(began + rest, began + period)
+
+    def is_due(self) -> bool:
+        """Whether a round may show anything new, as far as the counts, the ends and the last round tell."""
+        before, self._counted = self._counted, self._counts()
+        changed = self._counted is None or self._counted != before
+        if changed or self._heard or self._lost_ends or self._tracker.unfinished:
+            return True
+        return self._clock.monotonic() - self._last_round >= IDLE_S
 
     async def round(self) -> None:
         """One dump of everything, then the owners of what is new. Each slice is followed by a turn of the loop."""
-        self._busy = 0.0
+        self._last_round = self._clock.monotonic()
         self._begin_slice()
         self.hear()
         self._see_losses()
+        self._heard = False
         forget, self._lost_ends = self._lost_ends or self._ends is None, False
         self._tracker.begin()
         failed = [error for kind in KINDS if (error := await self._see_all(*kind)) is not None]
@@ -105,6 +130,7 @@ class NetworkWatch:
                 self._ends.overflowed = False
                 return False
             self._count(decoded)
+            self._heard = True
             for sock in decoded.sockets:
                 self._tracker.end(sock)
         return True
@@ -136,7 +162,7 @@ class NetworkWatch:
 
     async def _listen(self, soonest: float, regular: float) -> None:
         """Follow the ends until the next round is due: as soon as may be where some were lost."""
-        while (wait := max(soonest, 0 if self._lost_ends else regular) - self._clock.monotonic()) > 0:
+        while (wait := (soonest if self._lost_ends else regular) - self._clock.monotonic()) > 0:
             if self._ends is None:
                 await asyncio.sleep(wait)
                 return
@@ -157,6 +183,12 @@ class NetworkWatch:
     def _count(self, decoded: Decoded) -> None:
         if decoded.malformed:
             self._counters.lost("netlink_malformed", decoded.malformed)
+
+
+def pauses(busy: float) -> tuple[float, float]:
+    """Seconds from the beginning of a round that used so much CPU to the next, after a loss and otherwise."""
+    rest = min(busy / SHARE, LONGEST_S)
+    return rest, max(rest, PERIOD_S)
 
 
 async def _readable(fd: int, wait: float) -> bool:

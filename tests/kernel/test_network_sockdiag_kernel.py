@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -62,9 +63,11 @@ class Watched:
         """What was told of sockets with this port at either end; other tests' sockets are left out."""
         return [e for e in self.emitted.of(kind) if port in (_network(e).src_port, _network(e).dst_port)]
 
-    def ways(self, kind: str, port: int) -> dict[str | None, Event]:
-        """The same by direction."""
-        return {_network(e).direction: e for e in self.events(kind, port)}
+    async def both(self, kind: str, port: int) -> dict[str | None, Event]:
+        """What is told of the two ends of the one connection to the port, by direction."""
+        events = await until(lambda: len(found := self.events(kind, port)) == 2 and found, f"two of {kind}")
+        assert events
+        return {_network(e).direction: e for e in events}
 
 
 def _network(event: Event) -> Network:
@@ -102,7 +105,7 @@ async def test_a_listener_and_both_ends_of_a_connection_have_their_process(watch
     port = watched.app.do(
         "client, accepted = pair(); carry(client, accepted, 1000, 70000); out = server.getsockname()[1]"
     )
-    ways = await until(lambda: len(found := watched.ways("network.connect", port)) == 2 and found, "both ends")
+    ways = await watched.both("network.connect", port)
 
     assert _pid(watched.events("network.listen", port)[0]) == watched.app.pid
     for way, event in ways.items():
@@ -114,7 +117,7 @@ async def test_a_listener_and_both_ends_of_a_connection_have_their_process(watch
         assert (_network(event).src_port == port) is (way == "inbound")
 
     watched.app.do("end(client, accepted)")
-    flows = await until(lambda: len(found := watched.ways("network.flow", port)) == 2 and found, "both flows")
+    flows = await watched.both("network.flow", port)
     out, into = _network(flows["outbound"]), _network(flows["inbound"])
     assert (out.bytes_out, out.bytes_in, into.bytes_out, into.bytes_in) == (1000, 70000, 70000, 1000)
     assert (out.rtt_us or 0) > 0
@@ -130,9 +133,12 @@ async def test_500_connections_of_less_than_a_millisecond_are_flows_with_their_b
         "    client, accepted = pair(); carry(client, accepted, n + 1, 2 * n + 1); end(client, accepted)\n"
         "out = server.getsockname()[1]"
     )
-    flows = await until(lambda: len(found := watched.events("network.flow", port)) >= 1000 and found, "1,000 flows")
+    await until(lambda: len(watched.events("network.flow", port)) >= 1000, "1,000 flows")
 
-    carried = [(_network(e).direction, _network(e).bytes_out, _network(e).bytes_in) for e in flows]
+    carried = [
+        (_network(e).direction, _network(e).bytes_out, _network(e).bytes_in)
+        for e in watched.events("network.flow", port)
+    ]
     out = [("outbound", n + 1, 2 * n + 1) for n in range(500)]
     into = [("inbound", 2 * n + 1, n + 1) for n in range(500)]
     assert sorted(carried) == sorted(out + into)
@@ -155,7 +161,7 @@ async def test_bytes_are_exact_however_it_ends(watched: Watched, how: str, code:
     port = watched.app.do(
         f"client, accepted = pair(); carry(client, accepted, 100, 7); {code}; out = server.getsockname()[1]"
     )
-    flows = await until(lambda: len(found := watched.ways("network.flow", port)) == 2 and found, "both flows")
+    flows = await watched.both("network.flow", port)
 
     back = 9 if "unread" in how else 7
     assert (_network(flows["outbound"]).bytes_out, _network(flows["outbound"]).bytes_in) == (100, back)
@@ -164,9 +170,9 @@ async def test_bytes_are_exact_however_it_ends(watched: Watched, how: str, code:
 
 async def test_an_aborted_connection_that_was_seen_is_reset_and_keeps_its_port(watched: Watched) -> None:
     port = watched.app.do("client, accepted = pair(); out = server.getsockname()[1]")
-    await until(lambda: len(watched.events("network.connect", port)) == 2, "both ends")
+    await watched.both("network.connect", port)
     watched.app.do("client.setsockopt(1, 13, bytes([1, 0, 0, 0, 0, 0, 0, 0])); client.close(); accepted.close()")
-    flows = await until(lambda: len(found := watched.ways("network.flow", port)) == 2 and found, "both flows")
+    flows = await watched.both("network.flow", port)
 
     out = _network(flows["outbound"])
     assert (out.src, out.dst, out.dst_port, out.outcome) == ("127.0.0.1", "127.0.0.1", port, "reset")
@@ -209,7 +215,7 @@ async def test_ipv6_and_ipv4_on_a_dual_stack_listener(watched: Watched, need: Ne
         f"out = listen('::', socket.AF_INET6); client, accepted = pair('{address}')\n"
         "carry(client, accepted, 5, 6); end(client, accepted)"
     )
-    flows = await until(lambda: len(found := watched.ways("network.flow", port)) == 2 and found, "both flows")
+    flows = await watched.both("network.flow", port)
 
     for event in flows.values():
         assert (_network(event).src, _network(event).dst) == (shown, shown)
@@ -258,7 +264,7 @@ def _rmem_max() -> int:
     return int(Path("/proc/sys/net/core/rmem_max").read_text())
 
 
-def _scene(sockets: int, receive_buffer: int) -> dict[str, object]:
+def _scene(sockets: int, receive_buffer: int) -> dict[str, Any]:
     script = TESTS / "kernel" / "network_namespace_scene.py"
     done = subprocess.run(
         ["unshare", "-n", sys.executable, str(script), str(sockets), str(receive_buffer)],
@@ -269,7 +275,8 @@ def _scene(sockets: int, receive_buffer: int) -> dict[str, object]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def test_the_probe_is_content_here(need: Need) -> None:

@@ -12,7 +12,7 @@ from running import until
 
 from collectors.inet_diag import LISTEN, TCP, UDP, Decoded, decode
 from collectors.network_tracker import NetworkTracker
-from collectors.network_watch import READS, NetworkWatch
+from collectors.network_watch import READS, NetworkWatch, pauses
 from collectors.own_sockets import OwnSockets
 from collectors.procfs import Procfs
 from collectors.socket_table import SocketTable
@@ -80,6 +80,7 @@ class Scene:
         self.task.add(42, sockets=[100])
         self.answers: dict[int, list[bytes] | int] = {}
         self.dumps = 0
+        self.counts: object | None = ("1",)
         tracker = NetworkTracker(
             task=self.task,
             emit=self.emitted,
@@ -95,6 +96,7 @@ class Scene:
             tracker=tracker,
             dump=self._dump,
             ends=ends,
+            counts=lambda: self.counts,
             emit=self.emitted,
             counters=self.counters,
             clock=self.clock,
@@ -244,3 +246,60 @@ async def test_without_ends_what_a_dump_does_not_show_is_forgotten() -> None:
 
     assert len(scene.emitted.of("network.listen")) == 2
     assert not scene.watch.hear()
+
+
+async def test_a_round_is_left_out_while_nothing_has_come(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    scene.answers[TCP] = [listener()]
+    assert scene.watch.is_due()
+    await scene.watch.round()
+    assert not scene.watch.is_due()
+
+    scene.clock.advance(9)
+    assert not scene.watch.is_due()
+    scene.clock.advance(1)
+    assert scene.watch.is_due()
+
+
+@pytest.mark.parametrize("what", ["a count", "no count", "an end", "a loss", "an owner still sought", "a failed dump"])
+async def test_a_round_is_due_once_something_may_have_come(ends: FakeEnds, what: str) -> None:
+    scene = Scene(ends)
+    if what == "an owner still sought":
+        scene.answers[TCP] = [listener()]
+        scene.task.end(42)
+    if what == "a failed dump":
+        scene.answers[UDP] = errno.ENOENT
+    scene.watch.is_due()
+    await scene.watch.round()
+    if what == "a count":
+        scene.counts = ("2",)
+    if what == "no count":
+        scene.counts = None
+    if what == "an end":
+        ends.waiting = [flow()]
+    if what == "a loss":
+        ends.overflowed = True
+    scene.watch.hear()
+
+    assert scene.watch.is_due()
+
+
+async def test_connections_that_nobody_accepts_do_not_keep_rounds_due(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    scene.answers[TCP] = [inet_message(inode=0)]
+    for _ in range(2):
+        assert scene.watch.is_due()
+        await scene.watch.round()
+    assert not scene.watch.is_due()
+
+    scene.answers[TCP] = [inet_message(inode=100)]
+    await scene.watch.round()
+    scene.watch.hear()
+    ends.waiting = [flow()]
+    scene.watch.hear()
+    assert scene.emitted.of("network.flow")[0].process is not None
+
+
+@pytest.mark.parametrize(("busy", "after_a_loss", "otherwise"), [(0, 0, 1), (0.005, 0.5, 1), (0.02, 2, 2), (0.5, 5, 5)])
+def test_what_rounds_cost_makes_them_rarer_up_to_a_limit(busy: float, after_a_loss: float, otherwise: float) -> None:
+    assert pauses(busy) == pytest.approx((after_a_loss, otherwise))
