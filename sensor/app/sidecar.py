@@ -27,7 +27,7 @@ from sensor.telemetry.pulse import Pulse
 from sensor.telemetry.usage import UsageMeter
 
 METADATA_S = 2.0
-"""How long the first batch waits for the task's metadata, so that it already names the task."""
+"""How long the first events wait for the task's metadata, so that they already name the task and its containers."""
 
 log = logging.getLogger("sensor")
 
@@ -94,7 +94,7 @@ class Sidecar:
             loop.add_signal_handler(number, self._stop.set)
         self._task.start()
         self._task.listen(PodNames(self._task, self._names))
-        enriching = asyncio.create_task(self._enricher.run(self._queue, self._outlet.put))
+        enriching = asyncio.create_task(self._enrich())
         self._supervisor.start(self._task, self._queue.emit)
         self._in_background(self._pulse.run(parked=bool(self._handover.parked)))
         self._in_background(self._deliver())
@@ -129,14 +129,18 @@ class Sidecar:
         await self._outlet.aclose()
         self._task.close()
 
-    async def _deliver(self) -> None:
-        """Deliver from the moment when batches can name their task; nothing is left to do once nobody takes them."""
+    async def _enrich(self) -> None:
+        """From the queue to the outlet, from the moment when events can be named."""
         if self._metadata is not None:
             self._in_background(self._metadata.run())
             try:
                 await asyncio.wait_for(self._metadata.answered.wait(), METADATA_S)
             except TimeoutError:
-                log.warning("the task's metadata has not answered within %g s; batches go without it", METADATA_S)
+                log.warning("the task's metadata has not answered within %g s; events go without it", METADATA_S)
+        await self._enricher.run(self._queue, self._outlet.put)
+
+    async def _deliver(self) -> None:
+        """Deliver until told to stop; nothing is left to do once nobody takes events any more."""
         if not await self._outlet.run():
             self._stop.set()
 

@@ -12,7 +12,7 @@ from sensor.containers.platform import METADATA_URI
 from sensor.containers.task_metadata import MalformedMetadata, TaskMetadata, parse
 from sensor.model.clock import Clock
 from sensor.pipeline.backoff import Backoff
-from sensor.pipeline.trouble import Trouble
+from sensor.telemetry.trouble import Trouble
 
 REREAD_S = 10.0
 """The least time between two reads once there was an answer."""

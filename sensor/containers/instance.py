@@ -43,13 +43,14 @@ def task_instance(boot: str, task: str | None, pod_uid: str | None) -> str:
 def sensor_id(*, task: str | None, pod_uid: str | None, own_container: str, boot: str, pid_namespace: int) -> str:
     """The same for every start of the sensor in one task: `[a-z0-9.-]` only, at most `ID_LIMIT` long.
 
+    The task's own id or the pod's uid where there is one: what `identity.task_key` gives later stays the same then.
     `own_container` is `TaskView.own_container`, `pid_namespace` the inode of /proc/self/ns/pid. Where only a root
     device is known, which says nothing outside this machine, the boot and the namespace stand in.
     """
     if task:
-        name = f"ecs-{task}"
+        name = task
     elif pod_uid:
-        name = f"pod-{pod_uid}"
+        name = pod_uid
     elif _RUNTIME.fullmatch(own_container):
         name = f"docker-{own_container[:12]}"
     else:

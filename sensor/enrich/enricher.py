@@ -1,7 +1,6 @@
 """From what collectors emit to what may leave: held until its process has settled, completed, named, masked."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterable, Callable
 
 from sensor.containers.names import ContainerNames
@@ -12,12 +11,10 @@ from sensor.enrich.process import Processes, ProcessStep
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.events import Event
-from sensor.telemetry.log import RateLimited
+from sensor.telemetry.trouble import Trouble
 
 Step = Callable[[Event], Event]
 """One small change to an event; returns another event, or the same one."""
-
-log = logging.getLogger(__name__)
 
 
 class Enricher:
@@ -28,7 +25,7 @@ class Enricher:
         self._counters = counters
         self._clock = clock
         self._steps: tuple[Step, ...] = (ProcessStep(task), ContainerStep(names), Masking(counters))
-        self._tell = RateLimited(log, clock, level=logging.ERROR)
+        self._trouble = Trouble("events are lost on their way", clock)
 
     async def run(self, source: AsyncIterable[Event], sink: Callable[[Event], object]) -> None:
         """Enrich until the source ends, then hand on what is still held. Cancelled, it does that too."""
@@ -60,4 +57,4 @@ class Enricher:
             sink(event)
         except Exception as error:  # noqa: BLE001  # any fault of a step, told and counted
             self._counters.lost("enrich_failed")
-            self._tell(f"an event of kind {event.kind} is lost: {type(error).__name__}: {error}")
+            self._trouble.failed(f"{event.kind}: {type(error).__name__}: {error}")

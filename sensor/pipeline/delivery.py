@@ -19,7 +19,7 @@ from sensor.pipeline.batch import Sealed, SealWhen, sealer
 from sensor.pipeline.encode import Encoded
 from sensor.pipeline.lanes import Lanes
 from sensor.pipeline.outbox import Outbox
-from sensor.pipeline.trouble import Trouble
+from sensor.telemetry.trouble import Trouble
 
 MOST_FAULTS = 5
 """Errors in a row that nobody foresaw, after which the records that meet them count as refused and block no others."""

@@ -11,7 +11,6 @@ import traceback
 from types import TracebackType
 from typing import TextIO
 
-from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 
 QUIET = ("httpx", "httpcore", "asyncio")
@@ -75,27 +74,3 @@ def _error(info: _ExcInfo | None) -> str:
     frames = traceback.extract_tb(info[2])[-_FRAMES:]
     places = ", ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in frames)
     return f" ({type(info[1]).__name__}: {info[1]}; at {places})"
-
-
-class RateLimited:
-    """A line that may come often: told at once, then at most once per interval with the number left out."""
-
-    def __init__(
-        self, log: logging.Logger, clock: Clock, *, interval_s: float = 60.0, level: int = logging.WARNING
-    ) -> None:
-        self._log = log
-        self._clock = clock
-        self._interval_s = interval_s
-        self._level = level
-        self._silent_until = float("-inf")
-        self._left_out = 0
-
-    def __call__(self, message: str) -> None:
-        """Write the message, or count it among those left out."""
-        now = self._clock.monotonic()
-        if now < self._silent_until:
-            self._left_out += 1
-            return
-        more = f" ({self._left_out} more such lines left out)" if self._left_out else ""
-        self._silent_until, self._left_out = now + self._interval_s, 0
-        self._log.log(self._level, "%s%s", message, more)

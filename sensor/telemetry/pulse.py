@@ -7,18 +7,15 @@ beating.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 from sensor.model.clock import Clock
 from sensor.model.errors import SensorError
-from sensor.telemetry.log import RateLimited
 from sensor.telemetry.prctl import set_name
+from sensor.telemetry.trouble import Trouble
 
 INTERVAL_S = 10.0
 WRAP_S = 100_000
-
-log = logging.getLogger(__name__)
 
 
 def title(parked: bool, uptime_s: int) -> bytes:
@@ -37,7 +34,7 @@ class Pulse:
     ) -> None:
         self._read = read
         self._write = write
-        self._tell = RateLimited(log, clock)
+        self._trouble = Trouble("no sign of life for health checks", clock)
 
     def beat(self, parked: bool = False) -> None:
         """Beat once, now. Raises what `read` and `write` raise, or ValueError."""
@@ -49,5 +46,5 @@ class Pulse:
             try:
                 self.beat(parked)
             except (OSError, SensorError, ValueError, IndexError) as error:
-                self._tell(f"no sign of life for health checks: {error}")
+                self._trouble.failed(str(error))
             await asyncio.sleep(INTERVAL_S)

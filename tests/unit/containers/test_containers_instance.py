@@ -61,8 +61,8 @@ def test_the_instance_is_the_boot_and_the_task_or_pod() -> None:
 
 
 def test_names_say_what_they_were_made_of() -> None:
-    assert name(task=TASK) == f"ecs-{TASK}"
-    assert name(pod="4eede96e-e976-4573-bc90-68dfe2516d3b") == "pod-4eede96e-e976-4573-bc90-68dfe2516d3b"
+    assert name(task=TASK) == TASK
+    assert name(pod="4eede96e-e976-4573-bc90-68dfe2516d3b") == "4eede96e-e976-4573-bc90-68dfe2516d3b"
     assert name(own="89a1a09bcf53" + "7" * 52) == "docker-89a1a09bcf53"
     assert re.fullmatch("host-[0-9a-f]{12}", name())
     assert re.fullmatch("docker-[0-9a-f]{12}", name(own="root-0:41"))

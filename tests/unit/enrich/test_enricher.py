@@ -109,7 +109,7 @@ async def test_a_fault_costs_its_event_only_and_is_counted(caplog: pytest.LogCap
     await bench.run(broken, bench.event(8, "b"))
     assert [event.process.pid for event in bench.sunk if event.process] == [8]
     assert bench.counters.losses == {"enrich_failed": 1}
-    assert caplog.records[0].getMessage().startswith("an event of kind process.exec is lost: AttributeError")
+    assert caplog.records[0].getMessage().startswith("events are lost on their way: process.exec: AttributeError")
 
 
 async def test_a_source_that_fails_is_not_silenced() -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from sensor.model.counters import Counters
 from sensor.telemetry import log
-from tests.fakes import FakeClock
 
 STREAM = "sensor.test_log"
 
@@ -103,20 +102,3 @@ def test_a_stream_that_is_gone_is_counted_and_raises_nothing() -> None:
     stream.close()
     handler.emit(record("x"))
     assert counters.losses == {"log_line": 1}
-
-
-def test_rate_limited_tells_at_once_and_then_the_number_left_out() -> None:
-    clock, handler = FakeClock(), ListHandler()
-    logger = logging.Logger(STREAM)
-    logger.addHandler(handler)
-    tell = log.RateLimited(logger, clock, interval_s=60)
-    tell("a")
-    clock.advance(59)
-    tell("b")
-    tell("c")
-    assert handler.lines == ["a"]
-    clock.advance(1)
-    tell("d")
-    clock.advance(60)
-    tell("e")
-    assert handler.lines == ["a", "d (2 more such lines left out)", "e"]

@@ -5,7 +5,7 @@ import logging
 import pytest
 from fakes import FakeClock
 
-from sensor.pipeline.trouble import Trouble
+from sensor.telemetry.trouble import Trouble
 
 
 def test_the_first_failure_is_told_at_once_then_one_a_minute_then_the_end(caplog: pytest.LogCaptureFixture) -> None:
