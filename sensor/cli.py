@@ -80,7 +80,8 @@ def _call(name: str, argv: list[str]) -> int:
         missing = (error.name or "").partition(".")[0]
         if missing in OURS:
             raise
-        return _complain(f"{name} needs {error.name}, which is not installed: {_pip(name)}", 2)
+        lacking = f"{name} is not part of this installation" if missing == name else f"{name} needs {missing}"
+        return _complain(f"{lacking}: {_pip(name)}", 2)
 
 
 def _pip(name: str) -> str:

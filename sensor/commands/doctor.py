@@ -4,14 +4,13 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 from collectors.procfs import Procfs
 from sensor.commands.arguments import Parser
 from sensor.config.sources import PREFIX
 from sensor.config.validate import Checked, check
-from sensor.doctor import destination, machine, report, resources
+from sensor.doctor import destination, machine, report, resources, senses
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst
 from sensor.model.protocols import HOST, Status
 
@@ -41,7 +40,7 @@ def all_checks(checked: Checked, configured: bool) -> Iterator[Check]:
     procfs = Procfs()
     yield from machine.checks(procfs, os.uname().release, checked.settings.node_name)
     yield from resources.checks(Path("/sys/fs/cgroup"), contained=machine.own_container(procfs) != HOST)
-    yield from (Check(*probed) for probed in import_module("sensor.app_probe").probes())
+    yield from senses.checks(checked.settings)
     yield from configuration(checked, configured)
     if found := destination.check(checked.settings):
         yield found

@@ -43,7 +43,7 @@ class Session:
     def __enter__(self) -> "Session":
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         signal.signal(signal.SIGHUP, signal.default_int_handler)
-        self._directory = tempfile.TemporaryDirectory(prefix="fargate-sensor-demo-")
+        self._directory = _directory()
         self.watched = self._path("watched")
         self.watched.mkdir()
         return self
@@ -117,6 +117,13 @@ class Session:
         path = self._path(name)
         path.write_text(value, encoding="ascii")
         return path
+
+
+def _directory() -> "tempfile.TemporaryDirectory[str]":
+    try:
+        return tempfile.TemporaryDirectory(prefix="fargate-sensor-demo-")
+    except OSError as error:
+        raise DemoFailed("needs a directory for temporary files; name one in TMPDIR") from error
 
 
 def free_port(wanted: int | None) -> int:

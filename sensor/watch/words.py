@@ -26,9 +26,9 @@ def part(event: Plain, name: str) -> Plain:
 
 
 def program(process: Plain) -> str:
-    """The short name of a program."""
+    """The short name of a program: its file's, or what the process calls itself."""
     args = process.get("args") or [""]
-    return str(process.get("exe") or args[0] or "?").rsplit("/", 1)[-1]
+    return str(process.get("exe") or process.get("comm") or args[0] or "?").rsplit("/", 1)[-1]
 
 
 def peer(network: Plain) -> str:

@@ -20,8 +20,20 @@ def test_a_missing_extra_is_one_line_with_the_remedy(tmp_path: Path) -> None:
     done = demo("--for", "1", path=tmp_path)
     assert (done.returncode, done.stderr) == (
         2,
-        "fargate-sensor demo: ingest needs starlette, which is not installed: pip install 'fargate-sensor[ingest]'\n",
+        "fargate-sensor demo: ingest needs starlette: pip install 'fargate-sensor[ingest]'\n",
     )
+
+
+def test_without_a_directory_for_its_files_it_says_so(tmp_path: Path) -> None:
+    environ = os.environ | {"TMPDIR": str(tmp_path / "gone")}
+    code = (
+        "import sys, tempfile; tempfile._candidate_tempdir_list = lambda: [%r];"
+        "from sensor.cli import main; sys.argv = ['fargate-sensor', 'demo', '--for', '1']; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", code % str(tmp_path / "gone")]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "fargate-sensor demo: needs a directory for temporary files; name one in TMPDIR\n"
 
 
 def test_wrong_usage_is_one_line() -> None:

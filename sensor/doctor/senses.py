@@ -1,0 +1,69 @@
+"""What the sensor's own senses say: each collector's probe, the processes it can read, the containers it can reach.
+
+Made the way the sidecar makes them, with helpers for other users where it would have them; nothing is collected.
+"""
+
+import os
+from collections.abc import Iterator
+
+from collectors import helper_launcher
+from collectors.process_table import Tracked
+from collectors.procfs import Procfs
+from collectors.registry import collectors
+from collectors.task_view import Task
+from sensor.config.settings import Settings
+from sensor.doctor.check import Check, degraded, ok, unavailable
+from sensor.model.clock import SystemClock
+from sensor.model.counters import Counters
+from sensor.model.errors import ProcessGone
+from sensor.model.protocols import HOST, TaskView
+
+MEND = "give the sensor SYS_PTRACE, or run it as root so that helpers can look as other users"
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    """All of this module. Starts and ends a launcher of helpers when we are root."""
+    counters, clock = Counters(), SystemClock()
+    launcher = helper_launcher.start() if os.geteuid() == 0 else None
+    task = Task(instance="doctor", launcher=launcher, counters=counters, clock=clock, procfs=Procfs())
+    try:
+        for collector in collectors(settings, task, counters, clock):
+            yield Check(collector.name, collector.probe())
+        yield processes(_taken_in(task))
+        yield from (container(task, container_id) for container_id in task.containers())
+    finally:
+        task.close()
+
+
+def processes(found: list[Tracked]) -> Check:
+    """How many processes there are, and of how many the program is closed to us."""
+    closed = [process for process in found if any(m.reason == "denied" for m in process.missing)]
+    if not closed:
+        return ok("processes", f"{len(found)} seen")
+    users = sorted({str(process.uid) for process in closed})
+    reason = f"{len(found)} seen; program or directory of {len(closed)} cannot be read (uid {', '.join(users)})"
+    return degraded("processes", reason, MEND)
+
+
+def container(task: TaskView, container_id: str) -> Check:
+    """Whether the files of a container can be reached."""
+    name = f"container {container_id[:12]}" if container_id != HOST else "files of the machine"
+    if task.root_of(container_id) is not None:
+        return ok(name, "its files can be reached")
+    return unavailable(name, f"its files cannot be reached: {task.why_no_root(container_id)}", MEND)
+
+
+def _taken_in(task: Task) -> list[Tracked]:
+    """Every process there is, read and settled, so that its container is known."""
+    found = []
+    for pid in task.procfs.pids():
+        try:
+            process = task.track(pid)
+            if process is None or process.own:
+                continue
+            task.read(process)
+            task.settle(process)
+        except ProcessGone:
+            continue
+        found.append(process)
+    return found

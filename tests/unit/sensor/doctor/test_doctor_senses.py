@@ -1,0 +1,50 @@
+"""How many processes are closed to us, and which containers cannot be reached."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from collectors.process_table import Tracked
+from sensor.doctor.senses import container, processes
+from sensor.model.events import Missing, Timestamp
+from sensor.model.protocols import HOST, Status
+from tests.fakes import FakeTaskView
+
+
+def process(uid: int, *missing: Missing) -> Tracked:
+    return Tracked(1, "e", 1, Timestamp(0), None, uid=uid, missing=missing)
+
+
+@pytest.fixture
+def root() -> Iterator[int]:
+    descriptor = os.open("/", os.O_PATH)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_processes_that_can_all_be_read() -> None:
+    found = processes([process(0), process(33, Missing("process.args", "gone"))])
+    assert (found.capability.status, found.capability.reason) == (Status.OK, "2 seen")
+
+
+def test_processes_that_are_closed_to_us() -> None:
+    found = processes([process(0), process(33, Missing("process.exe", "denied")), process(5, Missing("x", "denied"))])
+    assert found.capability.status is Status.DEGRADED
+    assert found.capability.reason == "3 seen; program or directory of 2 cannot be read (uid 33, 5)"
+
+
+def test_a_container_that_can_be_reached(root: int) -> None:
+    task = FakeTaskView()
+    task.roots["a" * 64] = task.roots[HOST] = root
+    assert container(task, "a" * 64).name == "container aaaaaaaaaaaa"
+    assert container(task, "a" * 64).capability.status is Status.OK
+    assert container(task, HOST).name == "files of the machine"
+
+
+def test_a_container_that_cannot_says_why() -> None:
+    task = FakeTaskView()
+    task.no_root["b" * 64] = "denied for uid 1000"
+    found = container(task, "b" * 64)
+    assert found.capability.status is Status.UNAVAILABLE
+    assert found.capability.reason == "its files cannot be reached: denied for uid 1000"
