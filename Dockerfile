@@ -14,7 +14,7 @@ RUN python3 -m venv --without-pip /opt/sensor \
  && /opt/build/bin/pip --python /opt/ingest/bin/python install --require-hashes -r requirements/ingest.txt
 COPY . .
 # One wheel for both. What only the centre runs is left out of the sidecar. Bytecode is compiled here because a read-only
-# root cannot keep it, unchecked because nothing changes afterwards; a start without it takes three times the CPU.
+# root cannot keep it (a start takes 0.13 s of CPU with it, 0.5 s without), unchecked because nothing changes afterwards.
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
  && /opt/build/bin/pip --python /opt/sensor/bin/python install --no-deps /dist/*.whl \
  && /opt/build/bin/pip --python /opt/ingest/bin/python install --no-deps /dist/*.whl \

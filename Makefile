@@ -31,9 +31,9 @@ check: .venv/.dev ## lint, format, types, import directions, generated documents
 e2e: .venv/.dev ## tests in containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-bench: .venv/.dev ## catch rate, CPU and memory in containers, printed, not asserted
-	@$(BIN)/python bench/catch_rate.py $(ARGS)
-	@$(BIN)/python bench/footprint.py $(ARGS)
+bench: .venv/.dev ## catch rate, CPU and memory in containers; ARGS="--seconds 20" idles for less than 60 s
+	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py
+	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
 
 image: ## build both images and print their size over the base
 	@docker build --quiet --network=host --target ingest --tag fargate-sensor:ingest . >/dev/null

@@ -5,6 +5,19 @@ import json
 from docker_cli import wait_for
 
 IDLE = "import time; time.sleep(3600)"
+HELD = """
+import os, sys
+here = os.stat("/").st_dev
+held = 0
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        ours = os.stat(f"/proc/{pid}/root").st_dev == here
+        links = os.scandir(f"/proc/{pid}/fd") if ours else ()
+        held += sum(os.stat(link.path).st_dev == int(sys.argv[1]) for link in links)
+    except FileNotFoundError:
+        continue
+print(held)
+"""
 
 
 def test_sigterm_delivers_what_is_left_and_exits_0(lab, ingest):
@@ -22,14 +35,17 @@ def test_sigterm_delivers_what_is_left_and_exits_0(lab, ingest):
     assert ingest.told_once()
 
 
-def test_wrong_configuration_parks_and_tells_every_wrong_key(lab):
-    task = lab.task({"SENSOR_BATCH_AGE": "soon", "SENSOR_QUEUE_EVENTS": "7", "SENSOR_INGEST_URI": "https://x"})
+def test_wrong_configuration_parks_and_tells_every_wrong_key_in_the_log_and_to_the_ingest(lab, ingest):
+    wrong = {"SENSOR_BATCH_AGE": "soon", "SENSOR_QUEUE_EVENTS": "7", "SENSOR_INGEST_URI": "https://ingest.example.org"}
+    task = lab.task(wrong)
 
     wait_for("the sensor is parked", lambda: "parked" in task.sensor.execute("fargate-sensor", "health").stdout)
-    log = task.sensor.logs()
+    told = "\n".join(ingest.wait_for("sensor.start", lambda _: True)["health"]["parked"])
     assert task.sensor.running()
-    for key in ("SENSOR_BATCH_AGE", "SENSOR_QUEUE_EVENTS", "SENSOR_INGEST_URI"):
-        assert key in log
+    for key in wrong:
+        assert key in told
+        assert key in task.sensor.logs()
+    assert not ingest.events(kind="process")
 
 
 def test_strict_ends_a_wrong_configuration_with_2(lab):
@@ -51,20 +67,23 @@ def test_health_and_doctor_answer_inside_the_container(lab, ingest):
     assert json.loads(doctor.stdout), doctor.stderr
 
 
+def held_by_sensor(task, device):
+    """How many descriptors on a device the sensor's own processes have open."""
+    return int(task.sensor.execute("python3", "-c", HELD, str(device)).stdout)
+
+
 def test_a_container_that_stops_is_told_and_let_go(lab, ingest):
     task = lab.task()
     task.wait_healthy()
     app = task.app(IDLE)
     ingest.wait_for("container.start", lambda event: event["container"]["id"] == app.id)
-    root = app.inspect()["GraphDriver"]["Data"]["MergedDir"]
+    device = int(app.execute("stat", "--format=%d", "/").stdout)
+    wait_for("the sensor reaches into the container", lambda: held_by_sensor(task, device) > 0)
 
     app.kill("KILL")
 
     ingest.wait_for("container.stop", lambda event: event["container"]["id"] == app.id)
+    wait_for("the container's file system is let go", lambda: held_by_sensor(task, device) == 0)
     app.remove()
-    wait_for(
-        "no process holds the container's file system",
-        lambda: root not in task.sensor.execute("cat", "/proc/1/mountinfo").stdout,
-    )
     assert task.sensor.running()
     assert task.sensor.execute("fargate-sensor", "health").returncode == 0

@@ -80,6 +80,22 @@ def test_an_app_as_root_beside_a_sensor_with_sys_ptrace(lab, ingest, peer):
     assert flow["network"]["bytes_in"] == 1000
     assert flow["process"]["entity"] == python["process"]["entity"]
     assert flow["container"]["id"] == app.id
+    assert "session" not in flow["process"], "the app's first process did not come in from outside"
+
+
+def test_a_program_brought_in_by_docker_exec_is_told_as_such(lab, ingest):
+    task = lab.task()
+    task.wait_healthy()
+    app = task.app("import time; time.sleep(3600)")
+    ingest.wait_for("process.exec", lambda event: event["container"]["id"] == app.id)
+
+    app.execute("sh", "-c", "sleep 0.271; true")
+
+    shell = ingest.wait_for("process.exec", ran("sh -c sleep 0.271; true"))
+    sleep = ingest.wait_for("process.exec", ran("sleep 0.271"))
+    assert shell["container"]["id"] == sleep["container"]["id"] == app.id
+    assert shell["process"]["session"] == sleep["process"]["session"] == "exec"
+    assert [ancestor["entity"] for ancestor in sleep["process"]["ancestors"]] == [shell["process"]["entity"]]
 
 
 def test_an_app_as_another_user_beside_a_sensor_without_sys_ptrace(lab, ingest, peer):
