@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 
+from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
 from ingest.config import Settings
@@ -37,7 +38,7 @@ async def serve(settings: Settings, listening: socket.socket) -> None:
     store = SqliteStore.open(settings.data_dir, retention)
     try:
         endpoint = Endpoint(settings, store)
-        server = _Server(_config(endpoint))
+        server = server_of(endpoint.app)
         _end_on_signals(server, endpoint)
         log.info("listening on http://%s, data in %s", bound(listening), settings.data_dir.absolute())
         await server.serve(sockets=[listening])
@@ -46,18 +47,21 @@ async def serve(settings: Settings, listening: socket.socket) -> None:
     log.info("ended")
 
 
-def _config(endpoint: Endpoint) -> Config:
-    return Config(
-        endpoint.app,
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+def server_of(app: ASGIApp) -> Server:
+    """The server as it is run, whatever the application; it ends when its `should_exit` is set."""
+    return _Server(
+        Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
     )
 
 

@@ -112,6 +112,19 @@ async def test_a_failing_job_does_not_take_the_others_of_its_transaction_down(tm
     await store.aclose()
 
 
+async def test_failing_and_working_again_are_told_once_each(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ingest.store")
+    store = open_store(tmp_path, connect=of_pages(100))
+    too_much = rows(*events(range(2, 500), process=process("p", args=("x" * 4000,))))
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            await store.append(too_much)
+    await store.append(rows(event(1)))
+    await store.append(rows(event(2)))
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+    await store.aclose()
+
+
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     await store.aclose()

@@ -1,0 +1,161 @@
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ingest_samples import APP, event, events, header, process, rows
+
+from ingest import tree
+from ingest.store.protocol import Store
+from ingest.tree import Forest, forest
+from sensor.model.codec import event_to_json
+from sensor.model.events import Ancestor, Container, Event, Timestamp
+from sensor.model.kinds import Kind
+
+
+def grown(*given: Event, containers: Iterable[Container] = ()) -> Forest:
+    return forest([json.dumps(event_to_json(each, header())) for each in given], list(containers))
+
+
+def executed(seq: int, name: str, *ancestors: str, container: Container | None = APP, **fields: Any) -> Event:
+    chain = tuple(Ancestor(each, 1, f"/bin/{each}") for each in ancestors)
+    return event(seq, container=container, process=process(name, ancestors=chain, **fields))
+
+
+def ended(seq: int, name: str, **fields: Any) -> Event:
+    return event(seq, Kind.PROCESS_EXIT, container=APP, process=process(name, **fields))
+
+
+def shape(nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Entities only, nested."""
+    return {node["entity"]: shape(node["children"]) for node in nodes}
+
+
+def walk(nodes: list[dict[str, Any]], depth: int = 1) -> Iterator[tuple[str, int]]:
+    for node in nodes:
+        yield node["entity"], depth
+        yield from walk(node["children"], depth + 1)
+
+
+def test_children_stand_under_their_parents() -> None:
+    (container,) = grown(
+        executed(1, "init"),
+        executed(2, "sh", "init"),
+        executed(3, "ls", "sh", "init"),
+        executed(4, "cat", "sh", "init"),
+    ).containers
+    assert container["id"] == "c1"
+    assert shape(container["processes"]) == {"init": {"sh": {"ls": {}, "cat": {}}}}
+
+
+def test_a_process_has_what_its_last_exec_and_its_exit_told() -> None:
+    start = Timestamp(1_700_000_000_000_000_000)
+    (container,) = grown(
+        executed(1, "p", pid=9, ppid=4, exe="/bin/sh", args=("sh",), user="app", uid=1000, start=start, session="exec"),
+        executed(2, "p", pid=9, exe="/bin/ls", args=("ls", "-l")),
+        ended(3, "p", pid=9, exit_code=-9, exe="/gone"),
+    ).containers
+    (node,) = container["processes"]
+    assert node == {
+        "entity": "p",
+        "pid": 9,
+        "ppid": 4,
+        "exe": "/bin/ls",
+        "comm": None,
+        "args": ["ls", "-l"],
+        "user": "app",
+        "uid": 1000,
+        "start": "2023-11-14T22:13:20.000000000Z",
+        "end": "2023-11-14T22:13:23.000000000Z",
+        "exit_code": -9,
+        "session": "exec",
+        "execs": 2,
+        "placeholder": False,
+        "children": [],
+    }
+
+
+def test_the_order_of_arrival_does_not_matter() -> None:
+    told = [executed(1, "p", exe="/bin/a"), executed(2, "p", exe="/bin/b"), ended(3, "p", exit_code=1)]
+    assert grown(*told) == grown(*reversed(told))
+
+
+def test_parents_known_only_by_name_are_placeholders() -> None:
+    (container,) = grown(executed(1, "ls", "sh", "init")).containers
+    assert shape(container["processes"]) == {"init": {"sh": {"ls": {}}}}
+    (top,) = container["processes"]
+    assert (top["placeholder"], top["exe"], top["execs"]) == (True, "/bin/init", 0)
+
+
+def test_only_the_exit_of_a_process_is_enough() -> None:
+    (container,) = grown(ended(1, "p", pid=3, exit_code=0)).containers
+    assert [(node["execs"], node["placeholder"]) for node in container["processes"]] == [(0, False)]
+
+
+def test_each_container_has_its_own_trees() -> None:
+    side = Container("c2", "side")
+    found = grown(
+        executed(1, "a"),
+        executed(2, "b", "a", container=side),
+        executed(3, "c", container=None),
+        containers=[Container("c0", "idle"), side],
+    )
+    assert [(each["id"], each["name"], shape(each["processes"])) for each in found.containers] == [
+        ("c0", "idle", {}),
+        ("c2", "side", {"b": {}}),
+        ("c1", None, {"a": {}}),
+        ("", None, {"c": {}}),
+    ]
+
+
+def test_a_circle_of_parents_is_cut_open() -> None:
+    circle = [executed(1, "a", "b"), executed(2, "b", "c"), executed(3, "c", "a")]
+    (container,) = grown(*circle, executed(4, "d", "c")).containers
+    assert shape(container["processes"]) == {"a": {"c": {"b": {}, "d": {}}}}
+
+
+def test_its_own_parent_is_none() -> None:
+    (container,) = grown(executed(1, "a", "a")).containers
+    assert shape(container["processes"]) == {"a": {}}
+
+
+def test_a_chain_of_ten_thousand_is_cut_into_pieces_that_json_readers_take() -> None:
+    found = grown(*(executed(n, f"p{n}", f"p{n - 1}") for n in range(1, 10_001)))
+    (container,) = json.loads(json.dumps(found.containers))
+    seen = dict(walk(container["processes"]))
+    assert len(seen) == 10_001
+    assert max(seen.values()) == tree.MOST_DEPTH
+    assert found.truncated
+
+
+def test_more_processes_than_one_answer_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "MOST_PROCESSES", 5)
+    found = grown(*(executed(n, f"p{n}", "init") for n in range(1, 10)))
+    assert found.truncated
+    assert len(list(walk(found.containers[0]["processes"]))) == 5
+
+
+NAMES = st.sampled_from("abcdef")
+
+
+@given(st.lists(st.tuples(NAMES, st.lists(NAMES, max_size=4), st.sampled_from([APP, Container("c2"), None]))))
+def test_whatever_is_claimed_each_process_stands_in_one_place(
+    claims: list[tuple[str, list[str], Container | None]],
+) -> None:
+    found = grown(*(executed(n + 1, name, *above, container=c) for n, (name, above, c) in enumerate(claims)))
+    seen = [entity for container in found.containers for entity, _ in walk(container["processes"])]
+    assert sorted(seen) == sorted({name for name, above, _ in claims for name in (name, *above)})
+
+
+async def test_the_history_is_the_newest_part(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "PAGE", 10)
+    monkeypatch.setattr(tree, "MOST_EVENTS", 20)
+    await store.append(rows(*events(range(1, 16)), event(16, Kind.DNS_QUERY)))
+    whole = await tree.history(store, "t1")
+    assert (len(whole.texts), whole.truncated) == (15, False)
+    await store.append(rows(*events(range(17, 40))))
+    part = await tree.history(store, "t1")
+    assert (len(part.texts), part.truncated) == (20, True)
+    assert {json.loads(text)["seq"] for text in part.texts} == set(range(20, 40))
