@@ -1,5 +1,6 @@
 """The collector on the real kernel: an app's sockets on loopback, and in a network namespace of its own."""
 
+import asyncio
 import errno
 import json
 import os
@@ -220,6 +221,29 @@ async def test_ipv6_and_ipv4_on_a_dual_stack_listener(watched: Watched, need: Ne
     for event in flows.values():
         assert (_network(event).src, _network(event).dst) == (shown, shown)
     assert (_network(flows["outbound"]).bytes_in, _network(flows["inbound"]).bytes_in) == (6, 5)
+
+
+async def test_the_sensors_own_connections_are_never_told_however_short(watched: Watched) -> None:
+    port = watched.app.do(
+        "import threading\n"
+        "def answer():\n"
+        "    while True: server.accept()[0].close()\n"
+        "threading.Thread(target=answer, daemon=True).start()\n"
+        "out = server.getsockname()[1]"
+    )
+    for _ in range(50):
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        await writer.wait_closed()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", 1)
+    await until(lambda: watched.counters.seen["own_sockets"] >= 51, "51 own sockets counted")
+    await until(lambda: len(watched.events("network.flow", port)) >= 50, "the app's ends of them")
+
+    told = {
+        _network(e).direction for e in watched.events("network.flow", port) + watched.events("network.connect", port)
+    }
+    assert told == {"inbound"}
 
 
 async def test_loopback_is_silent_unless_asked_for(app: AppProcess) -> None:
