@@ -44,9 +44,12 @@ def _demo(wanted: int | None, run_for: float | None) -> int:
         session.start_ingest()
         _say("starting the sensor")
         session.start_sensor()
-        _say(f"console: {session.url}/#token={session.read_token}")
-        _say("Ctrl-C ends it" if run_for is None else f"ends by itself in {run_for:g} s")
-        _follow(session, run_for)
+        try:
+            _say(f"console: {session.url}/#token={session.read_token}")
+            _say("Ctrl-C ends it" if run_for is None else f"ends by itself in {run_for:g} s")
+            _follow(session, run_for)
+        except KeyboardInterrupt:
+            _say("")
         _say("stopping the sensor, which delivers what it holds")
         session.stop_sensor()
         summary = summarise(session.ingest)
@@ -57,24 +60,21 @@ def _demo(wanted: int | None, run_for: float | None) -> int:
 
 
 def _follow(session: Session, run_for: float | None) -> None:
-    """Tell progress and warnings until the time is over or Ctrl-C; with a time, make things happen."""
+    """Tell progress and warnings until the time is over; with a time, make things happen."""
     started = time.monotonic()
     ends = started + run_for if run_for is not None else float("inf")
     happens = started if run_for is not None else float("inf")
     tells = started
-    try:
-        while (now := time.monotonic()) < ends:
-            if now >= happens:
-                happen(session.watched, session.port)
-                happens += ROUND_S
-            for line in session.trouble():
-                sys.stderr.write(line + "\n")
-            if now >= tells:
-                _progress(session, now - started)
-                tells = now + (1 if sys.stdout.isatty() else 10)
-            time.sleep(max(0, min(TICK_S, ends - time.monotonic())))
-    except KeyboardInterrupt:
-        sys.stdout.write("\n")
+    while (now := time.monotonic()) < ends:
+        if now >= happens:
+            happen(session.watched, session.port)
+            happens += ROUND_S
+        for line in session.trouble():
+            sys.stderr.write(line + "\n")
+        if now >= tells:
+            _progress(session, now - started)
+            tells = now + (1 if sys.stdout.isatty() else 10)
+        time.sleep(max(0, min(TICK_S, ends - time.monotonic())))
 
 
 def _progress(session: Session, elapsed: float) -> None:

@@ -5,7 +5,6 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,28 +16,29 @@ from sensor.demo.happenings import happen
 from sensor.demo.ingest_client import IngestClient
 from sensor.demo.session import DemoFailed, free_port
 from sensor.demo.summary import Summary, summarise
+from tests.local_http import QuietHandler, serving
 
 KINDS = ["process.exec"] * 1500 + ["file.create", "sensor.stop"]
 
 
-class FakeIngest(BaseHTTPRequestHandler):
+class FakeIngest(QuietHandler):
     """Answers what the demo asks: pages of `KINDS`, one task, one farewell, and Prometheus text."""
 
     ready = True
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         url = urlsplit(self.path)
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}
         if url.path == "/readyz":
-            self._answer(200 if self.ready else 503, "")
+            self.answer(200 if self.ready else 503, "")
         elif url.path == "/metrics":
-            self._answer(200, 'ingest_bytes_total{form="sent"} 1234.0\ningest_bytes_total{form="plain"} 5.6e+03\n')
+            self.answer(200, 'ingest_bytes_total{form="sent"} 1234.0\ningest_bytes_total{form="plain"} 5.6e+03\n')
         elif self.headers["Authorization"] != "Bearer reads":
-            self._answer(401, '{"error": "no"}')
+            self.answer(401, '{"error": "no"}')
         elif url.path == "/v1/tasks":
-            self._answer(200, json.dumps({"tasks": [{"events": 7, "losses": 3, "unexplained": 2}]}))
+            self.answer(200, json.dumps({"tasks": [{"events": 7, "losses": 3, "unexplained": 2}]}))
         else:
-            self._answer(200, json.dumps(self._events(asked)))
+            self.answer(200, json.dumps(self._events(asked)))
 
     def _events(self, asked: dict[str, str]) -> dict[str, Any]:
         if asked.get("kind") == "sensor.stop":
@@ -47,24 +47,11 @@ class FakeIngest(BaseHTTPRequestHandler):
         page = [{"kind": kind} for kind in KINDS[start : start + limit]]
         return {"events": page, "next": str(start + limit) if start + limit < len(KINDS) else None}
 
-    def _answer(self, status: int, body: str) -> None:
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has in the base class
-        """Quiet."""
-
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), FakeIngest)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(FakeIngest) as address:
+        yield address
 
 
 def test_the_summary_is_what_the_ingest_says(url: str) -> None:

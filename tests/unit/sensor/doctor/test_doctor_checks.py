@@ -2,9 +2,7 @@
 
 import os
 import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from sensor.config.settings import Settings
 from sensor.doctor import destination, machine, resources
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst
 from sensor.model.protocols import HOST, Status
+from tests.local_http import QuietHandler, serving
 
 OVERLAY = "22 21 0:{} / / rw - overlay overlay rw\n"
 DISK = "22 21 8:1 / / rw - ext4 /dev/sda1 rw\n"
@@ -194,26 +193,17 @@ def write_all(directory: Path, files: dict[str, str]) -> None:
         (directory / name).write_text(content + "\n")
 
 
-class FakeIngest(BaseHTTPRequestHandler):
+class FakeIngest(QuietHandler):
     """Is healthy, below any prefix but /elsewhere."""
 
-    def do_GET(self) -> None:
-        self.send_response(404 if self.path.startswith("/elsewhere") or not self.path.endswith("/healthz") else 200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has in the base class
-        """Quiet."""
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        self.answer(404 if self.path.startswith("/elsewhere") or not self.path.endswith("/healthz") else 200)
 
 
 @pytest.fixture
 def ingest() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), FakeIngest)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(FakeIngest) as address:
+        yield address
 
 
 def test_an_ingest_that_answers_is_reachable(ingest: str) -> None:
