@@ -39,6 +39,9 @@ class App extends Component {
   }
 
   render({ session }, { route, asking, refused, attempt }) {
+    const known = session.token && !asking;
+    const forget = () => this.tokenGiven("");
+    const given = (token) => this.tokenGiven(token);
     return html`
       <a class="skip" href="#main" onClick=${skip}>To the content</a>
       <header class="bar">
@@ -47,18 +50,21 @@ class App extends Component {
           <${NavLink} to="#/tasks" here=${route.view !== "events"}>Tasks<//>
           <${NavLink} to="#/events" here=${route.view === "events"}>Live events<//>
         </nav>
-        <span class="bar-end">times in UTC${session.token && !asking && html` · <button type="button" class="link" onClick=${() => this.tokenGiven("")}>Forget token</button>`}</span>
+        <span class="bar-end">times in UTC
+          ${known && html` · <button type="button" class="link" onClick=${forget}>Forget token</button>`}
+        </span>
       </header>
       <main id="main" tabindex="-1">
-        ${asking ? html`<${TokenForm} refused=${refused} onToken=${(token) => this.tokenGiven(token)} />` : this.view(route, attempt)}
+        ${asking ? html`<${TokenForm} refused=${refused} onToken=${given} />` : this.view(route, attempt)}
       </main>`;
   }
 
   view(route, attempt) {
-    const api = this.api;
+    const { api } = this;
+    const filtered = (filter) => this.filterChanged(filter);
     if (route.view === "task") return html`<${TaskView} key=${`${attempt} ${route.id}`} api=${api} id=${route.id} />`;
-    if (route.view === "events") return html`<${EventsView} key=${attempt} api=${api} filter=${route.filter} onFilter=${(filter) => this.filterChanged(filter)} />`;
-    return html`<${TasksView} key=${attempt} api=${api} />`;
+    if (route.view === "tasks") return html`<${TasksView} key=${attempt} api=${api} />`;
+    return html`<${EventsView} key=${attempt} api=${api} filter=${route.filter} onFilter=${filtered} />`;
   }
 }
 
@@ -75,18 +81,24 @@ function NavLink({ to, here, children }) {
 class TokenForm extends Component {
   state = { token: "" };
 
-  render({ refused, onToken }, { token }) {
-    const submit = (event) => {
-      event.preventDefault();
-      if (token.trim()) onToken(token);
-    };
-    return html`<form class="token" onSubmit=${submit}>
+  submit(event) {
+    event.preventDefault();
+    if (this.state.token.trim()) this.props.onToken(this.state.token);
+  }
+
+  render({ refused }, { token }) {
+    const typed = (event) => this.setState({ token: event.currentTarget.value });
+    const why = refused
+      ? html`The token that was given does not fit: <${Text}>${refused}<//>.`
+      : "This ingest shows its events only to those who have its read token.";
+    return html`<form class="token" onSubmit=${(event) => this.submit(event)}>
       <h1>The read token, please</h1>
-      <p>${refused ? html`The token that was given does not fit: <${Text}>${refused}<//>.` : "This ingest shows its events only to those who have its read token."}</p>
+      <p>${why}</p>
       <label class="field"><span>Read token</span>
-        <input type="password" value=${token} autocomplete="off" spellcheck=${false} autofocus onInput=${(event) => this.setState({ token: event.currentTarget.value })} /></label>
+        <input type="password" value=${token} autocomplete="off" spellcheck=${false} autofocus onInput=${typed} /></label>
       <button type="submit">Open the console</button>
-      <p class="sub">It is the value of <code>INGEST_READ_TOKEN</code>, and stays in this browser tab only. An address that ends in <code>#token=…</code> gives it too.</p>
+      <p class="sub">It is the value of <code>INGEST_READ_TOKEN</code>, and stays in this browser tab only.
+        An address that ends in <code>#token=…</code> gives it too.</p>
     </form>`;
   }
 }

@@ -15,7 +15,8 @@ export class EventRow extends Component {
   render({ event, chosen, now, onChoose, compact }) {
     const { what, notes } = summary(event);
     return html`<li class="event-item">
-      <button type="button" data-row class="event ${chosen ? "is-chosen" : ""}" aria-pressed=${String(Boolean(chosen))} onClick=${() => onChoose(event)}>
+      <button type="button" data-row class="event ${chosen ? "is-chosen" : ""}" aria-pressed=${String(Boolean(chosen))}
+        onClick=${() => onChoose(event)}>
         <span class="event-time"><${Time} at=${event.time} now=${now} /></span>
         <${Kind} kind=${event.kind} />
         ${!compact && html`<span class="event-where"><${Where} event=${event} /></span>`}
@@ -28,28 +29,37 @@ export class EventRow extends Component {
 
 /** Container and program. */
 function Where({ event: { container, process } }) {
-  return html`${container && html`<span class="container-name"><${Text} limit=${40}>${container.name ?? container.id.slice(0, 12)}<//></span>`}
-    ${process && html`<span class="process-name"><${Text} limit=${40}>${programName(process)}<//> <span class="pid">${process.pid}</span></span>`}`;
+  const where = container && (container.name ?? container.id.slice(0, 12));
+  return html`${where && html`<span class="container-name"><${Text} limit=${40}>${where}<//></span>`}
+    ${
+      process &&
+      html`<span class="process-name">
+      <${Text} limit=${40}>${programName(process)}<//> <span class="pid">${process.pid}</span></span>`
+    }`;
 }
 
 /** Everything about an event, for the side panel. */
 export function EventDetail({ event, now }) {
   const { container, process } = event;
   const text = (value) => value != null && html`<${Text} limit=${5000}>${value}<//>`;
+  const ofProcess = process && eventsAddress({ task: event.task_id, q: process.entity });
   return html`<div class="detail">
     <p class="detail-kind"><${Kind} kind=${event.kind} /> <${Time} at=${event.time} now=${now} /></p>
     <p class="detail-what"><${Text} class="mono" limit=${5000}>${summary(event).what}<//></p>
     <p class="flags"><${Flags} flags=${flags(event)} /></p>
     <${Facts} facts=${[
       ["Task", html`<a href=${taskAddress(event.task_id)}><${Text}>${event.task_id}<//></a>`],
-      ["Container", container && html`<${Text}>${container.name ?? container.id}<//>`],
-      ["Process", process && html`<${Text}>${process.exe ?? programName(process)}<//> <span class="pid">${process.pid}</span>`],
+      ["Container", container && text(container.name ?? container.id)],
+      [
+        "Process",
+        process && html`${text(process.exe ?? programName(process))} <span class="pid">${process.pid}</span>`,
+      ],
       ["Arguments", process?.args && text(commandLine(process.args))],
       ["Ancestors", process?.ancestors?.length > 0 && text(process.ancestors.map(programName).join(" ← "))],
       ["Evidence", text(event.evidence?.source)],
     ]} />
     <p><a href=${eventsAddress({ task: event.task_id })}>Events of this task</a>
-      ${process?.entity && html` · <a href=${eventsAddress({ task: event.task_id, q: process.entity })}>Events of this process</a>`}</p>
+      ${ofProcess && html` · <a href=${ofProcess}>Events of this process and of what it started</a>`}</p>
     <${WholeJson} value=${event} />
   </div>`;
 }

@@ -5,13 +5,12 @@ import { EventDetail, EventRow } from "./event_row.js";
 import { FAMILIES, KINDS, familyOf } from "./kinds.js";
 import { Component, html } from "./lib.js";
 import { Panel } from "./panel.js";
-import { Failure, Notice, Search, Text, moveFocus } from "./parts.js";
+import { Failure, Notice, Search, Status, Text, moveFocus } from "./parts.js";
 import { RatePlot } from "./rate_plot.js";
 import { Rates } from "./rates.js";
 import { eventsAddress } from "./route.js";
 import { LiveStream } from "./stream.js";
-import { visible } from "./text.js";
-import { count, span } from "./time.js";
+import { count } from "./time.js";
 
 /** The page is drawn at most this often, however many events come. */
 const DRAW_EVERY = 250;
@@ -22,7 +21,14 @@ const PAGE = 100;
 const EMPTY_PAGES = 10;
 
 export class EventsView extends Component {
-  state = { now: Date.now(), line: { state: "connecting" }, chosen: null, paused: false, looking: true, error: null };
+  state = {
+    now: Date.now(),
+    line: { state: "connecting" },
+    chosen: null,
+    paused: false,
+    looking: true,
+    error: null,
+  };
   list = new EventList();
   rates = new Rates(Date.now());
   lost = 0;
@@ -100,7 +106,8 @@ export class EventsView extends Component {
     this.setState({ looking: true, error: null });
     try {
       for (let pages = 0, found = 0; found === 0 && pages < EMPTY_PAGES; pages += 1) {
-        const page = await this.props.api.events({ ...this.props.filter, order: "desc", limit: PAGE, cursor: this.next }, signal);
+        const asked = { ...this.props.filter, order: "desc", limit: PAGE, cursor: this.next };
+        const page = await this.props.api.events(asked, signal);
         if (signal.aborted) return;
         this.list.addOlder(page.events);
         this.next = page.next;
@@ -120,22 +127,29 @@ export class EventsView extends Component {
   }
 
   render({ filter, onFilter }, { now, line, chosen, paused, looking, error }) {
+    const { list, next } = this;
+    const older = () => this.older();
+    const choose = (event) => this.setState({ chosen: event });
     return html`<section class="view ${chosen ? "with-panel" : ""}">
-      <header class="view-head"><h1>Live events</h1><${Line} line=${line} now=${now} retry=${() => this.stream.retryNow()} /></header>
-      <${RatePlot} rates=${this.rates} now=${now} />
+      <header class="view-head"><h1>Live events</h1>
+        <${Line} line=${line} now=${now} retry=${() => this.stream.retryNow()} /></header>
+      <${RatePlot} rates=${this.rates} now=${now} connected=${line.state === "live"} />
       <div class="toolbar">
         <${Filters} filter=${filter} onFilter=${onFilter} />
         <button type="button" class="pause" aria-pressed=${String(paused)} onClick=${() => this.pause(!paused)}>
-          ${paused ? `Go on (${count(this.list.waiting.length + this.list.missed)} waiting)` : "Pause"}</button>
+          ${paused ? `Go on (${count(list.waiting.length + list.missed)} waiting)` : "Pause"}</button>
       </div>
-      <${StreamLosses} lost=${this.lost} missed=${this.list.missed} reload=${() => this.reload()} />
+      <${StreamLosses} lost=${this.lost} missed=${list.missed} reload=${() => this.reload()} />
       <div class="split">
         <div class="split-main">
-          ${error && html`<${Failure} error=${error} shown=${this.list.events.length > 0} retry=${() => this.older()} />`}
-          <${Rows} list=${this.list} now=${now} chosen=${chosen} onChoose=${(event) => this.setState({ chosen: event })} />
-          <${Foot} list=${this.list} next=${this.next} looking=${looking} filter=${filter} failed=${Boolean(error)} older=${() => this.older()} />
+          ${error && html`<${Failure} error=${error} shown=${list.events.length > 0} retry=${older} />`}
+          <${Rows} list=${list} now=${now} chosen=${chosen} onChoose=${choose} />
+          <${Foot} list=${list} next=${next} looking=${looking} filter=${filter} failed=${error !== null} older=${older} />
         </div>
-        ${chosen && html`<${Panel} title="Event" onClose=${() => this.setState({ chosen: null })}><${EventDetail} event=${chosen} now=${now} /><//>`}
+        ${
+          chosen &&
+          html`<${Panel} title="Event" onClose=${() => choose(null)}><${EventDetail} event=${chosen} now=${now} /><//>`
+        }
       </div>
     </section>`;
   }
@@ -143,38 +157,48 @@ export class EventsView extends Component {
 
 function Rows({ list, now, chosen, onChoose }) {
   const day = new Date(now).getUTCDate();
+  const marks = (event) => ({ key: event.id, event, chosen: event.id === chosen?.id });
   return html`<ol class="events" onKeyDown=${moveFocus}>
-    ${list.events.map((event) => html`<${EventRow} key=${event.id} event=${event} chosen=${event.id === chosen?.id} now=${now} day=${day} onChoose=${onChoose} />`)}
+    ${list.events.map((event) => html`<${EventRow} ...${marks(event)} now=${now} day=${day} onChoose=${onChoose} />`)}
   </ol>`;
 }
 
 /** What stands below the list: that more is being looked for, that there is more, or why there is nothing. */
 function Foot({ list, next, looking, filter, failed, older }) {
   if (looking) return html`<p class="waiting">Looking…</p>`;
-  if (list.trimmed) return html`<p class="waiting">Only the newest ${count(list.limit)} are kept here. Narrow the filter to see older ones.</p>`;
-  if (next != null) return html`<button type="button" class="more" onClick=${older}>${list.events.length ? "Show older events" : "Nothing found yet: look further back"}</button>`;
+  if (list.trimmed)
+    return html`<p class="waiting">Only ${count(list.limit)} are shown: narrow the filter to see older ones.</p>`;
+  const offer = list.events.length ? "Show older events" : "Nothing found yet: look further back";
+  if (next != null) return html`<button type="button" class="more" onClick=${older}>${offer}</button>`;
   if (list.events.length > 0) return html`<p class="waiting">This is the oldest event that is kept.</p>`;
-  if (failed) return null;
-  const filtered = filter.task || filter.kind || filter.q;
-  return html`<${Notice} title=${filtered ? "No stored event passes this filter" : "No event has arrived yet"}>
-    <p>${filtered ? "New ones appear here as soon as they arrive. Widen the filter to see others." : "Start a sensor that sends here; the list of tasks says how."}</p>
-  <//>`;
+  return failed ? null : html`<${Nothing} filtered=${Boolean(filter.task || filter.kind || filter.q)} />`;
+}
+
+function Nothing({ filtered }) {
+  if (filtered) {
+    return html`<${Notice} title="No stored event passes this filter">
+      <p>New ones appear here as soon as they arrive. Widen the filter to see others.</p><//>`;
+  }
+  return html`<${Notice} title="No event has arrived yet">
+    <p>Start a sensor that sends here; the <a href="#/tasks">list of tasks</a> says how.</p><//>`;
 }
 
 function StreamLosses({ lost, missed, reload }) {
   if (!lost && !missed) return null;
-  return html`<p class="banner" role="status">× ${count(lost + missed)} events came faster than this page could take them and are not in the list.
-    They are stored: <button type="button" class="link" onClick=${reload}>load the list again</button>.</p>`;
+  return html`<p class="banner" role="status">× Up to ${count(lost + missed)} events came faster than this page could
+    take them and are not in the list. They are stored:${" "}
+    <button type="button" class="link" onClick=${reload}>load the list again</button>.</p>`;
 }
 
 /** The state of the stream, by sign and words. */
 function Line({ line, now, retry }) {
-  if (line.state === "live") return html`<span class="status status-live" role="status"><span class="sign" aria-hidden="true">●</span>connected</span>`;
-  if (line.state === "connecting") return html`<span class="status status-silent" role="status"><span class="sign" aria-hidden="true">◌</span>connecting…</span>`;
-  if (line.state === "stopped") return html`<span class="status status-bad" role="status"><span class="sign" aria-hidden="true">×</span>not connected: <${Text}>${line.reason}<//></span>`;
-  const left = Math.max(0, Math.ceil((line.until - now) / 1000)) * 1000;
-  return html`<span class="status status-bad" role="status"><span class="sign" aria-hidden="true">×</span>
-    disconnected (<${Text}>${line.reason}<//>), again in ${span(left)} <button type="button" class="link" onClick=${retry}>now</button></span>`;
+  const reason = html`<${Text}>${line.reason}<//>`;
+  if (line.state === "live") return html`<${Status} state="live" told>connected<//>`;
+  if (line.state === "connecting") return html`<${Status} state="waiting" told>connecting…<//>`;
+  if (line.state === "stopped") return html`<${Status} state="bad" told>not connected: ${reason}<//>`;
+  const left = Math.max(0, Math.ceil((line.until - now) / 1000));
+  return html`<span><${Status} state="bad" told>disconnected (${reason})<//>, again in ${left} s${" "}
+    <button type="button" class="link" onClick=${retry}>now</button></span>`;
 }
 
 function Filters({ filter, onFilter }) {
@@ -183,15 +207,24 @@ function Filters({ filter, onFilter }) {
     <label class="field"><span>Kind</span>
       <select value=${filter.kind} onChange=${(event) => change({ kind: event.currentTarget.value })}>
         <option value="">all kinds</option>
-        ${FAMILIES.map((family) => html`<optgroup label=${family}>${optionsOf(family)}</optgroup>`)}
+        ${FAMILIES.map((name) => html`<optgroup label=${name}>${optionsOf(name)}</optgroup>`)}
       </select></label>
-    <${Search} label="Text" placeholder="program, path, address, user…" value=${filter.q} onChange=${(q) => change({ q })} />
-    ${filter.task && html`<span class="field"><span>Task</span>
-      <button type="button" class="chip" title="show the events of all tasks" onClick=${() => change({ task: "" })}>${visible(filter.task).slice(0, 40)} <span aria-hidden="true">×</span><span class="for-readers"> remove</span></button></span>`}`;
+    <${Search} label="Text" placeholder="program, path, address, user…" value=${filter.q}
+      onChange=${(q) => change({ q })} />
+    ${filter.task && html`<${TaskChip} task=${filter.task} onRemove=${() => change({ task: "" })} />`}`;
+}
+
+function TaskChip({ task, onRemove }) {
+  return html`<span class="field"><span>Task</span>
+    <button type="button" class="chip" title="show the events of all tasks" onClick=${onRemove}>
+      <${Text} limit=${40}>${task}<//> <span aria-hidden="true">×</span><span class="for-readers"> remove</span>
+    </button></span>`;
 }
 
 function optionsOf(family) {
   const kinds = KINDS.filter((kind) => familyOf(kind) === family);
   const all = kinds.length > 1 ? [[family, `all ${family}`]] : [];
-  return all.concat(kinds.map((kind) => [kind, kind])).map(([value, name]) => html`<option value=${value}>${name}</option>`);
+  return all
+    .concat(kinds.map((kind) => [kind, kind]))
+    .map(([value, name]) => html`<option value=${value}>${name}</option>`);
 }

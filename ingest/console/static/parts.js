@@ -13,9 +13,9 @@ const ROW_TEXT = 400;
 export function Text({ children, limit = ROW_TEXT, class: name = "" }) {
   if (children == null) return html`<span class="unknown">unknown</span>`;
   const parts = pieces(shortened(String(children), limit));
-  return html`<bdi class=${name}>${parts.map(({ text, unseen }) =>
-    unseen ? html`<span class="unseen" title="characters that cannot be seen, escaped">${text}</span>` : text,
-  )}</bdi>`;
+  const piece = ({ text, unseen }) =>
+    unseen ? html`<span class="unseen" title="characters that cannot be seen, escaped">${text}</span>` : text;
+  return html`<bdi class=${name}>${parts.map(piece)}</bdi>`;
 }
 
 /** What `GET /v1/events?q=` takes. */
@@ -23,25 +23,38 @@ const LONGEST_SEARCH = 200;
 
 /** The kind of an event by sign, name and colour. */
 export function Kind({ kind }) {
-  return html`<span class="kind tone-${toneOf(kind)}"><span class="sign" aria-hidden="true">${signOf(kind)}</span>${visible(kind)}</span>`;
+  return html`<span class="kind tone-${toneOf(kind)}">
+    <span class="sign" aria-hidden="true">${signOf(kind)}</span>${visible(kind)}</span>`;
 }
 
 /** A moment: the clock by default, or how long ago; the whole time in its title. */
 export function Time({ at, now, relative = false }) {
   if (at == null) return html`<span class="unknown">unknown</span>`;
-  return html`<time datetime=${visible(at)} title="${visible(at)} (UTC)">${relative ? ago(at, now) : clock(at, now)}</time>`;
+  const text = relative ? ago(at, now) : clock(at, now);
+  return html`<time datetime=${visible(at)} title="${visible(at)} (UTC)">${text}</time>`;
+}
+
+const STATE_SIGNS = { live: "●", silent: "○", waiting: "◌", bad: "×", ended: "■" };
+
+/** A state by sign and words; the colour only repeats them. `told` makes screen readers say when it changes. */
+export function Status({ state, told = false, children }) {
+  return html`<span class="status status-${state}" role=${told ? "status" : undefined}>
+    <span class="sign" aria-hidden="true">${STATE_SIGNS[state]}</span>${children}</span>`;
 }
 
 /** Short remarks beside a row; `warn` and `gap` are also told apart by their sign. */
 export function Flags({ flags }) {
   const signs = { warn: "! ", gap: "◌ ", info: "" };
-  return flags.map(({ text, tone }) => html`<span class="flag flag-${tone}">${signs[tone]}<${Text} limit=${120}>${text}<//></span>`);
+  return flags.map(
+    ({ text, tone }) => html`<span class="flag flag-${tone}">${signs[tone]}<${Text} limit=${120}>${text}<//></span>`,
+  );
 }
 
 /** A definition list of `[name, content]`; entries without content are left out. */
 export function Facts({ facts }) {
   const known = facts.filter(([, content]) => content != null && content !== false);
-  return html`<dl class="facts">${known.map(([name, content]) => html`<div key=${name}><dt>${name}</dt><dd>${content}</dd></div>`)}</dl>`;
+  const entry = ([name, content]) => html`<div key=${name}><dt>${name}</dt><dd>${content}</dd></div>`;
+  return html`<dl class="facts">${known.map(entry)}</dl>`;
 }
 
 /** A message in place of content, with what to do next. */
@@ -62,12 +75,17 @@ export function Failure({ error, shown, retry }) {
 
 function advice(error) {
   if (error instanceof NeedsToken) return "Give the read token above.";
-  if (error instanceof Refused && error.status === 400) return "Change the filter.";
-  if (error instanceof Refused && error.status === 404) return "It may have been removed by the retention; the list of tasks shows what is kept.";
-  if (error instanceof Refused && [429, 503].includes(error.status)) return "The ingest is busy; it is asked again by itself.";
-  if (error instanceof Refused) return `The answer was ${error.status}; the ingest's log says more.`;
-  return `Check that the ingest runs and that ${location.origin} reaches it; it is asked again by itself.`;
+  if (error instanceof Refused)
+    return ADVICE[error.status] ?? `The answer was ${error.status}; the ingest's log says more.`;
+  return `Check that the ingest runs and that ${location.origin} reaches it.`;
 }
+
+const ADVICE = {
+  400: "Change the filter.",
+  404: "It may have been removed by the retention; the list of tasks shows what is kept.",
+  429: "The ingest is busy: ask again in a few seconds.",
+  503: "The ingest is busy: ask again in a few seconds.",
+};
 
 /** Text input that reports what was typed after a short rest, so that not every letter asks the ingest. */
 export class Search extends Component {
@@ -93,8 +111,8 @@ export class Search extends Component {
   render({ label, placeholder }, { value }) {
     return html`<label class="field field-text">
       <span>${label}</span>
-      <input type="search" value=${value} placeholder=${placeholder} maxlength=${LONGEST_SEARCH} spellcheck=${false} autocomplete="off"
-        onInput=${(event) => this.typed(event.currentTarget.value)} />
+      <input type="search" value=${value} placeholder=${placeholder} maxlength=${LONGEST_SEARCH}
+        spellcheck=${false} autocomplete="off" onInput=${(event) => this.typed(event.currentTarget.value)} />
     </label>`;
   }
 }

@@ -1,5 +1,8 @@
 // Asks again and again while the page is in sight, one request at a time.
 
+/** The wait is at least this many times what the last answer took: a large task must not keep the ingest busy. */
+const REST = 10;
+
 export class Polling {
   /** `load(signal)` gives the answer; `onAnswer(answer, error)` gets one of the two. */
   constructor({ load, onAnswer, periodMs = 5000 }) {
@@ -24,11 +27,13 @@ export class Polling {
     if (this.asking || this.stopping.signal.aborted) return;
     clearTimeout(this.timer);
     this.asking = true;
+    const asked = performance.now();
     const [answer, error] = await this.#ask();
     this.asking = false;
     if (this.stopping.signal.aborted) return;
     this.onAnswer(answer, error);
-    this.timer = setTimeout(() => !document.hidden && this.now(), this.periodMs);
+    const rest = Math.max(this.periodMs, REST * (performance.now() - asked));
+    this.timer = setTimeout(() => !document.hidden && this.now(), rest);
   }
 
   async #ask() {

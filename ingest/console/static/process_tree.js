@@ -1,7 +1,7 @@
 // A container's processes as the rows of an indented tree. Pure: what is open, hidden or searched for comes in.
 
 import { hierarchy } from "./lib.js";
-import { programName } from "./summary.js";
+import { flags, programName } from "./summary.js";
 import { commandLine } from "./text.js";
 
 /** As many ended, childless siblings of one program as are worth a row each; more are folded into one row. */
@@ -47,7 +47,9 @@ export function tally(processes) {
 /** The process of that entity in any of the containers, with its container; null when it is not there. */
 export function findProcess(containers, entity) {
   for (const container of containers) {
-    const found = hierarchy({ children: container.processes }, (d) => d.children).find(({ data }) => data.entity === entity);
+    const found = hierarchy({ children: container.processes }, (d) => d.children).find(
+      ({ data }) => data.entity === entity,
+    );
     if (found) return { container, process: found.data };
   }
   return null;
@@ -70,7 +72,9 @@ function mark(root, living, q) {
 }
 
 function matches(process, q) {
-  const text = [process.exe, process.comm, commandLine(process.args), process.user, process.pid, process.session].join("\n");
+  const text = [process.exe, process.comm, commandLine(process.args), process.user, process.pid, process.session].join(
+    "\n",
+  );
   return text.toLowerCase().includes(q);
 }
 
@@ -78,7 +82,9 @@ function matches(process, q) {
 function branches(node, above, q) {
   const shown = (node.children ?? []).filter((child) => child.keep).sort(byStart);
   const groups = q ? shown.map((child) => [child]) : groupsOf(node, shown);
-  return stacked(groups, above, (group, place) => (group.length < FOLD_FROM ? single(group[0], place, q) : folded(node, group, place, q)));
+  return stacked(groups, above, (group, place) =>
+    group.length < FOLD_FROM ? single(group[0], place, q) : folded(node, group, place, q),
+  );
 }
 
 function stacked(items, above, make) {
@@ -98,15 +104,20 @@ function folded(parent, group, place, q) {
   return { row, inside: () => stacked(group, place, (node, own) => single(node, own, q)) };
 }
 
-/** Ended, childless siblings of one program come together at the place of the first, if they are many. */
+/** Ended, childless, unremarkable siblings of one program come together at the place of the first, if they are many. */
 function groupsOf(parent, shown) {
   const groups = new Map();
   for (const child of shown) {
-    const key = !child.children && isEnded(child.data) ? foldKey(parent, child) : child.data.entity;
+    const key = isPlain(child) ? foldKey(parent, child) : child.data.entity;
     groups.set(key, groups.get(key) ?? []);
     groups.get(key).push(child);
   }
   return [...groups.values()].flatMap((group) => (group.length < FOLD_FROM ? group.map((child) => [child]) : [group]));
+}
+
+/** Nothing about it that a person should see without asking. */
+function isPlain({ children, data: process }) {
+  return !children && isEnded(process) && process.args != null && flags({ process }).length === 0;
 }
 
 function foldKey(parent, child) {

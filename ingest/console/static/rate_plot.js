@@ -12,7 +12,9 @@ export class RatePlot extends Component {
     this.colours = matchMedia("(prefers-color-scheme: dark)");
     this.remake = () => this.make();
     this.colours.addEventListener("change", this.remake);
-    this.sizes = new ResizeObserver(([entry]) => this.plot.setSize({ width: Math.floor(entry.contentRect.width), height: HEIGHT }));
+    this.sizes = new ResizeObserver(([entry]) =>
+      this.plot.setSize({ width: Math.floor(entry.contentRect.width), height: HEIGHT }),
+    );
     this.make();
     this.sizes.observe(this.frame.current);
   }
@@ -38,15 +40,21 @@ export class RatePlot extends Component {
     this.plot = new UPlot(options(width, colours()), this.props.rates.series(this.props.now), this.frame.current);
   }
 
-  render({ rates, now }) {
+  render({ rates, now, connected }) {
     const [, numbers] = rates.series(now);
-    const last = numbers.at(-1);
     const sum = numbers.slice(-60).reduce((total, number) => total + number, 0);
+    const label = `events per second over the last two minutes, at most ${count(Math.max(...numbers))}`;
     return html`<figure class="rate">
-      <figcaption>${last == null ? "Not counting: no connection" : html`<strong>${count(last)}</strong> events in the last second`}, <strong>${count(sum)}</strong> in the last minute</figcaption>
-      <div class="rate-plot" ref=${this.frame} role="img" aria-label="events per second over the last two minutes, at most ${count(Math.max(...numbers))}"></div>
+      <figcaption><${LastSecond} number=${numbers.at(-1)} connected=${connected} />,${" "}
+        <strong>${count(sum)}</strong> in the last minute</figcaption>
+      <div class="rate-plot" ref=${this.frame} role="img" aria-label=${label}></div>
     </figure>`;
   }
+}
+
+function LastSecond({ number, connected }) {
+  if (number != null) return html`<strong>${count(number)}</strong> events in the last second`;
+  return connected ? "Counting has begun" : "Not counting: no connection";
 }
 
 /** The canvas cannot read the stylesheet, so its colours are taken from the page. */
@@ -61,17 +69,28 @@ function timeOfDay(seconds) {
 }
 
 function options(width, { line, fill, text, grid }) {
-  const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+  const axis = {
+    stroke: text,
+    grid: { stroke: grid, width: 1 },
+    ticks: { show: false },
+    font: "11px system-ui, sans-serif",
+  };
   return {
     width,
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    scales: { x: { range: (_, first, last) => [first, last + 1] }, y: { range: (_, low, high) => [0, Math.max(high, 5)] } },
+    scales: {
+      x: { range: (_, first, last) => [first, last + 1] },
+      y: { range: (_, low, high) => [0, Math.max(high, 5)] },
+    },
     axes: [
       { ...axis, size: 20, space: 90, values: (_, seconds) => seconds.map(timeOfDay) },
       { ...axis, size: 44, space: 24, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] },
     ],
-    series: [{}, { stroke: line, fill, width: 1, paths: UPlot.paths.bars({ size: [0.8], align: 1 }), points: { show: false } }],
+    series: [
+      {},
+      { stroke: line, fill, width: 1, paths: UPlot.paths.bars({ size: [0.8], align: 1 }), points: { show: false } },
+    ],
   };
 }

@@ -17,8 +17,8 @@ export function taskAddress(id) {
 
 /** The address of the events that pass the filter. */
 export function eventsAddress(filter) {
-  const set = new URLSearchParams(Object.entries(filter).filter(([, value]) => value));
-  return `#/events${set.size ? `?${set}` : ""}`;
+  const query = String(new URLSearchParams(Object.entries(filter).filter(([, value]) => value)));
+  return query ? `#/events?${query}` : "#/events";
 }
 
 /** The token of `#token=…`, or null. */

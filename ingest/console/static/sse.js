@@ -28,7 +28,8 @@ export class SseParser {
       this.first = false;
     }
     const messages = this.#completeLines(text).map((line) => this.#line(line));
-    if (this.rest.length + this.size > LONGEST_MESSAGE) throw new RangeError("the stream sent a message without an end");
+    if (this.rest.length + this.size > LONGEST_MESSAGE)
+      throw new RangeError("the stream sent a message without an end");
     return messages.filter((message) => message !== null);
   }
 

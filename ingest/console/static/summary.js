@@ -3,7 +3,19 @@
 import { bytes, count, span } from "./time.js";
 import { baseName, commandLine } from "./text.js";
 
-const SIGNALS = { 1: "HUP", 2: "INT", 3: "QUIT", 4: "ILL", 6: "ABRT", 7: "BUS", 8: "FPE", 9: "KILL", 11: "SEGV", 13: "PIPE", 15: "TERM" };
+const SIGNALS = {
+  1: "HUP",
+  2: "INT",
+  3: "QUIT",
+  4: "ILL",
+  6: "ABRT",
+  7: "BUS",
+  8: "FPE",
+  9: "KILL",
+  11: "SEGV",
+  13: "PIPE",
+  15: "TERM",
+};
 
 /**
  * `{what, notes}`: the thing itself (a command line, a path, an address) and what else is worth knowing, most
@@ -30,7 +42,10 @@ export function flags(event) {
 
 /** What an event's evidence says is missing or was cut short. */
 export function gaps(evidence) {
-  const missing = (evidence?.missing ?? []).map(({ field, reason }) => ({ text: `no ${field}: ${reason}`, tone: "gap" }));
+  const missing = (evidence?.missing ?? []).map(({ field, reason }) => ({
+    text: `no ${field}: ${reason}`,
+    tone: "gap",
+  }));
   const truncated = (evidence?.truncated ?? []).map((field) => ({ text: `${field} cut short`, tone: "gap" }));
   return missing.concat(truncated);
 }
@@ -54,21 +69,26 @@ export function lossList(losses) {
 }
 
 const TELLERS = {
-  process: ({ kind, process = {} }) =>
-    kind === "process.exec"
-      ? { what: commandLine(process.args) || process.exe || process.comm, notes: [who(process), process.cwd && `in ${process.cwd}`] }
-      : kind === "process.exit"
-        ? { what: process.exe ?? commandLine(process.args) ?? process.comm, notes: [ending(process.exit_code)] }
-        : { what: process.exe ?? commandLine(process.args) ?? process.comm, notes: [`is now ${who(process) ?? "another user"}`] },
+  process: ({ kind, process = {} }) => (kind === "process.exec" ? begun(process) : changed(kind, process)),
 
   file: ({ file = {} }) => ({
     what: file.old_path ? `${file.old_path} → ${file.path}` : file.path,
-    notes: [file.size != null && bytes(file.size), file.mode != null && `mode ${(file.mode & 0o7777).toString(8)}`, actor(file)],
+    notes: [
+      file.size != null && bytes(file.size),
+      file.mode != null && `mode ${(file.mode & 0o7777).toString(8)}`,
+      actor(file),
+    ],
   }),
 
   network: ({ kind, network = {} }) => ({
     what: kind === "network.listen" ? endpoint(network.src, network.src_port) : bothEnds(network),
-    notes: [network.hostname, network.transport, network.outcome, traffic(network), network.duration_ms != null && span(network.duration_ms)],
+    notes: [
+      network.hostname,
+      network.transport,
+      network.outcome,
+      traffic(network),
+      network.duration_ms != null && span(network.duration_ms),
+    ],
   }),
 
   dns: ({ dns = {} }) => ({
@@ -78,15 +98,29 @@ const TELLERS = {
 
   container: ({ container = {} }) => ({ what: container.name ?? container.id, notes: [container.image] }),
 
-  detection: ({ detection = {}, process }) => ({
+  detection: ({ detection = {}, process = {} }) => ({
     what: detection.title,
-    notes: [detection.level, process && (commandLine(process.args) || process.exe), detection.tags?.join(" ")],
+    notes: [detection.level, commandLine(process.args) || process.exe, detection.tags?.join(" ")],
   }),
 
   posture: ({ posture = {} }) => ({ what: posture.title, notes: [posture.severity, posture.remedy] }),
 
-  sensor: ({ kind, loss, health }) => (loss ? lost(loss) : { what: kind.split(".", 2)[1], notes: health ? condition(health) : [] }),
+  sensor: ({ kind, loss, health }) =>
+    loss ? lost(loss) : { what: kind.split(".", 2)[1], notes: health ? condition(health) : [] },
 };
+
+function begun(process) {
+  return {
+    what: commandLine(process.args) || process.exe || process.comm,
+    notes: [who(process), process.cwd && `in ${process.cwd}`],
+  };
+}
+
+function changed(kind, process) {
+  const what = process.exe ?? commandLine(process.args) ?? process.comm;
+  const note = kind === "process.exit" ? ending(process.exit_code) : `is now ${who(process) ?? "another user"}`;
+  return { what, notes: [note] };
+}
 
 function who(process) {
   if (process.user != null && process.uid != null) return `${process.user} (uid ${process.uid})`;

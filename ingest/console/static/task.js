@@ -3,7 +3,7 @@
 import { EventRow, WholeJson } from "./event_row.js";
 import { Component, html } from "./lib.js";
 import { Panel } from "./panel.js";
-import { Facts, Failure, Flags, Notice, Search, Text, Time } from "./parts.js";
+import { Facts, Failure, Flags, Notice, Search, Text, Time, moveFocus } from "./parts.js";
 import { Polling } from "./polling.js";
 import { findProcess, isEnded } from "./process_tree.js";
 import { eventsAddress } from "./route.js";
@@ -30,19 +30,28 @@ export class TaskView extends Component {
 
   render({ api, id }, { tree, error, now, chosen, living, q }) {
     const found = tree && chosen && findProcess(tree.containers, chosen);
+    const choose = (entity) => this.setState({ chosen: entity });
     return html`<section class="view ${found ? "with-panel" : ""}">
       <p class="trail"><a href="#/tasks">Tasks</a> / <${Text} limit=${60}>${id}<//></p>
       ${error && html`<${Failure} error=${error} shown=${tree !== null} retry=${() => this.polling.now()} />`}
       ${!tree && !error && html`<p class="waiting">Asking the ingest…</p>`}
-      ${tree && html`<${Head} task=${tree.task} now=${now} />
+      ${
+        tree &&
+        html`<${Head} task=${tree.task} now=${now} />
         <${TreeTools} living=${living} q=${q} onChange=${(part) => this.setState(part)} />
-        ${silence(tree.task, now) > 0 && html`<p class="banner" role="status">○ Nothing has been heard of this task for ${span(silence(tree.task, now))}: what was living then may have ended since.</p>`}
-        ${tree.truncated && html`<p class="banner" role="status">× This tree is not whole: the task has had more processes, or deeper ones, than one answer holds. All that is kept is among its <a href=${eventsAddress({ task: id })}>events</a>.</p>`}
+        <${Warnings} tree=${tree} now=${now} />
         <div class="split">
-          <div class="split-main"><${Containers} containers=${tree.containers} living=${living} q=${q} chosen=${chosen} now=${now} onChoose=${({ entity }) => this.setState({ chosen: entity })} /></div>
-          ${found && html`<${Panel} title="Process" onClose=${() => this.setState({ chosen: null })}>
-            <${ProcessDetail} key=${chosen} api=${api} taskId=${id} ...${found} now=${now} /><//>`}
-        </div>`}
+          <div class="split-main">
+            <${Containers} containers=${tree.containers} living=${living} q=${q} chosen=${chosen} now=${now}
+              onChoose=${({ entity }) => choose(entity)} />
+          </div>
+          ${
+            found &&
+            html`<${Panel} title="Process" onClose=${() => choose(null)}>
+            <${ProcessDetail} key=${chosen} api=${api} taskId=${id} ...${found} now=${now} /><//>`
+          }
+        </div>`
+      }
     </section>`;
   }
 }
@@ -55,25 +64,46 @@ function Head({ task, now }) {
     <${TaskFacts} task=${task} now=${now} />`;
 }
 
+/** Why the tree below may not be what is true now. */
+function Warnings({ tree: { task, truncated }, now }) {
+  const length = silence(task, now);
+  return html`
+    ${
+      length > 0 &&
+      html`<p class="banner">○ Nothing has been heard of this task for ${span(length)}: what was living then may have
+      ended since.</p>`
+    }
+    ${
+      truncated &&
+      html`<p class="banner">× This tree is not whole: the task has had more processes, or deeper ones, than one answer
+      holds. All that is kept is among its <a href=${eventsAddress({ task: task.id })}>events</a>.</p>`
+    }`;
+}
+
 function TreeTools({ living, q, onChange }) {
   return html`<div class="toolbar">
-    <${Search} label="Find" placeholder="program, argument, user, PID" value=${q} onChange=${(value) => onChange({ q: value })} />
-    <label class="check"><input type="checkbox" checked=${living} onChange=${(event) => onChange({ living: event.currentTarget.checked })} /> only living processes</label>
+    <${Search} label="Find" placeholder="program, argument, user, PID" value=${q}
+      onChange=${(value) => onChange({ q: value })} />
+    <label class="check"><input type="checkbox" checked=${living}
+      onChange=${(event) => onChange({ living: event.currentTarget.checked })} /> only living processes</label>
   </div>`;
 }
 
 function Containers({ containers, ...rest }) {
   if (containers.length === 0) {
-    return html`<${Notice} title="No process of this task is known"><p>The sensor has reported, but no process yet; its last reports among the events say why.</p><//>`;
+    return html`<${Notice} title="No process of this task is known">
+      <p>The sensor has reported, but no process yet; its last reports among the events say why.</p><//>`;
   }
-  return containers.map((container) => html`<section class="container" key=${container.id ?? ""}>
+  return containers.map(
+    (container) => html`<section class="container" key=${container.id ?? ""}>
     <header class="container-head">
       <h2><${Text} limit=${60}>${nameOf(container)}<//></h2>
       ${container.image && html`<span class="mono sub"><${Text} limit=${120}>${container.image}<//></span>`}
       <span class="sub">${tallyText(container.processes)}</span>
     </header>
     <${ContainerTree} container=${container} ...${rest} />
-  </section>`);
+  </section>`,
+  );
 }
 
 /** A process and, loaded when it opens, its latest events. */
@@ -92,25 +122,38 @@ class ProcessDetail extends Component {
   async load() {
     const { api, taskId, process } = this.props;
     try {
-      const page = await api.events({ task: taskId, entity: process.entity, order: "desc", limit: 100 }, this.asking.signal);
-      this.setState({ events: page.events, next: page.next, error: null });
+      const asked = { task: taskId, entity: process.entity, order: "desc", limit: 100 };
+      const { events, next } = await api.events(asked, this.asking.signal);
+      this.setState({ events, next, error: null });
     } catch (error) {
       if (!this.asking.signal.aborted) this.setState({ error });
     }
   }
 
-  render({ process, container, now }, { events, error, open, next }) {
+  toggle(event) {
+    this.setState(({ open }) => ({ open: event === open ? null : event }));
+  }
+
+  render({ taskId, process, container, now }, { events, error, open, next }) {
+    const all = eventsAddress({ task: taskId, q: process.entity });
+    const row = (event) => html`
+      <${EventRow} key=${event.id} compact event=${event} now=${now} chosen=${event === open}
+        onChoose=${() => this.toggle(event)} />
+      ${event === open && html`<li><${WholeJson} value=${event} /></li>`}`;
     return html`<div class="detail">
       <p class="detail-what"><${Text} class="mono" limit=${5000}>${commandLine(process.args) ?? process.exe}<//></p>
-      <p class="flags"><${Flags} flags=${flags({ process }).concat(gaps(process.evidence ?? process))} /></p>
+      <p class="flags"><${Flags} flags=${flags({ process }).concat(gaps(process.evidence))} /></p>
       <${ProcessFacts} process=${process} container=${container} now=${now} />
       <h3>Events of this process</h3>
       ${error && html`<${Failure} error=${error} shown=${events !== null} retry=${() => this.load()} />`}
       ${!events && !error && html`<p class="waiting">Asking the ingest…</p>`}
       ${events?.length === 0 && html`<p class="waiting">None is kept any more.</p>`}
-      ${events && html`<ol class="events compact">${events.map((event) => html`<${EventRow} key=${event.id} compact event=${event} now=${now} chosen=${event === open} onChoose=${() => this.setState({ open: event === open ? null : event })} />
-        ${event === open && html`<li><${WholeJson} value=${event} /></li>`}`)}</ol>`}
-      ${next != null && html`<p class="waiting">These are the newest ${events.length}; the rest is among the task's events.</p>`}
+      ${events && html`<ol class="events compact" onKeyDown=${moveFocus}>${events.map(row)}</ol>`}
+      ${
+        next != null &&
+        html`<p class="waiting">These are the newest ${events.length}.${" "}
+        <a href=${all}>All of them, and of what it started</a></p>`
+      }
     </div>`;
   }
 }

@@ -1,10 +1,10 @@
 // The first view: every task that reported, and what is known to be missing from it.
 
 import { Component, html } from "./lib.js";
-import { Facts, Failure, Notice, Search, Text, Time } from "./parts.js";
+import { Facts, Failure, Notice, Search, Status, Text, Time } from "./parts.js";
 import { Polling } from "./polling.js";
 import { eventsAddress, taskAddress } from "./route.js";
-import { lossList, unexplained } from "./summary.js";
+import { unexplained } from "./summary.js";
 import { count, milliseconds, span } from "./time.js";
 
 /** Heartbeats come every 30 s by default; three missed ones are worth a person's attention. */
@@ -35,12 +35,16 @@ export class TasksView extends Component {
     return html`<section class="view">
       <header class="view-head">
         <h1>Tasks ${tasks && html`<span class="tally">${count(tasks.length)}</span>`}</h1>
-        ${tasks?.length > 0 && html`<${Search} label="Find" placeholder="name, id, platform" value=${q} onChange=${(value) => this.setState({ q: value })} />`}
+        ${
+          tasks?.length > 0 &&
+          html`<${Search} label="Find" placeholder="name, id, platform" value=${q}
+          onChange=${(value) => this.setState({ q: value })} />`
+        }
       </header>
       ${error && html`<${Failure} error=${error} shown=${tasks !== null} retry=${() => this.polling.now()} />`}
       ${!tasks && !error && html`<p class="waiting">Asking the ingest…</p>`}
       ${tasks?.length === 0 && html`<${NoTasks} />`}
-      ${truncated && html`<p class="banner" role="status">× There are more tasks than are listed here: these are the ones heard of last.</p>`}
+      ${truncated && html`<p class="banner">× There are more tasks than are listed here: these were heard of last.</p>`}
       ${tasks?.length > 0 && html`<${TaskTable} tasks=${tasks.filter((task) => mentions(task, q))} now=${now} />`}
     </section>`;
   }
@@ -59,12 +63,13 @@ function NoTasks() {
 }
 
 function TaskTable({ tasks, now }) {
-  if (tasks.length === 0) return html`<${Notice} title="No task matches"><p>Clear the search to see all of them.</p><//>`;
+  if (tasks.length === 0)
+    return html`<${Notice} title="No task matches"><p>Clear the search to see all of them.</p><//>`;
   return html`<div class="table-frame"><table class="tasks">
     <thead><tr>
       <th scope="col">Task</th><th scope="col">Platform</th><th scope="col">Reporting</th><th scope="col">First seen</th>
-      <th scope="col" class="number">Containers</th><th scope="col" class="number">Events</th><th scope="col" class="number">Detections</th>
-      <th scope="col">Not seen</th>
+      <th scope="col" class="number">Containers</th><th scope="col" class="number">Events</th>
+      <th scope="col" class="number">Detections</th><th scope="col">Not seen</th>
     </tr></thead>
     <tbody>${tasks.map((task) => html`<${TaskRow} key=${task.id} task=${task} now=${now} />`)}</tbody>
   </table></div>`;
@@ -74,7 +79,7 @@ function TaskRow({ task, now }) {
   return html`<tr>
     <th scope="row" data-label="Task"><a href=${taskAddress(task.id)}><${Text}>${titleOf(task)}<//></a>
       <span class="sub mono"><${Text}>${task.id}<//></span></th>
-    <td data-label="Platform"><${Text}>${task.platform}<//></td>
+    <td data-label="Platform"><${Text}>${platformOf(task)}<//></td>
     <td data-label="Reporting"><${Reporting} task=${task} now=${now} /></td>
     <td data-label="First seen"><${Time} at=${task.first_seen} now=${now} relative /></td>
     <td data-label="Containers" class="number">${count(task.containers)}</td>
@@ -90,46 +95,47 @@ export function titleOf({ id, task, pod }) {
   return pod ? `${pod.namespace}/${pod.name}` : id;
 }
 
+/** A pod's header names no platform. */
+function platformOf({ platform, pod }) {
+  return platform ?? (pod ? "Kubernetes pod" : null);
+}
+
 export function Reporting({ task, now }) {
   const length = silence(task, now);
-  if (!length) return html`<span class="status status-live"><span class="sign" aria-hidden="true">●</span>live</span>`;
-  return html`<span class="status status-silent"><span class="sign" aria-hidden="true">○</span>silent for ${span(length)}</span>`;
+  if (!length) return html`<${Status} state="live">live<//>`;
+  return html`<${Status} state="silent">silent for ${span(length)}<//>`;
 }
 
 function Detections({ task }) {
   if (!task.detections) return "0";
-  return html`<a class="count-alert" href=${eventsAddress({ task: task.id, kind: "detection" })}><span aria-hidden="true">! </span>${count(task.detections)}</a>`;
+  const address = eventsAddress({ task: task.id, kind: "detection" });
+  return html`<a class="count-alert" href=${address}><span aria-hidden="true">! </span>${count(task.detections)}</a>`;
 }
 
 /** What was lost, by the sensors' own word, and how many processes may have gone unseen. Never blank. */
 export function NotSeen({ task }) {
-  const lost = lossCount(task.losses);
-  return html`<span class=${lost > 0 || task.unexplained > 0 ? "loss" : "no-loss"}>
-    ${lost > 0 ? html`<strong>${count(lost)} lost</strong>` : "0 lost"}, ${unexplained(task.unexplained)}
+  const { losses } = task;
+  return html`<span class=${losses > 0 || task.unexplained > 0 ? "loss" : "no-loss"}>
+    ${losses > 0 ? html`<strong>${count(losses)} lost</strong>` : "0 lost"}, ${unexplained(task.unexplained)}
   </span>`;
-}
-
-/** The number of losses, also where it is told by reason. */
-export function lossCount(losses) {
-  return typeof losses === "number" ? losses : Object.values(losses ?? {}).reduce((sum, number) => sum + number, 0);
 }
 
 /** The facts of a task for the head of its own page. */
 export function TaskFacts({ task, now }) {
   const { task: ecs = {}, pod = {} } = task;
   const text = (value) => value && html`<${Text}>${value}<//>`;
-  const reasons = typeof task.losses === "object" ? lossList(task.losses).join(", ") : "";
+  const lastHeard = html`last <${Time} at=${task.last_seen} now=${now} relative />`;
   return html`<${Facts} facts=${[
-    ["Reporting", html`<${Reporting} task=${task} now=${now} />, last <${Time} at=${task.last_seen} now=${now} relative />`],
+    ["Reporting", html`<${Reporting} task=${task} now=${now} />, ${lastHeard}`],
     ["First seen", html`<${Time} at=${task.first_seen} now=${now} />`],
-    ["Platform", text(task.platform)],
+    ["Platform", text(platformOf(task))],
     ["Cluster", text(ecs.cluster)],
     ["Zone", text(ecs.az ?? ecs.region)],
     ["Account", text(ecs.account)],
     ["Node", text(pod.node)],
     ["Service account", text(pod.service_account)],
     ["Sensors", task.sensors?.length > 0 && html`<${Text}>${sensorVersions(task.sensors)}<//>`],
-    ["Not seen", html`<${NotSeen} task=${task} /> ${text(reasons)}`],
+    ["Not seen", html`<${NotSeen} task=${task} />`],
   ]} />`;
 }
 

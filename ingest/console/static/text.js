@@ -3,7 +3,10 @@
 
 // Controls, formats (bidi and zero-width marks among them), surrogates, private and unassigned; line, paragraph and
 // odd spaces; and the letters, symbols and selectors that are drawn as nothing.
-const UNSEEN = String.raw`[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}|[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]|[\u{e0100}-\u{e01ef}]`;
+const UNSEEN = [
+  String.raw`[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}`,
+  String.raw`[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]|[\u{e0100}-\u{e01ef}]`,
+].join("|");
 const RUNS_OF_UNSEEN = new RegExp(`(?:${UNSEEN})+`, "gu");
 const EACH_UNSEEN = new RegExp(UNSEEN, "gu");
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
@@ -66,5 +69,7 @@ export function readableJson(value) {
 }
 
 function jsonEscaped(char) {
-  return Array.from({ length: char.length }, (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, "0")}`).join("");
+  return Array.from({ length: char.length }, (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, "0")}`).join(
+    "",
+  );
 }

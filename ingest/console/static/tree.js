@@ -1,7 +1,7 @@
 // One container's processes as an indented tree that is read and walked like a list (the WAI-ARIA treegrid pattern).
 
 import { Component, html } from "./lib.js";
-import { Flags, Text, Time, moveFocus } from "./parts.js";
+import { Flags, Status, Text, Time, moveFocus } from "./parts.js";
 import { TRAIL, tally, treeRows } from "./process_tree.js";
 import { ending, flags, gaps, programName } from "./summary.js";
 import { commandLine, visible } from "./text.js";
@@ -10,6 +10,9 @@ import { between, count } from "./time.js";
 /** Rows shown at first: more make the page slow, and nobody reads them at once. */
 const ROWS = 1000;
 
+const HEADINGS = ["Process", "Arguments", "User", "Started", "State"];
+
+/** The width of one level, in pixels; the stylesheet gives `.toggle` the same. */
 const STEP = 16;
 
 export class ContainerTree extends Component {
@@ -41,13 +44,25 @@ export class ContainerTree extends Component {
     const rows = treeRows(container.processes, { closed, unfolded, living, q });
     if (rows.length === 0) return html`<p class="waiting">No process here matches what is asked for above.</p>`;
     const tabStop = rows.some(({ key }) => key === chosen) ? chosen : rows[0].key;
-    const common = { now, onToggle: (row) => this.toggle(row), onChoose: (row) => this.chosen(row), onKey: (event, row) => this.keyPressed(event, row) };
-    return html`<div class="tree" role="treegrid" aria-label="processes of ${visible(nameOf(container))}" onKeyDown=${moveFocus}>
-      <div class="tree-row tree-head" role="row">${["Process", "Arguments", "User", "Started", "State"].map((name) => html`<span role="columnheader">${name}</span>`)}</div>
-      ${rows.slice(0, limit).map((row) => html`<${Row} key=${row.key} row=${row} chosen=${row.key === chosen} tabStop=${row.key === tabStop} ...${common} />`)}
-      ${rows.length > limit && html`<button type="button" class="more" onClick=${() => this.setState({ limit: limit + ROWS })}>
-        Show ${count(Math.min(ROWS, rows.length - limit))} more of ${count(rows.length - limit)}</button>`}
+    const marks = (row) => ({ key: row.key, row, chosen: row.key === chosen, tabStop: row.key === tabStop });
+    const actions = {
+      onToggle: (row) => this.toggle(row),
+      onChoose: (row) => this.chosen(row),
+      onKey: (event, row) => this.keyPressed(event, row),
+    };
+    const label = `processes of ${visible(nameOf(container))}`;
+    return html`<div class="tree" role="treegrid" aria-label=${label} onKeyDown=${moveFocus}>
+      <div class="tree-row tree-head" role="row">
+        ${HEADINGS.map((name) => html`<span role="columnheader">${name}</span>`)}</div>
+      ${rows.slice(0, limit).map((row) => html`<${Row} ...${marks(row)} now=${now} ...${actions} />`)}
+      ${rows.length > limit && this.more(rows.length - limit)}
     </div>`;
+  }
+
+  more(left) {
+    const show = () => this.setState({ limit: this.state.limit + ROWS });
+    return html`<button type="button" class="more" onClick=${show}>
+      Show ${count(Math.min(ROWS, left))} more of ${count(left)}</button>`;
   }
 }
 
@@ -70,16 +85,17 @@ function focusParent(element, level) {
 }
 
 function Row({ row, chosen, tabStop, now, onToggle, onChoose, onKey }) {
-  const state = row.fold ? "ended" : row.ended ? "ended" : "living";
-  return html`<div class="tree-row is-${state} ${chosen ? "is-chosen" : ""} ${row.hit === false ? "is-path" : ""}" role="row" data-row
-    tabindex=${tabStop ? 0 : -1} aria-level=${row.level} aria-expanded=${row.open === null ? undefined : String(row.open)} aria-selected=${String(chosen)}
+  const { fold, open, process, ended } = row;
+  const classes = [fold || ended ? "is-ended" : "is-living", chosen && "is-chosen", row.hit === false && "is-path"];
+  return html`<div class="tree-row ${classes.filter(Boolean).join(" ")}" role="row" data-row tabindex=${tabStop ? 0 : -1}
+    aria-level=${row.level} aria-expanded=${open === null ? undefined : String(open)} aria-selected=${String(chosen)}
     onClick=${() => onChoose(row)} onKeyDown=${(event) => onKey(event, row)}>
     <span class="tree-name" role="gridcell">
       <${Guides} row=${row} />
       <${Toggle} row=${row} onToggle=${onToggle} />
-      ${row.fold ? html`<${FoldName} row=${row} />` : html`<${ProcessName} row=${row} />`}
+      ${fold ? html`<${FoldName} row=${row} />` : html`<${ProcessName} row=${row} />`}
     </span>
-    ${row.fold ? html`<${FoldCells} fold=${row.fold} />` : html`<${ProcessCells} process=${row.process} ended=${row.ended} now=${now} />`}
+    ${fold ? html`<${FoldCells} fold=${fold} />` : html`<${ProcessCells} process=${process} ended=${ended} now=${now} />`}
   </div>`;
 }
 
@@ -112,11 +128,11 @@ function FoldName({ row }) {
 
 /** What the folded processes have in common, and how many of them did not end well. */
 function FoldCells({ fold: { bad } }) {
+  const state = bad > 0 ? "bad" : "ended";
   return html`<span class="tree-args" role="gridcell">all ended, without children</span>
     <span class="tree-user" role="gridcell"></span><span class="tree-start" role="gridcell"></span>
-    <span class="tree-state" role="gridcell">${bad > 0
-      ? html`<span class="status status-bad"><span class="sign" aria-hidden="true">×</span>${count(bad)} not with code 0</span>`
-      : html`<span class="status status-ended"><span class="sign" aria-hidden="true">■</span>all exit code 0</span>`}</span>`;
+    <span class="tree-state" role="gridcell">
+      <${Status} state=${state}>${bad > 0 ? `${count(bad)} not with code 0` : "all exit code 0"}<//></span>`;
 }
 
 function ProcessName({ row: { process, open, below } }) {
@@ -126,22 +142,24 @@ function ProcessName({ row: { process, open, below } }) {
 }
 
 function ProcessCells({ process, ended, now }) {
+  const notRead = !process.placeholder && html`<span class="unknown">arguments not read</span>`;
+  const user = process.user ?? (process.uid == null ? null : `uid ${process.uid}`);
   return html`
     <span class="tree-args mono" role="gridcell">
-      <${Flags} flags=${flags({ process }).concat(gaps(process.evidence ?? process))} />
-      ${process.args ? html`<${Text}>${commandLine(process.args)}<//>` : !process.placeholder && html`<span class="unknown">arguments not read</span>`}
+      <${Flags} flags=${flags({ process }).concat(gaps(process.evidence))} />
+      ${process.args ? html`<${Text}>${commandLine(process.args)}<//>` : notRead}
     </span>
-    <span class="tree-user" role="gridcell"><${Text} limit=${40}>${process.user ?? (process.uid == null ? null : `uid ${process.uid}`)}<//></span>
+    <span class="tree-user" role="gridcell"><${Text} limit=${40}>${user}<//></span>
     <span class="tree-start" role="gridcell"><${Time} at=${process.start} now=${now} /></span>
     <span class="tree-state" role="gridcell"><${LifeState} process=${process} ended=${ended} /></span>`;
 }
 
 /** Alive or ended, in words: how it ended and how long it ran. Of a mere ancestor nothing was told. */
 export function LifeState({ process, ended }) {
-  if (process.placeholder) return html`<span class="status status-ended"><span class="sign" aria-hidden="true">◌</span>not reported</span>`;
-  if (!ended) return html`<span class="status status-live"><span class="sign" aria-hidden="true">●</span>living</span>`;
+  if (process.placeholder) return html`<${Status} state="waiting">not reported<//>`;
+  if (!ended) return html`<${Status} state="live">living<//>`;
   const bad = process.exit_code != null && process.exit_code !== 0;
   const length = process.end && process.start && between(process.start, process.end);
-  return html`<span class="status ${bad ? "status-bad" : "status-ended"}"><span class="sign" aria-hidden="true">${bad ? "×" : "■"}</span>${ending(process.exit_code)}</span>
+  return html`<${Status} state=${bad ? "bad" : "ended"}>${ending(process.exit_code)}<//>
     ${length && html`<span class="sub"> after ${length}</span>`}`;
 }

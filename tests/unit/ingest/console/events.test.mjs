@@ -58,7 +58,10 @@ test("seconds that nobody counted are unknown, not zero", () => {
   rates.add(101_900, 2);
   rates.blind(103_000);
   rates.blind(101_999);
-  assert.deepEqual(rates.series(105_000), [[99, 100, 101, 102, 103, 104], [null, null, 3, 0, null, 0]]);
+  assert.deepEqual(rates.series(105_000), [
+    [99, 100, 101, 102, 103, 104],
+    [null, null, 3, 0, null, 0],
+  ]);
 });
 
 test("rates forget what is out of sight", () => {
@@ -75,14 +78,33 @@ test("each family is told in its own words", () => {
     [{ kind: "process.exit", process: { exe: "/bin/ls", exit_code: -9 } }, "/bin/ls", ["killed by SIGKILL"]],
     [{ kind: "process.identity", process: { exe: "/bin/su", uid: 0 } }, "/bin/su", ["is now uid 0"]],
     [{ kind: "file.rename", file: { path: "/b", old_path: "/a", mode: 0o104755 } }, "/a → /b", ["mode 4755"]],
-    [{ kind: "network.connect", network: { direction: "outbound", src: "10.0.0.1", src_port: 5, dst: "::1", dst_port: 443 } }, "10.0.0.1:5 → [::1]:443", []],
-    [{ kind: "network.flow", network: { direction: "inbound", src: "10.0.0.1", src_port: 80, bytes_in: 12 } }, "10.0.0.1:80 ← ?", ["in 12 B, out ?"]],
+    [
+      {
+        kind: "network.connect",
+        network: { direction: "outbound", src: "10.0.0.1", src_port: 5, dst: "::1", dst_port: 443 },
+      },
+      "10.0.0.1:5 → [::1]:443",
+      [],
+    ],
+    [
+      { kind: "network.flow", network: { direction: "inbound", src: "10.0.0.1", src_port: 80, bytes_in: 12 } },
+      "10.0.0.1:80 ← ?",
+      ["in 12 B, out ?"],
+    ],
     [{ kind: "network.listen", network: { src: "0.0.0.0", src_port: 80 } }, "0.0.0.0:80", []],
-    [{ kind: "dns.query", dns: { question: "a.test", type: "A", rcode: "NXDOMAIN", answers: [] } }, "a.test A", ["NXDOMAIN"]],
+    [
+      { kind: "dns.query", dns: { question: "a.test", type: "A", rcode: "NXDOMAIN", answers: [] } },
+      "a.test A",
+      ["NXDOMAIN"],
+    ],
     [{ kind: "container.start", container: { id: "c", name: "app", image: "i:1" } }, "app", ["i:1"]],
     [{ kind: "detection", detection: { title: "T", level: "high", tags: ["x"] } }, "T", ["high", "x"]],
     [{ kind: "posture", posture: { title: "P", severity: "low" } }, "P", ["low"]],
-    [{ kind: "sensor.loss", loss: { reason: "queue_full", bound: "at_most", count: 1200 } }, "at most 1,200 lost: queue_full", []],
+    [
+      { kind: "sensor.loss", loss: { reason: "queue_full", bound: "at_most", count: 1200 } },
+      "at most 1,200 lost: queue_full",
+      [],
+    ],
     [{ kind: "sensor.loss", loss: { reason: "fanotify", bound: "unknown" } }, "an unknown number lost: fanotify", []],
     [{ kind: "sensor.stop" }, "stop", []],
     [{ kind: "quantum.leap" }, "unknown", []],
@@ -92,13 +114,33 @@ test("each family is told in its own words", () => {
 });
 
 test("a heartbeat tells first what is not known", () => {
-  const health = { uptime_s: 90, interval_s: 30, unexplained: 3, losses: { a: 1, b: 20, c: 0 }, collectors: { x: { status: "ok" }, y: { status: "degraded", reason: "why" } } };
-  assert.deepEqual(summary({ kind: "sensor.heartbeat", health }).notes, ["unexplained ≤ 3", "y degraded: why", "b 20", "a 1", "up 1 min"]);
+  const health = {
+    uptime_s: 90,
+    interval_s: 30,
+    unexplained: 3,
+    losses: { a: 1, b: 20, c: 0 },
+    collectors: { x: { status: "ok" }, y: { status: "degraded", reason: "why" } },
+  };
+  assert.deepEqual(summary({ kind: "sensor.heartbeat", health }).notes, [
+    "unexplained ≤ 3",
+    "y degraded: why",
+    "b 20",
+    "a 1",
+    "up 1 min",
+  ]);
 });
 
 test("what is missing, cut short or suspicious is flagged", () => {
-  const given = { kind: "process.exec", count: 12, process: { session: "exec", drift: true }, evidence: { source: "s", missing: [{ field: "args", reason: "gone" }], truncated: ["cwd"] } };
-  assert.deepEqual(flags(given).map(({ text }) => text), ["12 times", "from outside (exec)", "new executable", "no args: gone", "cwd cut short"]);
+  const given = {
+    kind: "process.exec",
+    count: 12,
+    process: { session: "exec", drift: true },
+    evidence: { source: "s", missing: [{ field: "args", reason: "gone" }], truncated: ["cwd"] },
+  };
+  assert.deepEqual(
+    flags(given).map(({ text }) => text),
+    ["12 times", "from outside (exec)", "new executable", "no args: gone", "cwd cut short"],
+  );
   assert.deepEqual(flags({ kind: "detection" }), []);
 });
 

@@ -10,7 +10,11 @@ import { LiveStream, backoff } from "../../../../ingest/console/static/stream.js
 
 const fakeStorage = () => {
   const kept = new Map();
-  return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key) };
+  return {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => kept.set(key, value),
+    removeItem: (key) => kept.delete(key),
+  };
 };
 
 test("addresses lead to views and back, whatever is in a name", () => {
@@ -19,14 +23,19 @@ test("addresses lead to views and back, whatever is in a name", () => {
   const filter = { task: id, kind: "file", q: "a&b=c" };
   assert.deepEqual(parse(eventsAddress(filter)), { view: "events", filter });
   assert.equal(eventsAddress({ task: "", kind: "" }), "#/events");
-  for (const hash of ["", "#", "#/tasks", "#/tasks/", "#/nothing/here"]) assert.deepEqual(parse(hash), { view: "tasks" });
+  for (const hash of ["", "#", "#/tasks", "#/tasks/", "#/nothing/here"])
+    assert.deepEqual(parse(hash), { view: "tasks" });
   assert.deepEqual(parse("#/tasks/%E0%A4%A"), { view: "task", id: "%E0%A4%A" });
 });
 
 test("the token leaves the address and is kept for the tab", () => {
   const addresses = [];
   const location = { hash: "#token=a%20b", pathname: "/", search: "" };
-  const session = new Session({ storage: fakeStorage(), location, history: { replaceState: (...given) => addresses.push(given[2]) } });
+  const session = new Session({
+    storage: fakeStorage(),
+    location,
+    history: { replaceState: (...given) => addresses.push(given[2]) },
+  });
   assert.equal(session.takeFromAddress(), true);
   assert.deepEqual(addresses, ["/#/tasks"]);
   assert.equal(session.token, "a b");
@@ -44,7 +53,11 @@ const apiWith = (answer, asked = []) => {
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  return { api: new Api({ fetch, session: { token: "secret" }, onNeedsToken: (reason) => refusals.push(reason) }), refusals, asked };
+  return {
+    api: new Api({ fetch, session: { token: "secret" }, onNeedsToken: (reason) => refusals.push(reason) }),
+    refusals,
+    asked,
+  };
 };
 
 test("requests carry the token in a header and only the parameters that are set", async () => {
@@ -70,15 +83,27 @@ test("every failure is one of three errors with the ingest's own reason", async 
     await assert.rejects(api.tasks(), NeedsToken);
     assert.deepEqual(refusals, ["because"]);
   }
-  await assert.rejects(apiWith(refused(503)).api.tasks(), (error) => error instanceof Refused && error.status === 503 && error.message === "because");
-  await assert.rejects(apiWith(new Response("<html>", { status: 502 })).api.tasks(), (error) => error instanceof Refused && error.message === "<html>");
+  await assert.rejects(
+    apiWith(refused(503)).api.tasks(),
+    (error) => error instanceof Refused && error.status === 503 && error.message === "because",
+  );
+  await assert.rejects(
+    apiWith(new Response("<html>", { status: 502 })).api.tasks(),
+    (error) => error instanceof Refused && error.message === "<html>",
+  );
   await assert.rejects(apiWith(new Response("not JSON")).api.tasks(), Refused);
   await assert.rejects(apiWith(new TypeError("refused")).api.tasks(), Unreachable);
 });
 
 test("waits grow to a bound and are spread at random", () => {
-  assert.deepEqual([0, 1, 2, 10, 1000].map((n) => backoff(n, () => 1)), [500, 1000, 2000, 30_000, 30_000]);
-  assert.equal(backoff(5, () => 0), 0);
+  assert.deepEqual(
+    [0, 1, 2, 10, 1000].map((n) => backoff(n, () => 1)),
+    [500, 1000, 2000, 30_000, 30_000],
+  );
+  assert.equal(
+    backoff(5, () => 0),
+    0,
+  );
 });
 
 /** Runs a stream over the given connections; the one after them is for ever. */
@@ -107,11 +132,25 @@ function stopped(stream, signal) {
 }
 
 test("a broken stream is taken up where it ended", async () => {
-  const { seen, run } = streamOver(["id: 1\ndata: a\n\nid: 2\ndata: half", new Unreachable("down"), "id: 2\ndata: b\n\n"]);
+  const { seen, run } = streamOver([
+    "id: 1\ndata: a\n\nid: 2\ndata: half",
+    new Unreachable("down"),
+    "id: 2\ndata: b\n\n",
+  ]);
   await run;
   assert.deepEqual(seen.asked, ["", "1", "1", "2"]);
   assert.deepEqual(seen.messages, ["a", "b"]);
-  assert.deepEqual(seen.states, ["connecting", "live", "waiting", "connecting", "waiting", "connecting", "live", "waiting", "connecting"]);
+  assert.deepEqual(seen.states, [
+    "connecting",
+    "live",
+    "waiting",
+    "connecting",
+    "waiting",
+    "connecting",
+    "live",
+    "waiting",
+    "connecting",
+  ]);
 });
 
 test("a stream that is refused for good is not asked for again", async () => {

@@ -6,7 +6,16 @@ import { test } from "node:test";
 import { TRAIL, findProcess, isEnded, tally, treeRows } from "../../../../ingest/console/static/process_tree.js";
 
 const process = (pid, given = {}, children = []) => ({
-  entity: `e${pid}`, pid, exe: "/bin/app", args: ["app"], user: "root", start: `2026-11-24T00:00:00.${String(pid).padStart(9, "0")}Z`, end: null, exit_code: null, children, ...given,
+  entity: `e${pid}`,
+  pid,
+  exe: "/bin/app",
+  args: ["app"],
+  user: "root",
+  start: `2026-11-24T00:00:00.${String(pid).padStart(9, "0")}Z`,
+  end: null,
+  exit_code: null,
+  children,
+  ...given,
 });
 const ended = (pid, exe, exit_code = 0) => process(pid, { exe, exit_code, end: "2026-11-24T01:00:00Z" });
 
@@ -24,10 +33,33 @@ const keys = (rows) => rows.map(({ key }) => key);
 test("parents stand above their children, siblings by start, and many ended ones of a program in one row", () => {
   const rows = treeRows(forest());
   assert.deepEqual(keys(rows), ["e1", "e2", "e3", "e1 ls", "e9", "e10"]);
-  assert.deepEqual(rows.map(({ level }) => level), [1, 2, 3, 2, 2, 3]);
-  assert.deepEqual(rows.map(({ open }) => open), [true, true, null, false, true, null]);
-  assert.deepEqual(rows.map(({ below }) => below), [9, 1, 0, 5, 1, 0]);
+  assert.deepEqual(
+    rows.map(({ level }) => level),
+    [1, 2, 3, 2, 2, 3],
+  );
+  assert.deepEqual(
+    rows.map(({ open }) => open),
+    [true, true, null, false, true, null],
+  );
+  assert.deepEqual(
+    rows.map(({ below }) => below),
+    [9, 1, 0, 5, 1, 0],
+  );
   assert.deepEqual(rows[3].fold, { name: "ls", bad: 1 });
+});
+
+test("what a person should see is never folded away", () => {
+  const remarkable = [{ session: "exec" }, { drift: true }, { args: null }, { placeholder: true }];
+  const children = remarkable.map((given, i) => ({ ...ended(20 + i, "/bin/ls"), ...given }));
+  const plain = [30, 31, 32, 33].map((pid) => ended(pid, "/bin/ls"));
+  assert.deepEqual(keys(treeRows([process(1, {}, [...children, ...plain])])), [
+    "e1",
+    "e20",
+    "e21",
+    "e22",
+    "e23",
+    "e1 ls",
+  ]);
 });
 
 test("a fold opens in its place", () => {
@@ -53,13 +85,22 @@ test("only living: the ended stay where something living is below them", () => {
 
 test("a search shows what matches and the way to it, open, whatever was closed or folded", () => {
   const rows = treeRows(forest(), { q: "NEEDLE 'in", closed: new Set(["e9"]) });
-  assert.deepEqual(rows.map(({ key, hit }) => [key, hit]), [["e1", false], ["e9", false], ["e10", true]]);
+  assert.deepEqual(
+    rows.map(({ key, hit }) => [key, hit]),
+    [
+      ["e1", false],
+      ["e9", false],
+      ["e10", true],
+    ],
+  );
   assert.deepEqual(keys(treeRows(forest(), { q: "/bin/ls" })), ["e1", "e4", "e5", "e6", "e7", "e8"]);
   assert.deepEqual(treeRows(forest(), { q: "nothing" }), []);
 });
 
 test("what is known of nothing is still a row", () => {
-  const rows = treeRows([{ entity: "x", pid: 7, exe: null, args: null, user: null, start: null, end: null, exit_code: null, children: [] }]);
+  const rows = treeRows([
+    { entity: "x", pid: 7, exe: null, args: null, user: null, start: null, end: null, exit_code: null, children: [] },
+  ]);
   assert.equal(rows.length, 1);
   assert.equal(rows[0].ended, false);
 });
@@ -80,7 +121,10 @@ test("the living and the ended are counted, at any depth", () => {
 });
 
 test("a process is found in whatever container it is", () => {
-  const containers = [{ id: "a", processes: [process(99)] }, { id: "b", processes: forest() }];
+  const containers = [
+    { id: "a", processes: [process(99)] },
+    { id: "b", processes: forest() },
+  ];
   const found = findProcess(containers, "e10");
   assert.equal(found.container.id, "b");
   assert.equal(found.process.pid, 10);

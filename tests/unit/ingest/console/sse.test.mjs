@@ -47,7 +47,9 @@ test("a new connection forgets what was half said, and keeps the last id", () =>
 
 test("an id with NUL, an unknown field and a bad retry are passed over", () => {
   const parser = new SseParser();
-  assert.deepEqual(parser.push("id: a\0b\nretry: soon\nfield: x\ndata:  y\n\n"), [{ event: "message", data: " y", id: "" }]);
+  assert.deepEqual(parser.push("id: a\0b\nretry: soon\nfield: x\ndata:  y\n\n"), [
+    { event: "message", data: " y", id: "" },
+  ]);
   assert.equal(parser.retry, null);
 });
 

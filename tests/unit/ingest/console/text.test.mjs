@@ -3,14 +3,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { baseName, commandLine, pieces, readableJson, shortened, visible } from "../../../../ingest/console/static/text.js";
+import {
+  baseName,
+  commandLine,
+  pieces,
+  readableJson,
+  shortened,
+  visible,
+} from "../../../../ingest/console/static/text.js";
 
 test("controls, bidi marks, zero-width and odd spaces become readable escapes", () => {
   assert.equal(visible("a\nb\tc\r"), "a\\nb\\tc\\r");
   assert.equal(visible("\x1b[31m\x00\x7f\x9b"), "\\x1b[31m\\x00\\x7f\\x9b");
   assert.equal(visible("x\u202efdp.exe\u2066"), "x\\u{202e}fdp.exe\\u{2066}");
   assert.equal(visible("a\u200bb\ufeff\u2028\u00a0\u3000\u00ad"), "a\\u{200b}b\\u{feff}\\u{2028}\\xa0\\u{3000}\\xad");
-  assert.equal(visible("\u3164\u2800\ufe0f\u{e0041}\u{e0100}\ud800"), "\\u{3164}\\u{2800}\\u{fe0f}\\u{e0041}\\u{e0100}\\u{d800}");
+  assert.equal(
+    visible("\u3164\u2800\ufe0f\u{e0041}\u{e0100}\ud800"),
+    "\\u{3164}\\u{2800}\\u{fe0f}\\u{e0041}\\u{e0100}\\u{d800}",
+  );
 });
 
 test("letters of any script, symbols and plain spaces stay as they are", () => {
