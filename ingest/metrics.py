@@ -1,5 +1,6 @@
 """What the endpoint says of itself to Prometheus. Labels come from fixed lists, never from what clients send."""
 
+import math
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -43,12 +44,12 @@ class Metrics:
             self.events.labels(kind).inc(n)
         self.duplicates.inc(duplicates)
 
-    def exposition(self, state: State) -> Response:
-        """The text that Prometheus reads."""
-        self.store_bytes.set(state.bytes)
-        self.store_events.set(state.events)
-        self.store_tasks.set(state.tasks)
-        self.store_arrivals.set(state.latest)
+    def exposition(self, state: State | None) -> Response:
+        """The text that Prometheus reads; without a state of the store its figures are NaN."""
+        self.store_bytes.set(state.bytes if state else math.nan)
+        self.store_events.set(state.events if state else math.nan)
+        self.store_tasks.set(state.tasks if state else math.nan)
+        self.store_arrivals.set(state.latest if state else math.nan)
         return Response(generate_latest(self.registry), headers={**HEADERS, "Content-Type": CONTENT_TYPE_LATEST})
 
     def timed(self, route: str, handler: Handler) -> Handler:

@@ -84,7 +84,10 @@ class Endpoint:
         return answer({"status": "ok"})
 
     async def _measured(self, _: Request) -> Response:
-        return self._metrics.exposition(await self._store.state())
+        try:
+            return self._metrics.exposition(await self._store.state())
+        except StoreError:  # its own metrics are wanted most when the store is in trouble
+            return self._metrics.exposition(None)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -21,6 +21,10 @@ LONGEST_NAME = 512
 """Characters that a sensor's id, its epoch or a task's name may have."""
 
 
+LARGEST_TEXT = 2 * 1024 * 1024
+"""Characters of one event's JSON: whoever follows the stream must be able to take it in one piece."""
+
+
 class Row(NamedTuple):
     """One event. `time` in ns is cut at `LARGEST`; `text` has the exact one.
 
@@ -50,7 +54,7 @@ class Rows(NamedTuple):
 
 
 def prepare(batch: Batch) -> Rows:
-    """The batch as rows. Raises `MalformedEvent` where an identity is unusable."""
+    """The batch as rows. Raises `MalformedEvent` where an identity is unusable or an event is too large."""
     header = batch.header
     task = task_key(header)
     _check_name("batch.sensor.id", header.sensor.id)
@@ -67,6 +71,9 @@ def _check_name(where: str, name: str) -> None:
 def _row(header: Header, event: Event, index: int) -> Row:
     if not 1 <= event.seq <= LARGEST:
         raise MalformedEvent(f"batch.events[{index}].seq: must be 1 to 2**63-1, is {event.seq}")
+    text = json.dumps(event_to_json(event, header), ensure_ascii=False, separators=(",", ":"))
+    if len(text) > LARGEST_TEXT:
+        raise MalformedEvent(f"batch.events[{index}]: has {len(text)} characters of JSON, may have {LARGEST_TEXT}")
     process, health, loss = event.process, event.health, event.loss
     return Row(
         lane=str(event.lane),
@@ -76,7 +83,7 @@ def _row(header: Header, event: Event, index: int) -> Row:
         container=event.container,
         entity=process.entity if process else None,
         pid=process.pid if process and 0 <= process.pid <= LARGEST else None,
-        text=json.dumps(event_to_json(event, header), ensure_ascii=False, separators=(",", ":")),
+        text=text,
         unexplained=_count(health.unexplained or 0) if health else 0,
         losses_told=_count(1 if loss.count is None else loss.count) if loss else 0,
         losses_running=_count(sum(health.losses.values())) if health else 0,

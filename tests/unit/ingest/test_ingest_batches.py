@@ -116,6 +116,11 @@ BROKEN = {
         "identity",
         "batch.events[1]",
     ),
+    "an event too large": (
+        packed(event(1), event(2, process=process("p", args=("\1" * 400_000,)))),
+        "identity",
+        "batch.events[1]: has 24",
+    ),
     "no gzip": (packed(event(1)), "gzip", "no gzip"),
     "half a gzip": (gzip.compress(packed(event(1)))[:-9], "gzip", "cut short"),
     "two gzips": (gzip.compress(packed(event(1))) * 2, "gzip", "follow the end"),

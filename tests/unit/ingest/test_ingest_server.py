@@ -61,6 +61,7 @@ async def test_a_store_that_cannot_be_written_is_not_ready_but_alive(tmp_path: P
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["error"]) == (503, "the store is closed")
         assert (await client.get("/healthz")).status_code == 200
+        assert "ingest_store_events NaN" in (await client.get("/metrics")).text
 
 
 async def test_a_store_that_is_damaged_while_open_is_503(tmp_path: Path) -> None:
