@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from contextlib import suppress
 
 from sensor.commands.arguments import Parser, port
 from sensor.demo import compose
@@ -44,13 +45,11 @@ def _demo(wanted: int | None, run_for: float | None) -> int:
         session.start_ingest()
         _say("starting the sensor")
         session.start_sensor()
-        try:
+        with suppress(KeyboardInterrupt):  # the usual end of a demo without --for
             _say(f"console: {session.url}/#token={session.read_token}")
             _say("Ctrl-C ends it" if run_for is None else f"ends by itself in {run_for:g} s")
             _follow(session, run_for)
-        except KeyboardInterrupt:
-            _say("")
-        _say("stopping the sensor, which delivers what it holds")
+        _say("\nstopping the sensor, which delivers what it holds")
         session.stop_sensor()
         summary = summarise(session.ingest)
         sys.stdout.write(summary.table())
