@@ -1,0 +1,33 @@
+"""What the second stage may not import: it would be paid for in every task (docs/adr/0001)."""
+
+import subprocess
+import sys
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+for name in sys.argv[1:]:
+    package = importlib.import_module(name)
+    for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+        importlib.import_module(module.name)
+print(*sys.modules, sep="\\n")
+"""
+ROOMS = (
+    "collectors",
+    "sensor.app",
+    "sensor.containers",
+    "sensor.enrich",
+    "sensor.model",
+    "sensor.pipeline",
+    "sensor.telemetry",
+    "shippers",
+)
+KEPT_OUT = {"click", "deploy", "ingest", "logging.config", "pydantic", "pyroute2", "rich", "starlette", "uvicorn"}
+
+
+def test_no_module_of_the_second_stage_brings_what_only_others_need():
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL, *ROOMS], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    imported = set(done.stdout.split())
+    assert "shippers.ingest_http" in imported
+    assert not imported & KEPT_OUT
