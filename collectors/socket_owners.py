@@ -27,14 +27,19 @@ class SocketOwners:
         self._sockets = sockets
         self._clock = clock
         self._counters = counters
-        self._index: dict[int, int] = {}
+        self._index: dict[int, Tracked] = {}
         self._made = float("-inf")
 
     def owner(self, inode: int) -> int | None:
-        """The PID that held the socket when the index was made; None where nobody readable did."""
-        if inode not in self._index and self._clock.monotonic() - self._made > FRESH_S:
+        """The PID that held the socket when the index was made, and lives; None where nobody readable does."""
+        if self._holder(inode) is None and self._clock.monotonic() - self._made > FRESH_S:
             self._make()
-        return self._index.get(inode)
+        holder = self._holder(inode)
+        return holder.pid if holder else None
+
+    def _holder(self, inode: int) -> Tracked | None:
+        holder = self._index.get(inode)
+        return holder if holder is not None and holder.ended is None else None
 
     def _make(self) -> None:
         self._index = {}
@@ -44,7 +49,7 @@ class SocketOwners:
             except (ProcessGone, AccessDenied):
                 continue  # its sockets have no owner then, which the event says in evidence.missing
             for inode in inodes:
-                self._index.setdefault(inode, process.pid)
+                self._index.setdefault(inode, process)
             if len(self._index) > MOST:
                 self._counters.lost("socket_owners_full")
                 break

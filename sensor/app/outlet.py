@@ -24,6 +24,7 @@ class Outlet:
     def __init__(self, handover: Handover, *, header: Callable[[], Header], counters: Counters, clock: Clock) -> None:
         settings = handover.settings
         self._encoder = Encoder(counters)
+        self._gone = False
         self._deliveries = [
             Delivery(
                 made,
@@ -48,11 +49,14 @@ class Outlet:
             await asyncio.gather(*(delivery.run() for delivery in self._deliveries))
         except DestinationGone as error:
             log.info("%s", error)
+            self._gone = True
             return False
         return True
 
     async def flush(self, deadline: float) -> None:
         """Deliver what is left, each destination within the deadline in seconds."""
+        if self._gone:
+            return
         delivered = await asyncio.gather(*(delivery.flush(deadline) for delivery in self._deliveries))
         if not all(delivered):
             log.warning("not everything could be delivered within %g s", deadline)

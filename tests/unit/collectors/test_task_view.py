@@ -233,6 +233,8 @@ def test_the_index_of_sockets_is_made_again_only_when_it_is_old() -> None:
     clock.advance(FRESH_S * 2)
     assert owners.owner(71) is None
     assert len(scans) == 2
+    process.ended = clock.monotonic()
+    assert owners.owner(70) is None
 
 
 def test_a_root_is_opened_by_the_first_member_that_lets_us_and_closed_with_the_last() -> None:
