@@ -43,6 +43,11 @@ class ContainerRoots:
         found = self._containers.get(container_id)
         return len(found.members) if found else 0
 
+    def processes(self, container_id: str) -> list[Tracked]:
+        """The live processes of a container, the one that came first in front."""
+        found = self._containers.get(container_id)
+        return list(found.members.values()) if found else []
+
     def join(self, container_id: str, process: Tracked) -> None:
         """A process that is settled belongs to this container."""
         found = self._containers.get(container_id)

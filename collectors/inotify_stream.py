@@ -17,6 +17,7 @@ from collectors.rootfs import path_of_watch
 
 CREATE = int(flags.CREATE)
 MODIFY = int(flags.MODIFY)
+OPEN = int(flags.OPEN)
 CLOSE_WRITE = int(flags.CLOSE_WRITE)
 ATTRIB = int(flags.ATTRIB)
 DELETE = int(flags.DELETE)
@@ -27,8 +28,10 @@ IGNORED = int(flags.IGNORED)
 IS_DIRECTORY = int(flags.ISDIR)
 OVERFLOW = int(flags.Q_OVERFLOW)
 
-ALWAYS = int(flags.ONLYDIR | flags.EXCL_UNLINK | flags.MASK_ADD)
-"""Directories only; nothing from files that were deleted; and a second watch of a directory adds to the first."""
+ALWAYS = int(flags.EXCL_UNLINK | flags.MASK_ADD)
+"""Nothing from files that were deleted; and a second watch of a place adds to the first."""
+
+ONLY_DIRECTORY = int(flags.ONLYDIR)
 
 READ_BYTES = 65_536
 """Room for 2,048 notices of usual names, and for any single one."""
@@ -73,14 +76,15 @@ class InotifyStream:
         """Readable when there are notices."""
         return self._fd
 
-    def add(self, directory: int, mask: int) -> int:
-        """Watch the directory of an O_PATH descriptor, which may be closed afterwards; the watch descriptor.
+    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
+        """Watch what an O_PATH descriptor stands for, which may be closed afterwards; the watch descriptor.
 
-        A directory that is watched already keeps its watch descriptor. Raises OSError: ENOSPC where
-        fs.inotify.max_user_watches are in use, ENOTDIR, EACCES where the directory is not readable.
+        What is watched already keeps its watch descriptor. Raises OSError: ENOSPC where fs.inotify.max_user_watches
+        are in use, ENOTDIR where a directory was expected, EACCES where it is not readable.
         """
-        path = path_of_watch(directory).encode()
-        return _checked(_libc.inotify_add_watch(self._fd, path, mask | ALWAYS))
+        path = path_of_watch(place).encode()
+        kind = ONLY_DIRECTORY if is_directory else 0
+        return _checked(_libc.inotify_add_watch(self._fd, path, mask | ALWAYS | kind))
 
     def remove(self, wd: int) -> None:
         """Watch no more. A watch that went with its directory is none: that is no error."""

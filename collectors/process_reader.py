@@ -37,28 +37,58 @@ class ProcessReader:
         process.tty = tty_name(stat.tty_nr)
         return process
 
+    def entity_now(self, pid: int) -> str:
+        """The identity of a process that starts now, for one whose start could not be read."""
+        ticks = time_boottime() * TICKS // NS
+        return process_entity(self._instance, self._namespace, pid, ticks)
+
     def read(self, process: Tracked, stat: Stat) -> bool:
-        """Read the program's facts; False when an exec got in between and they may be mixed. Raises ProcessGone."""
+        """Read the program's facts, the shortest-lived first; False when an exec got in between and they may be mixed.
+
+        What a process takes with it when it ends meanwhile is named as missing; ProcessGone only if nothing was read.
+        """
         missing: list[Missing] = []
-        credentials = self._procfs.credentials(process.pid)
-        process.uid, process.gid = credentials.uid, credentials.gid
+        process.args, process.args_cut = self._args(process, missing)
         process.exe = _optional("process.exe", self._gated.exe, process, missing)
         process.cwd = _optional("process.cwd", self._gated.cwd, process, missing)
-        process.args, process.args_cut = self._args(process, stat, missing)
+        self._read_credentials(process, missing)
         process.missing = tuple(missing)
-        after = self._procfs.stat(process.pid)
-        if after.start_ticks != process.start_ticks:
-            raise ProcessGone(f"PID {process.pid} is another process by now")
-        process.comm, process.image, process.executed = after.comm, after.image, after.has_executed
-        process.tty = tty_name(after.tty_nr)
-        return after.image == stat.image and after.comm == stat.comm
+        process.image = stat.image
+        return self._is_still(process, stat)
 
-    def _args(self, process: Tracked, stat: Stat, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
-        args, cut = self._procfs.args(process.pid)
-        if not args and stat.is_zombie:
+    def _args(self, process: Tracked, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
+        """None where the process has ended: a zombie has an empty command line, and so has one in the middle of exec."""
+        try:
+            args, cut = self._procfs.args(process.pid)
+        except ProcessGone:
+            args, cut = (), False
+        if not args:
             missing.append(Missing("process.args", "gone"))
             return None, False
         return args, cut
+
+    def _read_credentials(self, process: Tracked, missing: list[Missing]) -> None:
+        try:
+            found = self._procfs.credentials(process.pid)
+        except ProcessGone:
+            missing.extend(Missing(field, "gone") for field in ("process.uid", "process.gid"))
+        else:
+            process.uid, process.gid = found.uid, found.gid
+
+    def _is_still(self, process: Tracked, before: Stat) -> bool:
+        """Whether what was read belongs to one program: the same image afterwards, or none any more."""
+        try:
+            after = self._procfs.stat(process.pid)
+        except ProcessGone:
+            if process.args is None:
+                raise
+            return True
+        if after.start_ticks != process.start_ticks:
+            raise ProcessGone(f"PID {process.pid} is another process by now")
+        process.comm, process.executed, process.tty = after.comm, after.has_executed, tty_name(after.tty_nr)
+        if after.is_zombie:
+            return True
+        return process.args is not None and (after.image, after.comm) == (before.image, before.comm)
 
     def _wall(self, start_ticks: int) -> Timestamp:
         """Start ticks since boot as wall time by today's difference of the two clocks."""
@@ -68,7 +98,6 @@ class ProcessReader:
 
 def time_boottime() -> int:
     """Nanoseconds since boot, suspended time included: the clock that start ticks count on."""
-
     return time.clock_gettime_ns(_BOOTTIME)
 
 

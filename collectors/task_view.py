@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, pod_container_name, root_mount
 from collectors.container_roots import ContainerRoots
@@ -18,7 +19,7 @@ from collectors.users import Users
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
-from sensor.model.events import Ancestor, Process
+from sensor.model.events import Ancestor, Missing, Process
 from sensor.model.protocols import HOST, ContainerListener
 
 SWEEP_S = 1.0
@@ -157,12 +158,61 @@ class Task:
         stat = self.procfs.stat(process.pid)
         if stat.start_ticks != process.start_ticks:
             raise ProcessGone(f"PID {process.pid} is another process by now")
-        process.executed = stat.has_executed
+        process.executed, process.comm = stat.has_executed, stat.comm
         if _is_runtime_init(stat) or (process.args and _runs_the_same(process, stat)):
             return False
         whole = self._reader.read(process, stat)
-        self._place(process)
-        return whole and (process.args != () or stat.is_zombie)
+        with suppress(ProcessGone):  # it has ended meanwhile, and stays where it was
+            self._place(process)
+        return whole
+
+    def living(self) -> list[Tracked]:
+        """The live processes, newest first."""
+        return self._table.newest_first()
+
+    def runs_another(self, process: Tracked) -> bool:
+        """Whether another program than the one that was read last runs in the process. Raises ProcessGone."""
+        stat = self.procfs.stat(process.pid)
+        if stat.start_ticks != process.start_ticks:
+            raise ProcessGone(f"PID {process.pid} is another process by now")
+        return not _runs_the_same(process, stat) if stat.image_is_known else stat.comm != process.comm
+
+    def changed_user(self, process: Tracked) -> bool:
+        """Whether the process runs as another user than when it was read last. Raises ProcessGone."""
+        found = self.procfs.credentials(process.pid)
+        if (found.uid, found.gid) == (process.uid, process.gid) or process.uid is None:
+            return False
+        process.uid, process.gid = found.uid, found.gid
+        process.user = self._users.name(process.container or HOST, found.uid)
+        return True
+
+    def had_executed(self, process: Tracked) -> bool:
+        """Whether a process that has just ended ran a program of its own that was not read: then only its name is left.
+
+        A zombie still says so; without one, what the last look at it showed counts.
+        """
+        with suppress(ProcessGone):  # reaped already
+            stat = self.procfs.stat(process.pid)
+            if stat.start_ticks == process.start_ticks:
+                process.executed, process.comm = stat.has_executed, stat.comm
+        if process.executed:
+            process.exe = process.args = process.cwd = None
+            process.missing = tuple(Missing(field, "gone") for field in ("process.exe", "process.args", "process.cwd"))
+        return process.executed
+
+    def entity_of_unread(self, pid: int) -> str:
+        """A name for a process of which only the number is known: its start is taken to be now."""
+        return self._reader.entity_now(pid)
+
+    def search_path(self, container_id: str) -> list[bytes]:
+        """The directories of the PATH of the container's first process; empty where it cannot be read."""
+        for process in self._roots.processes(container_id):
+            try:
+                path = self._gated.environment(process).get("PATH", b"")
+            except (ProcessGone, AccessDenied):
+                continue
+            return [directory for directory in path.split(b":") if directory.startswith(b"/")]
+        return []
 
     def settle(self, process: Tracked) -> None:
         """The process is past fork and exec: it counts as a member of its container, and its user gets a name."""

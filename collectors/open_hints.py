@@ -1,0 +1,133 @@
+"""Which unread PID ran which program: one number without a process meeting one open without a program.
+
+An open of a program file proves nothing (a backup opens them all), and a number that is gone may have been a thread
+or a failed fork. Only where, within a short time, exactly one of each is left over, and the loader's cache was opened
+besides, the two are taken for one exec whose process was gone before it could be read.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from collectors.exec_hints import Opened
+from collectors.process_table import Tracked
+
+WINDOW_S = 0.03
+"""How long an open or a number waits for its counterpart."""
+MOST = 512
+COMM = 15
+"""Characters of a name that the kernel keeps (TASK_COMM_LEN without its NUL)."""
+
+
+class Unread(NamedTuple):
+    """A PID that was gone before its program was read; `process` where at least its fork was seen."""
+
+    at: float
+    pid: int
+    process: Tracked | None
+
+
+class Ran(NamedTuple):
+    """An exec by evidence of an open: the program's path and its container, and the PID."""
+
+    unread: Unread
+    opened: Opened
+
+
+class OpenHints:
+    """Fed with opens, with programs that were read, and with PIDs that were not; `match` says what can be concluded.
+
+    Times are in monotonic seconds.
+    """
+
+    def __init__(self) -> None:
+        self._programs: deque[tuple[float, Opened]] = deque(maxlen=MOST)
+        self._loaders: deque[tuple[float, str]] = deque(maxlen=MOST)
+        self._unread: deque[Unread] = deque(maxlen=MOST)
+        self._read_before: deque[tuple[float, str, str]] = deque(maxlen=MOST)
+
+    def opened(self, now: float, opened: Opened) -> None:
+        """Something was opened. What a program that was already read has opened is accounted for."""
+        if opened.by_loader:
+            self._loaders.append((now, opened.container))
+        elif not _take(self._read_before, lambda one: one[1:] == (opened.container, opened.path)):
+            self._programs.append((now, opened))
+
+    def explained(self, now: float, process: Tracked) -> None:
+        """A program was read: the opens of its file, of its script, and one of the loader's cache are accounted for."""
+        container = process.container
+        for path in {process.exe, *(process.args or ())[:3]}:
+            found = self._take_open(container, path)
+            if not found and path is not None and path == process.exe and container is not None:
+                self._read_before.append((now, container, path))
+        _take(self._loaders, lambda one: one[1] == container)
+
+    def _take_open(self, container: str | None, path: str | None) -> bool:
+        return _take(self._programs, lambda one: (one[1].container, one[1].path) == (container, path))
+
+    def claim(self, container: str | None, comm: str) -> str | None:
+        """The path of the open that belongs to a program of which only the kernel's name is known; accounted for."""
+        for item in self._programs:
+            if item[1].container == container and _comm_of(item[1].path) == comm:
+                self._programs.remove(item)
+                _take(self._loaders, lambda one: one[1] == container)
+                return item[1].path
+        return None
+
+    def unread(self, unread: Unread) -> None:
+        """A PID is gone without having been read."""
+        self._unread.append(unread)
+
+    def match(self, now: float) -> tuple[Ran | None, list[Unread], int]:
+        """What ran; the PIDs that stay unexplained for good; and how many opens were left as mere candidates."""
+        ran = self._one_of_each()
+        if ran is not None:
+            self._unread.clear()
+            self._programs.clear()
+            _take(self._loaders, lambda one: one[1] == ran.opened.container)
+        unexplained = []
+        while self._unread and (now - self._unread[0].at > WINDOW_S or len(self._unread) > 1):
+            unexplained.append(self._unread.popleft())
+        return ran, unexplained, self._forget_old(now)
+
+    def _one_of_each(self) -> Ran | None:
+        if len(self._unread) != 1 or len(self._programs) != 1 or not self._loaders:
+            return None
+        unread, opened = self._unread[0], self._programs[0][1]
+        process = unread.process
+        if all(container != opened.container for _, container in self._loaders):
+            return None
+        if process is not None and process.container is not None and process.container != opened.container:
+            return None
+        if process is not None and process.executed and _comm_of(opened.path) != process.comm:
+            return None
+        return Ran(unread, opened)
+
+    def _forget_old(self, now: float) -> int:
+        candidates = 0
+        while self._programs and now - self._programs[0][0] > WINDOW_S:
+            self._programs.popleft()
+            candidates += 1
+        while self._loaders and now - self._loaders[0][0] > WINDOW_S:
+            self._loaders.popleft()
+        while self._read_before and now - self._read_before[0][0] > WINDOW_S:
+            self._read_before.popleft()
+        return candidates
+
+
+def _comm_of(path: str) -> str:
+    """What the kernel calls a program after exec (fs/exec.c)."""
+    return os.path.basename(path)[:COMM]
+
+
+T = TypeVar("T")
+
+
+def _take(items: deque[T], wanted: Callable[[T], bool]) -> bool:
+    """Remove the oldest item that is wanted; whether there was one."""
+    for item in items:
+        if wanted(item):
+            items.remove(item)
+            return True
+    return False

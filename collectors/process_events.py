@@ -1,0 +1,65 @@
+"""The events that tell of processes and containers, made from what is known of them."""
+
+from collectors.open_hints import Ran
+from collectors.process_table import Tracked
+from sensor.model.clock import Clock
+from sensor.model.events import Container, Event, Evidence, Missing, Process
+from sensor.model.kinds import Kind
+from sensor.model.protocols import HOST, Emit
+
+SNAPSHOT = "snapshot"
+"""The evidence for what was there before we watched."""
+CURSOR = "cursor"
+OPEN_HINT = "open_hint"
+ROTATION = "rotation"
+PIDFD = "pidfd"
+
+_UNREAD = ("process.args", "process.cwd", "process.uid", "process.gid")
+
+
+class ProcessEvents:
+    """Emits; `from_before` is set while what ran already is told."""
+
+    def __init__(self, emit: Emit, clock: Clock) -> None:
+        self._emit = emit
+        self._clock = clock
+        self.from_before = False
+
+    def executed(self, process: Tracked, *, by_open: bool = False) -> None:
+        """A program was read in the process; `by_open` if its executable is only known by the open of its file."""
+        process.announced = True
+        cut = ("process.args",) if process.args_cut else ()
+        source = SNAPSHOT if self.from_before else OPEN_HINT if by_open else CURSOR
+        evidence = Evidence(source, process.missing, cut)
+        self._tell(Kind.PROCESS_EXEC, evidence, process.snapshot(), process.container)
+
+    def ran_unread(self, ran: Ran, entity: str) -> None:
+        """A program ran, by the open of its file, and was gone before it could be read."""
+        seen = ran.unread.process
+        if seen is None:
+            process = Process(entity, ran.unread.pid, exe=ran.opened.path)
+            missing: tuple[str, ...] = ("process.ppid", "process.start", *_UNREAD)
+        else:
+            seen.announced = True
+            seen.exe, seen.args, seen.cwd = ran.opened.path, None, None
+            process, missing = seen.snapshot(), ("process.args", "process.cwd")
+        evidence = Evidence(OPEN_HINT, tuple(Missing(field, "gone") for field in missing))
+        self._tell(Kind.PROCESS_EXEC, evidence, process, ran.opened.container)
+
+    def exited(self, process: Tracked) -> None:
+        """The end of a process that was told of."""
+        missing = () if process.exit_code is not None else (Missing("process.exit_code", "unsupported"),)
+        self._tell(Kind.PROCESS_EXIT, Evidence(PIDFD, missing), process.snapshot(), process.container)
+
+    def identity(self, process: Tracked) -> None:
+        """The process runs as another user than before; when exactly it changed is not known."""
+        self._tell(Kind.PROCESS_IDENTITY, Evidence(ROTATION), process.snapshot(), process.container)
+
+    def container(self, kind: Kind, container_id: str) -> None:
+        """A container came or went; the plain machine is none."""
+        if container_id != HOST:
+            self._tell(kind, Evidence(SNAPSHOT if self.from_before else CURSOR), None, container_id)
+
+    def _tell(self, kind: Kind, evidence: Evidence, process: Process | None, container_id: str | None) -> None:
+        container = Container(container_id) if container_id else None
+        self._emit(Event(kind, self._clock.wall(), evidence, container=container, process=process))

@@ -1,0 +1,33 @@
+"""What tells one program in a process from the next one there."""
+
+from typing import NamedTuple
+
+from collectors.process_table import Tracked
+
+
+class Program(NamedTuple):
+    """The program that a process was seen to run."""
+
+    image: tuple[int, int, int] | None
+    exe: str | None
+    args: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, process: Tracked) -> "Program":
+        """The program as it was read last."""
+        return cls(process.image, process.exe, process.args)
+
+    def differs(self, before: "Program | None") -> bool:
+        """Whether an exec lies between: by where the image lies, which is random, else by the executable.
+
+        Arguments alone prove nothing: programs rewrite their own (setproctitle).
+        """
+        if before is None:
+            return True
+        if _visible(self.image) and _visible(before.image):
+            return self.image != before.image
+        return self.exe is not None and before.exe is not None and self.exe != before.exe
+
+
+def _visible(image: tuple[int, int, int] | None) -> bool:
+    return image is not None and image[1] > 1

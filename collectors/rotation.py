@@ -1,0 +1,39 @@
+"""A slow round through the living processes, for what nothing signals: a later exec without a fork, a changed uid.
+
+Best effort, and said so: a change is found when its process's turn comes, and two changes between two turns are one.
+"""
+
+from collections.abc import Callable, Iterable
+
+from collectors.process_table import Tracked
+
+READS_PER_SECOND = 50
+
+
+class Rotation:
+    """Which processes have their turn. `living` gives all of them, newest first."""
+
+    def __init__(self, living: Callable[[], Iterable[Tracked]]) -> None:
+        self._living = living
+        self._round: list[Tracked] = []
+        self._due = 0.0
+
+    def turn(self, seconds: float) -> list[Tracked]:
+        """Those to look at now that so much time has passed since the last turn, at most one second's worth."""
+        self._due = min(self._due + seconds * READS_PER_SECOND, READS_PER_SECOND)
+        found: list[Tracked] = []
+        while self._due >= 1:
+            self._due -= 1
+            if not self._round:
+                self._round = [process for process in self._living() if process.settled and not process.own]
+            if not self._round:
+                break
+            found.append(self._round.pop())
+        return [process for process in found if process.ended is None]
+
+    def hurry(self, container_id: str) -> list[Tracked]:
+        """The newest of a container at once, as far as the budget goes: something there opened a program."""
+        newest = [p for p in self._living() if p.container == container_id and p.settled and not p.own]
+        found = newest[: int(self._due)]
+        self._due -= len(found)
+        return found
