@@ -216,12 +216,11 @@ class Task:
 
     def settle(self, process: Tracked) -> None:
         """The process is past fork and exec: it counts as a member of its container, and its user gets a name."""
-        process.settled = True
+        first, process.settled = not process.settled, True
         if process.container is None or process.ended is not None:
             return
-        if process.session is None and process.ppid == 0 and self._roots.members(process.container):
-            process.session = "exec" if process.container != HOST and process.pid != 1 else None
-        self._roots.join(process.container, process)
+        if first:
+            self._join(process, process.container)
         if process.uid is not None:
             process.user = self._users.name(process.container, process.uid)
 
@@ -260,7 +259,16 @@ class Task:
         self._place(process)
         self._exits.watch(stat.pid, stat.start_ticks)
         self._table.add(process)
+        if process.pid == self._pid:
+            self.settle(process)  # our own container lives as long as we do, whatever else comes and goes in it
         return process
+
+    def _join(self, process: Tracked, container_id: str) -> None:
+        """What has no parent here and is not the container's first process has entered from outside."""
+        entered = process.ppid == 0 and process.pid != 1 and container_id != HOST
+        if entered and process.session is None and self._roots.members(container_id):
+            process.session = "exec"
+        self._roots.join(container_id, process)
 
     def _place(self, process: Tracked) -> None:
         """Which container it is in; a process that enters from outside changes its cgroup on the way."""

@@ -1,11 +1,9 @@
 """What all tiers share."""
 
 import os
-from collections.abc import Callable
 
 import pytest
-
-Need = Callable[[bool, str], None]
+from needs import Need
 
 
 @pytest.fixture(scope="session")

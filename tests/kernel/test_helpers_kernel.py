@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from conftest import Need
+from needs import Need
 
 from collectors import helper_launcher
 from collectors import helper_wire as wire

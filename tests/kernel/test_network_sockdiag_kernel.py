@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from app_process import AppProcess
-from conftest import Need
 from fakes import Emitted, FakeTaskView
+from needs import Need
 from running import collecting, until
 
 from collectors import netlink_socket, network_sockdiag, sockdiag_probe

@@ -3,7 +3,7 @@
 import { Component, html } from "./lib.js";
 import { Facts, Flags, Kind, Text, Time } from "./parts.js";
 import { eventsAddress, taskAddress } from "./route.js";
-import { flags, programName, summary } from "./summary.js";
+import { flags, gaps, gapsInShort, programName, summary } from "./summary.js";
 import { commandLine, readableJson } from "./text.js";
 
 /** A row that is drawn again only when something it shows has changed: hundreds of them stand on the page. */
@@ -20,7 +20,7 @@ export class EventRow extends Component {
         <span class="event-time"><${Time} at=${event.time} now=${now} /></span>
         <${Kind} kind=${event.kind} />
         ${!compact && html`<span class="event-where"><${Where} event=${event} /></span>`}
-        <span class="event-what"><${Flags} flags=${flags(event)} /><${Text} class="mono">${what}<//>
+        <span class="event-what"><${Flags} flags=${[...flags(event), ...gapsInShort(event.evidence)]} /><${Text} class="mono">${what}<//>
           ${notes.map((note) => html`<span class="note"><${Text} limit=${160}>${note}<//></span>`)}</span>
       </button>
     </li>`;
@@ -46,7 +46,7 @@ export function EventDetail({ event, now }) {
   return html`<div class="detail">
     <p class="detail-kind"><${Kind} kind=${event.kind} /> <${Time} at=${event.time} now=${now} /></p>
     <p class="detail-what"><${Text} class="mono" limit=${5000}>${summary(event).what}<//></p>
-    <p class="flags"><${Flags} flags=${flags(event)} /></p>
+    <p class="flags"><${Flags} flags=${[...flags(event), ...gaps(event.evidence)]} /></p>
     <${Facts} facts=${[
       ["Task", html`<a href=${taskAddress(event.task_id)}><${Text}>${event.task_id}<//></a>`],
       ["Container", container && text(container.name ?? container.id)],

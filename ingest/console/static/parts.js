@@ -45,9 +45,10 @@ export function Status({ state, told = false, children }) {
 /** Short remarks beside a row; `warn` and `gap` are also told apart by their sign. */
 export function Flags({ flags }) {
   const signs = { warn: "! ", gap: "◌ ", info: "" };
-  return flags.map(
-    ({ text, tone }) => html`<span class="flag flag-${tone}">${signs[tone]}<${Text} limit=${120}>${text}<//></span>`,
-  );
+  const flag = ({ text, tone, title }) =>
+    html`<span class="flag flag-${tone}" title=${title && visible(title)}>
+      ${signs[tone]}<${Text} limit=${120}>${text}<//></span>`;
+  return flags.map(flag);
 }
 
 /** A definition list of `[name, content]`; entries without content are left out. */

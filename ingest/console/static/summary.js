@@ -28,7 +28,7 @@ export function summary(event) {
   return { what: what || "unknown", notes: notes.filter(Boolean) };
 }
 
-/** What to be wary of in an event: `{text, tone}`, where tone is `warn` or `gap` (something is not known). */
+/** What to be wary of in an event: `{text, tone}`, where tone is `info`, `warn` or `gap` (something is not known). */
 export function flags(event) {
   const process = event.process ?? {};
   const found = [];
@@ -37,10 +37,10 @@ export function flags(event) {
   if (process.session === "exec") found.push({ text: "from outside (exec)", tone: "warn" });
   if (process.drift) found.push({ text: "new executable", tone: "warn" });
   if (process.preload?.length) found.push({ text: process.preload.join(" "), tone: "warn" });
-  return found.concat(gaps(event.evidence));
+  return found;
 }
 
-/** What an event's evidence says is missing or was cut short. */
+/** What an event's evidence says is missing or was cut short, each as a flag. */
 export function gaps(evidence) {
   const missing = (evidence?.missing ?? []).map(({ field, reason }) => ({
     text: `no ${field}: ${reason}`,
@@ -48,6 +48,14 @@ export function gaps(evidence) {
   }));
   const truncated = (evidence?.truncated ?? []).map((field) => ({ text: `${field} cut short`, tone: "gap" }));
   return missing.concat(truncated);
+}
+
+/** The same in a row's little room: one flag, which has all of them in its title. */
+export function gapsInShort(evidence) {
+  const all = gaps(evidence);
+  if (all.length === 0 || (all.length === 1 && all[0].text.length <= 24)) return all;
+  const title = all.map(({ text }) => text).join("; ");
+  return [{ text: all.length === 1 ? "1 gap" : `${all.length} gaps`, tone: "gap", title }];
 }
 
 /** `exit code 1`, `killed by SIGKILL`: negative codes are signals, as in `Process.exit_code`. */

@@ -142,7 +142,7 @@ class ProcessDetail extends Component {
       ${event === open && html`<li><${WholeJson} value=${event} /></li>`}`;
     return html`<div class="detail">
       <p class="detail-what"><${Text} class="mono" limit=${5000}>${commandLine(process.args) ?? process.exe}<//></p>
-      <p class="flags"><${Flags} flags=${flags({ process }).concat(gaps(process.evidence))} /></p>
+      <p class="flags"><${Flags} flags=${[...flags({ process }), ...gaps(process.evidence)]} /></p>
       <${ProcessFacts} process=${process} container=${container} now=${now} />
       <h3>Events of this process</h3>
       ${error && html`<${Failure} error=${error} shown=${events !== null} retry=${() => this.load()} />`}

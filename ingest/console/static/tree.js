@@ -3,7 +3,7 @@
 import { Component, html } from "./lib.js";
 import { Flags, Status, Text, Time, moveFocus } from "./parts.js";
 import { TRAIL, tally, treeRows } from "./process_tree.js";
-import { ending, flags, gaps, programName } from "./summary.js";
+import { ending, flags, gapsInShort, programName } from "./summary.js";
 import { commandLine, visible } from "./text.js";
 import { between, count } from "./time.js";
 
@@ -146,7 +146,7 @@ function ProcessCells({ process, ended, now }) {
   const user = process.user ?? (process.uid == null ? null : `uid ${process.uid}`);
   return html`
     <span class="tree-args mono" role="gridcell">
-      <${Flags} flags=${flags({ process }).concat(gaps(process.evidence))} />
+      <${Flags} flags=${[...flags({ process }), ...gapsInShort(process.evidence)]} />
       ${process.args ? html`<${Text}>${commandLine(process.args)}<//>` : notRead}
     </span>
     <span class="tree-user" role="gridcell"><${Text} limit=${40}>${user}<//></span>

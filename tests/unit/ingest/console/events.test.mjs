@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { EventList } from "../../../../ingest/console/static/event_list.js";
 import { familyOf, signOf, toneOf } from "../../../../ingest/console/static/kinds.js";
 import { Rates } from "../../../../ingest/console/static/rates.js";
-import { ending, flags, summary } from "../../../../ingest/console/static/summary.js";
+import { ending, flags, gaps, gapsInShort, summary } from "../../../../ingest/console/static/summary.js";
 import { ago, between, bytes, clock, span } from "../../../../ingest/console/static/time.js";
 
 const event = (number) => ({ id: `s/e/ordinary/${number}` });
@@ -130,18 +130,23 @@ test("a heartbeat tells first what is not known", () => {
   ]);
 });
 
-test("what is missing, cut short or suspicious is flagged", () => {
-  const given = {
-    kind: "process.exec",
-    count: 12,
-    process: { session: "exec", drift: true },
-    evidence: { source: "s", missing: [{ field: "args", reason: "gone" }], truncated: ["cwd"] },
-  };
+test("what is suspicious is flagged", () => {
+  const process = { session: "exec", drift: true, preload: ["LD_PRELOAD=/tmp/x.so"] };
+  const texts = flags({ kind: "process.exec", count: 12, process }).map(({ text }) => text);
+  assert.deepEqual(texts, ["12 times", "from outside (exec)", "new executable", "LD_PRELOAD=/tmp/x.so"]);
+  assert.deepEqual(flags({ kind: "detection", count: 1 }), []);
+});
+
+test("what is missing or cut short is told in full, and in a row as one flag", () => {
+  const one = { source: "s", missing: [{ field: "args", reason: "gone" }] };
+  const two = { ...one, truncated: ["cwd"] };
   assert.deepEqual(
-    flags(given).map(({ text }) => text),
-    ["12 times", "from outside (exec)", "new executable", "no args: gone", "cwd cut short"],
+    gaps(two).map(({ text }) => text),
+    ["no args: gone", "cwd cut short"],
   );
-  assert.deepEqual(flags({ kind: "detection" }), []);
+  assert.deepEqual(gapsInShort(one), gaps(one));
+  assert.deepEqual(gapsInShort(two), [{ text: "2 gaps", tone: "gap", title: "no args: gone; cwd cut short" }]);
+  assert.deepEqual(gapsInShort(undefined), []);
 });
 
 test("an exit without a code says so", () => {
