@@ -16,7 +16,8 @@ class Tracked:
     """One process as far as it is known; changes as it is read again, unlike the `Process` made from it.
 
     `executed`: it runs a program of its own, not its parent's. `settled`: it is past the moments between fork and
-    exec. `announced`: an event told of it. `own`: it belongs to the sensor. `ended` is in monotonic seconds.
+    exec. `announced`: an event told of it. `own`: it belongs to the sensor. `entered`: it came into its container from
+    outside, None until that is looked at. `ended` is in monotonic seconds.
     """
 
     pid: int
@@ -45,6 +46,7 @@ class Tracked:
     settled: bool = False
     announced: bool = False
     own: bool = False
+    entered: bool | None = None
 
     def snapshot(self) -> Process:
         """What is known now, for an event."""

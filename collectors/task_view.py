@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, pod_container_name, root_mount
@@ -14,6 +14,7 @@ from collectors.helpers import Helpers
 from collectors.process_reader import ProcessReader
 from collectors.process_table import ProcessTable, Tracked
 from collectors.procfs import Procfs, Stat
+from collectors.sessions import Command, classify
 from collectors.socket_owners import SocketOwners
 from collectors.users import Users
 from sensor.model.clock import Clock
@@ -33,7 +34,7 @@ class Task:
     """The processes, containers and sockets of the task. Used from the loop's thread only.
 
     `instance` names the running task for entities; `launcher` is the socket of `helper_launcher.start()`, None where
-    the sensor is not root. `own_pid` and its children are the sensor.
+    the sensor is not root. `own_pid` and its children are the sensor. `probes` are the commands of health checks.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Task:
         clock: Clock,
         procfs: Procfs,
         own_pid: int | None = None,
+        probes: Sequence[Command] = (),
     ) -> None:
         self.procfs = procfs
         self._counters = counters
@@ -59,6 +61,7 @@ class Task:
         self._sockets = SocketOwners(self._table.newest_first, self._gated.sockets, clock, counters)
         self._exit_listeners: list[ExitListener] = []
         self._pid = own_pid or os.getpid()
+        self._probes = probes
         self.own_container, self._own_device = self._place_of_self()
         self._sweeping: asyncio.TimerHandle | None = None
 
@@ -217,10 +220,16 @@ class Task:
     def settle(self, process: Tracked) -> None:
         """The process is past fork and exec: it counts as a member of its container, and its user gets a name."""
         first, process.settled = not process.settled, True
-        if process.container is None or process.ended is not None:
+        if process.container is None:
+            return
+        if first or process.entered is None:
+            process.entered = self._has_entered(process, process.container)
+        if process.session is None:
+            process.session = self._session(process)
+        if process.ended is not None:
             return
         if first:
-            self._join(process, process.container)
+            self._roots.join(process.container, process)
         if process.uid is not None:
             process.user = self._users.name(process.container, process.uid)
 
@@ -263,12 +272,19 @@ class Task:
             self.settle(process)  # our own container lives as long as we do, whatever else comes and goes in it
         return process
 
-    def _join(self, process: Tracked, container_id: str) -> None:
-        """What has no parent here and is not the container's first process has entered from outside."""
-        entered = process.ppid == 0 and process.pid != 1 and container_id != HOST
-        if entered and process.session is None and self._roots.members(container_id):
-            process.session = "exec"
-        self._roots.join(container_id, process)
+    def _has_entered(self, process: Tracked, container_id: str) -> bool:
+        """What has no parent here and is not the container's first process has come from outside."""
+        alone = process.ppid == 0 and process.pid != 1 and container_id != HOST
+        return alone and bool(self._roots.members(container_id))
+
+    def _session(self, process: Tracked) -> str | None:
+        """That of its parent, or what its own command tells; None while it does not show one."""
+        if process.parent is not None:
+            return process.parent.session
+        if not process.entered:
+            return None
+        gone = any(missing.field == "process.args" for missing in process.missing)
+        return classify(process.args, process.tty, gone, self._probes)
 
     def _place(self, process: Tracked) -> None:
         """Which container it is in; a process that enters from outside changes its cgroup on the way."""

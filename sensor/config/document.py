@@ -8,7 +8,7 @@ from typing import Any
 
 from annotated_types import DocInfo, Ge, Le
 
-from sensor.config.settings import LISTS, SECRETS, SETTINGS, SWITCHES, Settings, option, variable
+from sensor.config.settings import JSON, LISTS, SECRETS, SETTINGS, SWITCHES, Settings, option, variable
 
 _HEAD = """\
 # Configuration of the sensor
@@ -62,6 +62,8 @@ def _allowed(name: str) -> str:
     hint = _hint(name)
     if name in SWITCHES:
         return "true, false"
+    if name in JSON:
+        return "JSON"
     choices = [c for part in _parts(hint) if typing.get_origin(part) is typing.Literal for c in typing.get_args(part)]
     if choices:
         return ", ".join(choices)

@@ -70,8 +70,13 @@ def digest(settings: Settings) -> str:
 
 
 def _handover(plain: Any) -> Handover:
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain["settings"].items()}
+    values = {name: _frozen(value) for name, value in plain["settings"].items()}
     return Handover(Settings(**values), tuple(plain["parked"]), View(plain["view"]), plain["run_for"])
+
+
+def _frozen(value: Any) -> Any:
+    """With tuples where JSON has lists, as settings do."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def _write_all(descriptor: int, body: bytes) -> None:

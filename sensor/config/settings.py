@@ -16,6 +16,8 @@ Destination = Literal["ingest_http", "stdout"]
 Level = Literal["debug", "info", "warning", "error"]
 Text = Annotated[str, MaxLen(4096)]
 Label = Annotated[str, MaxLen(253)]
+Command = Annotated[tuple[Text, ...], MinLen(1), MaxLen(256)]
+"""The arguments of a command, its program first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,17 @@ class Settings:
         None
     )
     process: Annotated[Literal["cursor"], doc("How processes are seen.")] = "cursor"
+    fold: Annotated[
+        bool, doc("Whether programs that run again and again in the same way become one event with a `count`.")
+    ] = True
+    probe_commands: Annotated[
+        tuple[Command, ...],
+        MaxLen(64),
+        doc(
+            "Health checks and probes, to tell their processes from people's sessions: a JSON array of argument arrays, "
+            'as the platform runs them; `CMD-SHELL test -f /up` is `[["/bin/sh","-c","test -f /up"]]`.'
+        ),
+    ] = ()
     files: Annotated[bool, doc("Whether file changes are reported.")] = True
     network: Annotated[bool, doc("Whether connections are reported.")] = True
     network_loopback: Annotated[bool, doc("Whether connections within the task (loopback) are reported as well.")] = (
@@ -88,7 +101,10 @@ SETTINGS: tuple[Field[Any], ...] = fields(Settings)
 
 SECRETS = frozenset(f.name for f in SETTINGS if not f.repr)
 SWITCHES = frozenset(f.name for f in SETTINGS if isinstance(f.default, bool))
-LISTS = frozenset(f.name for f in SETTINGS if isinstance(f.default, tuple))
+JSON = frozenset({"probe_commands"})
+"""Settings whose text is JSON."""
+LISTS = frozenset(f.name for f in SETTINGS if isinstance(f.default, tuple)) - JSON
+"""Settings whose text is a list with commas."""
 
 
 def variable(name: str) -> str:

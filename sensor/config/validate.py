@@ -3,6 +3,7 @@
 Uses pydantic, which the second stage must not import.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sensor.config import rules
 from sensor.config.rules import Problem
-from sensor.config.settings import LISTS, SECRETS, SETTINGS, SWITCHES, Settings, variable
+from sensor.config.settings import JSON, LISTS, SECRETS, SETTINGS, SWITCHES, Settings, variable
 from sensor.config.sources import Given, Sources, from_environment, from_options, merged
 
 _SETTINGS = TypeAdapter(Settings)
@@ -64,14 +65,26 @@ def _first_of_each(problems: Iterable[Problem]) -> list[Problem]:
     return list(first.values())
 
 
-def _plain(name: str, text: str) -> str | tuple[str, ...]:
+def _plain(name: str, text: str) -> Any:
+    if name in JSON:
+        return _parsed(text)
     if name not in LISTS:
         return text
     return tuple(dict.fromkeys(item.strip() for item in text.split(",") if item.strip()))
 
 
+def _parsed(text: str) -> Any:
+    """What the JSON text holds; the text itself, which fits no such setting, where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 def _problem(error: dict[str, Any]) -> Problem:
     name = str(error["loc"][0])
+    if name in JSON:
+        return Problem(name, 'should be a JSON array of argument arrays, such as [["/bin/check","--quick"]]')
     expected = "should be true or false" if name in SWITCHES else _PREAMBLE.sub("", str(error["msg"]))
     shown = "" if name in _UNSHOWN else f", got {ascii(error['input'])[:100]}"
     return Problem(name, expected + shown)

@@ -37,8 +37,8 @@ class Process(NamedTuple):
     """One program in one process. `entity` identifies the process for ever; a PID alone identifies nothing.
 
     `start` is when the process was forked. `comm` is the kernel's 15-byte name, given only where `exe` is unknown.
-    `uid` and `gid` are the effective ones: what power it runs with. `session` is `exec` for what entered the
-    container from outside.
+    `uid` and `gid` are the effective ones: what power it runs with. `session` tells what entered the
+    container from outside, and what that started: `exec`, `probe` (a health check), or `unclear` between the two.
     `drift` is true when the executable came after the container started. `preload` holds LD_PRELOAD and
     LD_LIBRARY_PATH as NAME=value. `exit_code` is the wait status's code, or minus the signal.
     """
@@ -147,13 +147,16 @@ class Health(NamedTuple):
     """The sensor about itself, in sensor.start, sensor.heartbeat and sensor.stop.
 
     `interval_s` is what this report covers; `unexplained` the most processes, threads or failed forks that may
-    have gone unseen in it. `counters` and `losses` run since the start of the sensor. `cpu_percent` is of one core,
+    have gone unseen in it, `seen` the new processes that were not, and `catch_rate` the least share of new processes
+    that they are, from 0 to 1. `counters` and `losses` run since the start of the sensor. `cpu_percent` is of one core,
     `memory_bytes` the proportional set size of all the sensor's processes. `parked` lists why nothing is collected.
     """
 
     uptime_s: float
     interval_s: float
     unexplained: int | None = None
+    seen: int | None = None
+    catch_rate: float | None = None
     counters: Mapping[str, int] = {}
     losses: Mapping[str, int] = {}
     collectors: Mapping[str, CollectorHealth] = {}

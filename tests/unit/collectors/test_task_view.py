@@ -86,7 +86,7 @@ def task(proc: FakeProc) -> Task:
     return make(proc)
 
 
-def make(proc: FakeProc) -> Task:
+def make(proc: FakeProc, probes: tuple[tuple[str, ...], ...] = ()) -> Task:
     return Task(
         instance="test",
         launcher=None,
@@ -94,6 +94,7 @@ def make(proc: FakeProc) -> Task:
         clock=FakeClock(),
         procfs=Procfs(str(proc.root)),
         own_pid=99,
+        probes=probes,
     )
 
 
@@ -187,6 +188,44 @@ def test_what_enters_a_container_from_outside_later_is_an_exec_session(proc: Fak
     proc.process(21, 20, cgroup=f"9:x:/docker/{APP}")
     sessions = [process.session for pid in (10, 20, 21) if (process := task.process(pid))]
     assert sessions == [None, "exec", "exec"]
+
+
+def test_a_probe_that_enters_is_told_from_a_session_and_so_is_what_it_starts(proc: FakeProc) -> None:
+    task = make(proc, probes=(("check", "-q"),))
+    for pid, ppid, args in ((10, 0, b"app\0"), (20, 0, b"check\0-q\0"), (21, 20, b"curl\0"), (30, 0, b"sh\0")):
+        proc.process(pid, ppid, cgroup=f"9:x:/docker/{APP}", args=args)
+        tracked = _tracked(task, pid)
+        task.read(tracked)
+        task.settle(tracked)
+    assert [_tracked(task, pid).session for pid in (10, 20, 21, 30)] == [None, "probe", "probe", "exec"]
+
+
+def test_what_has_entered_is_a_session_or_a_probe_once_it_shows_its_command(proc: FakeProc) -> None:
+    task = make(proc, probes=(("check", "-q"),))
+    for pid in (10, 20):
+        proc.process(pid, 0, cgroup=f"9:x:/docker/{APP}", args=b"check\0-q\0")
+        task.settle(_tracked(task, pid))
+    proc.process(21, 20, cgroup=f"9:x:/docker/{APP}")
+    child = _tracked(task, 21)
+    assert _tracked(task, 20).session is None
+    for pid in (10, 20):
+        task.read(_tracked(task, pid))
+        task.settle(_tracked(task, pid))
+    task.settle(child)
+    assert [_tracked(task, pid).session for pid in (10, 20, 21)] == [None, "probe", "probe"]
+
+
+def test_what_entered_and_was_gone_before_it_could_be_read_is_unclear(proc: FakeProc) -> None:
+    task = make(proc, probes=(("check", "-q"),))
+    for pid in (10, 20):
+        proc.process(pid, 0, cgroup=f"9:x:/docker/{APP}")
+    task.settle(_tracked(task, 10))
+    gone = _tracked(task, 20)
+    task._ended(gone, None)
+    assert task.had_executed(gone)
+    task.settle(gone)
+    assert gone.session == "unclear"
+    assert task.containers() == [APP]
 
 
 def test_the_runtime_before_the_program_is_not_whole(proc: FakeProc, task: Task) -> None:

@@ -26,9 +26,13 @@ def open_descriptors() -> set[str]:
     view=st.sampled_from(View),
     run_for=st.none() | st.floats(min_value=0, max_value=1e6),
     paths=st.lists(st.text(), max_size=3),
+    commands=st.lists(st.lists(st.text(), min_size=1, max_size=3).map(tuple), max_size=3),
 )
-def test_it_comes_back_as_it_was(parked: list[str], view: View, run_for: float | None, paths: list[str]) -> None:
-    handover = Handover(replace(SETTINGS, file_paths=tuple(paths)), tuple(parked), view, run_for)
+def test_it_comes_back_as_it_was(
+    parked: list[str], view: View, run_for: float | None, paths: list[str], commands: list[tuple[str, ...]]
+) -> None:
+    settings = replace(SETTINGS, file_paths=tuple(paths), probe_commands=tuple(commands))
+    handover = Handover(settings, tuple(parked), view, run_for)
     assert take(seal(handover)) == handover
 
 

@@ -38,6 +38,22 @@ def test_every_type_is_read_from_text() -> None:
     assert (found.queue_events, found.batch_age, found.log_level) == (1000, 0.5, "debug")
 
 
+def test_the_commands_of_probes_are_arrays_of_arguments() -> None:
+    text = '[["/bin/sh", "-c", "curl -f http://localhost/, || exit 1"], ["/ready"]]'
+    expected = (("/bin/sh", "-c", "curl -f http://localhost/, || exit 1"), ("/ready",))
+    assert check(GOOD | {"SENSOR_PROBE_COMMANDS": text}).settings.probe_commands == expected
+    assert check(GOOD, ["--probe-commands", text]).settings.probe_commands == expected
+
+
+@pytest.mark.parametrize("text", ["/ready", '["/ready"]', "[[]]", "[[1]]", "{}", "null", '[["a"], "b"]', "[" * 100_000])
+def test_commands_in_another_form_are_refused_and_not_repeated(text: str) -> None:
+    checked = check(GOOD | {"SENSOR_PROBE_COMMANDS": text})
+    assert checked.problems == (
+        'SENSOR_PROBE_COMMANDS: should be a JSON array of argument arrays, such as [["/bin/check","--quick"]]',
+    )
+    assert checked.settings.probe_commands == ()
+
+
 @pytest.mark.parametrize(
     ("text", "meaning"),
     [(t, True) for t in ("true", "1", "on", "yes", "TRUE", "Yes")]
