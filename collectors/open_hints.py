@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from collectors.exec_hints import Opened
 from collectors.process_table import Tracked
 
-WINDOW_S = 0.03
+WINDOW_S = 0.05
 """How long an open or a number waits for its counterpart."""
 MOST = 512
 COMM = 15
@@ -78,6 +78,10 @@ class OpenHints:
     def unread(self, unread: Unread) -> None:
         """A PID is gone without having been read."""
         self._unread.append(unread)
+
+    def withdraw(self, pid: int) -> None:
+        """The PID was there after all."""
+        _take(self._unread, lambda one: one.pid == pid)
 
     def match(self, now: float) -> tuple[Ran | None, list[Unread], int]:
         """What ran; the PIDs that stay unexplained for good; and how many opens were left as mere candidates."""

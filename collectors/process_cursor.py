@@ -7,6 +7,8 @@ looked at is `unexplained`: a process, a thread, or a fork that failed at a pids
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from collectors.exec_hints import ExecHints, Opened
@@ -33,8 +35,12 @@ REREAD_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.05)
 may run another in its place."""
 FORKED_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Later reads of a process that has still not run a program of its own."""
+UNBORN_S = (0.002, 0.02)
+"""After these times a number is looked for again before it counts as gone."""
 STORM_TOLD_S = 60.0
 """Between two lines in the log about too many processes."""
+LOADER_MS = 1
+"""How long a new process's second hint, the loader's, is waited for on the spot: a turn of the loop takes too long."""
 NEWEST = 32
 """Processes that one hint has looked at again."""
 
@@ -122,13 +128,24 @@ class ProcessCursor:
         opens = self._read_opens()
         known = len(self._waiting)
         news = self._follow()
-        for waiting in list(self._waiting.values())[-NEWEST:] if known else ():
-            if not waiting.process.announced:
-                self._look(waiting.process, waiting.step)
+        if known:
+            self._look_at_newest()
         if not news and not known and opens:
             self._look_for_later_execs({opened.container for opened in opens if not opened.by_loader})
+        if news and self._about_to_run() and self._hints.wait(LOADER_MS):
+            self._read_opens()
+            self._look_at_newest()
         self._conclude()
         return None
+
+    def _about_to_run(self) -> bool:
+        newest = next(reversed(self._waiting.values()), None)
+        return newest is not None and not newest.process.announced
+
+    def _look_at_newest(self) -> None:
+        for waiting in list(self._waiting.values())[-NEWEST:]:
+            if not waiting.process.announced:
+                self._look(waiting.process, waiting.step)
 
     def _read_opens(self) -> list[Opened]:
         now = self._clock.monotonic()
@@ -197,12 +214,17 @@ class ProcessCursor:
         self._events.from_before = True
         try:
             task.listen(self)
-            found = [p for pid in self._procfs.pids() if (p := self._taken_in(pid)) is not None]
-            for process in sorted(found, key=lambda p: p.start_ticks):
+            for process in sorted(self._all_there(), key=lambda p: p.start_ticks):
                 if not process.announced:
                     self._look(process, 0)
         finally:
             self._events.from_before = False
+
+    def _all_there(self) -> Iterator[Tracked]:
+        for pid in self._procfs.pids():
+            with suppress(ProcessGone):  # ended since it was listed
+                if (process := self._taken_in(pid)) is not None:
+                    yield process
 
     def _follow(self) -> bool:
         """Look at every number handed out since the last time; whether there were any."""
@@ -216,11 +238,23 @@ class ProcessCursor:
             numbers = self._procfs.pids()
         self._counters.add("cursor.numbers", len(numbers))
         for pid in numbers:
-            process = self._taken_in(pid, is_new=True)
-            if process is not None and not process.announced:
-                self._counters.processes += 1
-                self._look(process, 0)
+            self._first_look(pid, 0)
         return True
+
+    def _first_look(self, pid: int, tries: int) -> None:
+        """Look at a number that was handed out. It may still be on its way: the kernel hands it out early in a fork."""
+        try:
+            process = self._taken_in(pid)
+        except ProcessGone:
+            if tries < len(UNBORN_S):
+                asyncio.get_running_loop().call_later(UNBORN_S[tries], self._first_look, pid, tries + 1)
+            if tries == 1:
+                self._unread(pid, None)
+            return
+        self._matching.withdraw(pid)
+        if process is not None and not process.announced and process.entity not in self._waiting:
+            self._counters.processes += 1
+            self._look(process, 0)
 
     def _let_pass(self) -> None:
         """Over budget: the cursor is followed, so that what goes by is counted, and nothing is looked at."""
@@ -239,19 +273,20 @@ class ProcessCursor:
             log.warning("processes come faster than may be looked at; some go by, counted as unexplained")
             self._storm_told = now
 
-    def _taken_in(self, pid: int, *, is_new: bool = False) -> Tracked | None:
-        try:
-            process = self._processes.track(pid)
-        except ProcessGone:
-            if is_new:
-                self._matching.unread(Unread(self._clock.monotonic(), pid, None))
-            return None
+    def _taken_in(self, pid: int) -> Tracked | None:
+        """None for threads, and for what is our own, which is counted. Raises ProcessGone."""
+        process = self._processes.track(pid)
         if process is None or not process.own:
             return process
         if not process.announced:
             process.announced = process.settled = True
             self._counters.add("own_processes")
         return None
+
+    def _unread(self, pid: int, process: Tracked | None) -> None:
+        self._read_opens()  # what belongs to it may have come at the same moment
+        self._matching.unread(Unread(self._clock.monotonic(), pid, process))
+        self._conclude()
 
     def _conclude(self) -> None:
         """What ran without having been read, and what stays unexplained."""
@@ -274,13 +309,14 @@ class ProcessCursor:
         try:
             whole = self._processes.read(process)
         except ProcessGone:
-            return  # its end is told by `_exited`
+            return self._come_back(process, step)  # in between, or its end is told by `_exited`
         is_program = process.executed or self._events.from_before
         if whole and is_program and Program.of(process).differs(before):
             self._tell(process)
             step = 0  # the next program of a chain may follow this one as soon
         if not (self._events.from_before and process.announced):
             self._come_back(process, step)
+        return None
 
     def _come_back(self, process: Tracked, step: int) -> None:
         """Look again after the next delay; a process that has shown nothing new by the last one is taken as it is."""
@@ -340,9 +376,7 @@ class ProcessCursor:
             self._tell(process)
             self._events.exited(process)
         elif process.executed or not process.settled:
-            self._read_opens()
-            self._matching.unread(Unread(self._clock.monotonic(), process.pid, process))
-            self._conclude()
+            self._unread(process.pid, process)
 
 
 def probe(procfs: Procfs) -> Capability:

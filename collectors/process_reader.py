@@ -4,9 +4,11 @@ import os
 import time
 from collections.abc import Callable
 
+from collectors.environ import Environ, preloads
 from collectors.gated import GatedReads
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs, Stat, text
+from collectors.program import Program
 from sensor.model.clock import Clock
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Missing, Timestamp
@@ -14,6 +16,7 @@ from sensor.model.identity import process_entity
 
 TICKS = os.sysconf("SC_CLK_TCK")
 NS = 1_000_000_000
+KNOWN_ONCE = frozenset({"process.preload", "process.sha256", "process.drift"})
 _BOOTTIME = time.CLOCK_BOOTTIME
 
 
@@ -48,16 +51,47 @@ class ProcessReader:
         What a process takes with it when it ends meanwhile is named as missing; ProcessGone only if nothing was read.
         """
         missing: list[Missing] = []
+        before = Program.of(process)
         process.args, process.args_cut = self._args(process, missing)
+        self._read_credentials(process, missing)  # which say what helper may read the rest
         process.exe = _optional("process.exe", self._gated.exe, process, missing)
         process.cwd = _optional("process.cwd", self._gated.cwd, process, missing)
-        self._read_credentials(process, missing)
-        process.missing = tuple(missing)
         process.image = stat.image
+        self._once_for_each_program(process, _known_of(process, before, stat), missing)
+        process.missing = tuple(missing)
         return self._is_still(process, stat)
 
+    def _once_for_each_program(self, process: Tracked, known: Tracked | None, missing: list[Missing]) -> None:
+        """What costs more than the rest. `known` is a process of which it is known already, perhaps this one."""
+        if known is None:
+            process.sha256 = process.drift = None
+            process.preload, process.preload_cut = self._preload(process, missing)
+            return
+        process.sha256, process.drift = known.sha256, known.drift
+        process.preload, process.preload_cut = known.preload, known.preload_cut
+        missing.extend(m for m in known.missing if m.field in KNOWN_ONCE)
+
+    def _preload(self, process: Tracked, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
+        """LD_PRELOAD and LD_LIBRARY_PATH, empty where neither is set; and whether something was cut off."""
+        try:
+            found = self._environment(process)
+        except AccessDenied:
+            missing.append(Missing("process.preload", "denied"))
+        except ProcessGone:
+            missing.append(Missing("process.preload", "gone"))
+        else:
+            return tuple(map(text, preloads(found))), found.cut
+        return None, False
+
+    def _environment(self, process: Tracked) -> Environ:
+        """A process loses its environment with its arguments, and then it looks empty. Raises ProcessGone."""
+        found = self._gated.environment(process) if process.args is not None else Environ()
+        if not found and (process.args is None or self._procfs.stat(process.pid).is_zombie):
+            raise ProcessGone(f"PID {process.pid}: no environment any more")
+        return found
+
     def _args(self, process: Tracked, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
-        """None where the process has ended: a zombie has an empty command line, and so has one in the middle of exec."""
+        """None where it is empty: the process has ended, or is in the middle of an exec."""
         try:
             args, cut = self._procfs.args(process.pid)
         except ProcessGone:
@@ -86,6 +120,8 @@ class ProcessReader:
         if after.start_ticks != process.start_ticks:
             raise ProcessGone(f"PID {process.pid} is another process by now")
         process.comm, process.executed, process.tty = after.comm, after.has_executed, tty_name(after.tty_nr)
+        if after.has_executed != before.has_executed:
+            return False
         if after.is_zombie:
             return True
         return process.args is not None and (after.image, after.comm) == (before.image, before.comm)
@@ -94,6 +130,16 @@ class ProcessReader:
         """Start ticks since boot as wall time by today's difference of the two clocks."""
         age = time_boottime() - start_ticks * NS // TICKS
         return Timestamp(self._clock.wall() - age)
+
+
+def _known_of(process: Tracked, before: Program, stat: Stat) -> Tracked | None:
+    """Whose facts still hold: its own while it runs the same program, its parent's until it runs one of its own."""
+    if Program.of(process) == before:
+        return process
+    parent = process.parent
+    if not stat.has_executed and parent is not None and parent.exe == process.exe is not None:
+        return parent
+    return None
 
 
 def time_boottime() -> int:

@@ -38,6 +38,10 @@ class Tracked:
     user: str | None = None
     tty: str | None = None
     session: str | None = None
+    sha256: str | None = None
+    drift: bool | None = None
+    preload: tuple[str, ...] | None = None
+    preload_cut: bool = False
     image: tuple[int, int, int] | None = None
     missing: tuple[Missing, ...] = ()
     exit_code: int | None = None
@@ -54,6 +58,7 @@ class Tracked:
             entity=self.entity, pid=self.pid, ppid=self.ppid, start=self.start,
             exe=self.exe, comm=self.comm if self.exe is None else None, args=self.args, cwd=self.cwd,
             uid=self.uid, gid=self.gid, user=self.user, tty=self.tty, session=self.session,
+            sha256=self.sha256, drift=self.drift, preload=self.preload,
             exit_code=self.exit_code, ancestors=self.ancestors(),
         )  # fmt: skip
 
@@ -115,7 +120,6 @@ class ProcessTable:
         if self._living.get(process.pid) is process:
             del self._living[process.pid]
         process.ended = now
-        process.settled = True
         self._last_dead[process.pid] = process
         self._dead.append(process)
         self._prune(now)

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, pod_container_name, root_mount
 from collectors.container_roots import ContainerRoots
+from collectors.executables import Executables
 from collectors.exit_watch import ExitWatch, exit_code
 from collectors.gated import GatedReads
 from collectors.helpers import Helpers
@@ -20,7 +21,7 @@ from collectors.users import Users
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
-from sensor.model.events import Ancestor, Missing, Process
+from sensor.model.events import Ancestor, Missing, Process, Timestamp
 from sensor.model.protocols import HOST, ContainerListener
 
 SWEEP_S = 1.0
@@ -54,6 +55,7 @@ class Task:
         self._helpers = Helpers(launcher, counters)
         self._gated = GatedReads(procfs, self._helpers)
         self._reader = ProcessReader(procfs, self._gated, clock, instance)
+        self.executables = Executables(gated=self._gated, procfs=procfs, counters=counters, clock=clock)
         self._table = ProcessTable()
         self._roots = ContainerRoots(self._gated.root, clock)
         self._users = Users(self.root_of, clock)
@@ -90,7 +92,7 @@ class Task:
 
     def settled(self, entity: str) -> bool:
         process = self._table.entity(entity)
-        return process is None or process.settled
+        return process is None or process.settled or process.ended is not None
 
     def pids(self) -> Iterable[int]:
         return [process.pid for process in self._table.newest_first()]
@@ -207,6 +209,10 @@ class Task:
         """A name for a process of which only the number is known: its start is taken to be now."""
         return self._reader.entity_now(pid)
 
+    def started(self, container_id: str | None) -> Timestamp | None:
+        """When the container's first process was forked, rounded down to 10 ms; None for the plain machine."""
+        return self._roots.started(container_id) if container_id else None
+
     def search_path(self, container_id: str) -> list[bytes]:
         """The directories of the PATH of the container's first process; empty where it cannot be read."""
         for process in self._roots.processes(container_id):
@@ -245,6 +251,7 @@ class Task:
             self._sweeping.cancel()
             self._sweeping = None
             asyncio.get_running_loop().remove_reader(self._exits.fileno())
+        self.executables.close()
         self._exits.close()
         self._roots.close()
         self._helpers.close()
