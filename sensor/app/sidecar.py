@@ -65,11 +65,14 @@ class Sidecar:
             counters=counters,
             clock=clock,
             procfs=procfs,
+            probes=settings.probe_commands,
         )
         self._names = container_names(settings, os.environ, self._task, clock)
         self._metadata = self._ask_ecs(clock)
         self._queue = EventQueue(capacity=settings.queue_events, counters=counters)
-        self._enricher = Enricher(task=self._task, names=self._names, counters=counters, clock=clock)
+        self._enricher = Enricher(
+            task=self._task, names=self._names, counters=counters, clock=clock, fold=settings.fold
+        )
         self._outlet = Outlet(handover, header=self._names.header, counters=counters, clock=clock)
         self._supervisor = Supervisor(
             [] if handover.parked else collectors(settings, self._task, counters, clock),

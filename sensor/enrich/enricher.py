@@ -1,10 +1,11 @@
-"""From what collectors emit to what may leave: held until its process has settled, completed, named, masked."""
+"""From what collectors emit to what may leave: held until its process has settled, completed, named, masked, folded."""
 
 import asyncio
 from collections.abc import AsyncIterable, Callable
 
 from sensor.containers.names import ContainerNames
 from sensor.enrich.container import ContainerStep
+from sensor.enrich.fold import Fold
 from sensor.enrich.hold import Hold
 from sensor.enrich.masking import Masking
 from sensor.enrich.process import Processes, ProcessStep
@@ -17,44 +18,58 @@ Step = Callable[[Event], Event]
 """One small change to an event; returns another event, or the same one."""
 
 
-class Enricher:
-    """The steps in their order. Masking comes last, so that nothing added before it escapes."""
+Sink = Callable[[Event], object]
 
-    def __init__(self, *, task: Processes, names: ContainerNames, counters: Counters, clock: Clock) -> None:
+
+class Enricher:
+    """The steps in their order. Masking comes last of them, so that nothing added before it escapes.
+
+    What looks at every single event belongs among the steps: after them the same again is folded, unless `fold` is off.
+    """
+
+    def __init__(
+        self, *, task: Processes, names: ContainerNames, counters: Counters, clock: Clock, fold: bool = True
+    ) -> None:
         self._task = task
         self._counters = counters
         self._clock = clock
+        self._folds = fold
         self._steps: tuple[Step, ...] = (ProcessStep(task), ContainerStep(names), Masking(counters))
         self._trouble = Trouble("events are lost on their way", clock)
 
-    async def run(self, source: AsyncIterable[Event], sink: Callable[[Event], object]) -> None:
+    async def run(self, source: AsyncIterable[Event], sink: Sink) -> None:
         """Enrich until the source ends, then hand on what is still held. Cancelled, it does that too."""
-
-        def release(event: Event) -> None:
-            self._hand_on(event, sink)
-
+        later = asyncio.get_running_loop().call_later
+        fold = Fold(
+            release=lambda event: self._guarded(sink, event), counters=self._counters, clock=self._clock, later=later
+        )
+        onward = fold.put if self._folds else sink
         hold = Hold(
             settled=self._task.settled,
-            release=release,
+            release=lambda event: self._guarded(lambda event: onward(self._enriched(event)), event),
             counters=self._counters,
             clock=self._clock,
-            later=asyncio.get_running_loop().call_later,
+            later=later,
         )
         try:
             async for event in source:
                 hold.put(event)
         finally:
             hold.flush()
+            fold.flush()
 
-    def _hand_on(self, event: Event, sink: Callable[[Event], object]) -> None:
-        """Through the steps to the sink. A fault there costs this event, which is counted, and no other one.
+    def _enriched(self, event: Event) -> Event:
+        for step in self._steps:
+            event = step(event)
+        return event
+
+    def _guarded(self, work: Sink, event: Event) -> None:
+        """A fault costs this event, with all that was folded into it, which is counted; and no other one.
 
         The event does not go on without the step that failed: that might have been masking.
         """
         try:
-            for step in self._steps:
-                event = step(event)
-            sink(event)
+            work(event)
         except Exception as error:  # noqa: BLE001  # any fault of a step, told and counted
-            self._counters.lost("enrich_failed")
+            self._counters.lost("enrich_failed", event.count)
             self._trouble.failed(f"{event.kind}: {type(error).__name__}: {error}")

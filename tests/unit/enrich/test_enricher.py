@@ -22,12 +22,12 @@ class View(FakeTaskView):
 
 
 class Bench:
-    def __init__(self) -> None:
+    def __init__(self, fold: bool = True) -> None:
         self.view, self.counters = View(), Counters()
         self.queue = EventQueue(capacity=100, counters=self.counters)
         names = ContainerNames(sensor=Sensor("s", "e", "0"), platform="docker")
         names.learn(TaskMetadata(Task("docker"), {"c1": APP}))
-        self.enricher = Enricher(task=self.view, names=names, counters=self.counters, clock=FakeClock())
+        self.enricher = Enricher(task=self.view, names=names, counters=self.counters, clock=FakeClock(), fold=fold)
         self.sunk: list[Event] = []
 
     def event(self, pid: int, *args: str, kind: Kind = Kind.PROCESS_EXEC) -> Event:
@@ -121,3 +121,45 @@ async def test_a_source_that_fails_is_not_silenced() -> None:
     with pytest.raises(OSError, match="gone"):
         await bench.enricher.run(failing(), bench.sunk.append)
     assert len(bench.sunk) == 1
+
+
+def runs(bench: Bench, times: int, *args: str) -> list[Event]:
+    """As many short runs of one program, each an exec and an exit."""
+    execs = [bench.event(pid, "date", *args) for pid in range(100, 100 + times)]
+    return [part for event in execs for part in (event, event._replace(kind=Kind.PROCESS_EXIT))]
+
+
+async def test_the_same_again_is_folded_after_masking() -> None:
+    bench = Bench()
+    await bench.run(*runs(bench, 10, "--token=x"))
+    assert [event.count for event in bench.sunk] == [1, 1, 1, 1, 1, 1, 7, 7]
+    assert {event.process.args for event in bench.sunk if event.process} == {("date", "--token=***")}
+
+
+async def test_secrets_that_differ_make_no_difference() -> None:
+    bench = Bench()
+    await bench.run(*(part for n in range(5) for part in runs(bench, 1, f"--token={n}")))
+    assert [event.count for event in bench.sunk] == [1, 1, 1, 1, 1, 1, 2, 2]
+
+
+async def test_folding_can_be_off() -> None:
+    bench = Bench(fold=False)
+    await bench.run(*runs(bench, 10))
+    assert [event.count for event in bench.sunk] == [1] * 20
+
+
+async def test_a_fault_with_a_folded_event_costs_all_that_is_in_it(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+
+    def sink(event: Event) -> None:
+        if event.count > 1:
+            raise OSError("full")
+        bench.sunk.append(event)
+
+    for event in [*runs(bench, 10), bench.event(7, "new")]:
+        bench.queue.emit(event)
+    bench.queue.close()
+    await asyncio.wait_for(bench.enricher.run(bench.queue, sink), 10)
+    assert len(bench.sunk) == 7
+    assert bench.counters.losses == {"enrich_failed": 14}
+    assert "OSError: full" in caplog.text
