@@ -79,10 +79,6 @@ class OpenHints:
         """A PID is gone without having been read."""
         self._unread.append(unread)
 
-    def withdraw(self, pid: int) -> None:
-        """The PID was there after all."""
-        _take(self._unread, lambda one: one.pid == pid)
-
     def match(self, now: float) -> tuple[Ran | None, list[Unread], int]:
         """What ran; the PIDs that stay unexplained for good; and how many opens were left as mere candidates."""
         ran = self._one_of_each()

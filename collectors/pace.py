@@ -1,6 +1,7 @@
-"""How much CPU the process collector may take: a share of what the task has, averaged over a minute.
+"""What the process collector may take: CPU by a share of what the task has, and wake-ups by the second.
 
-A storm of processes must not cost the app its CPU. What is saved up in quiet times may be spent in a burst.
+A storm of processes must not cost the app its CPU, and each time that the kernel wakes us from the app's own exec it
+costs the app some microseconds. What is saved up in quiet times may be spent in a burst.
 """
 
 import os
@@ -15,31 +16,54 @@ LEAST = 0.01
 """Of a core, whatever the task has."""
 SAVED_S = 60.0
 
+HINTS_PER_SECOND = 250
+HINTS_SAVED = 1000
+"""Wake-ups by hints: a busy task's 100 programs a second may all be hinted, a shell loop's thousands may not."""
+
 _QUOTAS = (
     ("/sys/fs/cgroup/cpu.max", None),
     ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
 )
 
 
-class Pace:
-    """An account of CPU seconds: credited with time, charged with what this thread used."""
+class Allowance:
+    """An account that grows with time and is drawn on. Overdrawn, it stays closed until a second's worth is there."""
 
-    def __init__(self, cores: float, clock: Clock, used: Callable[[], float] = time.thread_time) -> None:
-        self._rate = max(LEAST, SHARE * cores)
+    def __init__(self, rate: float, most: float, clock: Clock) -> None:
+        self._rate = rate
+        self._most = self._balance = most
         self._clock = clock
-        self._used = used
-        self._balance = self._rate * SAVED_S
-        self._at, self._used_then = clock.monotonic(), used()
+        self._at = clock.monotonic()
         self._overdrawn = False
 
-    def is_overdrawn(self) -> bool:
-        """Whether more than the share was used: things must go by until a second's worth has been saved up again."""
-        now, used = self._clock.monotonic(), self._used()
-        self._balance += (now - self._at) * self._rate - (used - self._used_then)
-        self._balance = min(self._balance, self._rate * SAVED_S)
-        self._at, self._used_then = now, used
+    def draw(self, amount: float) -> None:
+        """Take something; more than is there closes the account for a while."""
+        now = self._clock.monotonic()
+        self._balance = min(self._balance + (now - self._at) * self._rate, self._most) - amount
+        self._at = now
         self._overdrawn = self._balance < (self._rate if self._overdrawn else 0)
+
+    def is_overdrawn(self) -> bool:
+        """Whether things must go by for now."""
+        self.draw(0)
         return self._overdrawn
+
+
+class CpuShare(Allowance):
+    """CPU seconds of this thread, which is the sensor's main one."""
+
+    def __init__(self, cores: float, clock: Clock, used: Callable[[], float] = time.thread_time) -> None:
+        rate = max(LEAST, SHARE * cores)
+        super().__init__(rate, rate * SAVED_S, clock)
+        self._used = used
+        self._used_then = used()
+
+    def is_overdrawn(self) -> bool:
+        """Whether more than the share was used."""
+        used = self._used()
+        self.draw(used - self._used_then)
+        self._used_then = used
+        return super().is_overdrawn()
 
 
 def cores_of_task(read: Callable[[str], str | None] | None = None) -> float:
@@ -47,9 +71,10 @@ def cores_of_task(read: Callable[[str], str | None] | None = None) -> float:
     read = read or _read
     available = float(len(os.sched_getaffinity(0)))
     for quota_file, period_file in _QUOTAS:
-        quota = read(quota_file)
-        period = read(period_file) if period_file else None
-        fields = f"{quota} {period}".split() if period_file else (quota or "").split()
+        text = read(quota_file) or ""
+        if period_file:
+            text = f"{text} {read(period_file) or ''}"
+        fields = text.split()
         if len(fields) >= 2 and fields[0].isdigit() and fields[1].isdigit() and int(fields[1]):
             return min(available, int(fields[0]) / int(fields[1]))
     return available

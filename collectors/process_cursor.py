@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from collectors.exec_hints import ExecHints, Opened
 from collectors.open_hints import OpenHints, Unread
-from collectors.pace import Pace, cores_of_task
+from collectors.pace import HINTS_PER_SECOND, HINTS_SAVED, Allowance, CpuShare, cores_of_task
 from collectors.pid_numbers import handed_out
 from collectors.process_events import ProcessEvents
 from collectors.process_table import Tracked
@@ -35,8 +35,10 @@ REREAD_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.05)
 may run another in its place."""
 FORKED_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Later reads of a process that has still not run a program of its own."""
-UNBORN_S = (0.002, 0.02)
-"""After these times a number is looked for again before it counts as gone."""
+UNBORN = 4
+"""The newest numbers that may still be on their way."""
+UNBORN_S = 0.01
+"""After this time such a number is looked for once more: the kernel hands it out early in a fork."""
 STORM_TOLD_S = 60.0
 """Between two lines in the log about too many processes."""
 LOADER_MS = 1
@@ -82,7 +84,8 @@ class ProcessCursor:
         self._last = self._procfs.last_pid()
         self._pid_max = int(self._procfs.read("sys/kernel/pid_max", 32))
         self._events = ProcessEvents(emit, self._clock)
-        self._pace = Pace(cores_of_task(), self._clock)
+        self._cpu = CpuShare(cores_of_task(), self._clock)
+        self._wakes = Allowance(HINTS_PER_SECOND, HINTS_SAVED, self._clock)
         self._rotation = Rotation(self._processes.living)
         self._processes.on_exit(self._exited)
         self._hints = self._open_hints()
@@ -123,7 +126,8 @@ class ProcessCursor:
 
     def _hinted(self) -> None:
         """A program file was opened: whatever is new is looked at now, in the few moments that it may live."""
-        if self._hints is None or self._pace.is_overdrawn():
+        self._wakes.draw(1)
+        if self._hints is None or self._wakes.is_overdrawn():
             return self._stop_listening()
         opens = self._read_opens()
         known = len(self._waiting)
@@ -156,9 +160,10 @@ class ProcessCursor:
 
     def _look_around(self) -> None:
         """The timer's look: nothing depends on hints alone."""
-        if self._pace.is_overdrawn():
+        if self._cpu.is_overdrawn():
             return self._let_pass()
-        self._listen()
+        if not self._wakes.is_overdrawn():
+            self._listen()
         self._follow()
         self._conclude()
         return None
@@ -238,23 +243,28 @@ class ProcessCursor:
             numbers = self._procfs.pids()
         self._counters.add("cursor.numbers", len(numbers))
         for pid in numbers:
-            self._first_look(pid, 0)
+            if self._found(pid):
+                continue
+            if now - pid < UNBORN:
+                asyncio.get_running_loop().call_later(UNBORN_S, self._second_look, pid)
+            else:
+                self._unread(pid, None)
         return True
 
-    def _first_look(self, pid: int, tries: int) -> None:
-        """Look at a number that was handed out. It may still be on its way: the kernel hands it out early in a fork."""
+    def _second_look(self, pid: int) -> None:
+        if not self._found(pid):
+            self._unread(pid, None)
+
+    def _found(self, pid: int) -> bool:
+        """Look at a number for the first time; False where there is nothing of that number."""
         try:
             process = self._taken_in(pid)
         except ProcessGone:
-            if tries < len(UNBORN_S):
-                asyncio.get_running_loop().call_later(UNBORN_S[tries], self._first_look, pid, tries + 1)
-            if tries == 1:
-                self._unread(pid, None)
-            return
-        self._matching.withdraw(pid)
+            return False
         if process is not None and not process.announced and process.entity not in self._waiting:
             self._counters.processes += 1
             self._look(process, 0)
+        return True
 
     def _let_pass(self) -> None:
         """Over budget: the cursor is followed, so that what goes by is counted, and nothing is looked at."""
