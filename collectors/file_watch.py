@@ -79,7 +79,7 @@ class FileWatch:
         """Watch a container's directories; the sensor's own container is left out."""
         if container_id == self._task.own_container != HOST:
             return
-        self._cover(container_id, RETRY_S)
+        self._reach_anew(container_id, RETRY_S)
 
     def container_stopped(self, container_id: str) -> None:
         """Tell what is left of a container, and let go of all in it at once."""
@@ -92,7 +92,8 @@ class FileWatch:
     def work(self) -> bool:
         """One turn: read what is queued, tell what is to be told. True where more waits for the next turn."""
         now = self._clock.monotonic()
-        notices = self._stream.read() if len(self._backlog) < TURN else []
+        reading = len(self._backlog) < TURN
+        notices = self._stream.read() if reading else []
         self._backlog.extend(self._reader.read(notices, now))
         self._backlog.extend(self._reader.unpaired(now))
         for _ in range(min(TURN, len(self._backlog))):
@@ -102,7 +103,7 @@ class FileWatch:
         self._tell(self._hold_off.due(now))
         self._retry(now)
         self._rescan(now)
-        return bool(self._backlog) or len(notices) >= FULL_READ
+        return bool(self._backlog) or not reading or len(notices) >= FULL_READ
 
     def next_due(self) -> float | None:
         """When there is work even if the stream stays silent, in monotonic seconds."""
@@ -123,9 +124,7 @@ class FileWatch:
         if not unwatched:
             return Capability(Status.OK)
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(unwatched.items()))
-        return Capability(
-            Status.DEGRADED, f"{unwatched.total()} directories are not watched: {reasons}", _mend(unwatched)
-        )
+        return Capability(Status.DEGRADED, f"directories not watched: {reasons}", _mend(unwatched))
 
     def finish(self, container: str | None = None) -> None:
         """Tell what is queued, and what is folded of a container (None: of all)."""
@@ -138,9 +137,12 @@ class FileWatch:
         root = self._task.root_of(container)
         return None if root is None else Reach(root, self._remote.get(container))
 
+    def _reach_anew(self, container: str, next_delay: float) -> None:
+        self._remote[container] = self._remote_mounts(container)
+        self._cover(container, next_delay)
+
     def _cover(self, container: str, next_delay: float) -> None:
         self._retries.pop(container, None)
-        self._remote[container] = self._remote_mounts(container)
         if not self._coverage.cover(container):
             self._retries[container] = (self._clock.monotonic() + next_delay, next_delay)
             self.wake.set()  # so that the time is waited for
@@ -157,7 +159,7 @@ class FileWatch:
     def _retry(self, now: float) -> None:
         for container, (at, delay) in list(self._retries.items()):
             if at <= now:
-                self._cover(container, min(delay * 2, LONGEST_RETRY_S))
+                self._reach_anew(container, min(delay * 2, LONGEST_RETRY_S))
 
     def _rescan(self, now: float) -> None:
         """After an overflow: say so, and look anew which directories there are."""
