@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections import Counter, deque
-from collections.abc import Iterable
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from collectors.file_changes import Change, ChangeReader
 from collectors.file_events import OVERFLOW, event, overflow
@@ -67,7 +69,8 @@ class FileWatch:
         self._reader = ChangeReader(self._table, self._coverage)
         self._look = Look(reach=self._reach, counters=counters, clock=clock)
         self._hold_off = HoldOff()
-        self._backlog: deque[Change] = deque()
+        self._changes: Iterator[Change] | None = None
+        self._filled = False
         self._remote: dict[str, tuple[bytes, ...] | None] = {}
         self._retries: dict[str, tuple[float, float]] = {}
         self._rescan_at = 0.0
@@ -92,18 +95,14 @@ class FileWatch:
     def work(self) -> bool:
         """One turn: read what is queued, tell what is to be told. True where more waits for the next turn."""
         now = self._clock.monotonic()
-        reading = len(self._backlog) < TURN
-        notices = self._stream.read() if reading else []
-        self._backlog.extend(self._reader.read(notices, now))
-        self._backlog.extend(self._reader.unpaired(now))
-        for _ in range(min(TURN, len(self._backlog))):
-            self._take(self._backlog.popleft(), now)
-        if not self._backlog:
+        taken = self._take_some(now)
+        if taken < TURN and not self._filled:
+            self._fold(self._reader.unpaired(now), now)
             self._fold(self._look.take(), now)
         self._tell(self._hold_off.due(now))
         self._retry(now)
         self._rescan(now)
-        return bool(self._backlog) or not reading or len(notices) >= FULL_READ
+        return taken == TURN or self._filled
 
     def next_due(self) -> float | None:
         """When there is work even if the stream stays silent, in monotonic seconds."""
@@ -131,7 +130,26 @@ class FileWatch:
         for _ in range(LAST_TURNS):
             if not self.work():
                 break
+        now = self._clock.monotonic()
+        self._fold(self._reader.unpaired(math.inf), now)  # nothing is queued that could be a second half
         self._tell(self._hold_off.end(container))
+
+    def _take_some(self, now: float) -> int:
+        """Up to `TURN` changes, from a new read if the last one is used up; how many there were.
+
+        Notices are taken one by one, since one of a new directory can mean a long list of files.
+        """
+        if self._changes is None:
+            notices = self._stream.read()
+            self._filled = len(notices) >= FULL_READ
+            self._changes = self._reader.read(notices, now)
+        taken = 0
+        for change in islice(self._changes, TURN):
+            self._take(change, now)
+            taken += 1
+        if taken < TURN:
+            self._changes = None
+        return taken
 
     def _reach(self, container: str) -> Reach | None:
         root = self._task.root_of(container)

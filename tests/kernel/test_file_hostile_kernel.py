@@ -317,3 +317,32 @@ async def test_a_file_system_that_hangs_is_left_alone_and_said(tmp_path: Path, n
             await scene.tells("/etc/passwd", Kind.FILE_MODIFY)
             assert scene.collector.status().reason == "directories not watched: 3 remote"
     assert time.monotonic() - started < HUNG_S
+
+
+def test_half_a_rename_at_the_end_of_a_container_is_still_told(still: Still) -> None:
+    still.task.start_container(APP, still.root_fd)
+    (still.root / "opt").mkdir()
+    (still.root / "etc/passwd").rename(still.root / "opt/passwd")
+    still.work()
+    assert not still.emitted.of(Kind.FILE_DELETE)
+    still.task.stop_container(APP)
+    (event,) = still.emitted.of(Kind.FILE_DELETE)
+    assert event.file is not None
+    assert event.file.path == "/etc/passwd"
+
+
+def test_a_full_tree_that_is_moved_in_takes_several_turns_and_is_listed_up_to_a_limit(still: Still) -> None:
+    still.task.start_container(APP, still.root_fd)
+    for number in range(4):
+        (still.root / f"full/{number}").mkdir(parents=True)
+        for name in range(LISTED // 3):
+            os.mknod(still.root / f"full/{number}/{name}")
+    (still.root / "full").rename(still.root / "var/www/full")
+    assert still.watch.work()
+    assert 0 < len(still.emitted.of(Kind.FILE_CREATE)) < LISTED
+    still.work()
+    assert len(still.emitted.of(Kind.FILE_CREATE)) == LISTED
+    assert still.counters.losses["directory_too_long"] == 1
+    (still.root / "var/www/full/3/watched").touch()
+    still.work()
+    assert [e for e in still.emitted.of(Kind.FILE_CREATE) if e.file and e.file.path == "/var/www/full/3/watched"]
