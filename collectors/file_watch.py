@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections import Counter, deque
-from collections.abc import Iterable
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from collectors.file_changes import Change, ChangeReader
 from collectors.file_events import OVERFLOW, event, overflow
@@ -67,7 +69,8 @@ class FileWatch:
         self._reader = ChangeReader(self._table, self._coverage)
         self._look = Look(reach=self._reach, counters=counters, clock=clock)
         self._hold_off = HoldOff()
-        self._backlog: deque[Change] = deque()
+        self._changes: Iterator[Change] | None = None
+        self._filled = False
         self._remote: dict[str, tuple[bytes, ...] | None] = {}
         self._retries: dict[str, tuple[float, float]] = {}
         self._rescan_at = 0.0
@@ -79,7 +82,7 @@ class FileWatch:
         """Watch a container's directories; the sensor's own container is left out."""
         if container_id == self._task.own_container != HOST:
             return
-        self._cover(container_id, RETRY_S)
+        self._reach_anew(container_id, RETRY_S)
 
     def container_stopped(self, container_id: str) -> None:
         """Tell what is left of a container, and let go of all in it at once."""
@@ -92,17 +95,14 @@ class FileWatch:
     def work(self) -> bool:
         """One turn: read what is queued, tell what is to be told. True where more waits for the next turn."""
         now = self._clock.monotonic()
-        notices = self._stream.read() if len(self._backlog) < TURN else []
-        self._backlog.extend(self._reader.read(notices, now))
-        self._backlog.extend(self._reader.unpaired(now))
-        for _ in range(min(TURN, len(self._backlog))):
-            self._take(self._backlog.popleft(), now)
-        if not self._backlog:
+        taken = self._take_some(now)
+        if taken < TURN and not self._filled:
+            self._fold(self._reader.unpaired(now), now)
             self._fold(self._look.take(), now)
         self._tell(self._hold_off.due(now))
         self._retry(now)
         self._rescan(now)
-        return bool(self._backlog) or len(notices) >= FULL_READ
+        return taken == TURN or self._filled
 
     def next_due(self) -> float | None:
         """When there is work even if the stream stays silent, in monotonic seconds."""
@@ -123,24 +123,44 @@ class FileWatch:
         if not unwatched:
             return Capability(Status.OK)
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(unwatched.items()))
-        return Capability(
-            Status.DEGRADED, f"{unwatched.total()} directories are not watched: {reasons}", _mend(unwatched)
-        )
+        return Capability(Status.DEGRADED, f"directories not watched: {reasons}", _mend(unwatched))
 
     def finish(self, container: str | None = None) -> None:
         """Tell what is queued, and what is folded of a container (None: of all)."""
         for _ in range(LAST_TURNS):
             if not self.work():
                 break
+        now = self._clock.monotonic()
+        self._fold(self._reader.unpaired(math.inf), now)  # nothing is queued that could be a second half
         self._tell(self._hold_off.end(container))
+
+    def _take_some(self, now: float) -> int:
+        """Up to `TURN` changes, from a new read if the last one is used up; how many there were.
+
+        Notices are taken one by one, since one of a new directory can mean a long list of files.
+        """
+        if self._changes is None:
+            notices = self._stream.read()
+            self._filled = len(notices) >= FULL_READ
+            self._changes = self._reader.read(notices, now)
+        taken = 0
+        for change in islice(self._changes, TURN):
+            self._take(change, now)
+            taken += 1
+        if taken < TURN:
+            self._changes = None
+        return taken
 
     def _reach(self, container: str) -> Reach | None:
         root = self._task.root_of(container)
         return None if root is None else Reach(root, self._remote.get(container))
 
+    def _reach_anew(self, container: str, next_delay: float) -> None:
+        self._remote[container] = self._remote_mounts(container)
+        self._cover(container, next_delay)
+
     def _cover(self, container: str, next_delay: float) -> None:
         self._retries.pop(container, None)
-        self._remote[container] = self._remote_mounts(container)
         if not self._coverage.cover(container):
             self._retries[container] = (self._clock.monotonic() + next_delay, next_delay)
             self.wake.set()  # so that the time is waited for
@@ -157,7 +177,7 @@ class FileWatch:
     def _retry(self, now: float) -> None:
         for container, (at, delay) in list(self._retries.items()):
             if at <= now:
-                self._cover(container, min(delay * 2, LONGEST_RETRY_S))
+                self._reach_anew(container, min(delay * 2, LONGEST_RETRY_S))
 
     def _rescan(self, now: float) -> None:
         """After an overflow: say so, and look anew which directories there are."""

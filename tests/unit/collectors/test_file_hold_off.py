@@ -1,0 +1,104 @@
+"""Folding, on a clock that the test moves."""
+
+from collectors.file_changes import SCAN, Change
+from collectors.file_hold_off import HoldOff
+from sensor.model.kinds import Kind
+
+LOG = Change(Kind.FILE_MODIFY, "c", b"/var/log/app")
+NEW = Change(Kind.FILE_CREATE, "c", b"/etc/new")
+
+
+def offer(held: HoldOff, change: Change, now: float) -> list[Change]:
+    return list(held.offer(change, now))
+
+
+def test_the_first_change_is_told_at_once_and_what_follows_as_one_with_its_count() -> None:
+    held = HoldOff(2.0)
+    assert offer(held, LOG, 10.0) == [LOG]
+    assert [told for n in range(500) for told in offer(held, LOG, 10.1 + n / 1000)] == []
+    assert list(held.due(11.9)) == []
+    assert list(held.due(12.0)) == [LOG._replace(count=500)]
+    assert list(held.due(100.0)) == []
+
+
+def test_a_log_that_never_stops_is_one_event_for_each_hold_off() -> None:
+    held = HoldOff(2.0)
+    told = offer(held, LOG, 0.0)
+    for tick in range(1, 101):
+        told += held.due(tick / 10)
+        told += offer(held, LOG, tick / 10)
+    told += held.due(12.0)
+    assert [change.count for change in told] == [1, 19, 20, 20, 20, 20, 1]
+
+
+def test_kinds_and_paths_and_containers_do_not_hold_each_other_off() -> None:
+    held = HoldOff(2.0)
+    others = [LOG._replace(kind=Kind.FILE_DELETE), LOG._replace(path=b"/x"), LOG._replace(container="d")]
+    for change in [LOG, *others]:
+        assert offer(held, change, 0.0) == [change]
+
+
+def test_after_a_quiet_hold_off_the_next_change_is_told_at_once() -> None:
+    held = HoldOff(2.0)
+    offer(held, LOG, 0.0)
+    assert offer(held, LOG, 2.5) == [LOG]
+
+
+def test_what_was_folded_is_told_before_the_next_first_if_nobody_asked_in_between() -> None:
+    held = HoldOff(2.0)
+    offer(held, LOG, 0.0)
+    offer(held, LOG, 1.0)
+    assert offer(held, LOG, 9.0) == [LOG, LOG]
+
+
+def test_nothing_wakes_anybody_while_nothing_is_folded() -> None:
+    held = HoldOff(2.0)
+    offer(held, LOG, 0.0)
+    assert held.next_due() is None
+    offer(held, LOG, 1.0)
+    assert held.next_due() == 2.0
+    list(held.due(2.0))
+    assert held.next_due() is None
+
+
+def test_the_oldest_ends_early_when_too_many_are_held_and_loses_nothing() -> None:
+    held = HoldOff(2.0, most=3)
+    offer(held, LOG, 0.0)
+    offer(held, LOG, 0.1)
+    told = [c for n in range(3) for c in offer(held, LOG._replace(path=b"%d" % n), 0.2)]
+    assert [change.path for change in told] == [b"0", b"1", b"2", LOG.path]
+
+
+def test_the_end_of_a_container_tells_what_was_folded_in_it() -> None:
+    held = HoldOff(2.0)
+    other = LOG._replace(container="d")
+    for change in (LOG, LOG, other, other):
+        offer(held, change, 0.0)
+    assert list(held.end("c")) == [LOG]
+    assert list(held.end()) == [other]
+    assert held.next_due() is None
+
+
+def test_a_file_found_by_a_scan_and_then_told_by_the_kernel_is_one_creation() -> None:
+    held = HoldOff(2.0)
+    scanned = NEW._replace(source=SCAN)
+    assert offer(held, scanned, 0.0) == [scanned]
+    assert offer(held, NEW, 0.1) == []
+    assert held.next_due() is None
+    offer(held, NEW, 0.2)
+    assert list(held.due(2.0)) == [NEW], "a second creation is another one"
+
+
+def test_a_file_told_by_the_kernel_and_then_found_by_a_scan_is_one_creation() -> None:
+    held = HoldOff(2.0)
+    assert offer(held, NEW, 0.0) == [NEW]
+    assert offer(held, NEW._replace(source=SCAN), 0.1) == []
+    assert held.next_due() is None
+
+
+def test_a_creation_after_a_deletion_is_not_taken_for_the_scans() -> None:
+    held = HoldOff(2.0)
+    offer(held, NEW._replace(source=SCAN), 0.0)
+    offer(held, NEW._replace(kind=Kind.FILE_DELETE), 0.1)
+    assert offer(held, NEW, 0.2) == []
+    assert list(held.due(2.0)) == [NEW]
