@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from collectors.process_table import Tracked
 from sensor.model.clock import Clock
 from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.events import Timestamp
 from sensor.model.protocols import HOST, ContainerListener
 
 RETRY_S = 5.0
@@ -19,6 +20,7 @@ RETRY_S = 5.0
 
 @dataclass(slots=True)
 class _Container:
+    started: Timestamp
     members: dict[int, Tracked] = field(default_factory=dict)
     root: int | None = None
     refusal: str | None = None
@@ -48,15 +50,21 @@ class ContainerRoots:
         found = self._containers.get(container_id)
         return list(found.members.values()) if found else []
 
+    def started(self, container_id: str) -> Timestamp | None:
+        """When the oldest process that a container has had was forked."""
+        found = self._containers.get(container_id)
+        return found.started if found else None
+
     def join(self, container_id: str, process: Tracked) -> None:
         """A process that is settled belongs to this container."""
         found = self._containers.get(container_id)
         if found is None:
-            found = self._containers[container_id] = _Container()
+            found = self._containers[container_id] = _Container(process.start)
             found.members[process.pid] = process
             for listener in self._listeners:
                 listener.container_started(container_id)
         found.members[process.pid] = process
+        found.started = min(found.started, process.start)
 
     def leave(self, container_id: str, process: Tracked) -> None:
         """A process has ended; the container goes with its last one."""
@@ -65,9 +73,9 @@ class ContainerRoots:
             return
         del found.members[process.pid]
         if not found.members:
-            del self._containers[container_id]
             for listener in self._listeners:
-                listener.container_stopped(container_id)
+                listener.container_stopped(container_id)  # which may still look at what lies below its root
+            del self._containers[container_id]
             self._release(found)
 
     def listen(self, listener: ContainerListener) -> None:

@@ -4,7 +4,10 @@ Without SYS_PTRACE, root may read these files of processes of other uids only th
 `docs/architecture.md`, "Eyes without SYS_PTRACE").
 """
 
-from collectors.helper_wire import CWD, EXE
+from collections.abc import Callable
+
+from collectors import environ
+from collectors.helper_wire import CWD, EXE, EXE_FILE, ROOT
 from collectors.helpers import Helpers
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
@@ -29,10 +32,18 @@ class GatedReads:
 
     def root(self, process: Tracked) -> int:
         """An O_PATH descriptor of its root directory; the caller closes it."""
+        return self._descriptor(process, self._procfs.open_root, ROOT)
+
+    def exe_file(self, process: Tracked) -> int:
+        """An O_PATH descriptor of its executable, deleted or in memory too; the caller closes it."""
+        return self._descriptor(process, self._procfs.open_exe, EXE_FILE)
+
+    def environment(self, process: Tracked) -> environ.Environ:
+        """What of `environ.NAMES` it was started with."""
         try:
-            return self._procfs.open_root(process.pid)
+            return environ.read(self._procfs, process.pid)
         except AccessDenied:
-            return self._helpers.root(_identity(process), process.pid, process.start_ticks)
+            return self._helpers.environ(_identity(process), process.pid, process.start_ticks)
 
     def sockets(self, process: Tracked) -> list[int]:
         """The inodes of its sockets."""
@@ -47,6 +58,12 @@ class GatedReads:
             return holds(self._procfs, process.pid, device, inode)
         except AccessDenied:
             return self._helpers.holds(_identity(process), process.pid, process.start_ticks, device, inode)
+
+    def _descriptor(self, process: Tracked, open_it: Callable[[int], int], question: bytes) -> int:
+        try:
+            return open_it(process.pid)
+        except AccessDenied:
+            return self._helpers.descriptor(_identity(process), question, process.pid, process.start_ticks)
 
     def _link(self, process: Tracked, name: str, question: bytes) -> bytes:
         try:

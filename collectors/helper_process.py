@@ -7,6 +7,7 @@ import array
 import os
 import socket
 
+from collectors import environ
 from collectors import helper_wire as wire
 from collectors.procfs import Procfs
 from collectors.socket_links import holds, socket_inodes
@@ -48,8 +49,10 @@ def _answer(procfs: Procfs, question: bytes, descriptors: list[int]) -> bytes:
         return b"".join(map(wire.INODE.pack, found))
     if letter == wire.HOLDS:
         return b"1" if holds(procfs, pid, device, inode) else b""
-    if letter == wire.ROOT:
-        descriptors.append(procfs.open_root(pid))
+    if letter == wire.ENVIRON:
+        return environ.packed(environ.read(procfs, pid))
+    if letter in (wire.ROOT, wire.EXE_FILE):
+        descriptors.append(procfs.open_root(pid) if letter == wire.ROOT else procfs.open_exe(pid))
         return b""
     raise ProcessGone(f"no such question: {letter!r}")
 

@@ -1,7 +1,8 @@
 """What the sensor and its helper processes say to each other: fixed questions over a SOCK_SEQPACKET pair.
 
 A question is `QUESTION`: one letter, a PID, the start ticks that make the PID unambiguous, and two numbers that only
-`HOLDS` uses (device, inode). An answer is one status byte and a payload; `ROOT` passes a descriptor along.
+`HOLDS` uses (device, inode). An answer is one status byte and a payload; `ROOT` and `EXE_FILE` pass a descriptor along,
+and of the environment only what `collectors.environ` names is answered.
 """
 
 import struct
@@ -10,7 +11,7 @@ QUESTION = struct.Struct("<cIQQQ")
 SPAWN = struct.Struct("<II")
 """To the launcher: the uid and gid of a helper to be made. It answers with a status and the helper's socket."""
 
-EXE, CWD, ROOT, SOCKETS, HOLDS = b"x", b"c", b"r", b"s", b"h"
+EXE, CWD, ROOT, SOCKETS, HOLDS, ENVIRON, EXE_FILE = b"x", b"c", b"r", b"s", b"h", b"e", b"f"
 
 OK, GONE, DENIED, FAILED = b"+", b"0", b"-", b"!"
 """Statuses; `FAILED` carries the reason as text."""

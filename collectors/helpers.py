@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from collectors import helper_wire as wire
+from collectors.environ import Environ, unpacked
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 
@@ -61,9 +62,13 @@ class Helpers:
         """Whether a process has a file open."""
         return bool(self._ask(who, wire.HOLDS, pid, start_ticks, device, inode)[0])
 
-    def root(self, who: Identity, pid: int, start_ticks: int) -> int:
-        """An O_PATH descriptor of a process's root; the caller closes it."""
-        _, descriptors = self._ask(who, wire.ROOT, pid, start_ticks)
+    def environ(self, who: Identity, pid: int, start_ticks: int) -> Environ:
+        """What of `environ.NAMES` a process was started with."""
+        return unpacked(self._ask(who, wire.ENVIRON, pid, start_ticks)[0])
+
+    def descriptor(self, who: Identity, question: bytes, pid: int, start_ticks: int) -> int:
+        """The answer to `ROOT` or `EXE_FILE`: an O_PATH descriptor; the caller closes it."""
+        _, descriptors = self._ask(who, question, pid, start_ticks)
         if not descriptors:
             raise AccessDenied(f"PID {pid}: the helper passed no descriptor")
         return descriptors[0]

@@ -29,10 +29,19 @@ def remote_mount_points(mountinfo: bytes) -> tuple[bytes, ...]:
     for line in mountinfo.splitlines():
         before, _, after = line.partition(b" - ")
         fields = before.split(b" ")
-        kind = after.split(b" ", 1)[0].split(b".", 1)[0]
-        if len(fields) > 4 and kind in REMOTE_TYPES:
+        if len(fields) > 4 and _is_remote_type(after):
             points.append(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), fields[4]))
     return tuple(points)
+
+
+def is_remote(mountinfo: bytes, mount_id: int) -> bool | None:
+    """Whether the mount of this number (statx(2), stx_mnt_id) is a remote one; None where it is not listed."""
+    number = b"%d " % mount_id
+    for line in mountinfo.splitlines():
+        before, dash, after = line.partition(b" - ")
+        if dash and before.startswith(number):
+            return _is_remote_type(after)
+    return None
 
 
 def remote_mounts_of(procfs: Procfs, process: str) -> tuple[bytes, ...] | None:
@@ -44,3 +53,8 @@ def remote_mounts_of(procfs: Procfs, process: str) -> tuple[bytes, ...] | None:
         return remote_mount_points(procfs.read(f"{process}/mountinfo"))
     except (ProcessGone, AccessDenied):
         return None
+
+
+def _is_remote_type(after: bytes) -> bool:
+    """By what stands behind the dash of a line: the type, then the source."""
+    return after.split(b" ", 1)[0].split(b".", 1)[0] in REMOTE_TYPES

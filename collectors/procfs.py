@@ -81,10 +81,7 @@ class Procfs:
 
     def read(self, name: str, limit: int = 1 << 20) -> bytes:
         """The first `limit` bytes of a file, for example `12/stat` or `sys/kernel/pid_max`."""
-        try:
-            fd = os.open(f"{self.root}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise _translated(error, name) from None
+        fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
         try:
             return _read_all(fd, limit)
         except OSError as error:
@@ -108,10 +105,14 @@ class Procfs:
 
     def open_root(self, pid: int) -> int:
         """An O_PATH descriptor of the process's root directory; the caller closes it."""
-        try:
-            return os.open(f"{self.root}/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise _translated(error, f"{pid}/root") from None
+        return self._open(f"{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def open_exe(self, pid: int) -> int:
+        """An O_PATH descriptor of the process's executable, deleted or in memory too; the caller closes it.
+
+        No server is asked for it: fs/namei.c checks nothing again at the end of such a link but what NFS knows itself.
+        """
+        return self._open(f"{pid}/exe", os.O_PATH | os.O_CLOEXEC)
 
     def pids(self) -> list[int]:
         """The processes there are, threads left out, in ascending order."""
@@ -144,6 +145,12 @@ class Procfs:
                 yield int(name), self.link(f"{pid}/fd/{name}")
             except ProcessGone:
                 continue
+
+    def _open(self, name: str, flags: int) -> int:
+        try:
+            return os.open(f"{self.root}/{name}", flags)
+        except OSError as error:
+            raise _translated(error, name) from None
 
 
 def text(raw: bytes) -> str:

@@ -58,7 +58,7 @@ def test_gated_facts_are_read_as_the_other_uid(helpers: Helpers, app: subprocess
 
 
 def test_the_root_comes_back_as_a_descriptor(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
-    fd = helpers.root((UID, GID), app.pid, ticks(app.pid))
+    fd = helpers.descriptor((UID, GID), wire.ROOT, app.pid, ticks(app.pid))
     try:
         assert os.stat("etc", dir_fd=fd).st_ino == os.stat("/etc").st_ino
         with pytest.raises(OSError, match="Bad file descriptor"):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from collectors.mounts import remote_mount_points, remote_mounts_of
+from collectors.mounts import is_remote, remote_mount_points, remote_mounts_of
 from collectors.procfs import Procfs
 
 MOUNTINFO = rb"""
@@ -32,3 +32,10 @@ def test_the_mounts_of_a_process_that_is_gone_are_not_known(tmp_path: Path) -> N
     procfs = Procfs(str(tmp_path))
     assert remote_mounts_of(procfs, "13") is None
     assert remote_mounts_of(procfs, "12") == remote_mounts_of(procfs, "self") == remote_mount_points(MOUNTINFO)
+
+
+def test_a_mount_is_known_by_its_number() -> None:
+    found = {number: is_remote(MOUNTINFO, number) for number in (600, 602, 603, 604, 606)}
+    assert found == {600: False, 602: True, 603: True, 604: False, 606: True}
+    assert is_remote(MOUNTINFO, 60) is None
+    assert is_remote(b"600 500 0:52 / / rw", 600) is None

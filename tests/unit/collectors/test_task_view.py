@@ -36,6 +36,7 @@ class FakeProc:
         cgroup: str = "0::/",
         root: str = "254:0 / / rw - ext4",
         args: bytes = b"app\0",
+        environ: bytes = b"PATH=/bin\0",
         comm: str = "app",
         flags: int = 0,
         exit_signal: int = 17,
@@ -48,6 +49,7 @@ class FakeProc:
         (directory / "stat").write_text(f"{pid} ({comm}) {rest}\n")
         (directory / "status").write_text("Name:\tapp\nUid:\t1\t2\t2\t2\nGid:\t3\t4\t4\t4\n")
         (directory / "cmdline").write_bytes(args)
+        (directory / "environ").write_bytes(environ)
         (directory / "cgroup").write_text(cgroup + "\n")
         (directory / "mountinfo").write_text(f"1 0 {root} x rw\n")
         for name, target in (("exe", "/bin/app"), ("cwd", "/"), ("root", "/")):

@@ -1,0 +1,55 @@
+"""statx(2), which Python does not offer: the birth time, the mount, and no question to a file system's server."""
+
+import ctypes
+import errno
+import os
+import struct
+from typing import NamedTuple
+
+from sensor.model.events import Timestamp
+
+NS = 1_000_000_000
+
+_BIRTH, _MOUNT = 0x0800, 0x1000
+_EMPTY_PATH, _DONT_SYNC = 0x1000, 0x4000
+_SIZE = 256
+_FIELDS = struct.Struct("=I76xqI44xIIQ")
+"""Of struct statx (include/uapi/linux/stat.h): mask, birth in s and ns, device, mount."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.statx.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
+
+
+class Place(NamedTuple):
+    """Where a file is: numbers that no two mounts share while both exist."""
+
+    mount_id: int
+    device: int
+
+
+def place(fd: int) -> Place:
+    """Where the file of a descriptor is, O_PATH ones included. Raises OSError; ENOSYS from a kernel before 5.8.
+
+    Nothing that a server keeps is asked for, so one that hangs hangs nobody (fs/fuse/dir.c, fs/nfs/inode.c).
+    """
+    mask, _, _, major, minor, mount = _statx(fd, 0)
+    if not mask & _MOUNT:
+        raise OSError(errno.ENOSYS, "statx tells no mount")
+    return Place(mount, os.makedev(major, minor))
+
+
+def born_ns(fd: int) -> Timestamp | None:
+    """When the file was made; None where the file system does not keep it or has it as 0. May ask a server.
+
+    On an overlay it is the time when the image was unpacked or, for what was changed since, the time of the change.
+    """
+    mask, seconds, ns, *_ = _statx(fd, _BIRTH)
+    return Timestamp(seconds * NS + ns) if mask & _BIRTH and seconds else None
+
+
+def _statx(fd: int, fields: int) -> tuple[int, ...]:
+    buffer = ctypes.create_string_buffer(_SIZE)
+    if _libc.statx(fd, b"", _EMPTY_PATH | _DONT_SYNC, fields, buffer) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return _FIELDS.unpack_from(buffer)

@@ -1,0 +1,44 @@
+"""statx against what the kernel tells elsewhere."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from collectors.statx import NS, born_ns, place
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture
+def handle(tmp_path: Path) -> int:
+    (tmp_path / "file").touch()
+    return os.open(tmp_path / "file", os.O_PATH)
+
+
+def test_the_place_is_the_one_that_descriptors_show(handle: int) -> None:
+    found = place(handle)
+    lines = Path(f"/proc/self/fdinfo/{handle}").read_text().splitlines()
+    assert f"mnt_id:\t{found.mount_id}" in lines
+    assert found.device == os.fstat(handle).st_dev
+    os.close(handle)
+
+
+def test_the_birth_is_the_one_that_stat_shows(handle: int, tmp_path: Path) -> None:
+    shown = subprocess.run(["stat", "-c", "%W", tmp_path / "file"], capture_output=True, text=True, check=True).stdout
+    born = born_ns(handle)
+    assert (born or 0) // NS == int(shown.strip().replace("-", "0"))
+    os.close(handle)
+
+
+def test_a_file_of_a_file_system_without_births_has_none() -> None:
+    handle = os.open("/proc/self/stat", os.O_PATH)
+    assert born_ns(handle) is None
+    os.close(handle)
+
+
+def test_a_closed_descriptor_is_an_error(handle: int) -> None:
+    os.close(handle)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        place(handle)

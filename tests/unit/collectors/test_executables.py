@@ -1,0 +1,364 @@
+"""Facts about executables, over real files: what is cached, what waits, what is refused and why."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fakes import FakeClock
+from running import until
+
+from collectors import executables as module
+from collectors.executables import (
+    BURST_BYTES,
+    MOST_BYTES,
+    MOST_FILES,
+    MOST_WAITING,
+    Executables,
+    Facts,
+    complete,
+    drift,
+)
+from collectors.gated import GatedReads
+from collectors.hash_worker import Hashed, HashWorker
+from collectors.process_table import Tracked
+from collectors.procfs import Procfs
+from collectors.statx import place
+from sensor.model.counters import Counters
+from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.events import Missing, Timestamp
+
+LATER = 4_000_000_000_000_000_000  # long after any file of these tests was changed
+
+
+class FakeGated(GatedReads):
+    """Every process runs `path`, unless `error` says that it cannot be opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.error: Exception | None = None
+
+    def exe_file(self, process: Tracked) -> int:
+        if self.error is not None:
+            raise self.error
+        return os.open(self.path, os.O_PATH)
+
+
+class IdleWorker(HashWorker):
+    """Takes files and hashes none until told to."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[int, Callable[[Hashed], None]]] = []
+        self.closed = False
+
+    def put(self, fd: int, size: int, ctime_ns: int, done: Callable[[Hashed], None]) -> None:
+        os.close(fd)
+        self.jobs.append((size, done))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Scene:
+    """A program file, processes that run it, and what is known of it."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "program"
+        self.path.write_bytes(b"#!one\n")
+        self.procfs = tmp_path / "proc"
+        self.mounted("ext4")
+        self.gated = FakeGated(self.path)
+        self.clock = FakeClock(wall=LATER)
+        self.counters = Counters()
+        self.told: list[Facts] = []
+        self.opened: list[int] = []
+        self.idle = IdleWorker()
+
+    def mounted(self, fs_type: str) -> None:
+        (self.procfs / "10").mkdir(parents=True, exist_ok=True)
+        fd = os.open(self.path, os.O_PATH)
+        line = f"{place(fd).mount_id} 1 254:0 / / rw - {fs_type} x rw\n"
+        os.close(fd)
+        (self.procfs / "10" / "mountinfo").write_text(line)
+
+    def executables(self, *, idle: bool = False) -> Executables:
+        found = Executables(
+            gated=self.gated,
+            procfs=Procfs(str(self.procfs)),
+            counters=self.counters,
+            clock=self.clock,
+            make_worker=(lambda: self.idle) if idle else HashWorker,
+        )
+        found._looks_are_noticed = False
+        found.opened = lambda process: self.opened.append(process.pid)
+        return found
+
+    def process(self) -> Tracked:
+        process = Tracked(10, "e", 1, Timestamp(0), None)
+        process.exe = str(self.gated.path)
+        return process
+
+    def wanted(self, executables: Executables) -> Facts | None:
+        return executables.wanted(self.process(), self.told.append)
+
+    async def facts(self, executables: Executables) -> Facts:
+        """At once, or when they come."""
+        before = len(self.told)
+        at_once = self.wanted(executables)
+        if at_once is not None:
+            return at_once
+        await until(lambda: len(self.told) > before, "the facts")
+        return self.told[-1]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+@pytest.fixture
+def executables(scene: Scene) -> Iterator[Executables]:
+    found = scene.executables()
+    yield found
+    found.close()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+async def test_the_first_answer_comes_later_and_the_next_at_once(scene: Scene, executables: Executables) -> None:
+    assert scene.wanted(executables) is None
+    await until(lambda: scene.told, "the facts")
+    (facts,) = scene.told
+    assert facts.sha256 == sha256(b"#!one\n")
+    assert facts.why_no_hash is None
+    assert scene.wanted(executables) == facts
+    await asyncio.sleep(0)
+    assert len(scene.told) == 1
+    assert scene.opened == [10]
+    assert scene.counters.seen["executables.hashed"] == 1
+
+
+async def test_another_file_under_the_same_name_is_another_program(scene: Scene, executables: Executables) -> None:
+    first = await scene.facts(executables)
+    new = scene.path.with_name("new")
+    new.write_bytes(b"#!two\n")
+    new.replace(scene.path)
+    assert (await scene.facts(executables)).sha256 == sha256(b"#!two\n") != first.sha256
+
+
+async def test_a_file_that_is_written_again_is_another_program(scene: Scene, executables: Executables) -> None:
+    first = await scene.facts(executables)
+    changed = scene.path.stat().st_ctime_ns
+    while scene.path.stat().st_ctime_ns == changed:
+        scene.path.write_bytes(b"#!two\n")
+    assert (await scene.facts(executables)).sha256 == sha256(b"#!two\n") != first.sha256
+
+
+async def test_a_file_that_was_just_changed_is_hashed_each_time(scene: Scene, executables: Executables) -> None:
+    scene.clock.wall_ns = scene.path.stat().st_ctime_ns + 1_000_000
+    await scene.facts(executables)
+    await scene.facts(executables)
+    assert scene.counters.seen["executables.hashed"] == 2
+    scene.clock.advance(1)
+    await scene.facts(executables)
+    await scene.facts(executables)
+    assert scene.counters.seen["executables.hashed"] == 3
+
+
+async def test_many_who_want_the_same_have_it_hashed_once(scene: Scene) -> None:
+    executables = scene.executables(idle=True)
+    assert [scene.wanted(executables) for _ in range(3)] == [None] * 3
+    ((size, done),) = scene.idle.jobs
+    assert size == len(b"#!one\n")
+    done(Hashed("f00"))
+    assert [facts.sha256 for facts in scene.told] == ["f00"] * 3
+
+
+async def test_a_hash_that_failed_is_tried_again(scene: Scene) -> None:
+    executables = scene.executables(idle=True)
+    scene.wanted(executables)
+    scene.idle.jobs.pop()[1](Hashed(why="changed"))
+    assert [facts.why_no_hash for facts in scene.told] == ["changed"]
+    assert scene.wanted(executables) is None
+    assert len(scene.idle.jobs) == 1
+    assert scene.counters.seen["executables.unhashed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "why"), [(ProcessGone(), "gone"), (AccessDenied(), "denied"), (OSError(24, "x"), "x")]
+)
+async def test_what_cannot_be_opened_says_why(scene: Scene, error: Exception, why: str) -> None:
+    scene.gated.error = error
+    assert scene.wanted(scene.executables(idle=True)) == Facts(why_no_hash=why)
+
+
+async def test_a_process_that_runs_another_program_by_now_has_no_facts(scene: Scene) -> None:
+    process = scene.process()
+    process.exe = "/bin/before"
+    assert scene.executables(idle=True).wanted(process, scene.told.append) == Facts(why_no_hash="gone")
+    process.exe = None  # it could not be read: then there is nothing to compare with
+    assert scene.executables(idle=True).wanted(process, scene.told.append) is None
+
+
+@pytest.mark.parametrize("fs_type", ["nfs4", "fuse.sshfs"])
+async def test_a_remote_file_is_never_opened(scene: Scene, fs_type: str) -> None:
+    scene.mounted(fs_type)
+    assert scene.wanted(scene.executables(idle=True)) == Facts(why_no_hash="not local")
+    assert scene.opened == []
+
+
+async def test_a_mount_that_nobody_lists_is_not_taken_for_local(scene: Scene) -> None:
+    (scene.procfs / "10" / "mountinfo").write_text("")
+    assert scene.wanted(scene.executables(idle=True)) == Facts(why_no_hash="not local")
+
+
+async def test_memory_is_local_though_nobody_lists_it(scene: Scene, executables: Executables) -> None:
+    memory = os.memfd_create("payload")
+    os.write(memory, b"in memory")
+    scene.gated.path = Path(f"/proc/self/fd/{memory}")
+    process = scene.process()
+    process.exe = "/memfd:payload (deleted)"
+    assert executables.wanted(process, scene.told.append) is None
+    await until(lambda: scene.told, "the facts")
+    os.close(memory)
+    assert scene.told[0].sha256 == sha256(b"in memory")
+
+
+async def test_what_is_no_file_is_not_opened(scene: Scene, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    scene.gated.path = tmp_path / "fifo"
+    facts = scene.wanted(scene.executables(idle=True))
+    assert facts is not None
+    assert facts.why_no_hash == "not local"
+    assert scene.opened == []
+
+
+async def test_a_file_that_is_too_large_is_not_read(scene: Scene) -> None:
+    os.truncate(scene.path, MOST_BYTES + 1)
+    facts = scene.wanted(scene.executables(idle=True))
+    assert facts is not None
+    assert facts.why_no_hash == "too large"
+    assert scene.opened == []
+    os.truncate(scene.path, MOST_BYTES)
+    assert scene.wanted(scene.executables(idle=True)) is None
+
+
+async def test_more_bytes_than_allowed_are_not_hashed(scene: Scene) -> None:
+    executables = scene.executables(idle=True)
+    for n in range(BURST_BYTES // MOST_BYTES):
+        scene.gated.path = scene.path.with_name(f"large-{n}")
+        scene.gated.path.touch()
+        os.truncate(scene.gated.path, MOST_BYTES)
+        assert scene.wanted(executables) is None
+    scene.gated.path = scene.path
+    facts = scene.wanted(executables)
+    assert facts is not None
+    assert facts.why_no_hash == "busy"
+    assert scene.counters.seen["executables.unhashed"] == 1
+    scene.clock.advance(1)
+    assert scene.wanted(executables) is None
+
+
+async def test_more_files_than_wait_are_not_hashed(scene: Scene) -> None:
+    executables = scene.executables(idle=True)
+    for n in range(MOST_FILES):
+        scene.gated.path = scene.path.with_name(f"file-{n}")
+        scene.gated.path.touch()
+        assert scene.wanted(executables) is None
+    scene.gated.path = scene.path
+    facts = scene.wanted(executables)
+    assert facts is not None
+    assert facts.why_no_hash == "busy"
+    scene.idle.jobs.pop()[1](Hashed("f00"))
+    assert scene.wanted(executables) is None
+
+
+async def test_those_who_wait_are_bounded(scene: Scene) -> None:
+    executables = scene.executables(idle=True)
+    assert {scene.wanted(executables) for _ in range(MOST_WAITING)} == {None}
+    facts = scene.wanted(executables)
+    assert facts is not None
+    assert facts.why_no_hash == "busy"
+    scene.idle.jobs.pop()[1](Hashed("f00"))
+    assert len(scene.told) == MOST_WAITING
+    assert scene.wanted(executables) == scene.told[0]
+
+
+async def test_the_cache_is_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 2)
+    executables = scene.executables(idle=True)
+    for name in ("program", "b", "program", "c"):  # the one that was asked for longest ago is forgotten
+        scene.gated.path = scene.path.with_name(name)
+        scene.gated.path.touch()
+        if scene.wanted(executables) is None:
+            scene.idle.jobs.pop()[1](Hashed(name))
+    known = {}
+    for name in ("program", "c", "b"):
+        scene.gated.path = scene.path.with_name(name)
+        known[name] = scene.wanted(executables) is not None
+    assert known == {"program": True, "c": True, "b": False}
+
+
+async def test_close_tells_all_who_wait_once(scene: Scene) -> None:
+    executables = scene.executables(idle=True)
+    scene.wanted(executables)
+    scene.wanted(executables)
+    ((_, late),) = scene.idle.jobs
+    executables.close()
+    assert [facts.why_no_hash for facts in scene.told] == ["stopped"] * 2
+    assert scene.idle.closed
+    late(Hashed("f00"))
+    executables.close()
+    assert len(scene.told) == 2
+
+
+async def test_after_close_it_begins_anew(scene: Scene, executables: Executables) -> None:
+    known = await scene.facts(executables)
+    executables.close()
+    assert scene.wanted(executables) == known
+    scene.path.write_bytes(b"#!three\n")
+    assert (await scene.facts(executables)).sha256 == sha256(b"#!three\n")
+
+
+async def test_where_the_kernel_notices_looks_each_look_is_told(scene: Scene) -> None:
+    executables = scene.executables(idle=True)
+    executables._looks_are_noticed = True
+    scene.wanted(executables)
+    assert scene.opened == [10, 10]  # the look, then the file itself
+    scene.idle.jobs.pop()[1](Hashed("f00"))
+    scene.wanted(executables)
+    assert scene.opened == [10, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("born", "started", "expected"),
+    [(None, 5, None), (5, None, None), (None, None, None), (4, 5, False), (5, 5, False), (6, 5, True)],
+)
+def test_drift_is_being_born_after_the_container(born: int | None, started: int | None, expected: bool | None) -> None:
+    assert drift(_time(born), _time(started)) is expected
+
+
+def test_what_lacks_is_named_once() -> None:
+    process = Tracked(10, "e", 1, Timestamp(0), None)
+    cwd = Missing("process.cwd", "denied")
+    process.missing = (cwd,)
+    complete(process, Facts(why_no_hash="busy"), Timestamp(5))
+    assert process.missing == (cwd, Missing("process.sha256", "busy"), Missing("process.drift", "busy"))
+    complete(process, Facts("f00"), Timestamp(5))
+    assert process.missing == (cwd, Missing("process.drift", "unsupported"))
+    complete(process, Facts("f00", Timestamp(6)), Timestamp(5))
+    assert (process.sha256, process.drift, process.missing) == ("f00", True, (cwd,))
+
+
+def test_outside_containers_nothing_is_missing_of_drift() -> None:
+    process = Tracked(10, "e", 1, Timestamp(0), None)
+    complete(process, Facts("f00", Timestamp(6)), None)
+    assert (process.drift, process.missing) == (None, ())
+
+
+def _time(value: int | None) -> Timestamp | None:
+    return None if value is None else Timestamp(value)
