@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from collectors import path_opens, rootfs
 from collectors.allowance import Allowance
+from collectors.executable_facts import Facts
 from collectors.gated import GatedReads
 from collectors.hash_worker import STOPPED, Hashed, HashWorker
 from collectors.local_mounts import LocalMounts
@@ -22,7 +23,7 @@ from collectors.statx import born_ns, place
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone, SensorError
-from sensor.model.events import Missing, Timestamp
+from sensor.model.events import Timestamp
 
 MIB = 1 << 20
 MOST_BYTES = 128 * MIB
@@ -39,16 +40,10 @@ UNSURE_NS = 20_000_000
 """A file that was changed so shortly before it is hashed may change once more without its time showing it: the kernel's
 coarse clock ticks every 10 ms at the slowest."""
 
+DELETED = " (deleted)"
+"""Behind the path of a file that has no name any more (proc_pid_exe(5))."""
+
 GONE, DENIED, NOT_LOCAL, TOO_LARGE, BUSY = "gone", "denied", "not local", "too large", "busy"
-
-
-class Facts(NamedTuple):
-    """What is known of an executable. `why_no_hash` says why `sha256` is None: one of the reasons above, one of
-    `hash_worker`, or the error's text."""
-
-    sha256: str | None = None
-    born_ns: Timestamp | None = None
-    why_no_hash: str | None = None
 
 
 Done = Callable[[Facts], None]
@@ -136,8 +131,8 @@ class Executables:
     def _look(self, process: Tracked, handle: int, done: Done) -> Facts | None:
         if not self._mounts.has(place(handle), process):
             return Facts(why_no_hash=NOT_LOCAL)
-        if process.exe is not None and text(os.readlink(os.fsencode(rootfs.path_of_watch(handle)))) != process.exe:
-            return Facts(why_no_hash=GONE)  # it runs another program by now than the one that was read
+        if not _is_program_of(process, handle):
+            return Facts(why_no_hash=GONE)  # it runs another by now than the one that was read
         version = _Version.of(handle)
         if (facts := self._known.get(version)) is not None:
             self._known.move_to_end(version)
@@ -203,33 +198,12 @@ class Executables:
             self._known.popitem(last=False)
 
 
-def drift(born: Timestamp | None, container_started: Timestamp | None) -> bool | None:
-    """Whether the executable came after its container started; None where one of the two is not known.
-
-    The comparison is exact, with no allowance: the start is that of the container's first process, rounded down to
-    10 ms, and that is the runtime's, which still has to set up the container before any program of it can write a file.
-    A file of the image that was changed since, if only its mode, counts as new: an overlay makes a copy of it. What an
-    earlier run of the same container left counts as old. A wall clock that was set in between spoils the answer.
-    """
-    if born is None or container_started is None:
-        return None
-    return born > container_started
-
-
-def complete(process: Tracked, facts: Facts, container_started: Timestamp | None) -> None:
-    """Add the facts to the process they were wanted for, and to its `missing` what they lack.
-
-    To be called only while it runs the program that it ran then. `container_started` is None outside containers,
-    where nothing can be said of drift and so nothing is missing.
-    """
-    process.sha256 = facts.sha256
-    process.drift = drift(facts.born_ns, container_started)
-    missing = [m for m in process.missing if m.field not in ("process.sha256", "process.drift")]
-    if process.sha256 is None:
-        missing.append(Missing("process.sha256", facts.why_no_hash or "unsupported"))
-    if process.drift is None and container_started is not None:
-        missing.append(Missing("process.drift", facts.why_no_hash or "unsupported"))
-    process.missing = tuple(missing)
+def _is_program_of(process: Tracked, handle: int) -> bool:
+    """Whether the handle has the path that was read; a program may delete itself in between."""
+    if process.exe is None:
+        return True
+    path = text(os.readlink(os.fsencode(rootfs.path_of_watch(handle))))
+    return path.removesuffix(DELETED) == process.exe.removesuffix(DELETED)
 
 
 def _reason(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from app_process import AppProcess
 from conftest import Need
 from running import until
 
 from collectors import helper_launcher, path_opens
-from collectors.executables import Executables, Facts, drift
+from collectors.executable_facts import Facts, drift
+from collectors.executables import Executables
 from collectors.gated import GatedReads
 from collectors.helpers import Helpers
 from collectors.inotify_stream import OPEN, InotifyStream
@@ -25,7 +28,7 @@ from collectors.task_view import Task
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied
-from sensor.model.events import Process
+from sensor.model.events import Missing, Process
 
 pytestmark = pytest.mark.kernel
 UID, GID = 12345, 12346
@@ -101,6 +104,35 @@ async def grown_old(path: Path) -> int | None:
     os.close(handle)
     await until(lambda: time.time_ns() - changed > 50_000_000, "a file of some age")
     return born
+
+
+class Counting(Procfs):
+    """Counts the environments that are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.environs = 0
+
+    def read(self, name: str, limit: int = 1 << 20) -> bytes:
+        self.environs += name.endswith("/environ")
+        return super().read(name, limit)
+
+
+def _counting(task: Task) -> Counting:
+    assert isinstance(task.procfs, Counting)
+    return task.procfs
+
+
+class Denied(Procfs):
+    """Refuses what the ptrace read check refuses to root with the default capabilities."""
+
+    def read(self, name: str, limit: int = 1 << 20) -> bytes:
+        if name.endswith("/environ"):
+            raise AccessDenied(name)
+        return super().read(name, limit)
+
+    def open_exe(self, pid: int) -> int:
+        raise AccessDenied(f"{pid}/exe")
 
 
 async def test_the_hash_is_that_of_the_file_and_known_the_next_time(task: Task, program: Path) -> None:
@@ -202,6 +234,31 @@ async def test_what_is_preloaded_is_read_once_for_each_program(program: Path) ->
     task.close()
 
 
+async def test_a_fork_has_what_its_parent_has_without_another_read(program: Path) -> None:
+    task = Task(instance="test", launcher=None, counters=Counters(), clock=SystemClock(), procfs=Counting(), own_pid=-1)
+    with AppProcess() as app:
+        parent = await tracked(task, app.pid)
+        parent.preload = ("LD_PRELOAD=x",)
+        parent.sha256 = "f00"
+        read = _counting(task).environs
+        child = task.track(app.do("import os, time\nout = os.fork()\nif not out: time.sleep(60)"))
+        assert child is not None
+        task.read(child)
+        assert (child.preload, child.sha256, _counting(task).environs) == (("LD_PRELOAD=x",), "f00", read)
+        os.kill(child.pid, signal.SIGKILL)
+    task.close()
+
+
+async def test_an_environment_that_may_not_be_read_is_missing(program: Path) -> None:
+    task = Task(instance="test", launcher=None, counters=Counters(), clock=SystemClock(), procfs=Denied(), own_pid=-1)
+    with Running([str(program), "60"]) as one:
+        process = await tracked(task, one.pid)
+        assert process.preload is None
+        assert Missing("process.preload", "denied") in process.missing
+        assert task.executables.wanted(process, lambda facts: None) == Facts(why_no_hash="denied")
+    task.close()
+
+
 async def test_a_process_without_preloads_has_none_and_that_is_known(task: Task, program: Path) -> None:
     with Running([str(program), "60"], env={}) as one:
         process = await tracked(task, one.pid)
@@ -217,35 +274,6 @@ async def test_a_hidden_environment_is_cut_and_says_so(task: Task, program: Path
 
 
 # without the right to read foreign processes
-
-
-class Counting(Procfs):
-    """Counts the environments that are read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.environs = 0
-
-    def read(self, name: str, limit: int = 1 << 20) -> bytes:
-        self.environs += name.endswith("/environ")
-        return super().read(name, limit)
-
-
-def _counting(task: Task) -> Counting:
-    assert isinstance(task.procfs, Counting)
-    return task.procfs
-
-
-class Denied(Procfs):
-    """Refuses what the ptrace read check refuses to root with the default capabilities."""
-
-    def read(self, name: str, limit: int = 1 << 20) -> bytes:
-        if name.endswith("/environ"):
-            raise AccessDenied(name)
-        return super().read(name, limit)
-
-    def open_exe(self, pid: int) -> int:
-        raise AccessDenied(f"{pid}/exe")
 
 
 @pytest.fixture

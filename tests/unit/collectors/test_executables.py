@@ -11,16 +11,8 @@ from fakes import FakeClock
 from running import until
 
 from collectors import executables as module
-from collectors.executables import (
-    BURST_BYTES,
-    MOST_BYTES,
-    MOST_FILES,
-    MOST_WAITING,
-    Executables,
-    Facts,
-    complete,
-    drift,
-)
+from collectors.executable_facts import Facts
+from collectors.executables import BURST_BYTES, MOST_BYTES, MOST_FILES, MOST_WAITING, Executables
 from collectors.gated import GatedReads
 from collectors.hash_worker import Hashed, HashWorker
 from collectors.process_table import Tracked
@@ -28,7 +20,7 @@ from collectors.procfs import Procfs
 from collectors.statx import place
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
-from sensor.model.events import Missing, Timestamp
+from sensor.model.events import Timestamp
 
 LATER = 4_000_000_000_000_000_000  # long after any file of these tests was changed
 
@@ -200,6 +192,8 @@ async def test_a_process_that_runs_another_program_by_now_has_no_facts(scene: Sc
     process = scene.process()
     process.exe = "/bin/before"
     assert scene.executables(idle=True).wanted(process, scene.told.append) == Facts(why_no_hash="gone")
+    process.exe = f"{scene.path} (deleted)"  # or deleted in between
+    assert scene.executables(idle=True).wanted(process, scene.told.append) is None
     process.exe = None  # it could not be read: then there is nothing to compare with
     assert scene.executables(idle=True).wanted(process, scene.told.append) is None
 
@@ -332,33 +326,3 @@ async def test_where_the_kernel_notices_looks_each_look_is_told(scene: Scene) ->
     scene.idle.jobs.pop()[1](Hashed("f00"))
     scene.wanted(executables)
     assert scene.opened == [10, 10, 10]
-
-
-@pytest.mark.parametrize(
-    ("born", "started", "expected"),
-    [(None, 5, None), (5, None, None), (None, None, None), (4, 5, False), (5, 5, False), (6, 5, True)],
-)
-def test_drift_is_being_born_after_the_container(born: int | None, started: int | None, expected: bool | None) -> None:
-    assert drift(_time(born), _time(started)) is expected
-
-
-def test_what_lacks_is_named_once() -> None:
-    process = Tracked(10, "e", 1, Timestamp(0), None)
-    cwd = Missing("process.cwd", "denied")
-    process.missing = (cwd,)
-    complete(process, Facts(why_no_hash="busy"), Timestamp(5))
-    assert process.missing == (cwd, Missing("process.sha256", "busy"), Missing("process.drift", "busy"))
-    complete(process, Facts("f00"), Timestamp(5))
-    assert process.missing == (cwd, Missing("process.drift", "unsupported"))
-    complete(process, Facts("f00", Timestamp(6)), Timestamp(5))
-    assert (process.sha256, process.drift, process.missing) == ("f00", True, (cwd,))
-
-
-def test_outside_containers_nothing_is_missing_of_drift() -> None:
-    process = Tracked(10, "e", 1, Timestamp(0), None)
-    complete(process, Facts("f00", Timestamp(6)), None)
-    assert (process.drift, process.missing) == (None, ())
-
-
-def _time(value: int | None) -> Timestamp | None:
-    return None if value is None else Timestamp(value)
