@@ -81,15 +81,17 @@ class OpenHints:
 
     def match(self, now: float) -> tuple[Ran | None, list[Unread], int]:
         """What ran; the PIDs that stay unexplained for good; and how many opens were left as mere candidates."""
+        candidates = self._forget_old(now)
+        unexplained: list[Unread] = []
+        if len(self._unread) > 1 or (self._unread and now - self._unread[0].at > WINDOW_S):
+            unexplained = list(self._unread)
+            self._unread.clear()
         ran = self._one_of_each()
         if ran is not None:
             self._unread.clear()
             self._programs.clear()
             _take(self._loaders, lambda one: one[1] == ran.opened.container)
-        unexplained = []
-        while self._unread and (now - self._unread[0].at > WINDOW_S or len(self._unread) > 1):
-            unexplained.append(self._unread.popleft())
-        return ran, unexplained, self._forget_old(now)
+        return ran, unexplained, candidates
 
     def _one_of_each(self) -> Ran | None:
         if len(self._unread) != 1 or len(self._programs) != 1 or not self._loaders:

@@ -1,0 +1,100 @@
+"""Listens to the exec hints while that is affordable, and hands what was opened to the matching."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from collectors.exec_hints import ExecHints, Opened
+from collectors.open_hints import OpenHints
+from collectors.pace import HINTS_PER_SECOND, HINTS_SAVED, Allowance
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+
+log = logging.getLogger(__name__)
+
+
+class HintListener:
+    """`wake` is called when a program file was opened. Where inotify is refused it never is, and nothing is covered."""
+
+    def __init__(
+        self,
+        *,
+        root_of: Callable[[str], int | None],
+        matching: OpenHints,
+        wake: Callable[[], None],
+        counters: Counters,
+        clock: Clock,
+    ) -> None:
+        self._matching = matching
+        self._wake = wake
+        self._counters = counters
+        self._clock = clock
+        self._allowance = Allowance(HINTS_PER_SECOND, HINTS_SAVED, clock)
+        self._listening = False
+        self._hints: ExecHints | None = None
+        try:
+            self._hints = ExecHints(root_of, counters)
+        except OSError as error:
+            log.warning("no exec hints, short processes will be missed: %s", error)
+
+    def enter(self, container_id: str, path: Iterable[bytes]) -> None:
+        """A container is there; `path` are the directories of its PATH."""
+        if self._hints is not None:
+            self._hints.enter(container_id, path)
+
+    def leave(self, container_id: str) -> None:
+        """The container has ended."""
+        if self._hints is not None:
+            self._hints.leave(container_id)
+
+    def ran(self, container_id: str | None, exe: str | None) -> None:
+        """A program was seen to run from here."""
+        if self._hints is not None and container_id is not None and exe is not None:
+            self._hints.ran(container_id, exe)
+
+    def cover(self, containers: Iterable[str]) -> bool:
+        """Whether programs that start in these containers wake us."""
+        hints = self._hints
+        return hints is not None and all(hints.covers(container_id) for container_id in containers)
+
+    def listen(self) -> None:
+        """Be woken, unless that is not affordable now. What was opened while nobody listened is old."""
+        if self._hints is None or self._listening or self._allowance.is_overdrawn():
+            return
+        while self._hints.read():
+            self._counters.add("hints.missed")
+        asyncio.get_running_loop().add_reader(self._hints.fileno(), self._woken)
+        self._listening = True
+
+    def stop(self) -> None:
+        """Be woken no more for now."""
+        if self._listening and self._hints is not None:
+            asyncio.get_running_loop().remove_reader(self._hints.fileno())
+        self._listening = False
+
+    def read(self) -> list[Opened]:
+        """What was opened by now; the matching has learnt of it."""
+        if self._hints is None or not self._listening:
+            return []
+        now, found = self._clock.monotonic(), self._hints.read()
+        for opened in found:
+            self._matching.opened(now, opened)
+        return found
+
+    def wait(self, milliseconds: int) -> bool:
+        """Wait for the next open on the spot; whether there was one."""
+        return self._listening and self._hints is not None and self._hints.wait(milliseconds)
+
+    def close(self) -> None:
+        """Release all watches."""
+        self.stop()
+        if self._hints is not None:
+            self._hints.close()
+            self._hints = None
+
+    def _woken(self) -> None:
+        self._allowance.draw(1)
+        if self._allowance.is_overdrawn():
+            self.stop()
+        else:
+            self._wake()

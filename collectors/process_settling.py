@@ -1,0 +1,164 @@
+"""Reads each process until it has settled, and tells what it turned out to run.
+
+Right after fork a process shows its parent's program, right at exec none, and one program may run another in its
+place within moments; so a new process is read again at growing intervals, and at once when a hint says so.
+"""
+
+import asyncio
+from typing import NamedTuple
+
+from collectors.hint_listener import HintListener
+from collectors.open_hints import OpenHints, Unread
+from collectors.process_events import ProcessEvents
+from collectors.process_table import Tracked
+from collectors.program import Program
+from collectors.task_view import Task
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+from sensor.model.errors import AccessDenied, ProcessGone
+
+REREAD_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.05)
+"""After these times a new process is read again."""
+FORKED_S = (0.25, 0.5, 1.0, 2.0, 5.0)
+"""Later reads of a process that has still not run a program of its own."""
+NEWEST = 32
+"""Processes that one hint has looked at again."""
+
+
+class _Waiting(NamedTuple):
+    """A process that is looked at again when its timer or a hint says so."""
+
+    process: Tracked
+    step: int
+    timer: asyncio.TimerHandle
+
+
+class Settling:
+    """The processes that have not settled. Uses the running loop's timers."""
+
+    def __init__(
+        self,
+        *,
+        processes: Task,
+        events: ProcessEvents,
+        matching: OpenHints,
+        hints: HintListener,
+        counters: Counters,
+        clock: Clock,
+    ) -> None:
+        self._processes = processes
+        self._events = events
+        self._matching = matching
+        self._hints = hints
+        self._counters = counters
+        self._clock = clock
+        self._waiting: dict[str, _Waiting] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def waits_for(self, process: Tracked) -> bool:
+        """Whether the process is to be looked at again anyway."""
+        return process.entity in self._waiting
+
+    def is_one_about_to_run(self) -> bool:
+        """Whether the newest process has still to run its program."""
+        newest = next(reversed(self._waiting.values()), None)
+        return newest is not None and not newest.process.announced
+
+    def look(self, process: Tracked, step: int = 0) -> None:
+        """Read the process; tell of a program that is new, and come back until it has settled."""
+        if (waiting := self._waiting.pop(process.entity, None)) is not None:
+            waiting.timer.cancel()
+        before = Program.of(process) if process.announced else None
+        try:
+            whole = self._processes.read(process)
+        except ProcessGone:
+            return self._come_back(process, step)  # in between, or its end is told by `exited`
+        is_program = process.executed or self._events.from_before
+        if whole and is_program and Program.of(process).differs(before):
+            self._tell(process)
+            step = 0  # the next program of a chain may follow this one as soon
+        if not (self._events.from_before and process.announced):
+            self._come_back(process, step)
+        return None
+
+    def look_at_newest(self) -> None:
+        """A hint: the newest processes that nothing is known of are read at once."""
+        for waiting in list(self._waiting.values())[-NEWEST:]:
+            if not waiting.process.announced:
+                self.look(waiting.process, waiting.step)
+
+    def look_again(self, process: Tracked) -> None:
+        """A settled process: whether it runs another program, or as another user, than when it was read last."""
+        try:
+            if not self.waits_for(process) and self._processes.runs_another(process):
+                self.look(process)
+            elif self._processes.changed_user(process):
+                self._events.identity(process)
+        except (ProcessGone, AccessDenied):
+            return  # its end is told by `exited`
+
+    def exited(self, process: Tracked) -> None:
+        """Each end of what was told of is told; one that was never read may yet be explained by what was opened."""
+        if (waiting := self._waiting.pop(process.entity, None)) is not None:
+            waiting.timer.cancel()
+        if process.own:
+            return
+        if process.announced:
+            self._events.exited(process)
+        elif self._processes.had_executed(process):
+            self._tell(process)
+            self._events.exited(process)
+        elif not process.settled:
+            self.unread(process.pid, process)
+
+    def unread(self, pid: int, process: Tracked | None = None) -> None:
+        """A number is gone without its program having been read; `process` if its fork was seen."""
+        self._hints.read()  # what belongs to it may have come at the same moment
+        self._matching.unread(Unread(self._clock.monotonic(), pid, process))
+        self.conclude()
+
+    def conclude(self) -> None:
+        """What ran without having been read, and what stays unexplained."""
+        ran, unexplained, candidates = self._matching.match(self._clock.monotonic())
+        if ran is not None:
+            self._counters.add("open_hints")
+            self._events.ran_unread(ran, self._processes.entity_of_unread(ran.unread.pid))
+            if ran.unread.process is not None:
+                self._events.exited(ran.unread.process)
+        self._counters.unexplained += len(unexplained)
+        self._counters.add("candidates", candidates)
+
+    def close(self) -> None:
+        """Look at nothing any more."""
+        for waiting in self._waiting.values():
+            waiting.timer.cancel()
+        self._waiting.clear()
+
+    def _come_back(self, process: Tracked, step: int) -> None:
+        """Look again after the next delay; a process that has shown nothing new by the last one is taken as it is."""
+        if step == len(REREAD_S):
+            self._processes.settle(process)
+        delays = REREAD_S if process.announced else REREAD_S + FORKED_S
+        if step < len(delays):
+            timer = asyncio.get_running_loop().call_later(delays[step], self.look, process, step + 1)
+            self._waiting[process.entity] = _Waiting(process, step, timer)
+        elif not process.announced and process.executed:
+            self._tell(process)  # a program without arguments, or one that passes for the runtime's init
+
+    def _tell(self, process: Tracked) -> None:
+        self._processes.settle(process)
+        by_open = process.exe is None and self._name_by_open(process)
+        if not by_open:
+            self._matching.explained(self._clock.monotonic(), process)
+        self._hints.ran(process.container, process.exe)
+        self._events.executed(process, by_open=by_open)
+
+    def _name_by_open(self, process: Tracked) -> bool:
+        """The executable of a process of which only the kernel's name is left, if its open was seen."""
+        self._hints.read()  # its open may have come at the same moment
+        process.exe = self._matching.claim(process.container, process.comm)
+        if process.exe is not None:
+            process.missing = tuple(missing for missing in process.missing if missing.field != "process.exe")
+        return process.exe is not None

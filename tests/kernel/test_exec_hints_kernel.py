@@ -1,0 +1,118 @@
+"""Opens of programs through a container's root, on the real inotify."""
+
+import os
+import select
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collectors.exec_hints import ExecHints, Opened
+from sensor.model.counters import Counters
+
+pytestmark = pytest.mark.kernel
+
+
+class Root:
+    """A directory that stands for a container's root."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        for name in ("usr/bin", "etc", "opt/tool"):
+            (path / name).mkdir(parents=True)
+        (path / "bin").symlink_to("usr/bin")
+        (path / "etc/ld.so.cache").touch()
+        self.fd = os.open(path, os.O_PATH)
+
+    def program(self, name: str) -> Path:
+        """A script in the container."""
+        path = self.path / name
+        path.write_text("#!/bin/sh\nexit 0\n")
+        path.chmod(0o755)
+        return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Root]:
+    found = Root(tmp_path)
+    yield found
+    os.close(found.fd)
+
+
+@pytest.fixture
+def hints(root: Root) -> Iterator[ExecHints]:
+    found = ExecHints(lambda container_id: root.fd if container_id == "app" else None, Counters())
+    yield found
+    found.close()
+
+
+def opened(hints: ExecHints) -> list[Opened]:
+    assert select.select([hints.fileno()], [], [], 10)[0], "no hint within 10 s"
+    return hints.read()
+
+
+def test_running_a_program_is_a_hint_with_its_path(hints: ExecHints, root: Root) -> None:
+    program = root.program("usr/bin/tool")
+    hints.enter("app", [])
+    hints.read()
+    subprocess.run([program], check=True)
+    assert Opened("app", "/usr/bin/tool", by_loader=False) in opened(hints)
+
+
+def test_a_directory_with_two_names_is_watched_once(hints: ExecHints, root: Root) -> None:
+    hints.enter("app", [b"/bin", b"/usr/bin"])
+    program = root.program("usr/bin/tool")
+    hints.read()
+    subprocess.run([program], check=True)
+    assert len({one.path for one in opened(hints)}) == 1
+
+
+def test_the_loaders_cache_is_a_hint_of_its_own_and_a_new_one_is_watched_too(hints: ExecHints, root: Root) -> None:
+    hints.enter("app", [])
+    cache = root.path / "etc/ld.so.cache"
+    cache.read_bytes()
+    assert opened(hints) == [Opened("app", "/etc/ld.so.cache", by_loader=True)]
+    (root.path / "etc/new").touch()
+    os.rename(root.path / "etc/new", cache)
+    opened(hints)
+    cache.read_bytes()
+    assert Opened("app", "/etc/ld.so.cache", by_loader=True) in opened(hints)
+
+
+def test_where_a_program_ran_from_others_are_expected(hints: ExecHints, root: Root) -> None:
+    hints.enter("app", [])
+    hints.ran("app", "/opt/tool/first")
+    program = root.program("opt/tool/second")
+    hints.read()
+    subprocess.run([program], check=True)
+    assert Opened("app", "/opt/tool/second", by_loader=False) in opened(hints)
+
+
+def test_an_ended_container_keeps_nothing_busy(hints: ExecHints, root: Root) -> None:
+    hints.enter("app", [])
+    assert hints.covers("app")
+    watches = hints.count
+    assert watches > 0
+    hints.leave("app")
+    assert hints.count == 0
+    assert not hints.covers("app")
+    with open(f"/proc/self/fdinfo/{hints.fileno()}", encoding="ascii") as info:
+        assert "inotify wd" not in info.read()
+
+
+def test_a_container_without_a_root_is_not_covered(hints: ExecHints) -> None:
+    hints.enter("unreachable", [b"/usr/bin"])
+    assert not hints.covers("unreachable")
+
+
+def test_links_out_of_the_container_lead_nowhere(hints: ExecHints, root: Root, tmp_path: Path) -> None:
+    outside = tmp_path.parent / "outside"
+    outside.mkdir(exist_ok=True)
+    (root.path / "opt/link").symlink_to(outside)
+    (root.path / "opt/proc").symlink_to("/proc/self/root")
+    before = hints.count
+    hints._known["app"] = set()
+    for path in (b"/opt/link", b"/opt/proc/usr/bin", b"relative"):
+        hints._watch("app", path, is_directory=True)
+    assert hints.count == before

@@ -1,0 +1,25 @@
+"""What counts as another program in a process."""
+
+from collectors.program import Program
+
+SEEN = (11, 12, 13)
+REFUSED = (1, 1, 0)
+
+
+def test_another_image_is_another_program_even_with_the_same_arguments() -> None:
+    before = Program(SEEN, "/bin/sh", ("sh",))
+    assert Program((21, 22, 23), "/bin/sh", ("sh",)).differs(before)
+    assert not Program(SEEN, "/bin/sh", ("sh",)).differs(before)
+    assert Program(SEEN, "/bin/sh", ("sh",)).differs(None)
+
+
+def test_a_program_that_rewrites_its_arguments_is_the_same_one() -> None:
+    before = Program(SEEN, "/usr/sbin/nginx", ("nginx",))
+    assert not Program(SEEN, "/usr/sbin/nginx", ("nginx: master process",)).differs(before)
+    assert not Program(REFUSED, "/usr/sbin/nginx", ("x",)).differs(before._replace(image=REFUSED))
+
+
+def test_where_the_image_is_refused_the_executable_decides() -> None:
+    before = Program(REFUSED, "/bin/sh", ("sh",))
+    assert Program(REFUSED, "/usr/bin/env", ("env",)).differs(before)
+    assert not Program(REFUSED, None, ("env",)).differs(before)
