@@ -50,7 +50,7 @@ class Settings:
         tuple[Command, ...],
         MaxLen(64),
         doc(
-            "Health checks and probes, to tell their processes from people's sessions: a JSON array of argument arrays, "
+            "Health checks and probes, to tell their processes from people's sessions: a JSON array of argument arrays "
             'as the platform runs them; `CMD-SHELL test -f /up` is `[["/bin/sh","-c","test -f /up"]]`.'
         ),
     ] = ()

@@ -5,19 +5,21 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sensor.demo.ingest_client import IngestClient
-from sensor.watch.words import size
+from sensor.model.counters import catch_rate
+from sensor.watch.words import size, unexplained
 
 OWN = "sensor."
 """How the kinds of the sensor's reports about itself begin."""
 
 
 class Summary(NamedTuple):
-    """Events by kind, bytes by form, losses by reason, and the most processes that may have gone unseen."""
+    """Events by kind, bytes by form, losses by reason; the most processes that may have gone unseen, and those seen."""
 
     kinds: Counter[str]
     bytes: Mapping[str, int]
     losses: Mapping[str, int]
     unexplained: int
+    seen: int
 
     @property
     def arrived(self) -> bool:
@@ -37,7 +39,7 @@ class Summary(NamedTuple):
                 f"  {size(self.bytes.get('sent', 0))}, {size(self.bytes.get('plain', 0))} before compression",
                 "lost",
                 *(f"  {reason:<20} {n:>8}".rstrip() for reason, n in losses),
-                f"  unexplained ≤ {self.unexplained} (processes, threads or failed forks that may have gone unseen)",
+                f"  {unexplained(self.unexplained, catch_rate(self.seen, self.unexplained))}",
                 "",
             ]
         )
@@ -45,11 +47,13 @@ class Summary(NamedTuple):
 
 def summarise(ingest: IngestClient) -> Summary:
     """Ask the ingest for all of it. Raises OSError."""
+    tasks = ingest.tasks()
     return Summary(
         kinds=ingest.events_by_kind(),
         bytes=ingest.bytes_taken(),
         losses=_losses(ingest),
-        unexplained=sum(int(task["unexplained"]) for task in ingest.tasks()),
+        unexplained=sum(int(task["unexplained"]) for task in tasks),
+        seen=sum(int(task["seen"]) for task in tasks),
     )
 
 

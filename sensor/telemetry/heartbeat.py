@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from sensor.model.clock import Clock
-from sensor.model.counters import Counters
+from sensor.model.counters import Counters, catch_rate
 from sensor.model.events import CollectorHealth, Event, Evidence, Health, Loss, Missing
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Status
@@ -39,6 +39,7 @@ class Heartbeat:
         self._started = self._reported = clock.monotonic()
         self._losses_told: Counter[str] = Counter()
         self._unexplained_told = 0
+        self._seen_told = 0
 
     def start(self) -> list[Event]:
         """The first report."""
@@ -55,9 +56,11 @@ class Heartbeat:
     def _report(self, kind: Kind) -> list[Event]:
         """New losses first, so that none is told after `sensor.stop`."""
         unexplained = self._counters.unexplained - self._unexplained_told
+        seen = self._counters.processes - self._seen_told
         losses = [self._event(Kind.SENSOR_LOSS, loss=loss) for loss in self._new_losses(unexplained)]
         self._unexplained_told += unexplained
-        return [*losses, self._health_event(kind, unexplained)]
+        self._seen_told += seen
+        return [*losses, self._health_event(kind, unexplained, seen)]
 
     def _new_losses(self, unexplained: int) -> Iterator[Loss]:
         new = self._counters.losses - self._losses_told
@@ -69,13 +72,16 @@ class Heartbeat:
             if not told:
                 yield Loss(reason, bound, None if bound == UNKNOWN else n, source)
 
-    def _health_event(self, kind: Kind, unexplained: int) -> Event:
+    def _health_event(self, kind: Kind, unexplained: int, seen: int) -> Event:
         now = self._clock.monotonic()
         usage, collectors = self._usage(), dict(self._collectors())
+        watching = _sees_processes(collectors)
         health = Health(
             uptime_s=round(now - self._started, 3),
             interval_s=round(now - self._reported, 3),
-            unexplained=unexplained if _sees_processes(collectors) else None,
+            unexplained=unexplained if watching else None,
+            seen=seen if watching else None,
+            catch_rate=catch_rate(seen, unexplained) if watching else None,
             counters=dict(self._counters.seen),
             losses=dict(self._counters.losses),
             collectors=collectors,
@@ -95,7 +101,7 @@ class Heartbeat:
 
 
 def _sees_processes(collectors: Mapping[str, CollectorHealth]) -> bool:
-    """Whether a number of unexplained processes, 0 among them, means anything."""
+    """Whether numbers of processes that were seen or not, 0 among them, mean anything."""
     return any(
         name.startswith(PROCESS_COLLECTORS) and health.status in (Status.OK, Status.DEGRADED)
         for name, health in collectors.items()

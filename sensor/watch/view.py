@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 from sensor.model.events import Timestamp
 from sensor.model.times import NS, from_rfc3339
+from sensor.telemetry.losses import UNEXPLAINED
 from sensor.watch.text import CYAN, DIM, PLAIN, RED, YELLOW, Piece, line, padded
+from sensor.watch.unseen import Unseen
 from sensor.watch.words import Plain, part, peer, program, words
 
 BRIEF = frozenset(
@@ -27,7 +29,9 @@ BRIEF = frozenset(
         "sensor.loss",
     }
 )
-"""What is shown without `--all`, besides destinations that are new."""
+"""What is shown without `--all`, besides destinations that are new and reports that tell of what went unseen."""
+
+REPORTS = frozenset({"sensor.start", "sensor.heartbeat", "sensor.stop"})
 
 REMEMBERED = 10_000
 """Destinations kept to tell the new ones; after that the oldest counts as new again."""
@@ -59,6 +63,7 @@ class WatchView:
         self._width = width
         self._destinations: dict[tuple[str, ...], None] = {}
         self._before: dict[str, Counter[str]] = {}
+        self._unseen = Unseen()
 
     def __call__(self, record: bytes) -> bytes | None:
         """The line for one JSON record, sometimes several, without a line end; `None` when it is not shown."""
@@ -69,9 +74,18 @@ class WatchView:
             self._count(event)
             return None
         lines = self._summary(event)
-        if event["kind"] in BRIEF or self._is_new_destination(event):
-            lines.append(render(event, self._colour, self._width()))
+        if (shown := self._briefly(event)) is not None:
+            lines.append(render(shown, self._colour, self._width()))
         return _encoded(lines)
+
+    def _briefly(self, event: Plain) -> Plain | None:
+        """The event as it is shown without `--all`, None where it is not."""
+        telling = self._unseen(event) if event["kind"] in REPORTS else None
+        if telling is not None:
+            return telling
+        if part(event, "loss").get("reason") == UNEXPLAINED:
+            return None  # the report that follows tells of it, with the share that was seen
+        return event if event["kind"] in BRIEF or self._is_new_destination(event) else None
 
     def _count(self, event: Plain) -> None:
         """Remember what was there before us, and where it was connected to."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from sensor.model.errors import MalformedEvent
 from sensor.model.times import NS, from_rfc3339
+from sensor.telemetry.losses import UNEXPLAINED
 
 Plain = Mapping[str, Any]
 
@@ -35,6 +36,14 @@ def peer(network: Plain) -> str:
     """`10.0.0.5:443 (example.org)`, `[::1]:80`."""
     name = network.get("hostname")
     return _end(network.get("dst"), network.get("dst_port")) + (f" ({name})" if name else "")
+
+
+def unexplained(number: int, rate: float | None) -> str:
+    """`unexplained ≤ 12: at least 98.4 % of new processes seen`; cut, not rounded, so that it is never too good."""
+    bound = f"unexplained ≤ {number:,}"
+    if not number or rate is None:
+        return bound
+    return f"{bound}: at least {int(rate * 1000 + 1e-6) / 10:.1f} % of new processes seen"
 
 
 def size(value: int) -> str:
@@ -124,6 +133,8 @@ def _posture(event: Plain) -> str:
 
 def _loss(event: Plain) -> str:
     loss = part(event, "loss")
+    if loss.get("reason") == UNEXPLAINED:
+        return f"{unexplained(loss.get('count', 0), None)}: processes, threads or failed forks that may be unseen"
     amount = {"exact": "{}", "at_most": "at most {}"}.get(loss.get("bound", ""), "an unknown number")
     source = f" in {loss['source']}" if "source" in loss else ""
     return f"lost {amount.format(loss.get('count', '?'))}: {loss.get('reason')}{source}"
@@ -142,7 +153,7 @@ def _health(verb: str) -> Callable[[Plain], str]:
         health = part(event, "health")
         facts = [f"up {_duration(health.get('uptime_s', 0))}"]
         if "unexplained" in health:
-            facts.append(f"unexplained ≤ {health['unexplained']}")
+            facts.append(unexplained(health["unexplained"], health.get("catch_rate")))
         facts += [f"{n} {_standing(c)}" for n, c in health.get("collectors", {}).items() if c.get("status") != "ok"]
         facts += [f"parked: {reason}" for reason in health.get("parked", ())]
         return f"sensor {verb}: {', '.join(facts)}"

@@ -44,6 +44,7 @@ def test_a_report_carries_figures_counters_and_collectors() -> None:
         uptime_s=30.0,
         interval_s=30.0,
         unexplained=0,
+        seen=0,
         counters={"process.exec": 7},
         collectors=WELL,
         cpu_percent=0.4,
@@ -97,6 +98,18 @@ def test_unexplained_is_of_the_interval_and_an_upper_bound() -> None:
     assert health(second).unexplained == 0
 
 
+def test_what_was_seen_is_of_the_interval_and_bounds_the_catch_rate() -> None:
+    bench = Bench()
+    bench.counters.processes, bench.counters.unexplained = 738, 12
+    first = health(bench.heartbeat.beat())
+    assert (first.seen, first.unexplained, first.catch_rate) == (738, 12, 0.984)
+    bench.counters.processes += 5
+    second = health(bench.heartbeat.stop())
+    assert (second.seen, second.unexplained, second.catch_rate) == (5, 0, 1.0)
+    third = health(bench.heartbeat.stop())
+    assert (third.seen, third.unexplained, third.catch_rate) == (0, 0, None)
+
+
 def test_a_reason_in_no_list_has_an_unknown_number() -> None:
     bench = Bench()
     bench.counters.lost("something_new", 9)
@@ -114,7 +127,9 @@ def test_what_a_collector_told_itself_is_not_told_again() -> None:
 def test_without_a_process_collector_nothing_is_known_of_the_unexplained() -> None:
     bench = Bench()
     bench.collectors["process_cursor"] = CollectorHealth("restarting", "it failed")
-    assert health(bench.heartbeat.beat()).unexplained is None
+    bench.counters.processes = 3
+    report = health(bench.heartbeat.beat())
+    assert (report.unexplained, report.seen, report.catch_rate) == (None, None, None)
 
 
 def test_a_parked_sensor_says_why() -> None:

@@ -36,7 +36,7 @@ class FakeIngest(QuietHandler):
         elif self.headers["Authorization"] != "Bearer reads":
             self.answer(401, '{"error": "no"}')
         elif url.path == "/v1/tasks":
-            self.answer(200, json.dumps({"tasks": [{"events": 7, "losses": 3, "unexplained": 2}]}))
+            self.answer(200, json.dumps({"tasks": [{"events": 7, "losses": 3, "unexplained": 2, "seen": 98}]}))
         else:
             self.answer(200, json.dumps(self._events(asked)))
 
@@ -58,7 +58,7 @@ def test_the_summary_is_what_the_ingest_says(url: str) -> None:
     found = summarise(IngestClient(url, "reads"))
     assert found.kinds == Counter(KINDS)
     assert (found.bytes, found.losses) == ({"sent": 1234, "plain": 5600}, {"queue_full": 3})
-    assert found.unexplained == 2
+    assert (found.unexplained, found.seen) == (2, 98)
 
 
 def test_readiness_is_asked_for_and_an_ingest_that_is_not_there_is_not_ready(
@@ -82,7 +82,7 @@ def test_a_proxy_of_the_users_is_not_asked(url: str, monkeypatch: pytest.MonkeyP
 
 def test_the_table() -> None:
     kinds = Counter({"process.exec": 1200, "file.create": 3})
-    assert Summary(kinds, {"sent": 1234, "plain": 5678}, {"queue_full": 12}, 4).table().splitlines() == [
+    assert Summary(kinds, {"sent": 1234, "plain": 5678}, {"queue_full": 12}, 4, 247).table().splitlines() == [
         "",
         "events",
         "  file.create                 3",
@@ -92,14 +92,14 @@ def test_the_table() -> None:
         "  1.2 kB, 5.7 kB before compression",
         "lost",
         "  queue_full                 12",
-        "  unexplained ≤ 4 (processes, threads or failed forks that may have gone unseen)",
+        "  unexplained ≤ 4: at least 98.4 % of new processes seen",
     ]
-    assert "  nothing\n" in Summary(kinds, {}, {}, 0).table()
+    assert "  nothing\n" in Summary(kinds, {}, {}, 0, 9).table()
 
 
 def test_the_sensors_own_reports_do_not_count_as_seen() -> None:
-    assert not Summary(Counter({"sensor.start": 1, "sensor.stop": 1}), {}, {}, 0).arrived
-    assert Summary(Counter({"sensor.start": 1, "process.exec": 1}), {}, {}, 0).arrived
+    assert not Summary(Counter({"sensor.start": 1, "sensor.stop": 1}), {}, {}, 0, 0).arrived
+    assert Summary(Counter({"sensor.start": 1, "process.exec": 1}), {}, {}, 0, 0).arrived
 
 
 def test_something_happens_and_leaves_only_a_copied_program(tmp_path: Path) -> None:

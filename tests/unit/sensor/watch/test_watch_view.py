@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sensor.model.codec import event_to_json
+from sensor.model.counters import catch_rate
 from sensor.model.events import (
     CollectorHealth,
     Container,
@@ -113,7 +114,11 @@ def brief(everything: bool = False) -> WatchView:
             "medium: The root is writable (make it read-only)",
         ),
         (event(Kind.SENSOR_LOSS, loss=Loss("queue_full", "exact", 12, "queue")), "lost 12: queue_full in queue"),
-        (event(Kind.SENSOR_LOSS, loss=Loss("unexplained", "at_most", 3)), "lost at most 3: unexplained"),
+        (event(Kind.SENSOR_LOSS, loss=Loss("directory", "at_most", 3)), "lost at most 3: directory"),
+        (
+            event(Kind.SENSOR_LOSS, loss=Loss("unexplained", "at_most", 1200, "process_cursor")),
+            "unexplained ≤ 1,200: processes, threads or failed forks that may be unseen",
+        ),
         (event(Kind.SENSOR_LOSS, loss=Loss("overflow", "unknown")), "lost an unknown number: overflow"),
         (
             event(
@@ -125,6 +130,18 @@ def brief(everything: bool = False) -> WatchView:
         (
             event(Kind.SENSOR_HEARTBEAT, health=Health(300, 30, unexplained=2, parked=("X: wrong",))),
             "sensor alive: up 5 min, unexplained ≤ 2, parked: X: wrong",
+        ),
+        (
+            event(Kind.SENSOR_HEARTBEAT, health=Health(9, 9, unexplained=12, seen=738, catch_rate=0.984)),
+            "sensor alive: up 9.0 s, unexplained ≤ 12: at least 98.4 % of new processes seen",
+        ),
+        (
+            event(Kind.SENSOR_STOP, health=Health(9, 9, unexplained=1, seen=99_999, catch_rate=0.9999)),
+            "sensor stopped: up 9.0 s, unexplained ≤ 1: at least 99.9 % of new processes seen",
+        ),
+        (
+            event(Kind.SENSOR_HEARTBEAT, health=Health(9, 9, unexplained=0, seen=7, catch_rate=1.0)),
+            "sensor alive: up 9.0 s, unexplained ≤ 0",
         ),
     ],
 )
@@ -217,6 +234,48 @@ def test_what_was_there_before_is_one_line_a_container() -> None:
         "1 process was running already: sh",
     ]
     assert shown(view, outbound()) == [], "the connection was open before"
+
+
+def report(second: int, unexplained: int, seen: int, kind: Kind = Kind.SENSOR_HEARTBEAT) -> Event:
+    """A sensor's report so many seconds after now, the rate as the heartbeat would give it."""
+    health = Health(second, 30, unexplained=unexplained, seen=seen, catch_rate=catch_rate(seen, unexplained))
+    return event(kind, container=None, health=health)._replace(time=Timestamp(NOW + second * NS))
+
+
+def told_unseen(*reports: Event) -> list[str]:
+    return [line.partition("unexplained ≤ ")[2] for line in shown(brief(), *reports)]
+
+
+def test_a_report_of_something_unseen_is_shown_and_others_are_not() -> None:
+    assert told_unseen(report(0, 0, 50), report(30, 2, 98), report(60, 0, 50)) == [
+        "2: at least 98.0 % of new processes seen"
+    ]
+
+
+def test_the_unseen_are_told_once_a_minute_with_the_sums_since_then() -> None:
+    reports = [report(0, 2, 98), report(30, 5, 95), report(59, 0, 90), report(60, 1, 14), report(90, 0, 9)]
+    assert told_unseen(*reports) == [
+        "2: at least 98.0 % of new processes seen",
+        "6: at least 97.0 % of new processes seen",
+    ]
+
+
+def test_the_last_report_tells_what_is_left_at_once() -> None:
+    last = report(20, 0, 4, Kind.SENSOR_STOP)
+    assert told_unseen(report(0, 2, 98), report(10, 5, 95), last) == [
+        "2: at least 98.0 % of new processes seen",
+        "5: at least 95.1 % of new processes seen",
+    ]
+
+
+def test_a_clock_that_was_set_back_hides_no_report() -> None:
+    assert len(told_unseen(report(7200, 1, 1), report(0, 1, 1))) == 2
+
+
+def test_the_loss_before_such_a_report_says_nothing_more_and_is_left_out() -> None:
+    loss = event(Kind.SENSOR_LOSS, loss=Loss("unexplained", "at_most", 2), container=None)
+    assert shown(brief(), loss) == []
+    assert len(shown(brief(everything=True), loss, report(0, 2, 98), report(1, 2, 98))) == 3
 
 
 def test_the_width_is_asked_for_at_each_line() -> None:
