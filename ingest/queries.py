@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from ingest import parameters, tree
 from ingest.answers import Refused, answer, answer_text
-from ingest.store.protocol import Store, TaskSummary
+from ingest.store.protocol import Catch, Store, TaskSummary
+from sensor.model.counters import catch_rate
 from sensor.model.events import Container
 from sensor.model.times import to_rfc3339
 
@@ -66,5 +67,9 @@ def task_to_json(summary: TaskSummary) -> dict[str, Any]:
             for sensor in summary.sensors
         ],
     }
-    del plain["header"]
-    return {**plain, **summary.header}
+    del plain["header"], plain["catch"]
+    return {**plain, **_catch(summary.catch), "last_hour": _catch(summary.last_hour), **summary.header}
+
+
+def _catch(catch: Catch) -> dict[str, Any]:
+    return catch._asdict() | {"catch_rate": catch_rate(*catch)}

@@ -1,7 +1,8 @@
 """The processes of a task as trees, one set a container, built from what was told of their execs and exits.
 
 Whatever sensors claim, this ends and stays small: events, processes and depth are bounded, each process stands in one
-place, and a circle of parents is cut open. What is left out is said with `truncated`.
+place, and a circle of parents is cut open. What is left out is said with `truncated`. A process whose exec or exit was
+folded with others stands for `count` of them.
 """
 
 import json
@@ -93,6 +94,7 @@ class _Grove:
         if process is None or node is None:
             return
         node["placeholder"] = False
+        node["count"] = max(node["count"], event["count"])
         if event["kind"] == Kind.PROCESS_EXEC:
             node["execs"] += event["count"]
             node.update({name: process[name] for name in _KEPT if name in process})
@@ -181,4 +183,4 @@ class _Grove:
 def _placeholder(process: dict[str, Any]) -> Node:
     unknown = dict.fromkeys(("ppid", "comm", "args", "user", "uid", "start", "end", "exit_code", "session"))
     known = {"entity": process["entity"], "pid": process["pid"], "exe": process.get("exe")}
-    return {**known, **unknown, "execs": 0, "placeholder": True, "children": []}
+    return {**known, **unknown, "execs": 0, "count": 1, "placeholder": True, "children": []}

@@ -66,13 +66,20 @@ class SensorSeen(NamedTuple):
     last_seen: Timestamp
 
 
+class Catch(NamedTuple):
+    """New processes that sensors reported to have seen, and the most that may have gone unseen."""
+
+    seen: int
+    unexplained: int
+
+
 class TaskSummary(NamedTuple):
     """A task as a whole. `header` is the JSON form of `task` and `pod` as last reported.
 
-    `events`, `containers` and `detections` count what is stored now. `losses` and `unexplained` are what its
-    sensors said of themselves for as long as any of their events are kept: the larger of the losses told one by one
-    and the running totals (both may tell of the same), and the sum of the bounds in all health reports.
-    `sensors` has the newest runs first, twenty at most.
+    `events`, `containers` and `detections` count what is stored now. `losses` and `catch` are what its sensors said of
+    themselves for as long as any of their events are kept: the larger of the losses told one by one and the running
+    totals (both may tell of the same), and the sums over all health reports. `last_hour` sums the reports that came in
+    within the last hour. `sensors` has the newest runs first, twenty at most.
     """
 
     id: str
@@ -83,7 +90,8 @@ class TaskSummary(NamedTuple):
     containers: int
     detections: int
     losses: int
-    unexplained: int
+    catch: Catch
+    last_hour: Catch
     header: Mapping[str, Any]
     sensors: tuple[SensorSeen, ...]
 

@@ -28,8 +28,8 @@ LARGEST_TEXT = 2 * 1024 * 1024
 class Row(NamedTuple):
     """One event. `time` in ns is cut at `LARGEST`; `text` has the exact one.
 
-    The last three come from reports about the sensor itself: `unexplained` and `losses_told` in this event alone,
-    `losses_running` since the start of the sensor.
+    The last four come from reports about the sensor itself: `seen`, `unexplained` and `losses_told` in this event
+    alone, `losses_running` since the start of the sensor.
     """
 
     lane: str
@@ -40,6 +40,7 @@ class Row(NamedTuple):
     entity: str | None
     pid: int | None
     text: str
+    seen: int = 0
     unexplained: int = 0
     losses_told: int = 0
     losses_running: int = 0
@@ -84,6 +85,7 @@ def _row(header: Header, event: Event, index: int) -> Row:
         entity=process.entity if process else None,
         pid=process.pid if process and 0 <= process.pid <= LARGEST else None,
         text=text,
+        seen=_count(health.seen or 0) if health else 0,
         unexplained=_count(health.unexplained or 0) if health else 0,
         losses_told=_count(1 if loss.count is None else loss.count) if loss else 0,
         losses_running=_count(sum(health.losses.values())) if health else 0,

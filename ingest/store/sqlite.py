@@ -79,11 +79,11 @@ class SqliteStore:
 
     async def tasks(self, limit: int) -> Sequence[TaskSummary]:
         """See `Store.tasks`."""
-        return await self._readers.ask(partial(sqlite_tasks.tasks, limit=limit))
+        return await self._readers.ask(partial(sqlite_tasks.tasks, limit=limit, now=self._clock.wall()))
 
     async def task(self, name: str) -> TaskSummary | None:
         """See `Store.task`."""
-        return await self._readers.ask(partial(sqlite_tasks.task, name=name))
+        return await self._readers.ask(partial(sqlite_tasks.task, name=name, now=self._clock.wall()))
 
     async def containers(self, task: str) -> Sequence[Container]:
         """See `Store.containers`."""
@@ -108,6 +108,7 @@ class SqliteStore:
         while piece := await self._write(partial(sqlite_retention.drop_oldest, received_before=oldest_kept)):
             deleted += piece
         deleted += await self._write(partial(sqlite_retention.make_room, limit=self._file_limit, needed=0))
+        await self._write(partial(sqlite_retention.forget_minutes, now=self._clock.wall()))
         await self._write(sqlite_retention.forget_the_empty)
         while await self._write(sqlite_retention.shrink):
             pass

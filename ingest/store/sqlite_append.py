@@ -6,6 +6,7 @@ from collections import Counter
 
 from ingest.store.protocol import Appended
 from ingest.store.rows import Row, Rows
+from ingest.store.sqlite_schema import MINUTE_NS
 from sensor.model.codec import part_to_json
 from sensor.model.events import Container, Header
 from sensor.model.kinds import Kind
@@ -33,12 +34,18 @@ ON CONFLICT (sender, lane, seq) DO NOTHING
 """
 _WATCH = """
 INSERT INTO watches (task, sender, version, config, first_seen, last_seen,
-    events, detections, unexplained, losses_told, losses_running)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    events, detections, seen, unexplained, losses_told, losses_running)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (task, sender) DO UPDATE SET version = excluded.version, config = excluded.config,
     last_seen = excluded.last_seen, events = events + excluded.events,
-    detections = detections + excluded.detections, unexplained = unexplained + excluded.unexplained,
+    detections = detections + excluded.detections, seen = seen + excluded.seen,
+    unexplained = unexplained + excluded.unexplained,
     losses_told = losses_told + excluded.losses_told, losses_running = max(losses_running, excluded.losses_running)
+"""
+
+_MINUTE = """
+INSERT INTO minutes (task, minute, seen, unexplained) VALUES (?, ?, ?, ?)
+ON CONFLICT (task, minute) DO UPDATE SET seen = seen + excluded.seen, unexplained = unexplained + excluded.unexplained
 """
 
 
@@ -78,14 +85,18 @@ def _insert(db: sqlite3.Connection, row: Row, task: int, sender: int, now: int, 
 
 
 def _count(db: sqlite3.Connection, header: Header, task: int, sender: int, now: int, fresh: list[Row]) -> None:
+    seen, unexplained = sum(row.seen for row in fresh), sum(row.unexplained for row in fresh)
     counts = (
         len(fresh),
         sum(row.kind == Kind.DETECTION for row in fresh),
-        sum(row.unexplained for row in fresh),
+        seen,
+        unexplained,
         sum(row.losses_told for row in fresh),
         max(row.losses_running for row in fresh),
     )
     db.execute(_WATCH, (task, sender, header.sensor.version, header.sensor.config, now, now, *counts))
+    if seen or unexplained:
+        db.execute(_MINUTE, (task, now // MINUTE_NS, seen, unexplained))
 
 
 def _count_containers(db: sqlite3.Connection, fresh: list[Row], containers: dict[str, int]) -> None:

@@ -6,6 +6,9 @@ again. What retention frees beyond that is given back to the file system by `shr
 
 import sqlite3
 
+from ingest.store.sqlite_schema import MINUTE_NS
+from ingest.store.sqlite_tasks import MINUTES
+
 PIECE = 500
 """Events deleted in one step."""
 
@@ -43,11 +46,18 @@ def drop_oldest(db: sqlite3.Connection, received_before: int | None = None) -> i
     return db.execute("DELETE FROM events WHERE arrival <= ?", (edge,)).rowcount
 
 
+def forget_minutes(db: sqlite3.Connection, now: int) -> None:
+    """Delete what is older than any question asks for; `now` in ns. What a clock that was ahead wrote goes as well."""
+    minute = now // MINUTE_NS
+    db.execute("DELETE FROM minutes WHERE minute <= ? OR minute > ?", (minute - 2 * MINUTES, minute + MINUTES))
+
+
 def forget_the_empty(db: sqlite3.Connection) -> None:
     """Delete the tasks, senders and containers of which no event is left."""
     db.execute("DELETE FROM watches WHERE events = 0")
     db.execute("DELETE FROM containers WHERE events = 0")
     db.execute("DELETE FROM tasks WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.task = tasks.id)")
+    db.execute("DELETE FROM minutes WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = minutes.task)")
     db.execute("DELETE FROM senders WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.sender = senders.id)")
 
 

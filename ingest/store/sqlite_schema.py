@@ -2,7 +2,8 @@
 
 `events.arrival` is the cursor of every listing: AUTOINCREMENT, so that no number is given twice, even after the newest
 events were deleted. The identity of an event is (sensor, epoch, lane, seq); sensor and epoch stand once, in `senders`.
-A sensor may change its mind about its task, so `watches` counts by sender and task.
+A sensor may change its mind about its task, so `watches` counts by sender and task. `minutes` has what health reports
+told of processes by the minute (since 1970) in which they came in, for the last hour.
 """
 
 import sqlite3
@@ -11,6 +12,8 @@ import time
 from ingest.store.errors import StoreUnusable
 
 APPLICATION_ID = 0x46535331  # "FSS1" in the file's header, https://www.sqlite.org/fileformat.html section 1.3.14
+
+MINUTE_NS = 60_000_000_000
 
 MIGRATIONS = (
     """
@@ -73,6 +76,16 @@ MIGRATIONS = (
     CREATE INDEX events_kind ON events (kind);
     CREATE INDEX events_entity ON events (entity) WHERE entity IS NOT NULL;
     CREATE TABLE beats (id INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+    """,
+    """
+    ALTER TABLE watches ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE minutes (
+        task INTEGER NOT NULL,
+        minute INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        unexplained INTEGER NOT NULL,
+        PRIMARY KEY (task, minute)
+    ) WITHOUT ROWID;
     """,
 )
 """One script a version: the first makes version 1, each later one leads from the version before it to its own."""

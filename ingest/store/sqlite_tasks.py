@@ -5,15 +5,19 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from ingest.store.protocol import SensorSeen, TaskSummary
+from ingest.store.protocol import Catch, SensorSeen, TaskSummary
+from ingest.store.sqlite_schema import MINUTE_NS
 from sensor.model.events import Container, Timestamp
 
 SENSORS = 20
 """The most sensor runs listed for a task: one that restarts all the time must not fill the answer."""
 
+MINUTES = 60
+"""Whole minutes, the running one among them, that count as the last hour."""
+
 _TASKS = """
 SELECT tasks.id, tasks.name, platform, header, tasks.first_seen, tasks.last_seen, sum(events), sum(detections),
-    sum(max(losses_told, losses_running)), sum(unexplained),
+    sum(max(losses_told, losses_running)), sum(seen), sum(unexplained),
     (SELECT count(*) FROM containers WHERE containers.task = tasks.id AND containers.events > 0)
 FROM tasks JOIN watches ON watches.task = tasks.id
 WHERE watches.events > 0 {condition}
@@ -24,21 +28,22 @@ SELECT sensor, epoch, version, config, first_seen, last_seen
 FROM watches JOIN senders ON senders.id = watches.sender
 WHERE task = ? AND events > 0 ORDER BY last_seen DESC, sender DESC LIMIT ?
 """
+_CATCH = "SELECT coalesce(sum(seen), 0), coalesce(sum(unexplained), 0) FROM minutes WHERE task = ? AND minute > ?"
 _CONTAINERS = """
 SELECT runtime_id, containers.name, image, image_id FROM containers JOIN tasks ON tasks.id = containers.task
 WHERE tasks.name = ? AND events > 0 ORDER BY containers.id
 """
 
 
-def tasks(db: sqlite3.Connection, limit: int) -> list[TaskSummary]:
-    """The tasks heard of last, at most `limit` of them."""
-    return [_summary(db, row) for row in db.execute(_TASKS.format(condition=""), (limit,)).fetchall()]
+def tasks(db: sqlite3.Connection, limit: int, now: int) -> list[TaskSummary]:
+    """The tasks heard of last, at most `limit` of them; `now` in ns."""
+    return [_summary(db, row, now) for row in db.execute(_TASKS.format(condition=""), (limit,)).fetchall()]
 
 
-def task(db: sqlite3.Connection, name: str) -> TaskSummary | None:
-    """One task by its name."""
+def task(db: sqlite3.Connection, name: str, now: int) -> TaskSummary | None:
+    """One task by its name; `now` in ns."""
     row = db.execute(_TASKS.format(condition="AND tasks.name = ?"), (name, 1)).fetchone()
-    return _summary(db, row) if row else None
+    return _summary(db, row, now) if row else None
 
 
 def containers(db: sqlite3.Connection, name: str) -> list[Container]:
@@ -46,8 +51,9 @@ def containers(db: sqlite3.Connection, name: str) -> list[Container]:
     return [Container(*row) for row in db.execute(_CONTAINERS, (name,)).fetchall()]
 
 
-def _summary(db: sqlite3.Connection, row: Sequence[Any]) -> TaskSummary:
-    number, name, platform, header, first_seen, last_seen, events, detections, losses, unexplained, count = row
+def _summary(db: sqlite3.Connection, row: Sequence[Any], now: int) -> TaskSummary:
+    number, name, platform, header, first_seen, last_seen, events, detections, losses, seen, unexplained, count = row
+    last_hour = db.execute(_CATCH, (number, now // MINUTE_NS - MINUTES)).fetchone()
     sensors = db.execute(_SENSORS, (number, SENSORS)).fetchall()
     return TaskSummary(
         id=name,
@@ -58,7 +64,8 @@ def _summary(db: sqlite3.Connection, row: Sequence[Any]) -> TaskSummary:
         containers=count,
         detections=detections,
         losses=losses,
-        unexplained=unexplained,
+        catch=Catch(seen, unexplained),
+        last_hour=Catch(*last_hour),
         header=json.loads(header),
         sensors=tuple(SensorSeen(*sensor) for sensor in sensors),
     )

@@ -10,7 +10,7 @@ import pytest
 from fakes import FakeClock
 from ingest_samples import APP, NOON, event, events, open_store, process, rows
 
-from ingest.store.protocol import Appended, Query, Store
+from ingest.store.protocol import Appended, Catch, Query, Store
 from sensor.model.codec import event_to_json
 from sensor.model.events import Container, Detection, Health, Loss
 from sensor.model.kinds import Kind, Lane
@@ -241,11 +241,11 @@ async def test_a_task_lists_the_runs_of_its_sensors(store: Store, clock: FakeClo
     assert task.sensors[1].last_seen == clock.wall() - 60 * 10**9
 
 
-async def test_losses_and_unexplained_are_summed_and_never_twice(store: Store) -> None:
+async def test_losses_and_what_was_seen_or_not_are_summed_and_never_twice(store: Store) -> None:
     told = event(1, Kind.SENSOR_LOSS, loss=Loss("queue_full", "exact", 7))
     unknown = event(2, Kind.SENSOR_LOSS, loss=Loss("inotify_overflow", "unknown"))
     beats = [
-        event(n, Kind.SENSOR_HEARTBEAT, health=Health(n, 30.0, unexplained=2, losses={"queue_full": n}))
+        event(n, Kind.SENSOR_HEARTBEAT, health=Health(n, 30.0, unexplained=2, seen=n, losses={"queue_full": n}))
         for n in (3, 4, 5)
     ]
     await store.append(rows(told, unknown, *beats))
@@ -253,7 +253,7 @@ async def test_losses_and_unexplained_are_summed_and_never_twice(store: Store) -
     await store.append(rows(event(1, Kind.SENSOR_STOP, health=Health(9.0, 9.0, losses={"a": 20, "b": 3})), epoch="e2"))
     task = await store.task("t1")
     assert task is not None
-    assert task.unexplained == 6
+    assert task.catch == task.last_hour == Catch(seen=12, unexplained=6)
     assert task.losses == (7 + 1) + 23  # one run told more one by one, the other more in its totals
 
 
@@ -262,7 +262,34 @@ async def test_absurd_counts_are_cut_not_summed_to_a_failure(store: Store) -> No
     await store.append(rows(*beats))
     task = await store.task("t1")
     assert task is not None
-    assert 0 < task.unexplained < 2**63
+    assert 0 < task.catch.unexplained < 2**63
+
+
+async def test_the_last_hour_is_what_came_in_within_it(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen()
+    for minute in range(0, 120, 20):
+        await store.append(rows(event(minute + 1, Kind.SENSOR_HEARTBEAT, health=Health(1, 1, unexplained=1, seen=10))))
+        clock.advance(20 * 60)
+    (task,) = await store.tasks(10)
+    assert (task.catch, task.last_hour) == (Catch(60, 6), Catch(20, 2))
+    await store.retain()
+    store = await reopen()
+    assert await store.task("t1") == task
+    clock.advance(7200)
+    assert (await store.tasks(10))[0].last_hour == Catch(0, 0)
+
+
+async def test_the_last_hour_of_a_task_is_its_own_and_goes_with_it(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen(days=0.01)
+    for n in (1, 2):
+        beat = event(n, Kind.SENSOR_HEARTBEAT, health=Health(1, 1, seen=10 * n))
+        await store.append(rows(beat, task=f"t{n}"))
+    assert {task.id: task.last_hour.seen for task in await store.tasks(10)} == {"t1": 10, "t2": 20}
+    clock.advance(1800)
+    await store.retain()
+    for n in (3, 4):
+        await store.append(rows(event(n), task=f"t{n}"))
+    assert {task.id: task.last_hour.seen for task in await store.tasks(10)} == {"t3": 0, "t4": 0}
 
 
 async def test_a_sensor_that_names_another_task_later_is_counted_for_both(store: Store) -> None:

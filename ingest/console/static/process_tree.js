@@ -17,7 +17,7 @@ export const TRAIL = 12;
  * Every row is `{key, level, open, below, trail}`: `open` is null where there is nothing to open, `below` counts what
  * is underneath, `trail` says for its own level and the `TRAIL` nearest above whether the line goes on downwards. Beside
  * that a process has `{process, ended, hit}`, where `hit` is false for one that only leads to a match; and a fold has
- * `{fold: {name, bad}}`: the program, and how many did not end with code 0.
+ * `{fold: {name, times, bad}}`: the program, how many it stands for, and how many did not end with code 0.
  */
 export function treeRows(processes, { closed = new Set(), unfolded = new Set(), living = false, q = "" } = {}) {
   const root = hierarchy({ children: processes }, (d) => d.children);
@@ -39,7 +39,7 @@ export function treeRows(processes, { closed = new Set(), unfolded = new Set(), 
 export function tally(processes) {
   const found = { living: 0, ended: 0 };
   hierarchy({ children: processes }, (d) => d.children).each(({ data, depth }) => {
-    if (depth > 0) found[isEnded(data) ? "ended" : "living"] += 1;
+    if (depth > 0) found[isEnded(data) ? "ended" : "living"] += countOf(data);
   });
   return found;
 }
@@ -58,6 +58,11 @@ export function findProcess(containers, entity) {
 /** A process has ended when its end is known, or its exit code is. */
 export function isEnded(process) {
   return process.end != null || process.exit_code != null;
+}
+
+/** How many a process stands for: the sensor folds those that ran and ended in the same way. */
+export function countOf(process) {
+  return process.count ?? 1;
 }
 
 /** Decides from the leaves up which nodes are shown (`keep`), which matched (`hit`), and how many are below. */
@@ -99,9 +104,14 @@ function single(node, place, q) {
 }
 
 function folded(parent, group, place, q) {
-  const fold = { name: programName(group[0].data), bad: group.filter(({ data }) => data.exit_code !== 0).length };
+  const bad = group.filter(({ data }) => data.exit_code !== 0);
+  const fold = { name: programName(group[0].data), times: occurrences(group), bad: occurrences(bad) };
   const row = { key: foldKey(parent, group[0]), ...place, open: null, below: group.length, fold };
   return { row, inside: () => stacked(group, place, (node, own) => single(node, own, q)) };
+}
+
+function occurrences(nodes) {
+  return nodes.reduce((sum, { data }) => sum + countOf(data), 0);
 }
 
 /** Ended, childless, unremarkable siblings of one program come together at the place of the first, if they are many. */
@@ -117,11 +127,11 @@ function groupsOf(parent, shown) {
 
 /** Nothing about it that a person should see without asking. */
 function isPlain({ children, data: process }) {
-  return !children && isEnded(process) && process.args != null && flags({ process }).length === 0;
+  return !children && isEnded(process) && process.args != null && flags({ process }).every(({ tone }) => tone === "info");
 }
 
-function foldKey(parent, child) {
-  return `${parent.data.entity ?? "root"} ${programName(child.data)}`;
+function foldKey(parent, { data: process }) {
+  return [parent.data.entity ?? "root", programName(process), process.session].filter(Boolean).join(" ");
 }
 
 function byStart(a, b) {

@@ -28,13 +28,24 @@ export function summary(event) {
   return { what: what || "unknown", notes: notes.filter(Boolean) };
 }
 
+const SESSIONS = {
+  exec: { text: "from outside (exec)", tone: "warn" },
+  unclear: { text: "from outside (exec or probe)", tone: "gap" },
+  probe: { text: "probe", tone: "info" },
+};
+
+/** `× 57`: so many in one. */
+export function times(number) {
+  return `× ${count(number)}`;
+}
+
 /** What to be wary of in an event: `{text, tone}`, where tone is `info`, `warn` or `gap` (something is not known). */
 export function flags(event) {
   const process = event.process ?? {};
   const found = [];
-  if (event.count > 1) found.push({ text: `${count(event.count)} times`, tone: "info" });
+  if (event.count > 1) found.push({ text: times(event.count), tone: "info" });
   if (process.placeholder) found.push({ text: "known only as an ancestor", tone: "gap" });
-  if (process.session === "exec") found.push({ text: "from outside (exec)", tone: "warn" });
+  if (Object.hasOwn(SESSIONS, process.session)) found.push(SESSIONS[process.session]);
   if (process.drift) found.push({ text: "new executable", tone: "warn" });
   if (process.preload?.length) found.push({ text: process.preload.join(" "), tone: "warn" });
   return found;
@@ -165,7 +176,7 @@ function lost({ reason, bound, count: number, source }) {
 function condition(health) {
   const troubled = Object.entries(health.collectors ?? {}).filter(([, { status }]) => status !== "ok");
   return [
-    unexplained(health.unexplained),
+    unexplained(health.unexplained, health.catch_rate),
     ...troubled.map(([name, { status, reason }]) => `${name} ${status}${reason ? `: ${reason}` : ""}`),
     ...(health.parked ?? []),
     ...lossList(health.losses),
@@ -175,9 +186,18 @@ function condition(health) {
   ];
 }
 
-/** `unexplained ≤ 3`: the most processes that may have gone unseen. */
-export function unexplained(number) {
-  return number == null ? "unexplained: not reported" : `unexplained ≤ ${count(number)}`;
+/**
+ * `unexplained ≤ 3: at least 98.4 % of new processes seen`: the most that may have gone unseen, and what that means. The
+ * rate is cut, not rounded, so that it is never too good.
+ */
+export function unexplained(number, rate) {
+  if (number == null) return "unexplained: not reported";
+  const bound = `unexplained ≤ ${count(number)}`;
+  return number > 0 && rate != null ? `${bound}: at least ${percent(rate)} of new processes seen` : bound;
+}
+
+function percent(rate) {
+  return `${(Math.floor(rate * 1000 + 1e-6) / 10).toFixed(1)} %`;
 }
 
 /** The name by which a row calls a process: its program, or the best that is known in its place. */

@@ -142,7 +142,7 @@ class ProcessDetail extends Component {
       ${event === open && html`<li><${WholeJson} value=${event} /></li>`}`;
     return html`<div class="detail">
       <p class="detail-what"><${Text} class="mono" limit=${5000}>${commandLine(process.args) ?? process.exe}<//></p>
-      <p class="flags"><${Flags} flags=${[...flags({ process }), ...gaps(process.evidence)]} /></p>
+      <p class="flags"><${Flags} flags=${[...flags({ process, count: process.count }), ...gaps(process.evidence)]} /></p>
       <${ProcessFacts} process=${process} container=${container} now=${now} />
       <h3>Events of this process</h3>
       ${error && html`<${Failure} error=${error} shown=${events !== null} retry=${() => this.load()} />`}
@@ -169,6 +169,7 @@ function ProcessFacts({ process, container, now }) {
     ["Started", html`<${Time} at=${process.start} now=${now} />`],
     ["Ended", process.end && html`<${Time} at=${process.end} now=${now} />`],
     ["Entered by", process.session && text(process.session)],
+    ["Stands for", process.count > 1 && `${count(process.count)} processes that ran and ended in the same way`],
     ["Execs seen", process.execs > 0 && count(process.execs)],
     ["Identity", html`<span class="mono"><${Text}>${process.entity}<//></span>`],
   ]} />`;

@@ -112,11 +112,13 @@ function Detections({ task }) {
   return html`<a class="count-alert" href=${address}><span aria-hidden="true">! </span>${count(task.detections)}</a>`;
 }
 
-/** What was lost, by the sensors' own word, and how many processes may have gone unseen. Never blank. */
-export function NotSeen({ task }) {
-  const { losses } = task;
-  return html`<span class=${losses > 0 || task.unexplained > 0 ? "loss" : "no-loss"}>
-    ${losses > 0 ? html`<strong>${count(losses)} lost</strong>` : "0 lost"}, ${unexplained(task.unexplained)}
+/**
+ * What was lost, by the sensors' own word, and how many processes may have gone unseen within the last hour. Never
+ * blank.
+ */
+export function NotSeen({ task: { losses, last_hour: hour } }) {
+  return html`<span class=${losses > 0 || hour.unexplained > 0 ? "loss" : "no-loss"}>
+    ${losses > 0 ? html`<strong>${count(losses)} lost</strong>` : "0 lost"}; last hour ${unexplained(hour.unexplained, hour.catch_rate)}
   </span>`;
 }
 
@@ -136,6 +138,7 @@ export function TaskFacts({ task, now }) {
     ["Service account", text(pod.service_account)],
     ["Sensors", task.sensors?.length > 0 && html`<${Text}>${sensorVersions(task.sensors)}<//>`],
     ["Not seen", html`<${NotSeen} task=${task} />`],
+    ["Since first seen", unexplained(task.unexplained, task.catch_rate)],
   ]} />`;
 }
 

@@ -2,8 +2,8 @@
 
 import { Component, html } from "./lib.js";
 import { Flags, Status, Text, Time, moveFocus } from "./parts.js";
-import { TRAIL, tally, treeRows } from "./process_tree.js";
-import { ending, flags, gapsInShort, programName } from "./summary.js";
+import { TRAIL, countOf, tally, treeRows } from "./process_tree.js";
+import { ending, flags, gapsInShort, programName, times } from "./summary.js";
 import { commandLine, visible } from "./text.js";
 import { between, count } from "./time.js";
 
@@ -123,7 +123,7 @@ function Toggle({ row, onToggle }) {
 }
 
 function FoldName({ row }) {
-  return html`<strong class="program">${count(row.below)} × <${Text} limit=${60}>${row.fold.name}<//></strong>`;
+  return html`<strong class="program">${count(row.fold.times)} × <${Text} limit=${60}>${row.fold.name}<//></strong>`;
 }
 
 /** What the folded processes have in common, and how many of them did not end well. */
@@ -138,6 +138,7 @@ function FoldCells({ fold: { bad } }) {
 function ProcessName({ row: { process, open, below } }) {
   return html`<strong class="program"><${Text} limit=${60}>${programName(process)}<//></strong>
     <span class="pid">${process.pid}</span>
+    ${countOf(process) > 1 && html`<span class="times" title="so many ran and ended in the same way">${times(process.count)}</span>`}
     ${open === false && html`<span class="pid">+${count(below)} below</span>`}`;
 }
 

@@ -47,7 +47,7 @@ async def test_wrong_parameters_are_400_and_all_named(client: httpx.AsyncClient)
 
 
 async def test_a_task_as_listed(client: httpx.AsyncClient) -> None:
-    beat = event(2, Kind.SENSOR_HEARTBEAT, health=Health(1.0, 1.0, unexplained=4, losses={"queue_full": 3}))
+    beat = event(2, Kind.SENSOR_HEARTBEAT, health=Health(1.0, 1.0, unexplained=4, seen=96, losses={"queue_full": 3}))
     await send(client, event(1, container=APP), beat)
     body = (await get(client, "/v1/tasks")).json()
     (task,) = body["tasks"]
@@ -55,11 +55,19 @@ async def test_a_task_as_listed(client: httpx.AsyncClient) -> None:
     assert task["id"] == "t1"
     assert task["platform"] == "ecs-fargate"
     assert task["task"]["arn"].endswith("/t1")
-    counts = {name: task[name] for name in ("events", "containers", "detections", "losses", "unexplained")}
-    assert counts == {"events": 2, "containers": 1, "detections": 0, "losses": 3, "unexplained": 4}
+    counts = {name: task[name] for name in ("events", "containers", "detections", "losses")}
+    assert counts == {"events": 2, "containers": 1, "detections": 0, "losses": 3}
+    caught = {name: task[name] for name in ("seen", "unexplained", "catch_rate")}
+    assert caught == task["last_hour"] == {"seen": 96, "unexplained": 4, "catch_rate": 0.96}
     assert task["first_seen"] == task["last_seen"] == "2023-11-14T22:13:20.000000000Z"
     (sensor,) = task["sensors"]
     assert (sensor["id"], sensor["epoch"], sensor["version"]) == ("s1", "e1", "0.1.0")
+
+
+async def test_a_task_in_which_nothing_happened_has_no_rate(client: httpx.AsyncClient) -> None:
+    await send(client, event(1))
+    (task,) = (await get(client, "/v1/tasks")).json()["tasks"]
+    assert task["last_hour"] == {"seen": 0, "unexplained": 0, "catch_rate": None}
 
 
 async def test_a_pod_is_listed_by_its_uid(client: httpx.AsyncClient) -> None:

@@ -72,6 +72,7 @@ def test_a_process_has_what_its_last_exec_and_its_exit_told() -> None:
         "exit_code": -9,
         "session": "exec",
         "execs": 2,
+        "count": 1,
         "placeholder": False,
         "children": [],
     }
@@ -92,6 +93,23 @@ def test_parents_known_only_by_name_are_placeholders() -> None:
 def test_only_the_exit_of_a_process_is_enough() -> None:
     (container,) = grown(ended(1, "p", pid=3, exit_code=0)).containers
     assert [(node["execs"], node["placeholder"]) for node in container["processes"]] == [(0, False)]
+
+
+def test_a_process_stands_for_all_that_were_folded_into_it() -> None:
+    told = [executed(1, "a", "sh"), ended(2, "a"), executed(3, "b", "sh", exe="/bin/x"), ended(4, "b")]
+    folded = [each._replace(count=57) if each.process and each.process.entity == "b" else each for each in told]
+    (container,) = grown(*folded).containers
+    (shell,) = container["processes"]
+    assert (shell["count"], shell["placeholder"]) == (1, True)
+    assert [(node["entity"], node["count"], node["end"] is None) for node in shell["children"]] == [
+        ("a", 1, False),
+        ("b", 57, False),
+    ]
+
+
+def test_a_program_that_another_followed_in_the_same_processes_does_not_double_the_count() -> None:
+    (container,) = grown(executed(1, "a")._replace(count=57), executed(2, "a")._replace(count=57)).containers
+    assert [(node["execs"], node["count"]) for node in container["processes"]] == [(114, 57)]
 
 
 def test_each_container_has_its_own_trees() -> None:

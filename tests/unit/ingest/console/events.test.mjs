@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { EventList } from "../../../../ingest/console/static/event_list.js";
 import { familyOf, signOf, toneOf } from "../../../../ingest/console/static/kinds.js";
 import { Rates } from "../../../../ingest/console/static/rates.js";
-import { ending, flags, gaps, gapsInShort, summary } from "../../../../ingest/console/static/summary.js";
+import { ending, flags, gaps, gapsInShort, summary, unexplained } from "../../../../ingest/console/static/summary.js";
 import { ago, between, bytes, clock, span } from "../../../../ingest/console/static/time.js";
 
 const event = (number) => ({ id: `s/e/ordinary/${number}` });
@@ -118,11 +118,12 @@ test("a heartbeat tells first what is not known", () => {
     uptime_s: 90,
     interval_s: 30,
     unexplained: 3,
+    catch_rate: 0.9849,
     losses: { a: 1, b: 20, c: 0 },
     collectors: { x: { status: "ok" }, y: { status: "degraded", reason: "why" } },
   };
   assert.deepEqual(summary({ kind: "sensor.heartbeat", health }).notes, [
-    "unexplained ≤ 3",
+    "unexplained ≤ 3: at least 98.4 % of new processes seen",
     "y degraded: why",
     "b 20",
     "a 1",
@@ -133,8 +134,27 @@ test("a heartbeat tells first what is not known", () => {
 test("what is suspicious is flagged", () => {
   const process = { session: "exec", drift: true, preload: ["LD_PRELOAD=/tmp/x.so"] };
   const texts = flags({ kind: "process.exec", count: 12, process }).map(({ text }) => text);
-  assert.deepEqual(texts, ["12 times", "from outside (exec)", "new executable", "LD_PRELOAD=/tmp/x.so"]);
+  assert.deepEqual(texts, ["× 12", "from outside (exec)", "new executable", "LD_PRELOAD=/tmp/x.so"]);
   assert.deepEqual(flags({ kind: "detection", count: 1 }), []);
+});
+
+test("what entered from outside is told by what it is taken for", () => {
+  const flagged = (session) => flags({ process: { session } }).map(({ text, tone }) => `${tone}: ${text}`);
+  assert.deepEqual(["exec", "unclear", "probe", null, "constructor"].map(flagged), [
+    ["warn: from outside (exec)"],
+    ["gap: from outside (exec or probe)"],
+    ["info: probe"],
+    [],
+    [],
+  ]);
+});
+
+test("a bound on the unseen is told with the rate that it implies, never too good", () => {
+  assert.equal(unexplained(null), "unexplained: not reported");
+  assert.equal(unexplained(0, 1), "unexplained ≤ 0");
+  assert.equal(unexplained(0, null), "unexplained ≤ 0");
+  assert.equal(unexplained(1, 0.9999), "unexplained ≤ 1: at least 99.9 % of new processes seen");
+  assert.equal(unexplained(1200, 0), "unexplained ≤ 1,200: at least 0.0 % of new processes seen");
 });
 
 test("what is missing or cut short is told in full, and in a row as one flag", () => {

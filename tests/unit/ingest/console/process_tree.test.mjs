@@ -45,11 +45,11 @@ test("parents stand above their children, siblings by start, and many ended ones
     rows.map(({ below }) => below),
     [9, 1, 0, 5, 1, 0],
   );
-  assert.deepEqual(rows[3].fold, { name: "ls", bad: 1 });
+  assert.deepEqual(rows[3].fold, { name: "ls", times: 5, bad: 1 });
 });
 
 test("what a person should see is never folded away", () => {
-  const remarkable = [{ session: "exec" }, { drift: true }, { args: null }, { placeholder: true }];
+  const remarkable = [{ session: "exec" }, { session: "unclear" }, { drift: true }, { args: null }, { placeholder: true }];
   const children = remarkable.map((given, i) => ({ ...ended(20 + i, "/bin/ls"), ...given }));
   const plain = [30, 31, 32, 33].map((pid) => ended(pid, "/bin/ls"));
   assert.deepEqual(keys(treeRows([process(1, {}, [...children, ...plain])])), [
@@ -58,8 +58,23 @@ test("what a person should see is never folded away", () => {
     "e21",
     "e22",
     "e23",
+    "e24",
     "e1 ls",
   ]);
+});
+
+test("probes of one program stand in a row of their own", () => {
+  const children = [20, 21, 22, 23].map((pid) => ({ ...ended(pid, "/bin/ls"), session: "probe" }));
+  const plain = [30, 31, 32, 33].map((pid) => ended(pid, "/bin/ls"));
+  assert.deepEqual(keys(treeRows([process(1, {}, [...children, ...plain])])), ["e1", "e1 ls probe", "e1 ls"]);
+});
+
+test("what the sensor folded counts as many as it was", () => {
+  const children = [ended(20, "/bin/ls"), { ...ended(21, "/bin/ls"), count: 57 }, { ...ended(22, "/bin/ls", 1), count: 2 }];
+  const rows = treeRows([process(1, {}, [...children, ended(23, "/bin/ls")])]);
+  assert.deepEqual(rows[1].fold, { name: "ls", times: 61, bad: 2 });
+  assert.equal(rows[1].below, 4);
+  assert.deepEqual(tally(children), { living: 0, ended: 60 });
 });
 
 test("a fold opens in its place", () => {

@@ -10,9 +10,9 @@ from ingest_samples import event, events, open_store, process, rows
 
 from ingest.store import sqlite_file, sqlite_search
 from ingest.store.errors import StoreSlow, StoreUnavailable, StoreUnusable
-from ingest.store.protocol import Query
+from ingest.store.protocol import Catch, Query
 from ingest.store.sqlite_readers import Readers
-from ingest.store.sqlite_schema import MIGRATIONS
+from ingest.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
 
 
 @pytest.fixture
@@ -62,6 +62,19 @@ def test_a_file_of_a_later_version_is_left_alone(file: Path) -> None:
     db.close()
     with pytest.raises(StoreUnusable, match="made by a later version"):
         open_store(file.parent)
+
+
+async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / sqlite_file.FILE)
+    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {MIGRATIONS[0]} PRAGMA user_version = 1;")
+    db.execute("INSERT INTO tasks VALUES (1, 't1', NULL, '{}', 1, 2)")
+    db.execute("INSERT INTO watches VALUES (1, 1, '0.1', NULL, 1, 2, 3, 0, 7, 0, 0)")
+    db.commit()
+    db.close()
+    store = open_store(tmp_path)
+    (task,) = await store.tasks(10)
+    assert (task.events, task.catch, task.last_hour) == (3, Catch(0, 7), Catch(0, 0))
+    await store.aclose()
 
 
 async def test_two_cannot_use_one_directory(tmp_path: Path) -> None:
