@@ -15,10 +15,32 @@ class Allowance:
 
     def take(self, amount: float) -> bool:
         """Whether that much may be done now; if so it is spent."""
-        now = self._clock.monotonic()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
+        self._save_up()
         if amount > self._left:
             return False
         self._left -= amount
         return True
+
+    def _save_up(self) -> None:
+        now = self._clock.monotonic()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+
+
+class Overdraft(Allowance):
+    """For what is known only once it has been used: overdrawn, it stays closed until a second's worth is saved up."""
+
+    def __init__(self, *, per_second: float, burst: float, clock: Clock) -> None:
+        super().__init__(per_second=per_second, burst=burst, clock=clock)
+        self._closed = False
+
+    def draw(self, amount: float) -> None:
+        """Charge what was used."""
+        self._save_up()
+        self._left -= amount
+        self._closed = self._left < (self._rate if self._closed else 0)
+
+    def is_overdrawn(self) -> bool:
+        """Whether nothing more may be used for now."""
+        self.draw(0)
+        return self._closed

@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
+from collectors.allowance import Overdraft
 from collectors.exec_hints import ExecHints, Opened
 from collectors.open_hints import OpenHints
-from collectors.pace import HINTS_PER_SECOND, HINTS_SAVED, Allowance
+from collectors.pace import HINTS_PER_SECOND, HINTS_SAVED
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 
@@ -29,7 +30,7 @@ class HintListener:
         self._wake = wake
         self._counters = counters
         self._clock = clock
-        self._allowance = Allowance(HINTS_PER_SECOND, HINTS_SAVED, clock)
+        self._allowance = Overdraft(per_second=HINTS_PER_SECOND, burst=HINTS_SAVED, clock=clock)
         self._listening = False
         self._hints: ExecHints | None = None
         try:

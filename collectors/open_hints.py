@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from collectors.exec_hints import Opened
 from collectors.process_table import Tracked
+from sensor.model.clock import Clock
 
 WINDOW_S = 0.05
 """How long an open or a number waits for its counterpart."""
@@ -41,7 +42,8 @@ class OpenHints:
     Times are in monotonic seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._programs: deque[tuple[float, Opened]] = deque(maxlen=MOST)
         self._loaders: deque[tuple[float, str]] = deque(maxlen=MOST)
         self._unread: deque[Unread] = deque(maxlen=MOST)
@@ -62,6 +64,11 @@ class OpenHints:
             if not found and path is not None and path == process.exe and container is not None:
                 self._read_before.append((now, container, path))
         _take(self._loaders, lambda one: one[1] == container)
+
+    def opens_ourselves(self, process: Tracked) -> None:
+        """We are about to open a process's executable: that open is no sign of anything."""
+        if process.container is not None and process.exe is not None:
+            self._read_before.append((self._clock.monotonic(), process.container, process.exe))
 
     def _take_open(self, container: str | None, path: str | None) -> bool:
         return _take(self._programs, lambda one: (one[1].container, one[1].path) == (container, path))

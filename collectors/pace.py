@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 
+from collectors.allowance import Overdraft
 from sensor.model.clock import Clock
 
 SHARE = 0.05
@@ -26,35 +27,12 @@ _QUOTAS = (
 )
 
 
-class Allowance:
-    """An account that grows with time and is drawn on. Overdrawn, it stays closed until a second's worth is there."""
-
-    def __init__(self, rate: float, most: float, clock: Clock) -> None:
-        self._rate = rate
-        self._most = self._balance = most
-        self._clock = clock
-        self._at = clock.monotonic()
-        self._overdrawn = False
-
-    def draw(self, amount: float) -> None:
-        """Take something; more than is there closes the account for a while."""
-        now = self._clock.monotonic()
-        self._balance = min(self._balance + (now - self._at) * self._rate, self._most) - amount
-        self._at = now
-        self._overdrawn = self._balance < (self._rate if self._overdrawn else 0)
-
-    def is_overdrawn(self) -> bool:
-        """Whether things must go by for now."""
-        self.draw(0)
-        return self._overdrawn
-
-
-class CpuShare(Allowance):
+class CpuShare(Overdraft):
     """CPU seconds of this thread, which is the sensor's main one."""
 
     def __init__(self, cores: float, clock: Clock, used: Callable[[], float] = time.thread_time) -> None:
         rate = max(LEAST, SHARE * cores)
-        super().__init__(rate, rate * SAVED_S, clock)
+        super().__init__(per_second=rate, burst=rate * SAVED_S, clock=clock)
         self._used = used
         self._used_then = used()
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from collectors.exec_telling import ExecTelling
 from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
 from collectors.pace import CpuShare, cores_of_task
@@ -62,9 +63,10 @@ class ProcessCursor:
         self._last = self._procfs.last_pid()
         self._pid_max = int(self._procfs.read("sys/kernel/pid_max", 32))
         self._cpu = CpuShare(cores_of_task(), self._clock)
-        self._events = ProcessEvents(emit, self._clock)
+        self._telling = ExecTelling(self._processes, emit)
+        self._events = ProcessEvents(emit, self._telling, self._clock)
         self._rotation = Rotation(self._processes.living)
-        matching = OpenHints()
+        matching = OpenHints(self._clock)
         self._hints = HintListener(
             root_of=task.root_of, matching=matching, wake=self._hinted, counters=self._counters, clock=self._clock
         )
@@ -77,6 +79,7 @@ class ProcessCursor:
             clock=self._clock,
         )
         self._processes.on_exit(self._settling.exited)
+        self._processes.executables.opened = matching.opens_ourselves
         try:
             self._tell_what_runs(task)
             await self._watch()
@@ -84,6 +87,7 @@ class ProcessCursor:
             self._processes.off_exit(self._settling.exited)
             task.unlisten(self)
             self._settling.close()
+            self._telling.close()
             self._hints.close()
 
     def container_started(self, container_id: str) -> None:

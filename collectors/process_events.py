@@ -1,5 +1,6 @@
 """The events that tell of processes and containers, made from what is known of them."""
 
+from collectors.exec_telling import ExecTelling
 from collectors.open_hints import Ran
 from collectors.process_table import Tracked
 from sensor.model.clock import Clock
@@ -20,18 +21,20 @@ _UNREAD = ("process.args", "process.cwd", "process.uid", "process.gid")
 class ProcessEvents:
     """Emits; `from_before` is set while what ran already is told."""
 
-    def __init__(self, emit: Emit, clock: Clock) -> None:
+    def __init__(self, emit: Emit, telling: ExecTelling, clock: Clock) -> None:
         self._emit = emit
+        self._telling = telling
         self._clock = clock
         self.from_before = False
 
     def executed(self, process: Tracked, *, by_open: bool = False) -> None:
         """A program was read in the process; `by_open` if its executable is only known by the open of its file."""
         process.announced = True
-        cut = ("process.args",) if process.args_cut else ()
+        cut = (("process.args",) if process.args_cut else ()) + (("process.preload",) if process.preload_cut else ())
         source = SNAPSHOT if self.from_before else OPEN_HINT if by_open else CURSOR
         evidence = Evidence(source, process.missing, cut)
-        self._tell(Kind.PROCESS_EXEC, evidence, process.snapshot(), process.container)
+        event = self._event(Kind.PROCESS_EXEC, evidence, process.snapshot(), process.container)
+        self._telling.tell(process, event, from_before=self.from_before)
 
     def ran_unread(self, ran: Ran, entity: str) -> None:
         """A program ran, by the open of its file, and was gone before it could be read."""
@@ -41,25 +44,28 @@ class ProcessEvents:
             missing: tuple[str, ...] = ("process.ppid", "process.start", *_UNREAD)
         else:
             seen.announced = True
-            seen.exe, seen.args, seen.cwd = ran.opened.path, None, None
+            seen.forget_program()
+            seen.exe = ran.opened.path
             process, missing = seen.snapshot(), ("process.args", "process.cwd")
         evidence = Evidence(OPEN_HINT, tuple(Missing(field, "gone") for field in missing))
-        self._tell(Kind.PROCESS_EXEC, evidence, process, ran.opened.container)
+        self._emit(self._event(Kind.PROCESS_EXEC, evidence, process, ran.opened.container))
 
     def exited(self, process: Tracked) -> None:
         """The end of a process that was told of."""
         missing = () if process.exit_code is not None else (Missing("process.exit_code", "unsupported"),)
-        self._tell(Kind.PROCESS_EXIT, Evidence(PIDFD, missing), process.snapshot(), process.container)
+        event = self._event(Kind.PROCESS_EXIT, Evidence(PIDFD, missing), process.snapshot(), process.container)
+        self._telling.follow(process, event)
 
     def identity(self, process: Tracked) -> None:
         """The process runs as another user than before; when exactly it changed is not known."""
-        self._tell(Kind.PROCESS_IDENTITY, Evidence(ROTATION), process.snapshot(), process.container)
+        event = self._event(Kind.PROCESS_IDENTITY, Evidence(ROTATION), process.snapshot(), process.container)
+        self._telling.follow(process, event)
 
     def container(self, kind: Kind, container_id: str) -> None:
         """A container came or went; the plain machine is none."""
         if container_id != HOST:
-            self._tell(kind, Evidence(SNAPSHOT if self.from_before else CURSOR), None, container_id)
+            self._emit(self._event(kind, Evidence(SNAPSHOT if self.from_before else CURSOR), None, container_id))
 
-    def _tell(self, kind: Kind, evidence: Evidence, process: Process | None, container_id: str | None) -> None:
+    def _event(self, kind: Kind, evidence: Evidence, process: Process | None, container_id: str | None) -> Event:
         container = Container(container_id) if container_id else None
-        self._emit(Event(kind, self._clock.wall(), evidence, container=container, process=process))
+        return Event(kind, self._clock.wall(), evidence, container=container, process=process)

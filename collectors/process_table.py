@@ -62,6 +62,11 @@ class Tracked:
             exit_code=self.exit_code, ancestors=self.ancestors(),
         )  # fmt: skip
 
+    def forget_program(self) -> None:
+        """What was read of the program belongs to another one, such as the parent's before an exec."""
+        self.exe = self.args = self.cwd = self.sha256 = self.drift = self.preload = None
+        self.args_cut = self.preload_cut = False
+
     def ancestors(self) -> tuple[Ancestor, ...]:
         """The chain above, nearest first, at most `DEPTH` long."""
         return tuple(Ancestor(p.entity, p.pid, p.exe) for p in self._above())

@@ -201,7 +201,7 @@ class Task:
             if stat.start_ticks == process.start_ticks:
                 process.executed, process.comm = stat.has_executed, stat.comm
         if process.executed:
-            process.exe = process.args = process.cwd = None
+            process.forget_program()
             process.missing = tuple(Missing(field, "gone") for field in ("process.exe", "process.args", "process.cwd"))
         return process.executed
 

@@ -57,7 +57,10 @@ def _process(event: Event) -> Process:
 
 
 async def test_what_ran_before_is_told_with_its_parents(watched: Watched) -> None:
-    mine = [e for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == os.getpid()]
+    def told() -> list[Event]:
+        return [e for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == os.getpid()]
+
+    mine = await until(told, "this process")
     assert len(mine) == 1
     assert mine[0].evidence.source == "snapshot"
     assert _process(mine[0]).exe == os.readlink("/proc/self/exe")

@@ -1,6 +1,7 @@
 """One number without a process meets one open without a program, and nothing less is taken for an exec."""
 
 import pytest
+from fakes import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ def ran(hints: OpenHints, now: float = 0.0) -> Ran | None:
 
 
 def given_(*opens: Opened) -> OpenHints:
-    hints = OpenHints()
+    hints = OpenHints(FakeClock())
     for opened in opens:
         hints.opened(0.0, opened)
     return hints
@@ -68,7 +69,7 @@ def test_a_program_that_was_read_accounts_for_its_open() -> None:
 
 
 def test_also_when_the_open_is_heard_of_afterwards() -> None:
-    hints = OpenHints()
+    hints = OpenHints(FakeClock())
     hints.explained(0.0, process(41, exe="/usr/bin/true"))
     hints.opened(0.001, TRUE)
     hints.opened(0.001, LOADER)
@@ -124,7 +125,7 @@ def test_opens_without_a_program_are_candidates_and_counted_once() -> None:
 
 @given(st.lists(st.sampled_from(["program", "loader", "unread", "explained", "match"]), max_size=60))
 def test_no_number_is_lost_or_told_twice(steps: list[str]) -> None:
-    hints, made, told, now = OpenHints(), 0, [], 0.0
+    hints, made, told, now = OpenHints(FakeClock()), 0, [], 0.0
     for step in [*steps, "match"]:
         now += 0.004
         if step == "unread":

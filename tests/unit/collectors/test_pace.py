@@ -2,7 +2,8 @@
 
 from fakes import FakeClock
 
-from collectors.pace import LEAST, SAVED_S, SHARE, Allowance, CpuShare, cores_of_task
+from collectors.allowance import Overdraft
+from collectors.pace import LEAST, SAVED_S, SHARE, CpuShare, cores_of_task
 from collectors.process_table import Tracked
 from collectors.rotation import READS_PER_SECOND, Rotation
 from sensor.model.events import Timestamp
@@ -10,7 +11,7 @@ from sensor.model.events import Timestamp
 
 def test_what_is_saved_up_may_be_spent_at_once_and_then_it_takes_time() -> None:
     clock = FakeClock()
-    allowance = Allowance(rate=10, most=100, clock=clock)
+    allowance = Overdraft(per_second=10, burst=100, clock=clock)
     for _ in range(100):
         allowance.draw(1)
     assert not allowance.is_overdrawn()
@@ -24,7 +25,7 @@ def test_what_is_saved_up_may_be_spent_at_once_and_then_it_takes_time() -> None:
 
 def test_no_more_than_the_most_is_saved() -> None:
     clock = FakeClock()
-    allowance = Allowance(rate=10, most=100, clock=clock)
+    allowance = Overdraft(per_second=10, burst=100, clock=clock)
     clock.advance(3600)
     allowance.draw(101)
     assert allowance.is_overdrawn()

@@ -1,0 +1,89 @@
+"""Holds an exec for the moments in which its executable is hashed, the first time that the file is seen."""
+
+import asyncio
+from typing import NamedTuple
+
+from collectors.executable_facts import Facts, complete
+from collectors.process_table import Tracked
+from collectors.program import Program
+from collectors.task_view import Task
+from sensor.model.events import Event, Missing
+from sensor.model.protocols import Emit
+
+HASH_S = 0.1
+"""How long an exec is held for its hash; a later exec of the same file has it at once."""
+HASH_BEFORE_S = 2.0
+"""The same for what ran before we watched: many files at once, and no hurry."""
+LATE = Missing("process.sha256", "not yet")
+
+
+class _Held(NamedTuple):
+    event: Event
+    program: Program
+    timer: asyncio.TimerHandle
+    after: list[Event]
+
+
+class ExecTelling:
+    """Emits each exec with what is known of its executable, and what follows in the same process after it."""
+
+    def __init__(self, processes: Task, emit: Emit) -> None:
+        self._processes = processes
+        self._emit = emit
+        self._held: dict[str, _Held] = {}
+
+    def tell(self, process: Tracked, event: Event, *, from_before: bool) -> None:
+        """Emit the exec now or within the bounds above; an exec that is still held for the process goes first."""
+        self._release(process.entity)
+        program = Program.of(process)
+
+        def done(facts: Facts) -> None:
+            self._hashed(process, program, facts)
+
+        facts = self._processes.executables.wanted(process, done)
+        if facts is not None:
+            self._emit(self._completed(event, process, facts))
+            return
+        delay = HASH_BEFORE_S if from_before else HASH_S
+        timer = asyncio.get_running_loop().call_later(delay, self._release, process.entity)
+        self._held[process.entity] = _Held(event, program, timer, [])
+
+    def follow(self, process: Tracked, event: Event) -> None:
+        """Emit what happened in the process, after its exec."""
+        if (held := self._held.get(process.entity)) is not None:
+            held.after.append(event)
+        else:
+            self._emit(event)
+
+    def close(self) -> None:
+        """Tell all that is held."""
+        for entity in list(self._held):
+            self._release(entity)
+
+    def _hashed(self, process: Tracked, program: Program, facts: Facts) -> None:
+        held = self._held.get(process.entity)
+        if held is None or held.program != program:
+            return  # too late, or of a program that was told before
+        event = self._completed(held.event, process, facts)
+        self._held[process.entity] = held._replace(event=event)
+        self._let_go(process.entity)
+
+    def _completed(self, event: Event, process: Tracked, facts: Facts) -> Event:
+        """The facts go into the event, and into the process for the events to come."""
+        complete(process, facts, self._processes.started(process.container))
+        told = event.process and event.process._replace(sha256=process.sha256, drift=process.drift)
+        return event._replace(process=told, evidence=event.evidence._replace(missing=process.missing))
+
+    def _release(self, entity: str) -> None:
+        """The time is up, or something else must be told first."""
+        if (held := self._held.get(entity)) is not None:
+            evidence = held.event.evidence
+            event = held.event._replace(evidence=evidence._replace(missing=(*evidence.missing, LATE)))
+            self._held[entity] = held._replace(event=event)
+            self._let_go(entity)
+
+    def _let_go(self, entity: str) -> None:
+        held = self._held.pop(entity)
+        held.timer.cancel()
+        for event in (held.event, *held.after):
+            self._emit(event)
