@@ -59,11 +59,12 @@ class Routine:
         if end is not None and len(self.ends) < MOST_ENDS:
             self.ends.add(end)
 
-    def fold(self, end: bytes, *events: Event) -> None:
-        """Add a run that is over; its facts replace those of the one before it."""
+    def fold(self, end: bytes, *events: Event) -> int:
+        """Add a run that is over; its facts replace those of the one before it. Returns how many events that saves."""
         before = self.folded.get(end)
         counts = [event.count for event in before] if before else [0] * len(events)
         self.folded[end] = tuple(e._replace(count=e.count + n) for e, n in zip(events, counts, strict=True))
+        return len(events) if before else 0
 
 
 class Fold:
@@ -154,10 +155,9 @@ class Fold:
         """A held process has ended as usual; its last program takes the exit along, the ones before it have none."""
         for routine, _ in held:
             routine.running -= 1
-        for routine, program in held[:-1]:
-            routine.fold(b"", program)
+        saved = sum(routine.fold(b"", program) for routine, program in held[:-1])
         routine, program = held[-1]
-        routine.fold(end, program, event)
+        self._counters.add("folded", saved + routine.fold(end, program, event))
 
     def _tell(self, event: Event, entity: str, routine: Routine | None) -> None:
         if routine is not None:
@@ -201,7 +201,6 @@ class Fold:
             return
         over, routine.folded = [event for run in routine.folded.values() for event in run], {}
         routine.window = min(2 * routine.window, LONGEST_WINDOW_S)
-        self._counters.add("folded", sum(event.count - 1 for event in over))
         for event in over:
             self._release(event)
 
