@@ -29,7 +29,9 @@ from sensor.model.protocols import HOST, Capability, Emit, Status, TaskView
 
 TICK_S = 0.02
 RESTING_S = 0.1
-"""Between two looks where hints call in between."""
+"""Between two looks where hints call in between, and no container came or went for `UNREST_S`."""
+UNREST_S = 60.0
+"""So long after a change the next container may be near; a new one gives no hints before it is known."""
 UNBORN = 4
 """The newest numbers that may still be on their way."""
 UNBORN_S = 0.01
@@ -53,6 +55,7 @@ class ProcessCursor:
         self._counters = counters
         self._clock = clock
         self._storm_told = float("-inf")
+        self._changed = float("-inf")
 
     def probe(self) -> Capability:
         """Whether the cursor can be read and siblings can be seen."""
@@ -92,12 +95,14 @@ class ProcessCursor:
 
     def container_started(self, container_id: str) -> None:
         """A container's first process is there."""
+        self._changed = self._clock.monotonic()
         self._events.container(Kind.CONTAINER_START, container_id)
         if self._is_watched(container_id):
             self._hints.enter(container_id, self._processes.search_path(container_id))
 
     def container_stopped(self, container_id: str) -> None:
         """A container's last process has ended."""
+        self._changed = self._clock.monotonic()
         self._events.container(Kind.CONTAINER_STOP, container_id)
         self._hints.leave(container_id)
 
@@ -148,6 +153,8 @@ class ProcessCursor:
                 self._settling.look_again(process)
 
     def _rest(self) -> float:
+        if self._clock.monotonic() - self._changed < UNREST_S:
+            return TICK_S
         watched = [container_id for container_id in self._processes.containers() if self._is_watched(container_id)]
         return RESTING_S if watched and self._hints.cover(watched) else TICK_S
 

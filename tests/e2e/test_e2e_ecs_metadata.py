@@ -26,7 +26,9 @@ APP = "import subprocess\nwhile True: subprocess.run(['sleep', '0.5'])"
 def test_containers_and_task_get_their_names_once_the_endpoint_answers(lab, ingest):
     endpoint = lab.new("metadata", BASE, [f"--network={lab.network}"], ["python3", "-c", ENDPOINT]).start()
     address = f"http://{endpoint.name}:{PORT}{PATH}"
-    task = lab.task({"ECS_CONTAINER_METADATA_URI_V4": address, "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"})
+    task = lab.task(
+        {"ECS_CONTAINER_METADATA_URI_V4": address, "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE", "SENSOR_FOLD": "off"}
+    )
     task.wait_healthy()
     app = task.app(APP)
     ingest.wait_for("process.exec", lambda event: event["container"] == {"id": app.id})
