@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from app_process import AppProcess
-from conftest import Need
+from needs import Need
 from running import until
 
 from collectors import helper_launcher, path_opens
