@@ -61,6 +61,14 @@ class ProcessCursor:
         """Whether the cursor can be read and siblings can be seen."""
         return probe(self._procfs)
 
+    def status(self) -> Capability:
+        """Which containers give no exec hints, so that their shortest processes are missed."""
+        blind = [c for c in self._processes.containers() if self._is_watched(c) and not self._hints.cover([c])]
+        if not blind:
+            return self.probe()
+        reason = self._processes.why_no_root(blind[0]) or "none of its directories of programs can be watched"
+        return Capability(Status.DEGRADED, f"no exec hints in {len(blind)} containers, {blind[0][:12]}: {reason}")
+
     async def run(self, task: TaskView, emit: Emit) -> None:
         """Announce what runs already, then what comes and goes, until cancelled."""
         self._last = self._procfs.last_pid()

@@ -31,6 +31,9 @@ Node = dict[str, Any]
 
 _KEPT = ("ppid", "exe", "comm", "args", "user", "uid", "start", "session")
 
+_KEPT_WHERE_THERE = ("sha256", "drift", "preload")
+"""Stand in a node only where the exec told of them; so does `evidence`, where something is missing or cut short."""
+
 
 class History(NamedTuple):
     """Events as JSON texts, in no particular order; `truncated` when there were more."""
@@ -97,7 +100,9 @@ class _Grove:
         node["count"] = max(node["count"], event["count"])
         if event["kind"] == Kind.PROCESS_EXEC:
             node["execs"] += event["count"]
-            node.update({name: process[name] for name in _KEPT if name in process})
+            node.update({name: process[name] for name in (*_KEPT, *_KEPT_WHERE_THERE) if name in process})
+            if event["evidence"].keys() & {"missing", "truncated"}:
+                node["evidence"] = event["evidence"]
         else:
             node.update({name: process[name] for name in _KEPT if name in process and node[name] is None})
             node.update(end=event["time"], exit_code=process.get("exit_code"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sensor.model.counters import Counters
 from sensor.model.events import CollectorHealth
-from sensor.model.protocols import Capability, Collector, Emit, Status, TaskView
+from sensor.model.protocols import Capability, Collector, Emit, Reporting, Status, TaskView
 
 RESTARTING = "restarting"
 FIRST_S = 1.0
@@ -36,8 +36,18 @@ class Supervisor:
         self._running: list[asyncio.Task[None]] = []
 
     def health(self) -> Mapping[str, CollectorHealth]:
-        """How each collector stands now, by name."""
-        return self._health
+        """How each collector stands now, by name; one that runs and reports speaks for itself."""
+        reported = {
+            collector.name: CollectorHealth(found.status, found.reason)
+            for collector in self._collectors
+            if isinstance(collector, Reporting) and self._runs(collector.name)
+            for found in (collector.status(),)
+        }
+        return self._health | reported
+
+    def _runs(self, name: str) -> bool:
+        found = self._health.get(name)
+        return found is not None and found.status in (Status.OK, Status.DEGRADED)
 
     def start(self, task: TaskView, emit: Emit) -> None:
         """Start them all; how each stands is known as soon as the loop has turned once."""

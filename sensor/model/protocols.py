@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from sensor.model.events import Ancestor, Event, Process
 
@@ -113,6 +113,15 @@ class Collector(Protocol):
 
     async def run(self, task: TaskView, emit: Emit) -> None:
         """Collect until cancelled, then release every descriptor."""
+        ...
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A collector that knows more than its probe while it runs."""
+
+    def status(self) -> Capability:
+        """How well it sees now, and what it leaves out."""
         ...
 
 

@@ -87,3 +87,14 @@ async def test_a_collector_that_ends_by_itself_is_started_again() -> None:
     ending = Ending("ending")
     async with supervising(ending):
         await until(lambda: ending.runs > 2, "more runs")
+
+
+async def test_one_that_reports_speaks_for_itself_while_it_runs() -> None:
+    class Reporter(FakeCollector):
+        def status(self) -> Capability:
+            return Capability(Status.DEGRADED, "3 directories are not watched")
+
+    reporter = Reporter("reporter", failures=1)
+    async with supervising(reporter) as (supervisor, _, _):
+        await until(lambda: reporter.runs == 2, "the run after the failure")
+        assert supervisor.health()["reporter"] == (Status.DEGRADED, "3 directories are not watched")

@@ -108,6 +108,7 @@ BROKEN = {
     "an empty sensor id": (packed(event(1), sensor=""), "identity", "batch.sensor.id"),
     "an empty epoch": (packed(event(1), epoch=""), "identity", "batch.sensor.epoch"),
     "a task without a name": (packed(event(1), task=""), "identity", "the name of the task"),
+    "a name with a newline": (packed(event(1), sensor="new\nline"), "identity", "not printable"),
     "an endless name": (packed(event(1), epoch="e" * 1000), "identity", "1 to 512 characters"),
     "no sequence number": (packed(event(1), event(0)), "identity", "batch.events[1].seq"),
     "a sequence number too large": (packed(event(2**63, time=NOON)), "identity", "batch.events[0].seq"),

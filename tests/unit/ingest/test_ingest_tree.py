@@ -11,7 +11,7 @@ from ingest import tree
 from ingest.store.protocol import Store
 from ingest.tree import Forest, forest
 from sensor.model.codec import event_to_json
-from sensor.model.events import Ancestor, Container, Event, Timestamp
+from sensor.model.events import Ancestor, Container, Event, Evidence, Missing, Timestamp
 from sensor.model.kinds import Kind
 
 
@@ -177,3 +177,13 @@ async def test_the_history_is_the_newest_part(store: Store, monkeypatch: pytest.
     part = await tree.history(store, "t1")
     assert (len(part.texts), part.truncated) == (20, True)
     assert {json.loads(text)["seq"] for text in part.texts} == set(range(20, 40))
+
+
+def test_a_node_tells_what_its_exec_lacks_and_what_is_odd_about_its_executable() -> None:
+    lacking = Evidence("open_hint", (Missing("process.args", "gone"),))
+    odd = executed(1, "odd", sha256="00", drift=True)._replace(evidence=lacking)
+    (container,) = grown(odd, executed(2, "plain")).containers
+    told, plain = sorted(container["processes"], key=lambda node: node["entity"])
+    assert told["evidence"] == {"source": "open_hint", "missing": [{"field": "process.args", "reason": "gone"}]}
+    assert (told["sha256"], told["drift"]) == ("00", True)
+    assert not plain.keys() & {"evidence", "sha256", "drift", "preload"}
