@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from fakes import Emitted
+from needs import Need
 from running import collecting, until
 
 from collectors.process_cursor import ProcessCursor
@@ -169,3 +170,28 @@ async def test_a_cursor_that_ran_before_tells_nothing_twice(watched: Watched) ->
 
 def _with_argument(emitted: Emitted, argument: str) -> list[Event]:
     return [e for e in emitted.of(Kind.PROCESS_EXEC) if argument in (_process(e).args or ())]
+
+
+async def test_an_exec_without_a_fork_long_after_the_start_is_found(watched: Watched) -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 0.6; exec sleep 30.125"]) as child:
+        (event,) = await until(lambda: watched.execs("sleep", "30.125"), "the later exec")
+        child.kill()
+    assert _process(event).pid == child.pid
+
+
+async def test_another_uid_is_told_when_its_turn_comes(watched: Watched, need: Need) -> None:
+    need(os.getuid() == 0, "root, to become another uid")
+    code = "import os,sys; sys.stdin.readline(); os.setgid(12346); os.setuid(12345); sys.stdin.readline()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        await until(lambda: watched.execs(sys.executable, "-c", code), "the program")
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        (event,) = await until(lambda: _of_pid(watched, Kind.PROCESS_IDENTITY, child.pid), "the other uid")
+        child.kill()
+    assert (_process(event).uid, _process(event).gid) == (12345, 12346)
+    assert event.evidence.source == "rotation"
+
+
+def _of_pid(watched: Watched, kind: Kind, pid: int) -> list[Event]:
+    return [e for e in watched.emitted.of(kind) if _process(e).pid == pid]

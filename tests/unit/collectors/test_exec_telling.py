@@ -1,0 +1,95 @@
+"""An exec waits a moment for its hash, and what follows in its process waits behind it."""
+
+from fakes import Emitted
+from running import until
+
+from collectors.exec_telling import LATE, ExecTelling
+from collectors.executable_facts import Facts
+from collectors.executables import Done
+from collectors.process_table import Tracked
+from sensor.model.events import Event, Evidence, Timestamp
+from sensor.model.kinds import Kind
+
+HASH = "ab" * 32
+
+
+class FakeTask:
+    """Knows the facts of an executable at once, later, or never."""
+
+    def __init__(self, facts: Facts | None = None) -> None:
+        self.facts = facts
+        self.waiting: list[Done] = []
+        self.executables = self
+
+    def wanted(self, process: Tracked, done: Done) -> Facts | None:
+        if self.facts is None:
+            self.waiting.append(done)
+        return self.facts
+
+    def started(self, container_id: str | None) -> Timestamp | None:
+        return Timestamp(100)
+
+
+class Scene:
+    """One process that executed."""
+
+    def __init__(self, facts: Facts | None = None) -> None:
+        self.task = FakeTask(facts)
+        self.emitted = Emitted()
+        self.telling = ExecTelling(self.task, self.emitted)  # type: ignore[arg-type]  # a fake of the two it asks
+        self.process = Tracked(7, "entity", 1, Timestamp(0), None, container="app", exe="/bin/a", args=("a",))
+
+    def tell(self, *, from_before: bool = False) -> None:
+        self.telling.tell(self.process, self.event(Kind.PROCESS_EXEC), from_before=from_before)
+
+    def event(self, kind: Kind) -> Event:
+        return Event(kind, Timestamp(1), Evidence("cursor", self.process.missing), process=self.process.snapshot())
+
+    @property
+    def told(self) -> list[tuple[str, str | None, bool | None]]:
+        return [(e.kind, e.process.sha256, e.process.drift) for e in self.emitted.events if e.process]
+
+
+async def test_what_is_known_is_told_at_once() -> None:
+    scene = Scene(Facts(HASH, Timestamp(200)))
+    scene.tell()
+    assert scene.told == [("process.exec", HASH, True)]
+
+
+async def test_a_hash_in_time_is_in_the_event_and_what_follows_comes_after() -> None:
+    scene = Scene()
+    scene.tell()
+    scene.telling.follow(scene.process, scene.event(Kind.PROCESS_EXIT))
+    assert scene.told == []
+    scene.task.waiting[0](Facts(HASH, Timestamp(50)))
+    assert scene.told == [("process.exec", HASH, False), ("process.exit", None, None)]
+
+
+async def test_a_hash_that_is_late_is_named_as_missing_and_does_not_come_twice() -> None:
+    scene = Scene()
+    scene.tell()
+    await until(lambda: scene.told, "the exec without its hash")
+    assert LATE in scene.emitted.events[0].evidence.missing
+    scene.task.waiting[0](Facts(HASH))
+    assert len(scene.told) == 1
+
+
+async def test_the_next_program_of_the_process_does_not_overtake() -> None:
+    scene = Scene()
+    scene.tell()
+    scene.process.exe, scene.process.args = "/bin/b", ("b",)
+    scene.tell()
+    assert [e.process.exe for e in scene.emitted.events if e.process] == ["/bin/a"]
+    scene.task.waiting[0](Facts("of the first"))
+    scene.task.waiting[1](Facts(HASH))
+    assert [(e.process.exe, e.process.sha256) for e in scene.emitted.events if e.process] == [
+        ("/bin/a", None),
+        ("/bin/b", HASH),
+    ]
+
+
+async def test_closing_tells_all_that_is_held() -> None:
+    scene = Scene()
+    scene.tell(from_before=True)
+    scene.telling.close()
+    assert scene.told == [("process.exec", None, None)]
