@@ -29,7 +29,8 @@ def part(event: Plain, name: str) -> Plain:
 def program(process: Plain) -> str:
     """The short name of a program: its file's, or what the process calls itself."""
     args = process.get("args") or [""]
-    return str(process.get("exe") or process.get("comm") or args[0] or "?").rsplit("/", 1)[-1]
+    known = (str(name or "").rsplit("/", 1)[-1] for name in (process.get("exe"), process.get("comm"), args[0]))
+    return next(filter(None, known), "?")
 
 
 def peer(network: Plain) -> str:
