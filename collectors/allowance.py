@@ -13,6 +13,12 @@ class Allowance:
         self._left = burst
         self._at = clock.monotonic()
 
+    def limit(self, *, per_second: float, burst: float) -> None:
+        """Allow more or less from now on; no more is saved than the new burst."""
+        self._save_up()
+        self._rate, self._burst = per_second, burst
+        self._left = min(self._left, burst)
+
     def take(self, amount: float) -> bool:
         """Whether that much may be done now; if so it is spent."""
         self._save_up()

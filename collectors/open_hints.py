@@ -96,16 +96,20 @@ class OpenHints:
         ran = self._one_of_each()
         if ran is not None:
             self._unread.clear()
-            self._programs.clear()
+            _take(self._programs, lambda one: one[1] is ran.opened)
             _take(self._loaders, lambda one: one[1] == ran.opened.container)
         return ran, unexplained, candidates
 
     def _one_of_each(self) -> Ran | None:
-        if len(self._unread) != 1 or len(self._programs) != 1 or not self._loaders:
+        """What was opened after the process was gone cannot have been its doing."""
+        if len(self._unread) != 1:
             return None
-        unread, opened = self._unread[0], self._programs[0][1]
-        process = unread.process
-        if all(container != opened.container for _, container in self._loaders):
+        unread = self._unread[0]
+        programs = [opened for at, opened in self._programs if at <= unread.at]
+        if len(programs) != 1:
+            return None
+        opened, process = programs[0], unread.process
+        if all(at > unread.at or container != opened.container for at, container in self._loaders):
             return None
         if process is not None and process.container is not None and process.container != opened.container:
             return None

@@ -30,21 +30,30 @@ _QUOTAS = (
 class CpuShare(Overdraft):
     """CPU seconds of this thread, which is the sensor's main one."""
 
-    def __init__(self, cores: float, clock: Clock, used: Callable[[], float] = time.thread_time) -> None:
-        rate = max(LEAST, SHARE * cores)
-        super().__init__(per_second=rate, burst=rate * SAVED_S, clock=clock)
+    def __init__(self, cores: Callable[[], float], clock: Clock, used: Callable[[], float] = time.thread_time) -> None:
+        self._cores = cores
+        self._cores_then = cores()
+        super().__init__(**_share(self._cores_then), clock=clock)
         self._used = used
         self._used_then = used()
 
     def is_overdrawn(self) -> bool:
-        """Whether more than the share was used."""
+        """Whether more than the share was used. What the task has may be learnt late; then the saved goes with it."""
+        if self._cores() != self._cores_then:
+            self._cores_then = self._cores()
+            self.limit(**_share(self._cores_then))
         used = self._used()
         self.draw(used - self._used_then)
         self._used_then = used
         return super().is_overdrawn()
 
 
-def cores_of_task(read: Callable[[str], str | None] | None = None) -> float:
+def _share(cores: float) -> dict[str, float]:
+    rate = max(LEAST, SHARE * cores)
+    return {"per_second": rate, "burst": rate * SAVED_S}
+
+
+def cores_of_container(read: Callable[[str], str | None] | None = None) -> float:
     """The cores that this container may use: by its cgroup's quota (cgroups(7)), else by its affinity."""
     read = read or _read
     available = float(len(os.sched_getaffinity(0)))

@@ -13,7 +13,7 @@ from contextlib import suppress
 from collectors.exec_telling import ExecTelling
 from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
-from collectors.pace import CpuShare, cores_of_task
+from collectors.pace import CpuShare
 from collectors.pid_numbers import handed_out
 from collectors.process_events import ProcessEvents
 from collectors.process_settling import Settling
@@ -34,8 +34,9 @@ UNREST_S = 60.0
 """So long after a change the next container may be near; a new one gives no hints before it is known."""
 UNBORN = 4
 """The newest numbers that may still be on their way."""
-UNBORN_S = 0.01
-"""After this time such a number is looked for once more: the kernel hands it out early in a fork."""
+UNBORN_S = (0.003, 0.05)
+"""After these times such a number is looked for again, since the kernel hands it out early in a fork. From the first
+one on it counts as gone; the second finds what was held up in its fork, so that nothing that lives stays unseen."""
 LOADER_MS = 1
 """How long a new process's second hint, the loader's, is waited for on the spot: a turn of the loop takes too long."""
 STORM_TOLD_S = 60.0
@@ -73,7 +74,7 @@ class ProcessCursor:
         """Announce what runs already, then what comes and goes, until cancelled."""
         self._last = self._procfs.last_pid()
         self._pid_max = int(self._procfs.read("sys/kernel/pid_max", 32))
-        self._cpu = CpuShare(cores_of_task(), self._clock)
+        self._cpu = CpuShare(lambda: self._processes.cores, self._clock)
         self._telling = ExecTelling(self._processes, emit)
         self._events = ProcessEvents(emit, self._telling, self._clock)
         self._rotation = Rotation(self._processes.living)
@@ -136,6 +137,7 @@ class ProcessCursor:
         if self._cpu.is_overdrawn():
             return self._let_pass()
         self._hints.listen()
+        self._hints.read()
         self._follow()
         self._settling.conclude()
         return None
@@ -209,13 +211,16 @@ class ProcessCursor:
             if self._found(pid):
                 continue
             if 0 <= newest - pid < UNBORN:
-                asyncio.get_running_loop().call_later(UNBORN_S, self._second_look, pid)
+                self._hints.read()  # what it opened, it opened before now
+                now = self._clock.monotonic()
+                asyncio.get_running_loop().call_later(UNBORN_S[0], self._second_look, pid, now)
             else:
                 self._settling.unread(pid)
 
-    def _second_look(self, pid: int) -> None:
+    def _second_look(self, pid: int, missed_at: float) -> None:
         if not self._found(pid):
-            self._settling.unread(pid)
+            self._settling.unread(pid, at=missed_at)
+            asyncio.get_running_loop().call_later(UNBORN_S[1], self._found, pid)
 
     def _found(self, pid: int) -> bool:
         """Look at a number for the first time; False where there is nothing of that number."""

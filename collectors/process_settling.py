@@ -113,10 +113,13 @@ class Settling:
         elif not process.settled:
             self.unread(process.pid, process)
 
-    def unread(self, pid: int, process: Tracked | None = None) -> None:
-        """A number is gone without its program having been read; `process` if its fork was seen."""
+    def unread(self, pid: int, process: Tracked | None = None, at: float | None = None) -> None:
+        """A number is gone without its program having been read; `process` if its fork was seen.
+
+        `at` is when it was found gone, in monotonic seconds, by default now.
+        """
         self._hints.read()  # what belongs to it may have come at the same moment
-        self._matching.unread(Unread(self._clock.monotonic(), pid, process))
+        self._matching.unread(Unread(self._clock.monotonic() if at is None else at, pid, process))
         self.conclude()
 
     def conclude(self) -> None:

@@ -12,6 +12,7 @@ from collectors.executables import Executables
 from collectors.exit_watch import ExitWatch, exit_code
 from collectors.gated import GatedReads
 from collectors.helpers import Helpers
+from collectors.pace import cores_of_container
 from collectors.process_reader import ProcessReader
 from collectors.process_table import ProcessTable, Tracked
 from collectors.procfs import Procfs, Stat
@@ -50,6 +51,8 @@ class Task:
         probes: Sequence[Command] = (),
     ) -> None:
         self.procfs = procfs
+        self.cores = cores_of_container()
+        """The CPU that the task has, as far as it is known: what collectors may take follows it."""
         self._counters = counters
         self._clock = clock
         self._helpers = Helpers(launcher, counters)

@@ -16,6 +16,7 @@ from sensor.app.outlet import Outlet
 from sensor.app.supervisor import Supervisor
 from sensor.config.handover import Handover, View
 from sensor.containers.ecs_metadata import EcsMetadata, endpoint
+from sensor.containers.task_metadata import TaskMetadata
 from sensor.enrich.enricher import Enricher
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
@@ -165,9 +166,14 @@ class Sidecar:
         url = endpoint(os.environ)
         if url is None:
             return None
-        metadata = EcsMetadata(url, learn=self._names.learn, clock=clock)
+        metadata = EcsMetadata(url, learn=self._learn, clock=clock)
         self._names.ask_through(metadata.ask)
         return metadata
+
+    def _learn(self, found: TaskMetadata) -> None:
+        self._names.learn(found)
+        if found.cores is not None:
+            self._task.cores = found.cores
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run beside the rest until the end; what fails there is told and ends nothing else."""

@@ -18,11 +18,16 @@ class MalformedMetadata(SensorError):
     """The endpoint's answer is none that we understand. The text says what is wrong with it."""
 
 
+MOST_CORES = 1024
+
+
 class TaskMetadata(NamedTuple):
     """The task, and its containers by the id that also stands in their cgroup paths."""
 
     task: Task
     containers: dict[str, Container]
+    cores: float | None = None
+    """How much CPU the whole task may use; no cgroup that a container can see says so."""
 
 
 def parse(raw: bytes) -> TaskMetadata:
@@ -50,7 +55,15 @@ def parse(raw: bytes) -> TaskMetadata:
         revision=_text(plain, "Revision"),
         az=_text(plain, "AvailabilityZone"),
     )
-    return TaskMetadata(task, _containers(plain.get("Containers")))
+    return TaskMetadata(task, _containers(plain.get("Containers")), _cores(plain.get("Limits")))
+
+
+def _cores(limits: object) -> float | None:
+    """`Limits.CPU` of the task, in vCPU."""
+    cores = limits.get("CPU") if isinstance(limits, dict) else None
+    if not isinstance(cores, (int, float)) or isinstance(cores, bool) or not 0 < cores <= MOST_CORES:
+        return None
+    return float(cores)
 
 
 def _containers(plain: object) -> dict[str, Container]:

@@ -142,6 +142,18 @@ def test_no_number_is_lost_or_told_twice(steps: list[str]) -> None:
     assert sorted(told) == list(range(1, made + 1))
 
 
+def test_what_was_opened_after_the_process_was_gone_is_not_its_doing() -> None:
+    hints = given_(TRUE, LOADER)
+    hints.opened(0.010, LS)
+    hints.opened(0.010, LOADER)
+    hints.unread(Unread(0.005, 42, None))
+    found = ran(hints, 0.011)
+    assert found is not None
+    assert found.opened == TRUE
+    hints.unread(Unread(0.009, 43, None))
+    assert ran(hints, 0.012) is None
+
+
 def test_two_numbers_beside_one_open_are_both_unexplained() -> None:
     hints = given_(TRUE, LOADER)
     hints.unread(Unread(0.0, 42, None))

@@ -3,7 +3,7 @@
 from fakes import FakeClock
 
 from collectors.allowance import Overdraft
-from collectors.pace import LEAST, SAVED_S, SHARE, CpuShare, cores_of_task
+from collectors.pace import LEAST, SAVED_S, SHARE, CpuShare, cores_of_container
 from collectors.process_table import Tracked
 from collectors.rotation import READS_PER_SECOND, Rotation
 from sensor.model.events import Timestamp
@@ -34,7 +34,7 @@ def test_no_more_than_the_most_is_saved() -> None:
 def test_the_share_follows_what_the_task_has() -> None:
     for cores, rate in ((4.0, 4 * SHARE), (0.25, 0.25 * SHARE), (0.01, LEAST)):
         clock, used = FakeClock(), [0.0]
-        share = CpuShare(cores, clock, used=lambda used=used: used[0])
+        share = CpuShare(lambda cores=cores: cores, clock, used=lambda used=used: used[0])
         used[0] = rate * SAVED_S * 0.99
         assert not share.is_overdrawn()
         used[0] = rate * SAVED_S * 1.01
@@ -43,16 +43,26 @@ def test_the_share_follows_what_the_task_has() -> None:
         assert not share.is_overdrawn()
 
 
+def test_a_task_that_turns_out_small_has_less_from_then_on() -> None:
+    clock, used, cores = FakeClock(), [0.0], [2.0]
+    share = CpuShare(lambda: cores[0], clock, used=lambda: used[0])
+    used[0] = 0.25 * SHARE * SAVED_S * 1.01
+    assert not share.is_overdrawn()
+    cores[0] = 0.25
+    used[0] *= 2
+    assert share.is_overdrawn()
+
+
 def test_the_quota_of_either_cgroup_version_counts() -> None:
     v2 = {"/sys/fs/cgroup/cpu.max": "25000 100000\n"}
     v1 = {
         "/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "50000\n",
         "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
     }
-    assert cores_of_task(v2.get) == 0.25
-    assert cores_of_task(v1.get) == 0.5
+    assert cores_of_container(v2.get) == 0.25
+    assert cores_of_container(v1.get) == 0.5
     for unlimited in ({}, {"/sys/fs/cgroup/cpu.max": "max 100000"}, {"/sys/fs/cgroup/cpu.max": "nonsense"}):
-        assert cores_of_task(unlimited.get) >= 1
+        assert cores_of_container(unlimited.get) >= 1
 
 
 def _process(pid: int, container: str = "app") -> Tracked:

@@ -98,3 +98,13 @@ def test_what_is_no_answer_is_refused_with_its_reason(raw: bytes, reason: str) -
 def test_bytes_are_refused_or_parsed_and_nothing_else(raw: bytes) -> None:
     with pytest.raises(MalformedMetadata):
         parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("limits", "cores"),
+    [({"CPU": 0.25, "Memory": 512}, 0.25), ({"CPU": 2}, 2.0), ({}, None), (None, None), ({"CPU": "2"}, None)]
+    + [({"CPU": bad}, None) for bad in (0, -1, True, 1e300)],
+)
+def test_the_tasks_cpu_is_taken_from_its_limits(limits: object, cores: float | None) -> None:
+    arn = "arn:aws:ecs:eu-central-1:123456789012:task/shop/34dc0b5e626f2c5c4c5170e34b10e765"
+    assert parse(json.dumps({"TaskARN": arn, "Limits": limits}).encode()).cores == cores
