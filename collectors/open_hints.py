@@ -49,6 +49,10 @@ class OpenHints:
         self._unread: deque[Unread] = deque(maxlen=MOST)
         self._read_before: deque[tuple[float, str, str]] = deque(maxlen=MOST)
 
+    def __bool__(self) -> bool:
+        """Whether there is anything that `match` would look at."""
+        return bool(self._programs or self._unread or self._loaders or self._read_before)
+
     def opened(self, now: float, opened: Opened) -> None:
         """Something was opened. What a program that was already read has opened is accounted for."""
         if opened.by_loader:

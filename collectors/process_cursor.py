@@ -14,7 +14,7 @@ from collectors.exec_telling import ExecTelling
 from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
 from collectors.pace import CpuShare
-from collectors.pid_numbers import handed_out
+from collectors.pid_numbers import LastPid, handed_out
 from collectors.process_events import ProcessEvents
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
@@ -30,6 +30,8 @@ from sensor.model.protocols import HOST, Capability, Emit, Status, TaskView
 TICK_S = 0.02
 RESTING_S = 0.1
 """Between two looks where hints call in between, and no container came or went for `UNREST_S`."""
+TURN_S = 0.1
+"""Between two turns of the slow round."""
 UNREST_S = 60.0
 """So long after a change the next container may be near; a new one gives no hints before it is known."""
 UNBORN = 4
@@ -72,7 +74,8 @@ class ProcessCursor:
 
     async def run(self, task: TaskView, emit: Emit) -> None:
         """Announce what runs already, then what comes and goes, until cancelled."""
-        self._last = self._procfs.last_pid()
+        self._last_pid = LastPid(self._procfs)
+        self._last = self._last_pid.read()
         self._pid_max = int(self._procfs.read("sys/kernel/pid_max", 32))
         self._cpu = CpuShare(lambda: self._processes.cores, self._clock)
         self._telling = ExecTelling(self._processes, emit)
@@ -101,6 +104,7 @@ class ProcessCursor:
             self._settling.close()
             self._telling.close()
             self._hints.close()
+            self._last_pid.close()
 
     def container_started(self, container_id: str) -> None:
         """A container's first process is there."""
@@ -119,26 +123,27 @@ class ProcessCursor:
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        looked = loop.time()
+        turned = loop.time()
         try:
             while True:
                 self._look_around()
-                now = loop.time()
-                for process in self._rotation.turn(now - looked):
-                    self._settling.look_again(process)
-                looked = now
+                if (now := loop.time()) - turned >= TURN_S:
+                    for process in self._rotation.turn(now - turned):
+                        self._settling.look_again(process)
+                    turned = now
                 await asyncio.sleep(self._rest())
         except asyncio.CancelledError:
             self._look_around()  # what came since the last look is still told
             raise
 
     def _look_around(self) -> None:
-        """The timer's look: nothing depends on hints alone."""
-        if self._cpu.is_overdrawn():
-            return self._let_pass()
+        """The timer's look, for nothing depends on hints alone. Mostly there is nothing new, and it ends at once."""
+        if self._last_pid.read() != self._last:
+            if self._cpu.is_overdrawn():
+                return self._let_pass()
+            self._hints.read()
+            self._follow()
         self._hints.listen()
-        self._hints.read()
-        self._follow()
         self._settling.conclude()
         return None
 
@@ -193,7 +198,7 @@ class ProcessCursor:
 
     def _follow(self) -> bool:
         """Look at every number handed out since the last time; whether there were any."""
-        last, now = self._last, self._procfs.last_pid()
+        last, now = self._last, self._last_pid.read()
         if now == last:
             return False
         self._last = now
@@ -246,7 +251,7 @@ class ProcessCursor:
     def _let_pass(self) -> None:
         """Over budget: the cursor is followed, so that what goes by is counted, and nothing is looked at."""
         self._hints.stop()
-        last, self._last = self._last, self._procfs.last_pid()
+        last, self._last = self._last, self._last_pid.read()
         if passed := (self._last - last) % self._pid_max:
             self._counters.unexplained += passed
             self._counters.add("storm.numbers", passed)

@@ -124,6 +124,8 @@ class Settling:
 
     def conclude(self) -> None:
         """What ran without having been read, and what stays unexplained."""
+        if not self._matching:
+            return
         ran, unexplained, candidates = self._matching.match(self._clock.monotonic())
         if ran is not None:
             self._counters.add("open_hints")

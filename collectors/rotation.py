@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from collectors.process_table import Tracked
 
-READS_PER_SECOND = 50
+READS_PER_SECOND = 20
 
 
 class Rotation:

@@ -72,8 +72,8 @@ def _process(pid: int, container: str = "app") -> Tracked:
 def test_every_process_has_its_turn_whatever_their_number() -> None:
     processes = [_process(pid) for pid in range(120)]
     rotation = Rotation(lambda: processes)
-    seen = [p.pid for _ in range(30) for p in rotation.turn(0.1)]
-    assert len(seen) == 3 * READS_PER_SECOND
+    seen = [p.pid for _ in range(80) for p in rotation.turn(0.1)]
+    assert len(seen) == 8 * READS_PER_SECOND
     assert set(seen) == set(range(120))
 
 
