@@ -51,6 +51,7 @@ class ExecHints:
         self._stream = InotifyStream()
         self._watches: dict[int, _Watch] = {}
         self._known: dict[str, set[bytes]] = {}
+        self._covered: set[str] = set()
         self.overflowed = False
         self._poll = select.poll()
         self._poll.register(self._stream.fileno(), select.POLLIN)
@@ -66,7 +67,7 @@ class ExecHints:
 
     def covers(self, container_id: str) -> bool:
         """Whether programs that start in this container give a hint."""
-        return any(watch.container == container_id for watch in self._watches.values())
+        return container_id in self._covered
 
     def enter(self, container_id: str, path: Iterable[bytes]) -> None:
         """Watch a container's directories of programs (`path`, as its PATH has them) and its loader's cache."""
@@ -84,6 +85,7 @@ class ExecHints:
     def leave(self, container_id: str) -> None:
         """The container has ended: nothing of it stays busy."""
         self._known.pop(container_id, None)
+        self._covered.discard(container_id)
         for wd in [wd for wd, watch in self._watches.items() if watch.container == container_id]:
             del self._watches[wd]
             self._stream.remove(wd)
@@ -115,6 +117,7 @@ class ExecHints:
         self._stream.close()
         self._watches.clear()
         self._known.clear()
+        self._covered.clear()
 
     def _gone(self, wd: int, watch: _Watch) -> None:
         """What was watched was replaced or unmounted; a new loader's cache is watched in its place."""
@@ -141,3 +144,4 @@ class ExecHints:
             with rootfs.held(open_it(root, path)) as handle:
                 wd = self._stream.add(handle, OPEN, is_directory=is_directory)
                 self._watches.setdefault(wd, _Watch(container_id, path, is_directory))
+                self._covered.add(container_id)
