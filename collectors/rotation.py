@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from collectors.process_table import Tracked
 
 READS_PER_SECOND = 20
+"""For the round, and as many again for what hints are about."""
 
 
 class Rotation:
@@ -17,10 +18,12 @@ class Rotation:
         self._living = living
         self._round: list[Tracked] = []
         self._due = 0.0
+        self._hurried = 0.0
 
     def turn(self, seconds: float) -> list[Tracked]:
         """Those to look at now that so much time has passed since the last turn, at most one second's worth."""
         self._due = min(self._due + seconds * READS_PER_SECOND, READS_PER_SECOND)
+        self._hurried = max(0.0, self._hurried - seconds * READS_PER_SECOND)
         found: list[Tracked] = []
         while self._due >= 1:
             self._due -= 1
@@ -32,8 +35,11 @@ class Rotation:
         return [process for process in found if process.ended is None]
 
     def hurry(self, container_id: str) -> list[Tracked]:
-        """The newest of a container at once, as far as the budget goes: something there opened a program."""
+        """The newest of a container at once, at most one second's worth: something there opened a program.
+
+        They have a budget of their own, so that many opens do not stop the round.
+        """
         newest = [p for p in self._living() if p.container == container_id and p.settled and not p.own]
-        found = newest[: int(self._due)]
-        self._due -= len(found)
+        found = newest[: int(READS_PER_SECOND - self._hurried)]
+        self._hurried += len(found)
         return found
