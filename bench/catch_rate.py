@@ -101,9 +101,9 @@ def show(terms: Terms, rows: list[Row]) -> None:
     tools = list(rows[0].seen)
     lines = []
     for lifetime, seconds, seen, sources in rows:
-        shares = [f"{seen[tool]} ({100 * seen[tool] / lifetime.count:.1f} %)" for tool in tools]
+        shares = [f"{seen[tool]} ({100 * seen[tool] / lifetime.times:.1f} %)" for tool in tools]
         by = ", ".join(f"{source} {n}" for source, n in sorted(sources.items()))
-        lines.append((lifetime.name, str(lifetime.count), f"{seconds * 1000:.1f} ms", *shares, by))
+        lines.append((lifetime.name, str(lifetime.times), f"{seconds * 1000:.1f} ms", *shares, by))
     print(f"\n{terms.name}\n")
     print(table(("program", "count", "spawn to wait", *tools, "the sensor's evidence"), lines))
 
@@ -117,7 +117,7 @@ def main() -> int:
         for terms in TERMS:
             rows = run(lab, terms)
             show(terms, rows)
-            panels[terms.name] = [(r.seconds, {tool: n / r.lifetime.count for tool, n in r.seen.items()}) for r in rows]
+            panels[terms.name] = [(r.seconds, {tool: n / r.lifetime.times for tool, n in r.seen.items()}) for r in rows]
     if (reason := Strace.why_not()) is not None:
         print(f"\nwithout strace: {reason}")
     if not any("pspy" in seen for rows in panels.values() for _, seen in rows):

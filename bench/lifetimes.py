@@ -26,11 +26,11 @@ print(statistics.median(lived))
 
 
 class Lifetime(NamedTuple):
-    """`count` processes of one program; `seconds` is what is asked of `sleep`, None for /bin/true."""
+    """One program run so many `times`; `seconds` is what is asked of `sleep`, None for /bin/true."""
 
     name: str
     seconds: float | None
-    count: int
+    times: int
 
     @property
     def program(self) -> str:
@@ -40,8 +40,8 @@ class Lifetime(NamedTuple):
     def commands(self, row: int) -> list[list[str]]:
         """Each with arguments that no other has."""
         if self.seconds is None:
-            return [["/bin/true", f"{row}.{n}"] for n in range(self.count)]
-        return [["/bin/sleep", str(self.seconds), f"0.00000{row:02d}{n:03d}"] for n in range(self.count)]
+            return [["/bin/true", f"{row}.{n}"] for n in range(self.times)]
+        return [["/bin/sleep", str(self.seconds), f"0.00000{row:02d}{n:03d}"] for n in range(self.times)]
 
 
 LIFETIMES = (
