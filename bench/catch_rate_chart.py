@@ -21,7 +21,7 @@ STYLES = {
     "psutil": ("#c1440e", "-", "^"),
     "pspy": ("#2f7d32", "-", "v"),
 }
-PLACES = {"sensor, program named": (0.5, 1.06), "sensor, with all arguments": (0.6, 0.86), "strace": (12, 1.06)}
+PLACES = {"sensor, program named": (1.1, 1.06), "sensor, with all arguments": (2.9, 0.86), "strace": (14, 1.06)}
 """Where a label stands, in ms and share; the others stand beside their line."""
 
 
@@ -47,10 +47,10 @@ def _panel(axes: Axes, title: str, points: Sequence[Point]) -> None:
         _label(axes, tool, colour, milliseconds, shares)
     axes.set_title(title, fontsize=10, loc="left", pad=14)
     axes.set_xscale("log")
-    axes.set_xlim(0.45, 150)
+    axes.set_xlim(1, 150)
     axes.set_ylim(-0.03, 1.13)
     axes.set_xlabel("lifetime, from spawn to wait (ms)")
-    axes.set_xticks([0.5, 1, 2, 5, 10, 20, 50, 100])
+    axes.set_xticks([1, 2, 5, 10, 20, 50, 100])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])

@@ -28,7 +28,16 @@ time.sleep(3600)
 def storm(lab: Lab) -> None:
     """Both ways to limit: the task as a whole, and the sensor's container besides."""
     rows = [measured(lab, "none", []), measured(lab, f"--cpus={CORES:g}", [f"--cpus={CORES:g}"])]
-    head = ("the sensor's own limit", "made", "a second", "seen", "unexplained", "sensor's share", "of it, last half")
+    head = (
+        "the sensor's own limit",
+        "made",
+        "a second",
+        "seen",
+        "by open",
+        "unexplained",
+        "sensor's share",
+        "of it, last half",
+    )
     print(f"\na storm of 2000 /bin/true a second for {SECONDS} s; pause, app and sensor share {CORES:g} cores\n")
     print(table(head, rows))
 
@@ -53,6 +62,7 @@ def measured(lab: Lab, name: str, limits: list[str]) -> tuple[str, ...]:
         str(made),
         f"{made / SECONDS:.0f}",
         str(sum(report.get("seen", 0) for report in health)),
+        str(max(report["counters"].get("open_hints", 0) for report in health)),
         str(sum(report.get("unexplained", 0) for report in health)),
         share(points[0], points[-1]),
         share(points[1], points[-1]),

@@ -1,5 +1,7 @@
 """What a container of the task did that a test wants to find again, and what the sensor counted on the way."""
 
+from collections.abc import Callable
+
 from docker_cli import BASE, Container
 from fargate_task import FargateTask
 from ingest_container import Event, IngestContainer
@@ -22,6 +24,11 @@ def wait_over(ingest: IngestContainer, app: Container, deadline: float = 60) -> 
 def execs(ingest: IngestContainer, app: Container) -> list[Event]:
     """What the app's container ran, in the order of the API."""
     return [event for event in ingest.events(kind="process.exec") if event["container"]["id"] == app.id]
+
+
+def ran(*args: str) -> Callable[[Event], bool]:
+    """Whether an event's process runs just this."""
+    return lambda event: event["process"].get("args") == list(args)
 
 
 def program(event: Event) -> str:

@@ -1,6 +1,7 @@
 """What is told of executables: their hash, and whether they came after their container."""
 
 from docker_cli import docker
+from short_processes import ran
 
 COPIED = """
 import shutil, subprocess, time
@@ -11,11 +12,6 @@ subprocess.run(["/tmp/x", "0.271"])
 subprocess.run(["/bin/sleep", "0.272"])
 time.sleep(3600)
 """
-
-
-def ran(*args):
-    """Whether an event's process runs just this."""
-    return lambda event: event["process"].get("args") == list(args)
 
 
 def test_a_program_that_came_at_run_time_drifts_and_each_has_its_hash(lab, ingest):
