@@ -31,8 +31,9 @@ check: .venv/.dev ## lint, format, types, import directions, generated documents
 e2e: .venv/.dev ## tests in containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-bench: .venv/.dev ## catch rate, CPU and memory in containers; ARGS="--seconds 20" idles for less than 60 s
+bench: .venv/.bench ## catch rate, load, CPU and memory in containers; ARGS="--seconds 20" idles for less than 60 s
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py
+	@PYTHONPATH=tests/e2e $(BIN)/python bench/load.py $(ARGS)
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
 
 image: ## build both images and print their size over the base
@@ -51,6 +52,7 @@ lock: .venv/.dev ## resolve requirements/*.txt again; ARGS=--upgrade takes newer
 	$(COMPILE) $(ARGS) --extra dev pyproject.toml -o requirements/dev.txt
 	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra ingest pyproject.toml -o requirements/ingest.txt
 	$(COMPILE) $(ARGS) -c requirements/dev.txt pyproject.toml -o requirements/sensor.txt
+	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra bench pyproject.toml -o requirements/bench.txt
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], "editables", sep="\n")' \
 	  | $(COMPILE) $(ARGS) -c requirements/dev.txt - -o requirements/build.txt
 

@@ -1,94 +1,128 @@
-"""How many short processes of a container are seen, with all their arguments: the sensor beside polling with psutil.
+"""How many short processes of a container are seen: the sensor beside psutil, and pspy and strace when on PATH.
 
-Both watch the same run, each from a container of its own in the task. Nothing is asserted. Run by `make bench`.
+All but strace watch the same processes, each from a container of its own in the task. strace has a pass of its own,
+because a traced process lives longer. On ECS terms (SYS_PTRACE) and on EKS terms (without it, the app as uid 1000).
+Nothing is asserted. Writes docs/catch-rate.svg and .png. Run by `make bench`.
 """
 
-import json
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
-from docker_cli import BASE
+import catch_rate_chart
+from docker_cli import Container
 from fargate_task import FargateTask
-from ingest_container import IngestContainer
+from ingest_container import Event
 from lab import Lab, temporary_lab
+from lifetimes import LIFETIMES, SECONDS_APART, Lifetime, finish, spawner
 from machine import describe, table
+from peers import Args, Strace, beside
 
-COUNT = 120
-SECONDS_APART = 0.01
-LIFETIMES = {"under 1 ms": None, "2 ms": 0.002, "10 ms": 0.01, "50 ms": 0.05}
-POLL_S = 0.1
-
-POLLER = f"""
-import json, psutil, signal, sys, time
-seen, going = set(), True
-def stop(*_):
-    global going
-    going = False
-signal.signal(signal.SIGTERM, stop)
-while going:
-    for process in psutil.process_iter():
-        try:
-            seen.add(tuple(process.cmdline()))
-        except psutil.Error:
-            continue
-    time.sleep({POLL_S})
-print(json.dumps(sorted(seen)))
-"""
-
-SPAWNER = """
-import json, subprocess, sys, time
-for command in json.loads(sys.argv[1]):
-    subprocess.run(command)
-    time.sleep(float(sys.argv[2]))
-time.sleep(1)
-"""
+TOLD = "sensor, program named"
+WHOLE = "sensor, with all arguments"
 
 
-def commands(lifetime: float | None, row: int) -> list[list[str]]:
-    """Commands of one lifetime in seconds, each with arguments that no other has."""
-    if lifetime is None:
-        return [["true", f"{row}.{n}"] for n in range(COUNT)]
-    return [["sleep", str(lifetime), f"0.00000{row}{n:03d}"] for n in range(COUNT)]
+class Terms(NamedTuple):
+    """What the platform grants, and who the app is."""
+
+    name: str
+    ptrace: bool
+    user: str
 
 
-def spawn(lab: Lab, task: FargateTask, wanted: list[list[str]]) -> None:
-    """Run the commands one after the other in an app container of the task, and wait until it has ended."""
-    app = lab.new("app", BASE, task.shared, ["python3", "-c", SPAWNER, json.dumps(wanted), str(SECONDS_APART)])
-    app.start().wait_stopped(deadline=120)
-    lab.ingest.wait_for("container.stop", lambda event: event["container"]["id"] == app.id)
+class Row(NamedTuple):
+    """One lifetime: how many there were, their median seconds, how many each tool saw, and the sensor's evidence."""
+
+    lifetime: Lifetime
+    seconds: float
+    seen: dict[str, int]
+    sources: Counter[str]
 
 
-def share(wanted: Iterable[list[str]], seen: set[tuple[str, ...]]) -> str:
-    """How many of the wanted were seen, and in percent."""
-    caught = sum(tuple(command) in seen for command in wanted)
-    return f"{caught} ({100 * caught / COUNT:.0f} %)"
+TERMS = (
+    Terms("ECS: SYS_PTRACE, app as root", ptrace=True, user="0"),
+    Terms("EKS: no SYS_PTRACE, app as uid 1000", ptrace=False, user="1000"),
+)
 
 
-def seen_by_sensor(ingest: IngestContainer) -> set[tuple[str, ...]]:
-    """The command lines that the ingest's API has."""
-    return {tuple(event["process"].get("args", ())) for event in ingest.events(kind="process.exec")}
+def told(lab: Lab, app: Container, lifetime: Lifetime) -> list[Event]:
+    """The execs of the lifetime's program in the app's container, by path or by the kernel's name."""
+    execs = (e for e in lab.ingest.events(kind="process.exec") if e["container"]["id"] == app.id)
+    return [e for e in execs if (e["process"].get("exe") or e["process"].get("comm", "")).endswith(lifetime.program)]
+
+
+def counted(commands: list[list[str]], seen: set[Args]) -> int:
+    """How many of the commands were seen with all their arguments."""
+    return sum(tuple(command) in seen for command in commands)
+
+
+def run(lab: Lab, terms: Terms) -> list[Row]:
+    """All lifetimes under the same terms, seen by all that watch beside each other."""
+    task = lab.task({"SENSOR_FOLD": "off"}, ptrace=terms.ptrace)
+    task.wait_healthy()
+    watchers = beside(lab, task)
+    rows = [row(lab, task, terms, number) for number in range(len(LIFETIMES))]
+    for watcher in watchers:
+        seen = watcher.seen()
+        for number, (lifetime, *_, found, _) in enumerate(rows):
+            found[watcher.name] = counted(lifetime.commands(number), seen)
+    if Strace.why_not() is None:
+        for number, (lifetime, *_, found, _) in enumerate(rows):
+            found[Strace.name] = traced(lab, task, terms, lifetime.commands(number))
+    task.sensor.remove()
+    return rows
+
+
+def row(lab: Lab, task: FargateTask, terms: Terms, number: int) -> Row:
+    """One lifetime, as the sensor tells it."""
+    lifetime = LIFETIMES[number]
+    commands = lifetime.commands(number)
+    app = spawner(lab, task, terms.user, commands)
+    seconds = finish(lab, app)
+    events = told(lab, app, lifetime)
+    whole = counted(commands, {tuple(event["process"].get("args", ())) for event in events})
+    sources = Counter(event["evidence"]["source"] for event in events)
+    return Row(lifetime, seconds, {TOLD: len(events), WHOLE: whole}, sources)
+
+
+def traced(lab: Lab, task: FargateTask, terms: Terms, commands: list[list[str]]) -> int:
+    """How many of the commands strace saw."""
+    with TemporaryDirectory() as folder:
+        app = spawner(lab, task, terms.user, commands, waits=True)
+        strace = Strace(app, Path(folder) / "execs")
+        finish(lab, app)
+        return counted(commands, strace.seen())
+
+
+def show(terms: Terms, rows: list[Row]) -> None:
+    """One table in text."""
+    tools = list(rows[0].seen)
+    lines = []
+    for lifetime, seconds, seen, sources in rows:
+        shares = [f"{seen[tool]} ({100 * seen[tool] / lifetime.times:.1f} %)" for tool in tools]
+        by = ", ".join(f"{source} {n}" for source, n in sorted(sources.items()))
+        lines.append((lifetime.name, str(lifetime.times), f"{seconds * 1000:.1f} ms", *shares, by))
+    print(f"\n{terms.name}\n")
+    print(table(("program", "count", "spawn to wait", *tools, "the sensor's evidence"), lines))
 
 
 def main() -> int:
-    """Run all lifetimes and print the table."""
-    runs = {name: commands(lifetime, row) for row, (name, lifetime) in enumerate(LIFETIMES.items())}
+    """Run all lifetimes on both terms, print the tables and draw the chart."""
+    panels = {}
     with temporary_lab() as lab:
-        task = lab.task()
-        task.wait_healthy()
-        options = [*task.shared, "--cap-add=SYS_PTRACE", "--entrypoint=python3"]
-        poller = lab.new("psutil", lab.images.sensor, options, ["-c", POLLER]).start()
-        for wanted in runs.values():
-            spawn(lab, task, wanted)
-        poller.kill("TERM")
-        poller.wait_stopped()
-        polled = {tuple(command) for command in json.loads(poller.logs())}
-        seen = seen_by_sensor(lab.ingest)
         print(describe(lab.images.sensor))
-        print(
-            f"{COUNT} processes of each lifetime, {SECONDS_APART * 1000:g} ms apart, seen with all their arguments:\n"
-        )
-        rows = [(name, share(wanted, seen), share(wanted, polled)) for name, wanted in runs.items()]
-        print(table(("lifetime", "sensor", f"psutil every {POLL_S * 1000:g} ms"), rows))
+        print(f"short processes, {SECONDS_APART * 1000:g} ms apart")
+        for terms in TERMS:
+            rows = run(lab, terms)
+            show(terms, rows)
+            panels[terms.name] = [(r.seconds, {tool: n / r.lifetime.times for tool, n in r.seen.items()}) for r in rows]
+    if (reason := Strace.why_not()) is not None:
+        print(f"\nwithout strace: {reason}")
+    if not any("pspy" in seen for rows in panels.values() for _, seen in rows):
+        print("\nwithout pspy: it is not on PATH")
+    catch_rate_chart.draw(panels, Path(__file__).parents[1] / "docs")
     return 0
 
 

@@ -16,7 +16,8 @@ NewContainer = Callable[[str, str, Sequence[str], Sequence[str]], Container]
 class FargateTask:
     """Pause and sensor, running; `app` adds containers to the task.
 
-    With `ptrace` the terms are those of ECS (SYS_PTRACE may be added), without it those of EKS.
+    With `ptrace` the terms are those of ECS (SYS_PTRACE may be added), without it those of EKS. docker's `options` go
+    to pause and sensor, `sensor_options` to the sensor alone.
     """
 
     def __init__(
@@ -28,13 +29,16 @@ class FargateTask:
         *,
         ptrace: bool = True,
         command: Sequence[str] = (),
+        options: Sequence[str] = (),
+        sensor_options: Sequence[str] = (),
     ) -> None:
         self._new = new
-        self.pause = new("pause", BASE, [f"--network={network}"], ["python3", "-c", PAUSE]).start()
+        self.pause = new("pause", BASE, [f"--network={network}", *options], ["python3", "-c", PAUSE]).start()
         self.shared = [f"--pid=container:{self.pause.id}", f"--network=container:{self.pause.id}"]
         variables = [f"--env={key}={value}" for key, value in environment.items()]
         rights = ["--cap-add=SYS_PTRACE"] if ptrace else []
-        self.sensor = new("sensor", image, [*self.shared, "--read-only", *rights, *variables], command).start()
+        sensor = [*self.shared, "--read-only", *rights, *variables, *options, *sensor_options]
+        self.sensor = new("sensor", image, sensor, command).start()
 
     def wait_healthy(self) -> None:
         """Return once the sensor's own health check passes."""

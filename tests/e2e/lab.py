@@ -56,11 +56,26 @@ class Lab:
         return container
 
     def task(
-        self, environment: Mapping[str, str] | None = None, *, ptrace: bool = True, command: Sequence[str] = ()
+        self,
+        environment: Mapping[str, str] | None = None,
+        *,
+        ptrace: bool = True,
+        command: Sequence[str] = (),
+        options: Sequence[str] = (),
+        sensor_options: Sequence[str] = (),
     ) -> FargateTask:
         """A task whose sensor delivers to the ingest."""
         settings = {"SENSOR_INGEST_URL": self.ingest.url, "SENSOR_INGEST_TOKEN": WRITE_TOKEN, **(environment or {})}
-        return FargateTask(self.new, self.network, self.images.sensor, settings, ptrace=ptrace, command=command)
+        return FargateTask(
+            self.new,
+            self.network,
+            self.images.sensor,
+            settings,
+            ptrace=ptrace,
+            command=command,
+            options=options,
+            sensor_options=sensor_options,
+        )
 
     def clear(self) -> None:
         """Remove every container, the newest first."""

@@ -1,0 +1,147 @@
+"""What the sensor does and costs under load: quiet with many processes, a shell loop, a storm, and reading programs.
+
+Nothing is asserted. Run by `make bench`.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from docker_cli import BASE, Container, docker
+from lab import Lab, temporary_lab
+from machine import describe, table
+from short_processes import UNFOLDED, execs, program, shell, unexplained, wait_over
+from storm import storm
+
+SPAWNS = 5000
+SETTLED_S = 75
+"""For a minute after a container has come the sensor looks for others more often."""
+LOOP = f"""
+import subprocess, time
+begin = time.monotonic()
+subprocess.run(["sh", "-c", "for i in $(seq {SPAWNS}); do /bin/true; done"])
+print(time.monotonic() - begin)
+time.sleep(1)
+"""
+IDLE = """
+import subprocess, sys, time
+idle = [subprocess.Popen(["sleep", "36000"]) for _ in range(int(sys.argv[1]))]
+time.sleep(36000)
+"""
+READERS = {
+    "sha256sum /usr/bin/*": "sha256sum /usr/bin/* >/dev/null; true",
+    "ls -lR /usr": "ls -lR /usr >/dev/null; true",
+    "find /": "find / -xdev >/dev/null; true",
+    "tar of /usr": "tar -cf - /usr 2>/dev/null | cat >/dev/null; true",
+}
+HAPPENED = {
+    "sha256sum /usr/bin/*": ("dash", "sleep", "sha256sum"),
+    "ls -lR /usr": ("dash", "sleep", "ls"),
+    "find /": ("dash", "sleep", "find"),
+    "tar of /usr": ("dash", "sleep", "tar", "cat"),
+}
+
+
+class Loop(NamedTuple):
+    """One run of the shell loop: its own seconds, and what the sensor told and could not tell."""
+
+    seconds: float
+    told: int = 0
+    unexplained: int = 0
+
+
+def precision(lab: Lab) -> None:
+    """Programs that open programs: what was told that did not happen."""
+    task = lab.task(UNFOLDED)
+    task.wait_healthy()
+    rows = []
+    for name, script in READERS.items():
+        app = shell(lab, task, f"sleep 1; {script}")
+        wait_over(lab.ingest, app, 120)
+        told = Counter(map(program, execs(lab.ingest, app)))
+        rows.append((name, str(told.total()), str((told - Counter(HAPPENED[name])).total())))
+    task.sensor.remove()
+    print(f"\nprecision\n\n{table(('what ran', 'execs told', 'of which did not happen'), rows)}")
+
+
+def loop(lab: Lab, *, watched: bool) -> Loop:
+    """One run, in a task with a sensor or in one whose sensor was ended."""
+    task = lab.task()
+    task.wait_healthy()
+    if not watched:
+        task.sensor.remove()
+    app = task.app(LOOP)
+    if not watched:
+        app.wait_stopped(120)
+        return Loop(float(app.logs()))
+    wait_over(lab.ingest, app, 120)
+    bound = unexplained(task, lab.ingest)
+    told = sum(event["count"] for event in execs(lab.ingest, app) if program(event) == "true")
+    return Loop(float(app.logs()), told, bound)
+
+
+def loops(lab: Lab, times: int) -> None:
+    """With and without the sensor in turn."""
+    pairs = [(loop(lab, watched=False), loop(lab, watched=True)) for _ in range(times)]
+    without, with_it = (statistics.median(run.seconds for run in runs) for runs in zip(*pairs, strict=True))
+    rows = [
+        (str(n), f"{a.seconds:.2f} s", f"{b.seconds:.2f} s", str(b.told), str(b.unexplained))
+        for n, (a, b) in enumerate(pairs, 1)
+    ]
+    print(f"\na shell loop of {SPAWNS} /bin/true: median {100 * (with_it / without - 1):+.1f} % with the sensor\n")
+    print(table(("run", "without", "with", "told", "unexplained at most"), rows))
+
+
+def quiet(lab: Lab, counts: Sequence[int], seconds: float) -> None:
+    """CPU beside so many processes that do nothing, read from this machine: a container that asks is a change."""
+    rows = []
+    for count in counts:
+        task = lab.task()
+        task.wait_healthy()
+        app = lab.new("app", BASE, task.shared, ["python3", "-c", IDLE, str(count)]).start()
+        time.sleep(SETTLED_S)
+        before, begin = on_cpu(task.sensor), time.monotonic()
+        time.sleep(seconds)
+        percent = 100 * (on_cpu(task.sensor) - before) / (time.monotonic() - begin)
+        rows.append((str(count), f"{percent:.2f} %"))
+        app.remove()
+        task.sensor.remove()
+    print(f"\nquiet for {seconds:g} s\n\n{table(('processes', 'CPU of one core'), rows)}")
+
+
+def on_cpu(container: Container) -> float:
+    """Seconds that the container's living processes were on a core: a health check that is over does not count."""
+    pids = docker("top", container.id, "-eo", "pid").split()[1:]
+    threads = [file for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    return sum(int(file.read_text().split()[0]) for file in threads) / 1e9
+
+
+PARTS = ("precision", "loops", "quiet", "storm")
+
+
+def main() -> int:
+    """Measure what was asked for, all by default, and print tables."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=60, help="how long to idle, each time (60)")
+    arguments.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure (all)")
+    given = arguments.parse_args()
+    with temporary_lab() as lab:
+        print(describe(lab.images.sensor))
+        parts = {
+            "precision": lambda: precision(lab),
+            "loops": lambda: loops(lab, 3),
+            "quiet": lambda: quiet(lab, (50, 500, 2000), given.seconds),
+            "storm": lambda: storm(lab),
+        }
+        for name in given.parts or PARTS:
+            parts[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""A storm of short processes in a task that has a quarter of a core: what the sensor takes, and what it tells."""
+
+import time
+
+from cpu_quota import CpuQuota
+from docker_cli import BASE, wait_for
+from lab import Lab
+from machine import table
+from short_processes import reports
+
+CORES = 0.25
+SECONDS = 90
+STORM = f"""
+import os, time
+made, begin = 0, time.monotonic()
+while time.monotonic() < begin + {SECONDS}:
+    due = (time.monotonic() - begin) * 2000
+    if made >= due:
+        time.sleep(0.005)
+        continue
+    os.waitpid(os.posix_spawn("/bin/true", ["true"], {{}}), 0)
+    made += 1
+print(made, flush=True)
+time.sleep(3600)
+"""
+
+
+def storm(lab: Lab) -> None:
+    """Both ways to limit: the task as a whole, and the sensor's container besides."""
+    rows = [measured(lab, "none", []), measured(lab, f"--cpus={CORES:g}", [f"--cpus={CORES:g}"])]
+    head = (
+        "the sensor's own limit",
+        "made",
+        "a second",
+        "seen",
+        "by open",
+        "unexplained",
+        "sensor's share",
+        "of it, last half",
+    )
+    print(f"\na storm of 2000 /bin/true a second for {SECONDS} s; pause, app and sensor share {CORES:g} cores\n")
+    print(table(head, rows))
+
+
+def measured(lab: Lab, name: str, limits: list[str]) -> tuple[str, ...]:
+    """One run: what was made, what the sensor saw of it, and its share of the CPU that the task used."""
+    with CpuQuota.of(CORES) as quota:
+        task = lab.task(options=[quota.option], sensor_options=limits)
+        task.wait_healthy()
+        app = lab.new("app", BASE, [*task.shared, quota.option], ["python3", "-c", STORM]).start()
+        points = [(quota.used(task.sensor.id), quota.used())]
+        for _ in range(2):
+            time.sleep(SECONDS / 2)
+            points.append((quota.used(task.sensor.id), quota.used()))
+        made = int(wait_for("the app says what it made", app.logs))
+        app.remove()
+        health = reports(task, lab.ingest)
+        task.sensor.remove()
+        task.pause.remove()
+    return (
+        name,
+        str(made),
+        f"{made / SECONDS:.0f}",
+        str(sum(report.get("seen", 0) for report in health)),
+        str(max(report["counters"].get("open_hints", 0) for report in health)),
+        str(sum(report.get("unexplained", 0) for report in health)),
+        share(points[0], points[-1]),
+        share(points[1], points[-1]),
+    )
+
+
+def share(begin: tuple[float, float], end: tuple[float, float]) -> str:
+    """The sensor's part of what all used, in percent."""
+    return f"{100 * (end[0] - begin[0]) / (end[1] - begin[1]):.1f} %"
