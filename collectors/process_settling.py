@@ -129,10 +129,12 @@ class Settling:
         ran, unexplained, candidates = self._matching.match(self._clock.monotonic())
         if ran is not None:
             self._counters.add("open_hints")
+            self._counters.processes += ran.unread.process is None  # a fork that was seen has been counted
             self._events.ran_unread(ran, self._processes.entity_of_unread(ran.unread.pid))
             if ran.unread.process is not None:
                 self._events.exited(ran.unread.process)
         self._counters.unexplained += len(unexplained)
+        self._counters.processes -= sum(one.process is not None for one in unexplained)  # counted, but not understood
         self._counters.add("candidates", candidates)
 
     def close(self) -> None:
