@@ -24,12 +24,30 @@ print(made, flush=True)
 time.sleep(3600)
 """
 
+PORT = 8080
+ARN = "arn:aws:ecs:eu-central-1:123456789012:task/shop/34dc0b5e626f2c5c4c5170e34b10e765"
+METADATA = f"""
+import http.server, json
+class Endpoint(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({{"TaskARN": "{ARN}", "Limits": {{"CPU": {CORES}}}}}).encode())
+http.server.HTTPServer(("", {PORT}), Endpoint).serve_forever()
+"""
+
 
 def storm(lab: Lab) -> None:
-    """Both ways to limit: the task as a whole, and the sensor's container besides."""
-    rows = [measured(lab, "none", []), measured(lab, f"--cpus={CORES:g}", [f"--cpus={CORES:g}"])]
+    """All ways in which the sensor can learn of the quota: none, the task's metadata, its own container's quota."""
+    endpoint = lab.new("metadata", BASE, [f"--network={lab.network}"], ["python3", "-c", METADATA]).start()
+    ecs = {"ECS_CONTAINER_METADATA_URI_V4": f"http://{endpoint.name}:{PORT}/v4/container"}
+    rows = [
+        measured(lab, "from nowhere", {}, []),
+        measured(lab, "from the ECS metadata", ecs, []),
+        measured(lab, "from its own quota", {}, [f"--cpus={CORES:g}"]),
+    ]
     head = (
-        "the sensor's own limit",
+        "the sensor knows the quota",
         "made",
         "a second",
         "seen",
@@ -42,10 +60,10 @@ def storm(lab: Lab) -> None:
     print(table(head, rows))
 
 
-def measured(lab: Lab, name: str, limits: list[str]) -> tuple[str, ...]:
+def measured(lab: Lab, name: str, environment: dict[str, str], limits: list[str]) -> tuple[str, ...]:
     """One run: what was made, what the sensor saw of it, and its share of the CPU that the task used."""
     with CpuQuota.of(CORES) as quota:
-        task = lab.task(options=[quota.option], sensor_options=limits)
+        task = lab.task(environment, options=[quota.option], sensor_options=limits)
         task.wait_healthy()
         app = lab.new("app", BASE, [*task.shared, quota.option], ["python3", "-c", STORM]).start()
         points = [(quota.used(task.sensor.id), quota.used())]
