@@ -68,9 +68,7 @@ def _check_name(where: str, name: str) -> None:
     if not 0 < len(name) <= LONGEST_NAME:
         raise MalformedEvent(f"{where}: must have 1 to {LONGEST_NAME} characters, has {len(name)}")
     if not name.isprintable():
-        raise MalformedEvent(
-            f"{where}: {name[:40]!r} has characters that are not printable"
-        )
+        raise MalformedEvent(f"{where}: {name[:40]!r} has characters that are not printable")
 
 
 def _row(header: Header, event: Event, index: int) -> Row:
