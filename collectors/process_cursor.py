@@ -30,6 +30,8 @@ from sensor.model.protocols import HOST, Capability, Emit, Status, TaskView
 TICK_S = 0.02
 RESTING_S = 0.1
 """Between two looks where hints call in between, and no container came or went for `UNREST_S`."""
+STORM_S = 0.25
+"""Between two looks while what goes by is only counted."""
 TURN_S = 0.1
 """Between two turns of the slow round."""
 UNREST_S = 60.0
@@ -59,6 +61,7 @@ class ProcessCursor:
         self._clock = clock
         self._storm_told = float("-inf")
         self._changed = float("-inf")
+        self._passing = False
 
     def probe(self) -> Capability:
         """Whether the cursor can be read and siblings can be seen."""
@@ -138,9 +141,11 @@ class ProcessCursor:
 
     def _look_around(self) -> None:
         """The timer's look, for nothing depends on hints alone. Mostly there is nothing new, and it ends at once."""
-        if self._last_pid.read() != self._last:
-            if self._cpu.is_overdrawn():
-                return self._let_pass()
+        news = self._last_pid.read() != self._last
+        self._passing = news and self._cpu.is_overdrawn()
+        if self._passing:
+            return self._let_pass()
+        if news:
             self._hints.read()
             self._follow()
         self._hints.listen()
@@ -168,6 +173,8 @@ class ProcessCursor:
                 self._settling.look_again(process)
 
     def _rest(self) -> float:
+        if self._passing:
+            return STORM_S
         if self._clock.monotonic() - self._changed < UNREST_S:
             return TICK_S
         watched = [container_id for container_id in self._processes.containers() if self._is_watched(container_id)]
