@@ -68,6 +68,8 @@ class Sidecar:
             procfs=procfs,
             probes=settings.probe_commands,
         )
+        if settings.cpus is not None:
+            self._task.cores = settings.cpus
         self._names = container_names(settings, os.environ, self._task, clock)
         self._metadata = self._ask_ecs(clock)
         self._queue = EventQueue(capacity=settings.queue_events, counters=counters)
@@ -172,7 +174,7 @@ class Sidecar:
 
     def _learn(self, found: TaskMetadata) -> None:
         self._names.learn(found)
-        if found.cores is not None:
+        if found.cores is not None and self._settings.cpus is None:
             self._task.cores = found.cores
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:

@@ -85,6 +85,15 @@ class Settings:
         Le(110),
         doc("Seconds to deliver what is left after SIGTERM. Keep it below the container's stop timeout."),
     ] = 25.0
+    cpus: Annotated[
+        float | None,
+        Ge(0.01),
+        Le(1024),
+        doc(
+            "Cores that the whole task or pod may use. What the sensor takes follows it. "
+            "Not needed where the ECS metadata or the sensor's own cgroup says so."
+        ),
+    ] = None
     log_level: Annotated[Level, doc("The least severe log lines that are written.")] = "info"
     pod_namespace: Annotated[Label | None, doc("Namespace of the pod, from the downward API.")] = None
     pod_name: Annotated[Label | None, doc("Name of the pod, from the downward API.")] = None
