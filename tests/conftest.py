@@ -1,9 +1,16 @@
 """What all tiers share."""
 
 import os
+import signal
 
 import pytest
 from needs import Need
+
+
+def pytest_configure() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would all that the tests start and interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
