@@ -7,11 +7,11 @@ The cgroup path names it under ECS, Docker, containerd and CRI; where it does no
 import re
 from typing import NamedTuple
 
+from collectors.mounts import unescaped
 from collectors.procfs import text
 
 _ECS = re.compile(rb"[0-9a-f]{32}-\d+")
 _RUNTIME = re.compile(rb"[0-9a-f]{64}")
-_OCTAL = re.compile(rb"\\([0-7]{3})")
 CONTAINER_FILE_SYSTEMS = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
 """Root file systems that only containers have."""
 
@@ -61,5 +61,5 @@ def pod_container_name(mountinfo: bytes) -> str | None:
     for line in mountinfo.splitlines():
         fields = line.split(b" ")
         if len(fields) > 4 and (found := re.search(rb"/pods/[^/]+/containers/([^/]+)/[^/]+$", fields[3])):
-            return text(_OCTAL.sub(lambda m: bytes([int(m[1], 8)]), found[1]))
+            return text(unescaped(found[1]))
     return None

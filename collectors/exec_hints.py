@@ -52,7 +52,6 @@ class ExecHints:
         self._watches: dict[int, _Watch] = {}
         self._known: dict[str, set[bytes]] = {}
         self._covered: set[str] = set()
-        self.overflowed = False
         self._poll = select.poll()
         self._poll.register(self._stream.fileno(), select.POLLIN)
 
@@ -91,11 +90,10 @@ class ExecHints:
             self._stream.remove(wd)
 
     def read(self) -> list[Opened]:
-        """What was opened since the last read; `overflowed` says whether there was more."""
+        """What was opened since the last read; what did not fit the kernel's queue is counted as `hints.overflow`."""
         found = []
         for notice in self._stream.read():
             if notice.mask & OVERFLOW:
-                self.overflowed = True
                 self._counters.add("hints.overflow")
             watch = self._watches.get(notice.wd)
             if watch is None or notice.mask & IS_DIRECTORY:

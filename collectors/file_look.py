@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
 from collectors import rootfs
+from collectors.allowance import Allowance
 from collectors.file_changes import Change
 from collectors.file_programs import can_run
 from collectors.watch_coverage import Reach
@@ -43,8 +44,7 @@ class Look:
         self._waiting: dict[tuple[str, bytes, Kind], Change] = {}
         self._young: OrderedDict[_Path, None] = OrderedDict()
         self._told: OrderedDict[_Path, None] = OrderedDict()
-        self._allowance = float(LOOKS_A_SECOND)
-        self._refilled = clock.monotonic()
+        self._allowance = Allowance(per_second=LOOKS_A_SECOND, burst=LOOKS_A_SECOND, clock=clock)
 
     def put(self, change: Change) -> Iterator[Change]:
         """Keep a change until `take`; the deletion of a program that was told comes back at once."""
@@ -63,7 +63,6 @@ class Look:
     def take(self) -> Iterator[Change]:
         """Look at every file that waits, once, and give the changes that count; to be consumed whole."""
         waiting, self._waiting = self._waiting, {}
-        self._refill()
         looked: set[_Path] = set()
         for change in waiting.values():
             path = (change.container, change.path)
@@ -79,16 +78,10 @@ class Look:
             for path in [path for path in known if path[0] == container]:
                 del known[path]
 
-    def _refill(self) -> None:
-        now = self._clock.monotonic()
-        self._allowance = min(LOOKS_A_SECOND, self._allowance + (now - self._refilled) * LOOKS_A_SECOND)
-        self._refilled = now
-
     def _counts(self, change: Change) -> bool:
-        if self._allowance < 1:
+        if not self._allowance.take(1):
             self._counters.lost(TOO_MANY)
             return False
-        self._allowance -= 1
         reach = self._reach(change.container)
         try:
             return reach is not None and self._look(change, reach)

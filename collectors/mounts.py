@@ -20,6 +20,11 @@ machine that runs the container answers for it."""
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
+def unescaped(field: bytes) -> bytes:
+    """A path in mountinfo as it is: blanks and backslashes stand there as three octal digits."""
+    return _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), field)
+
+
 def remote_mount_points(mountinfo: bytes) -> tuple[bytes, ...]:
     """The remote mount points in a /proc/PID/mountinfo (proc_pid_mountinfo(5)), as paths from that process's root.
 
@@ -30,7 +35,7 @@ def remote_mount_points(mountinfo: bytes) -> tuple[bytes, ...]:
         before, _, after = line.partition(b" - ")
         fields = before.split(b" ")
         if len(fields) > 4 and _is_remote_type(after):
-            points.append(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), fields[4]))
+            points.append(unescaped(fields[4]))
     return tuple(points)
 
 
