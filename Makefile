@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check e2e bench image docs lock clean FORCE
+.PHONY: help demo test check e2e bench fuzz image docs lock clean FORCE
 
 ARGS ?=
 BIN := .venv/bin
@@ -36,6 +36,11 @@ bench: .venv/.bench ## catch rate, load, CPU and memory in containers; ARGS="--s
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/load.py $(ARGS)
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
 
+fuzz: .venv/.dev ## fuzz the decoders of DNS and netlink with atheris; ARGS="--seconds 60"
+	@$(MAKE) --no-print-directory .venv/.fuzz || { \
+	  echo "fuzz: atheris cannot be installed for $$($(BIN)/python -V) on $$(uname -m): nothing was fuzzed" >&2; exit 1; }
+	@PYTHONPATH=tests $(BIN)/python bench/fuzz.py $(ARGS)
+
 image: ## build both images and print their size over the base
 	@docker build --quiet --network=host --target ingest --tag fargate-sensor:ingest . >/dev/null
 	@docker build --quiet --network=host --tag fargate-sensor . >/dev/null
@@ -53,6 +58,7 @@ lock: .venv/.dev ## resolve requirements/*.txt again; ARGS=--upgrade takes newer
 	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra ingest pyproject.toml -o requirements/ingest.txt
 	$(COMPILE) $(ARGS) -c requirements/dev.txt pyproject.toml -o requirements/sensor.txt
 	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra bench pyproject.toml -o requirements/bench.txt
+	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra fuzz pyproject.toml -o requirements/fuzz.txt
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], "editables", sep="\n")' \
 	  | $(COMPILE) $(ARGS) -c requirements/dev.txt - -o requirements/build.txt
 

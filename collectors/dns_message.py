@@ -1,0 +1,173 @@
+"""One DNS message as text: who asks what, and what the answer says (RFC 1035 4.1; EDNS is RFC 6891).
+
+Written for what attackers send: it never raises, reads no byte twice but for names, follows pointers backwards only,
+and stops at `MOST_ANSWERS` records and `MOST_TEXT` characters. The authority and additional sections are passed over
+but for the bits that EDNS adds to the response code.
+"""
+
+import struct
+from typing import NamedTuple
+
+from collectors import dns_numbers as numbers
+from collectors.dns_rdata import READERS, unknown_text
+from collectors.dns_wire import Malformed, Names, name_at
+
+MOST_ANSWERS = 64
+"""Records that are told of one answer; also the most that are passed over behind them in search of EDNS."""
+MOST_TEXT = 8192
+"""Characters of the values of all records of one answer together."""
+QUERY = "QUERY"
+_INTERNET = 1
+
+_HEADER = struct.Struct("!6H")  # id, flags, and how many questions, answers, authorities, additional records
+_QUESTION = struct.Struct("!HH")  # type, class
+_RECORD = struct.Struct("!HHIH")  # type, class, seconds to live, length of the data
+
+
+class Question(NamedTuple):
+    """What is asked: a name in lower case without the last dot, `.` for the root, and the type's mnemonic."""
+
+    name: str
+    type: str
+
+
+class Answer(NamedTuple):
+    """One record. `ttl` is in seconds; `value` an address as inet_ntop(3) writes it, a name, or the type's own form."""
+
+    name: str
+    type: str
+    ttl: int
+    value: str
+
+    @property
+    def text(self) -> str:
+        """The public form, `A 192.0.2.1`."""
+        return f"{self.type} {self.value}"
+
+
+class DnsMessage(NamedTuple):
+    """A message, or as much of it as could be read.
+
+    `truncated` is the sender's word for it that not everything fitted (TC). `cut` is ours: more records or text came
+    than are kept. `fault` says what is wrong with the bytes and where, None if nothing is: a record whose data does
+    not fit its type is told undecoded and costs no other; what lies behind a record without an end is lost.
+    Answers are read where `opcode` is QUERY; elsewhere the sections mean other things.
+    """
+
+    id: int
+    is_response: bool
+    opcode: str
+    rcode: str
+    truncated: bool
+    question: Question | None
+    answers: tuple[Answer, ...] = ()
+    cut: bool = False
+    fault: str | None = None
+
+
+class _Section(NamedTuple):
+    """The answers that were read, and where the next section begins, None if that is not known."""
+
+    answers: list[Answer]
+    after: int | None
+    cut: bool = False
+    fault: str | None = None
+
+
+def parse(data: bytes) -> DnsMessage | None:
+    """The message, without the two bytes of length that TCP puts before it.
+
+    None where there is no header, or a question is promised and not there: that is no DNS. A message without a
+    question is one (a server that cannot read a query answers so).
+    """
+    if len(data) < _HEADER.size:
+        return None
+    ident, flags, questions, count, authorities, additional = _HEADER.unpack_from(data)
+    known: Names = {}
+    try:
+        question, at = _question(data, known) if questions else (None, _HEADER.size)
+    except Malformed:
+        return None
+    opcode, rcode = numbers.opcode_text(flags >> 11 & 15), flags & 15
+    section = _Section([], None)
+    if questions > 1:
+        section = _Section([], None, fault=f"{questions} questions")  # RFC 9619 allows one
+    elif opcode == QUERY:
+        section = _answers(data, at, count, known)
+    if section.after is not None and additional:
+        rcode |= _extended(data, section.after, authorities + additional)
+    return DnsMessage(
+        ident,
+        flags >= 0x8000,
+        opcode,
+        numbers.rcode_text(rcode),
+        flags & 0x200 != 0,
+        question,
+        tuple(section.answers),
+        section.cut,
+        section.fault,
+    )
+
+
+def _question(data: bytes, known: Names) -> tuple[Question, int]:
+    name, at = name_at(data, _HEADER.size, len(data), known)
+    if at + _QUESTION.size > len(data):
+        raise Malformed(f"a question without an end at {at}")
+    return Question(name, numbers.type_text(_QUESTION.unpack_from(data, at)[0])), at + _QUESTION.size
+
+
+def _answers(data: bytes, at: int, count: int, known: Names) -> _Section:
+    """A value is kept whole or not at all, since half an address is another one; only a first one may be cut."""
+    found: list[Answer] = []
+    left, fault = MOST_TEXT, None
+    for number in range(1, count + 1):
+        if number > MOST_ANSWERS:
+            return _Section(found, None, True, fault)
+        try:
+            name, at = name_at(data, at, len(data), known)
+            kind, category, ttl, start, end = _record(data, at)
+        except Malformed as error:
+            return _Section(found, None, fault=fault or f"answer {number}: {error}")
+        try:
+            read = READERS.get(kind, unknown_text) if category == _INTERNET else unknown_text
+            value = read(data, start, end, known, left)
+        except Malformed as error:
+            fault = fault or f"answer {number}: {error}"
+            value = unknown_text(data, start, end, known, left)
+        if len(value) > left:
+            if not found:
+                found.append(Answer(name, numbers.type_text(kind), ttl, value[:left]))
+            return _Section(found, None, True, fault)
+        found.append(Answer(name, numbers.type_text(kind), ttl, value))
+        left -= len(value)
+        at = end
+    return _Section(found, at, fault=fault)
+
+
+def _record(data: bytes, at: int) -> tuple[int, int, int, int, int]:
+    """Type, class, seconds to live, and where the data begins and ends, of the record whose name ended at `at`."""
+    start = at + _RECORD.size
+    if start > len(data):
+        raise Malformed(f"a record without an end at {at}")
+    kind, category, ttl, length = _RECORD.unpack_from(data, at)
+    if start + length > len(data):
+        raise Malformed(f"{length} bytes of data are promised and {len(data) - start} left at {start}")
+    return kind, category, ttl if ttl < 1 << 31 else 0, start, start + length  # RFC 2181, 8: a sign bit means none
+
+
+def _extended(data: bytes, at: int, count: int) -> int:
+    """The upper eight bits that an OPT record adds to the response code, in their place; 0 if none is found."""
+    for _ in range(min(count, MOST_ANSWERS)):
+        try:
+            while data[at : at + 1] not in (b"\0", b""):  # no name is needed, only its end
+                if data[at] >= 0xC0:
+                    at += 1
+                    break
+                at += data[at] + 1
+            kind, _category, _ttl, _start, end = _record(data, at + 1)
+        except Malformed:
+            return 0
+        if kind == numbers.OPT:
+            return data[at + 5] << 4
+        at = end
+    return 0
