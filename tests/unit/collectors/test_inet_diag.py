@@ -155,6 +155,41 @@ def test_messages_with_arbitrary_content_give_addresses_that_can_be_shown(
         assert inet_diag.is_loopback(found.family, found.dst) in (True, False)
 
 
+DATAGRAM = (
+    inet_message(cookie=1, attributes=attribute(2, tcp_info(1, 2, 3, 4, 5, 6)) + attribute(10, b"\6"))
+    + inet_message(cookie=2, attributes=attribute(8, b"\3"))
+    + message(inet_diag.NLMSG_OVERRUN)
+    + DONE
+)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, len(DATAGRAM) - 1), st.integers(0, 255)), max_size=8),
+    st.integers(0, len(DATAGRAM)),
+    st.binary(max_size=100),
+)
+def test_a_datagram_of_the_kernels_changed_at_will_is_bounded_and_can_be_shown(
+    changes: list[tuple[int, int]], size: int, tail: bytes
+) -> None:
+    data = bytearray(DATAGRAM)
+    for at, value in changes:
+        data[at] = value
+    changed = bytes(data[:size]) + tail
+    decoded = decode(changed)
+
+    assert len(decoded.sockets) + decoded.malformed <= len(changed) // 16 + 1
+    for found in decoded.sockets:
+        assert found.family in inet_diag.FAMILIES
+        assert inet_diag.address_text(found.family, found.dst)
+
+
+def test_a_datagram_that_ends_at_any_byte_gives_the_messages_before_it() -> None:
+    ends = [len(DATAGRAM) - len(DONE) - 16 - len(inet_message(cookie=2, attributes=attribute(8, b"\3")))]
+    ends.append(len(DATAGRAM) - len(DONE) - 16)
+    for size in range(len(DATAGRAM)):
+        assert len(decode(DATAGRAM[:size]).sockets) == sum(size >= end for end in ends)
+
+
 @pytest.mark.parametrize(
     ("text", "shown", "loopback"),
     [
