@@ -27,6 +27,11 @@ class Allowance:
         self._left -= amount
         return True
 
+    def spend(self, amount: float) -> None:
+        """Charge what was used, where that is known only afterwards; it may leave a debt, and then nothing is there."""
+        self._save_up()
+        self._left -= amount
+
     def _save_up(self) -> None:
         now = self._clock.monotonic()
         self._left = min(self._burst, self._left + (now - self._at) * self._rate)
@@ -42,8 +47,7 @@ class Overdraft(Allowance):
 
     def draw(self, amount: float) -> None:
         """Charge what was used."""
-        self._save_up()
-        self._left -= amount
+        self.spend(amount)
         self._closed = self._left < (self._rate if self._closed else 0)
 
     def is_overdrawn(self) -> bool:

@@ -7,11 +7,12 @@ Without SYS_PTRACE, root may read these files of processes of other uids only th
 from collections.abc import Callable
 
 from collectors import environ
+from collectors.descriptor_map import DescriptorMaps, Look
 from collectors.helper_wire import CWD, EXE, EXE_FILE, ROOT
 from collectors.helpers import Helpers
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
-from collectors.socket_links import holds, socket_inodes
+from collectors.socket_links import holds
 from sensor.model.errors import AccessDenied
 
 
@@ -21,6 +22,7 @@ class GatedReads:
     def __init__(self, procfs: Procfs, helpers: Helpers) -> None:
         self._procfs = procfs
         self._helpers = helpers
+        self._maps = DescriptorMaps()
 
     def exe(self, process: Tracked) -> bytes:
         """The path of the executable, as its container sees it."""
@@ -45,12 +47,12 @@ class GatedReads:
         except AccessDenied:
             return self._helpers.environ(_identity(process), process.pid, process.start_ticks)
 
-    def sockets(self, process: Tracked) -> list[int]:
-        """The inodes of its sockets."""
+    def sockets(self, process: Tracked, wanted: int, most: int) -> Look:
+        """A look for a socket's inode among its descriptors, reading at most `most` links."""
         try:
-            return socket_inodes(self._procfs, process.pid)
+            return self._maps.look(self._procfs, (process.pid, process.start_ticks), wanted, most)
         except AccessDenied:
-            return self._helpers.sockets(_identity(process), process.pid, process.start_ticks)
+            return self._helpers.sockets(_identity(process), process.pid, process.start_ticks, wanted, most)
 
     def holds(self, process: Tracked, device: int, inode: int) -> bool:
         """Whether it has the file open."""

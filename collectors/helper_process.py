@@ -1,6 +1,7 @@
 """A helper: runs as the uid and gid of an app, and reads for the sensor what only that uid may read.
 
-It answers the questions of `helper_wire` and nothing else, keeps no state, and ends when its socket closes.
+It answers the questions of `helper_wire` and nothing else, remembers only which descriptors are sockets, and ends when
+its socket closes.
 """
 
 import array
@@ -9,8 +10,9 @@ import socket
 
 from collectors import environ
 from collectors import helper_wire as wire
+from collectors.descriptor_map import DescriptorMaps
 from collectors.procfs import Procfs
-from collectors.socket_links import holds, socket_inodes
+from collectors.socket_links import holds
 from sensor.model.errors import AccessDenied, ProcessGone
 
 
@@ -23,10 +25,11 @@ def become(uid: int, gid: int) -> None:
 
 def serve(sock: socket.socket, procfs: Procfs) -> None:
     """Answer until the other end closes."""
+    maps = DescriptorMaps()
     while question := sock.recv(wire.QUESTION.size):
         descriptors: list[int] = []
         try:
-            answer = wire.OK + _answer(procfs, question, descriptors)
+            answer = wire.OK + _answer(procfs, maps, question, descriptors)
         except ProcessGone:
             answer = wire.GONE
         except AccessDenied:
@@ -36,7 +39,7 @@ def serve(sock: socket.socket, procfs: Procfs) -> None:
         _send(sock, answer, descriptors)
 
 
-def _answer(procfs: Procfs, question: bytes, descriptors: list[int]) -> bytes:
+def _answer(procfs: Procfs, maps: DescriptorMaps, question: bytes, descriptors: list[int]) -> bytes:
     letter, pid, start_ticks, device, inode = wire.QUESTION.unpack(question)
     if procfs.stat(pid).start_ticks != start_ticks:
         raise ProcessGone(f"PID {pid} is another process by now")
@@ -45,8 +48,8 @@ def _answer(procfs: Procfs, question: bytes, descriptors: list[int]) -> bytes:
     if letter == wire.CWD:
         return procfs.link(f"{pid}/cwd")
     if letter == wire.SOCKETS:
-        found = socket_inodes(procfs, pid)[: wire.MOST_SOCKETS]
-        return b"".join(map(wire.INODE.pack, found))
+        found = maps.look(procfs, (pid, start_ticks), device, min(inode, wire.MOST_SOCKETS))
+        return b"".join(map(wire.INODE.pack, (found.links, *found.inodes)))
     if letter == wire.HOLDS:
         return b"1" if holds(procfs, pid, device, inode) else b""
     if letter == wire.ENVIRON:

@@ -1,8 +1,9 @@
 """What the sensor and its helper processes say to each other: fixed questions over a SOCK_SEQPACKET pair.
 
 A question is `QUESTION`: one letter, a PID, the start ticks that make the PID unambiguous, and two numbers that only
-`HOLDS` uses (device, inode). An answer is one status byte and a payload; `ROOT` and `EXE_FILE` pass a descriptor along,
-and of the environment only what `collectors.environ` names is answered.
+`HOLDS` (device, inode) and `SOCKETS` (the inode that is sought, the most links to read) use. An answer is one status
+byte and a payload; `ROOT` and `EXE_FILE` pass a descriptor along, and of the environment only what `collectors.environ`
+names is answered.
 """
 
 import struct
@@ -17,8 +18,8 @@ OK, GONE, DENIED, FAILED = b"+", b"0", b"-", b"!"
 """Statuses; `FAILED` carries the reason as text."""
 
 INODE = struct.Struct("<Q")
-"""One socket inode in the answer to `SOCKETS`."""
+"""One number in the answer to `SOCKETS`: how many links were read, then the inodes that were met."""
 
 MOST_SOCKETS = 8192
 """Sockets of one process that an answer has room for."""
-ANSWER_BYTES = 1 + MOST_SOCKETS * INODE.size
+ANSWER_BYTES = 1 + (1 + MOST_SOCKETS) * INODE.size

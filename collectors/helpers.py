@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from collectors import helper_wire as wire
+from collectors.descriptor_map import Look
 from collectors.environ import Environ, unpacked
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -53,10 +54,11 @@ class Helpers:
         """The answer to `EXE` or `CWD`. Raises ProcessGone or AccessDenied."""
         return self._ask(who, question, pid, start_ticks)[0]
 
-    def sockets(self, who: Identity, pid: int, start_ticks: int) -> list[int]:
-        """The inodes of a process's sockets."""
-        payload, _ = self._ask(who, wire.SOCKETS, pid, start_ticks)
-        return [inode for (inode,) in wire.INODE.iter_unpack(payload)]
+    def sockets(self, who: Identity, pid: int, start_ticks: int, wanted: int, most: int) -> Look:
+        """A look for a socket among a process's descriptors, reading at most `most` links."""
+        payload, _ = self._ask(who, wire.SOCKETS, pid, start_ticks, wanted, most)
+        links, *inodes = [number for (number,) in wire.INODE.iter_unpack(payload)]
+        return Look(inodes, links)
 
     def holds(self, who: Identity, pid: int, start_ticks: int, device: int, inode: int) -> bool:
         """Whether a process has a file open."""

@@ -98,10 +98,12 @@ class ProcessCursor:
         )
         self._processes.on_exit(self._settling.exited)
         self._processes.executables.opened = matching.opens_ourselves
+        self._processes.look_for_new = self._look_for_new
         try:
             self._tell_what_runs(task)
             await self._watch()
         finally:
+            self._processes.look_for_new = lambda: None
             self._processes.off_exit(self._settling.exited)
             task.unlisten(self)
             self._settling.close()
@@ -151,6 +153,12 @@ class ProcessCursor:
         self._hints.listen()
         self._settling.conclude()
         return None
+
+    def _look_for_new(self) -> None:
+        """Another collector needs to know what runs at this very moment."""
+        if self._last_pid.read() != self._last and not self._passing:
+            self._hints.read()
+            self._follow()
 
     def _hinted(self) -> None:
         """A program file was opened: whatever is new is looked at now, in the few moments that it may live."""

@@ -7,13 +7,14 @@ from collectors.procfs import Procfs
 _PREFIX = b"socket:["
 
 
+def socket_inode(link: bytes) -> int:
+    """The inode in a descriptor's link (`socket:[INODE]`, proc_pid_fd(5)); 0 where it is no socket's."""
+    return int(link[len(_PREFIX) : -1]) if link.startswith(_PREFIX) and link.endswith(b"]") else 0
+
+
 def socket_inodes(procfs: Procfs, pid: int) -> list[int]:
-    """The inodes of a process's sockets (`socket:[INODE]`, proc_pid_fd(5))."""
-    return [
-        int(link[len(_PREFIX) : -1])
-        for _, link in procfs.descriptors(pid)
-        if link.startswith(_PREFIX) and link.endswith(b"]")
-    ]
+    """The inodes of a process's sockets."""
+    return [inode for _, link in procfs.descriptors(pid) if (inode := socket_inode(link))]
 
 
 def holds(procfs: Procfs, pid: int, device: int, inode: int) -> bool:

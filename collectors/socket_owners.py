@@ -1,56 +1,100 @@
-"""Which process holds a socket: an index of all readable descriptors, made again when it is asked and out of date."""
+"""Which process holds a socket: the likely ones are asked first, and what a look meets on the way is remembered.
 
-from collections.abc import Callable, Iterable
+Likely is who was found to hold a socket lately; then come the newest processes, those of the socket's uid first. A
+search is bounded in time and in the links that it reads, because it is made on the loop; one that follows at once goes
+on where this one gave up.
+"""
 
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+
+from collectors.allowance import Allowance
+from collectors.descriptor_map import Look
 from collectors.process_table import Tracked
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 
 FRESH_S = 0.05
-"""Age up to which a socket that the index lacks is believed to have no readable owner."""
+"""So long a process that did not hold a socket is believed not to hold another one that is sought."""
+QUICK_S, PATIENT_S = 0.004, 0.01
+"""How long one search may take: for a connection that may be over soon, and otherwise."""
 MOST = 65_536
-"""Sockets that the index holds."""
+"""Sockets whose holder is remembered."""
+LATELY = 8
+"""Processes that were found to hold a socket lately."""
+LINKS = 2048
+"""Links that are read of one process in one search: about 6 ms."""
+LINKS_PER_SECOND, LINKS_SAVED = 10_000, 40_000
+"""About 3 % of a core, and what may be spent at once after quiet times."""
+
+SocketLook = Callable[[Tracked, int, int], Look]
+"""Looks for an inode among a process's descriptors, reading at most so many links. Raises ProcessGone, AccessDenied."""
 
 
 class SocketOwners:
-    """Socket inode → PID. Where several processes share a socket, the newest one counts."""
+    """Socket inode → process. Where several share a socket, the first that is met counts."""
 
     def __init__(
-        self,
-        processes: Callable[[], Iterable[Tracked]],
-        sockets: Callable[[Tracked], Iterable[int]],
-        clock: Clock,
-        counters: Counters,
+        self, processes: Callable[[], Iterable[Tracked]], look: SocketLook, clock: Clock, counters: Counters
     ) -> None:
         self._processes = processes
-        self._sockets = sockets
+        self._look = look
         self._clock = clock
         self._counters = counters
-        self._index: dict[int, Tracked] = {}
-        self._made = float("-inf")
+        self._holders: OrderedDict[int, Tracked] = OrderedDict()
+        self._lately: OrderedDict[str, Tracked] = OrderedDict()
+        self._asked: dict[str, float] = {}
+        self._links = Allowance(per_second=LINKS_PER_SECOND, burst=LINKS_SAVED, clock=clock)
 
-    def owner(self, inode: int) -> int | None:
-        """The PID that held the socket when the index was made, and lives; None where nobody readable does."""
-        if self._holder(inode) is None and self._clock.monotonic() - self._made > FRESH_S:
-            self._make()
-        holder = self._holder(inode)
-        return holder.pid if holder else None
+    def owner(self, inode: int, *, uid: int | None = None, quick: bool = False) -> int | None:
+        """The PID of a live process that holds the socket; None where nobody readable does, or the search gave up.
 
-    def _holder(self, inode: int) -> Tracked | None:
-        holder = self._index.get(inode)
-        return holder if holder is not None and holder.ended is None else None
+        `uid` is the socket's, where it is known: who made it.
+        """
+        holder = self._holders.get(inode)
+        if holder is not None and holder.ended is None:
+            self._remember_lately(holder)
+            return holder.pid
+        until = self._clock.monotonic() + (QUICK_S if quick else PATIENT_S)
+        for process in self._in_order(uid):
+            if self._clock.monotonic() > until or not self._links.take(0):
+                self._counters.add("socket_searches_cut")
+                return None
+            if self._holds(process, inode):
+                self._remember_lately(process)
+                return process.pid
+        return None
 
-    def _make(self) -> None:
-        self._index = {}
-        for process in self._processes():
-            try:
-                inodes = self._sockets(process)
-            except (ProcessGone, AccessDenied):
-                continue  # its sockets have no owner then, which the event says in evidence.missing
-            for inode in inodes:
-                self._index.setdefault(inode, process)
-            if len(self._index) > MOST:
-                self._counters.lost("socket_owners_full")
-                break
-        self._made = self._clock.monotonic()
+    def _in_order(self, uid: int | None) -> Iterator[Tracked]:
+        """The likely ones first; what was asked a moment ago, and is not among them, is left out."""
+        for entity, process in reversed(list(self._lately.items())):
+            if process.ended is None:
+                yield process
+            else:
+                del self._lately[entity]
+        now = self._clock.monotonic()
+        self._asked = {entity: at for entity, at in self._asked.items() if now - at < FRESH_S}
+        others = [p for p in self._processes() if p.entity not in self._asked and p.entity not in self._lately]
+        yield from (p for p in others if uid is None or p.uid in (uid, None))
+        yield from (p for p in others if uid is not None and p.uid not in (uid, None))
+
+    def _holds(self, process: Tracked, inode: int) -> bool:
+        try:
+            found = self._look(process, inode, LINKS)
+        except (ProcessGone, AccessDenied):  # its sockets have no owner then, which the event says in evidence.missing
+            found = Look([], 1)
+        self._links.spend(found.links)
+        self._asked[process.entity] = self._clock.monotonic()
+        for met in found.inodes:
+            self._holders[met] = process
+        while len(self._holders) > MOST:
+            self._holders.popitem(last=False)
+            self._counters.lost("socket_owners_full")
+        return inode in found.inodes
+
+    def _remember_lately(self, process: Tracked) -> None:
+        self._lately[process.entity] = process
+        self._lately.move_to_end(process.entity)
+        if len(self._lately) > LATELY:
+            self._lately.popitem(last=False)

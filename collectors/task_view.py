@@ -69,6 +69,8 @@ class Task:
         self._probes = probes
         self.own_container, self._own_device = self._place_of_self()
         self._sweeping: asyncio.TimerHandle | None = None
+        self.look_for_new: Callable[[], object] = lambda: None
+        """Takes in the processes that have just come; the process collector says how while it runs."""
 
     # what collectors ask
 
@@ -109,8 +111,10 @@ class Task:
     def why_no_root(self, container_id: str) -> str | None:
         return self._roots.refusal(container_id)
 
-    def owner_of(self, socket_inode: int) -> int | None:
-        return self._sockets.owner(socket_inode)
+    def owner_of(self, socket_inode: int, *, uid: int | None = None, quick: bool = False) -> int | None:
+        if quick:
+            self.look_for_new()  # the owner may be younger than the last look
+        return self._sockets.owner(socket_inode, uid=uid, quick=quick)
 
     def holders_of(self, device: int, inode: int) -> tuple[int, ...]:
         return tuple(p.pid for p in self._table.newest_first() if not p.own and self._holds(p, device, inode))

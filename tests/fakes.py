@@ -108,7 +108,7 @@ class FakeTaskView:
     def why_no_root(self, container_id: str) -> str | None:
         return None if container_id in self.roots else self.no_root.get(container_id, "gone")
 
-    def owner_of(self, socket_inode: int) -> int | None:
+    def owner_of(self, socket_inode: int, *, uid: int | None = None, quick: bool = False) -> int | None:
         self.owner_lookups.append(socket_inode)
         return self.socket_owners.get(socket_inode)
 

@@ -85,8 +85,12 @@ class TaskView(Protocol):
         """The reason for a `root_of` that is None."""
         ...
 
-    def owner_of(self, socket_inode: int) -> int | None:
-        """The PID that holds the socket, newest processes first; None when nobody readable does."""
+    def owner_of(self, socket_inode: int, *, uid: int | None = None, quick: bool = False) -> int | None:
+        """The PID that holds the socket, likely and new processes first; None when nobody readable was found to.
+
+        `uid` is that of the socket, where it is known. `quick` is for what may be over in a moment: it takes less time,
+        and sees the newest processes.
+        """
         ...
 
     def holders_of(self, device: int, inode: int) -> tuple[int, ...]:

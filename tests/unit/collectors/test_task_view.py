@@ -9,7 +9,6 @@ from fakes import FakeClock
 from collectors.container_roots import ContainerRoots
 from collectors.process_table import Tracked
 from collectors.procfs import PF_FORKNOEXEC, Procfs
-from collectors.socket_owners import FRESH_S, SocketOwners
 from collectors.task_view import Task
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -258,24 +257,6 @@ def test_sockets_have_their_newest_holder(proc: FakeProc, task: Task) -> None:
         task.track(pid)
     assert task.owner_of(777) == 11
     assert task.owner_of(778) is None
-
-
-def test_the_index_of_sockets_is_made_again_only_when_it_is_old() -> None:
-    clock, scans = FakeClock(), []
-    process = Tracked(5, "e", 1, Timestamp(0), None)
-
-    def sockets(_: Tracked) -> list[int]:
-        scans.append(1)
-        return [70]
-
-    owners = SocketOwners(lambda: [process], sockets, clock, Counters())
-    assert (owners.owner(70), owners.owner(71), owners.owner(72)) == (5, None, None)
-    assert len(scans) == 1
-    clock.advance(FRESH_S * 2)
-    assert owners.owner(71) is None
-    assert len(scans) == 2
-    process.ended = clock.monotonic()
-    assert owners.owner(70) is None
 
 
 def test_a_root_is_opened_by_the_first_member_that_lets_us_and_closed_with_the_last() -> None:

@@ -1,0 +1,95 @@
+"""Which sockets a process holds, by looks that read as few links as they can."""
+
+from pathlib import Path
+
+from collectors.descriptor_map import LATELY, MOST_MAPS, DescriptorMap, DescriptorMaps
+from collectors.procfs import Procfs
+
+
+class FakeDescriptors:
+    """The descriptors of PID 7 below a directory; counts the links that are read."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / "7" / "fd"
+        self.folder.mkdir(parents=True)
+        self.procfs = Procfs(str(root))
+
+    def open(self, number: int, inode: int | None = None) -> None:
+        self.close(number)
+        (self.folder / str(number)).symlink_to(f"socket:[{inode}]" if inode else "/dev/null")
+
+    def close(self, number: int) -> None:
+        (self.folder / str(number)).unlink(missing_ok=True)
+
+
+def test_the_first_look_reads_the_newest_numbers_first_and_stops_at_what_it_seeks(tmp_path: Path) -> None:
+    app = FakeDescriptors(tmp_path)
+    for number in range(10):
+        app.open(number, 100 + number)
+    found = DescriptorMap().look(app.procfs, 7, 107, 100)
+
+    assert found.inodes == [109, 108, 107]
+    assert found.links == 3
+
+
+def test_a_new_descriptor_of_a_busy_process_is_one_link_away(tmp_path: Path) -> None:
+    app, known = FakeDescriptors(tmp_path), DescriptorMap()
+    for number in range(200):
+        app.open(number)
+    known.look(app.procfs, 7, 1, 1000)
+    app.open(200, 77)
+
+    assert known.look(app.procfs, 7, 77, 1000) == ([77], 1)
+
+
+def test_a_number_that_is_used_again_is_found_among_those_read_last(tmp_path: Path) -> None:
+    app, known = FakeDescriptors(tmp_path), DescriptorMap()
+    for number in range(200):
+        app.open(number)
+    known.look(app.procfs, 7, 1, 1000)
+    app.open(200, 77)
+    known.look(app.procfs, 7, 77, 1000)
+    app.open(200, 78)
+
+    assert known.look(app.procfs, 7, 78, 1000) == ([78], 1)
+
+
+def test_what_one_look_had_to_leave_out_comes_first_in_the_next(tmp_path: Path) -> None:
+    app, known = FakeDescriptors(tmp_path), DescriptorMap()
+    for number in range(100):
+        app.open(number, 1000 + number)
+    first = known.look(app.procfs, 7, 1, 60)
+    second = known.look(app.procfs, 7, 1, 60)
+
+    assert first.links == 60
+    assert second.inodes[:40] == [1039 - n for n in range(40)]
+
+
+def test_the_longest_unread_are_read_again_after_those_read_last(tmp_path: Path) -> None:
+    app, known = FakeDescriptors(tmp_path), DescriptorMap()
+    for number in range(100):
+        app.open(number)
+    known.look(app.procfs, 7, 1, 1000)
+    app.open(99, 5)  # the first that was read, so by now the longest unread
+
+    assert known.look(app.procfs, 7, 5, 1000) == ([5], LATELY + 1)
+
+
+def test_a_closed_descriptor_is_forgotten(tmp_path: Path) -> None:
+    app, known = FakeDescriptors(tmp_path), DescriptorMap()
+    app.open(3, 5)
+    known.look(app.procfs, 7, 5, 10)
+    app.close(3)
+
+    assert known.look(app.procfs, 7, 5, 10) == ([], 0)
+
+
+def test_the_maps_are_bounded(tmp_path: Path) -> None:
+    app, maps = FakeDescriptors(tmp_path), DescriptorMaps()
+    app.open(3, 5)
+    app.open(4, 6)
+    maps.look(app.procfs, (7, 0), 1, 10)
+    for start in range(1, MOST_MAPS + 1):
+        maps.look(app.procfs, (7, start), 1, 10)
+
+    assert maps.look(app.procfs, (7, 0), 1, 10).links == 2
