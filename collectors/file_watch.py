@@ -12,7 +12,7 @@ from collectors.file_events import OVERFLOW, event, overflow
 from collectors.file_hold_off import HoldOff
 from collectors.file_look import Look
 from collectors.inotify_stream import InotifyStream
-from collectors.mounts import remote_mounts_of
+from collectors.mounts import remote_mounts_in
 from collectors.procfs import Procfs
 from collectors.watch_coverage import DENIED, REMOTE, UNREACHABLE, Coverage, Reach
 from collectors.watch_plan import Spot
@@ -156,7 +156,7 @@ class FileWatch:
         return None if root is None else Reach(root, self._remote.get(container))
 
     def _reach_anew(self, container: str, next_delay: float) -> None:
-        self._remote[container] = self._remote_mounts(container)
+        self._remote[container] = remote_mounts_in(self._task, self._procfs, container)
         self._cover(container, next_delay)
 
     def _cover(self, container: str, next_delay: float) -> None:
@@ -165,14 +165,6 @@ class FileWatch:
             self._retries[container] = (self._clock.monotonic() + next_delay, next_delay)
             self.wake.set()  # so that the time is waited for
         self._log()
-
-    def _remote_mounts(self, container: str) -> tuple[bytes, ...] | None:
-        """By the container's oldest process, whose mounts are the container's; for our own by the sensor's."""
-        if container == self._task.own_container:
-            return remote_mounts_of(self._procfs, "self")
-        oldest_first = reversed(list(self._task.pids()))
-        first = next((pid for pid in oldest_first if self._task.container_of(pid) == container), None)
-        return None if first is None else remote_mounts_of(self._procfs, str(first))
 
     def _retry(self, now: float) -> None:
         for container, (at, delay) in list(self._retries.items()):

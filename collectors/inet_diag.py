@@ -27,7 +27,8 @@ DESTROY_GROUPS = 0xF
 _INFO, _PROTOCOL = 2, 10  # INET_DIAG_INFO, INET_DIAG_PROTOCOL
 _ANY_COOKIE = b"\xff" * 8  # INET_DIAG_NOCOOKIE twice
 _NO_ADDRESS = bytes(16)
-_MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, RFC 4291
+MAPPED = bytes(10) + b"\xff\xff"
+"""How an IPv4 address mapped into IPv6 begins: ::ffff:0:0/96, RFC 4291."""
 
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port id
 _REQUEST = struct.Struct("=BBBxI")  # inet_diag_req_v2 without its socket id
@@ -112,7 +113,7 @@ def exact_request(
 ) -> bytes:
     """Asks for the one TCP socket with these ends (address bytes, port), or else the listener that serves `src`.
 
-    UDP before Linux 5.10 takes the ends the other way round (net/ipv4/udp_diag.c).
+    UDP takes the ends the other way round, as those of an incoming packet (net/ipv4/udp_diag.c).
     """
     ends = _ENDS.pack(src[1], dst[1], src[0], dst[0]) + bytes(4) + _ANY_COOKIE
     body = _REQUEST.pack(family, protocol, _extensions(info), 0xFFFFFFFF) + ends
@@ -164,21 +165,28 @@ def address_text(family: int, raw: bytes) -> str:
     """The address for people; one mapped into IPv6 is shown as the IPv4 address that it is."""
     if family == socket.AF_INET:
         return socket.inet_ntop(socket.AF_INET, raw[:4])
-    if raw.startswith(_MAPPED):
+    if raw.startswith(MAPPED):
         return socket.inet_ntop(socket.AF_INET, raw[12:])
     return socket.inet_ntop(socket.AF_INET6, raw)
+
+
+def unmapped(family: int, raw: bytes) -> tuple[int, bytes]:
+    """The family and address that are on the wire: an address mapped into IPv6 is an IPv4 one."""
+    if family == socket.AF_INET6 and raw.startswith(MAPPED):
+        return socket.AF_INET, raw[12:] + bytes(12)
+    return family, raw
 
 
 def is_loopback(family: int, raw: bytes) -> bool:
     """Whether the address is in 127.0.0.0/8, mapped into IPv6 or not, or is ::1."""
     if family == socket.AF_INET:
         return raw[0] == 127
-    return raw == b"\0" * 15 + b"\1" or (raw[12] == 127 and raw.startswith(_MAPPED))
+    return raw == b"\0" * 15 + b"\1" or (raw[12] == 127 and raw.startswith(MAPPED))
 
 
 def is_unspecified(raw: bytes) -> bool:
     """Whether there is no address: 0.0.0.0, :: or the mapped 0.0.0.0."""
-    return raw in (_NO_ADDRESS, _MAPPED + bytes(4))
+    return raw in (_NO_ADDRESS, MAPPED + bytes(4))
 
 
 def _extensions(info: bool) -> int:

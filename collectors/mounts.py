@@ -7,6 +7,7 @@ import re
 
 from collectors.procfs import Procfs
 from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.protocols import TaskView
 
 REMOTE_TYPES = frozenset(
     {
@@ -58,6 +59,15 @@ def remote_mounts_of(procfs: Procfs, process: str) -> tuple[bytes, ...] | None:
         return remote_mount_points(procfs.read(f"{process}/mountinfo"))
     except (ProcessGone, AccessDenied):
         return None
+
+
+def remote_mounts_in(task: TaskView, procfs: Procfs, container_id: str) -> tuple[bytes, ...] | None:
+    """The same for a container: by its oldest process, whose mounts are its own; for ours by the sensor's."""
+    if container_id == task.own_container:
+        return remote_mounts_of(procfs, "self")
+    oldest_first = reversed(list(task.pids()))
+    first = next((pid for pid in oldest_first if task.container_of(pid) == container_id), None)
+    return None if first is None else remote_mounts_of(procfs, str(first))
 
 
 def _is_remote_type(after: bytes) -> bool:

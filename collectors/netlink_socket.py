@@ -1,4 +1,4 @@
-"""NETLINK_SOCK_DIAG sockets: dumps, one exact question, and the stream of sockets that the kernel destroys.
+"""NETLINK_SOCK_DIAG sockets: dumps, and the stream of sockets that the kernel destroys.
 
 None of it needs a capability (net/core/sock_diag.c lets everyone listen); all of it sees one network namespace.
 """
@@ -34,7 +34,7 @@ class DestroyedSockets:
     def __init__(self, procfs: Procfs, receive_buffer: int = RECEIVE_BUFFER) -> None:
         """Raises OSError, EPERM among them, where the groups cannot be joined."""
         self._procfs = procfs
-        self._socket = _open()
+        self._socket = open_socket()
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             self._socket.bind((0, inet_diag.DESTROY_GROUPS))
@@ -67,7 +67,7 @@ class DestroyedSockets:
         """The next datagram; None when there is none."""
         while True:
             try:
-                return _received(self._socket)
+                return received(self._socket)
             except BlockingIOError:
                 return None
             except OSError as error:
@@ -112,10 +112,10 @@ def dump(family: int, protocol: int, states: int | None = None) -> Generator[Dec
     Raises OSError; ENOENT where the kernel has no sock_diag for the protocol.
     """
     wanted = OPEN_STATES[protocol] if states is None else states
-    with _open() as asking:
+    with open_socket() as asking:
         asking.send(inet_diag.dump_request(family, protocol, wanted))
         while True:
-            decoded = _received(asking)
+            decoded = received(asking)
             if decoded.error:
                 raise OSError(decoded.error, f"sock_diag refuses a dump: {os.strerror(decoded.error)}")
             yield decoded
@@ -123,20 +123,13 @@ def dump(family: int, protocol: int, states: int | None = None) -> Generator[Dec
                 return
 
 
-def served(family: int, address: bytes, port: int) -> bool:
-    """Whether a TCP socket listens there now. Raises OSError where the kernel gives no answer."""
-    with _open() as asking:
-        asking.send(inet_diag.exact_request(family, inet_diag.TCP, (address, port)))
-        return any(found.state == inet_diag.LISTEN for found in _received(asking).sockets)
-
-
-def _open() -> socket.socket:
+def open_socket() -> socket.socket:
     """Not blocking: the kernel has answered by the time that `send` returns."""
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     return socket.socket(socket.AF_NETLINK, kind, NETLINK_SOCK_DIAG)
 
 
-def _received(reading: socket.socket) -> Decoded:
+def received(reading: socket.socket) -> Decoded:
     """One datagram. What does not come from the kernel (port id 0) is not believed, only counted."""
     data, (sender, _groups) = reading.recvfrom(DATAGRAM)
     return inet_diag.decode(data) if sender == 0 else Decoded([], malformed=1)

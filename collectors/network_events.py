@@ -2,34 +2,35 @@
 
 from typing import NamedTuple
 
+from collectors.address_marks import endpoint, scope
 from collectors.inet_diag import TCP, InetSocket, TcpInfo, address_text, is_unspecified
-from collectors.socket_table import Known, Owner
-from sensor.model.events import Container, Event, Evidence, Loss, Missing, Network, Timestamp
+from collectors.socket_table import INBOUND, Known, Owner
+from sensor.model.events import Container, Event, Evidence, Loss, Missing, Network, Process, Timestamp
 from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST
 
-DUMP, DESTROY = "sock_diag", "sock_diag_destroy"
-"""Values of `evidence.source`: a dump of what is open, and the notification of an end."""
+DUMP, DESTROY, TAP = "sock_diag", "sock_diag_destroy", "packet_tap"
+"""Values of `evidence.source`: a dump of what is open, the notification of an end, and a packet."""
 
-INBOUND, OUTBOUND = "inbound", "outbound"
-ESTABLISHED, RESET = "established", "reset"
+ESTABLISHED, REFUSED, TIMED_OUT, RESET = "established", "refused", "timed_out", "reset"
+DESCRIPTOR, RECENT = "descriptor", "recent"
 
 _NOT_ACCEPTED = Missing("process", "not accepted yet")
 _NO_HOLDER = Missing("process", "nobody readable holds the socket")
-_TOO_SHORT = Missing("process", "ended before a dump saw it")
+_TOO_SHORT = Missing("process", "ended before anybody looked")
 _BEGAN_UNSEEN = Missing("network.duration_ms", "its beginning was not seen")
 _NOT_BOUND = Missing("network.src", "bound to every address")
 _NOT_CONNECTED = (Missing("network.dst", "not connected"), Missing("network.dst_port", "not connected"))
 _NO_LOCAL_END = Missing("network.src", "cleared by the kernel")
 _PORT_CLEARED = Missing("network.dst_port", "cleared by the kernel")
+_NO_ANSWER = Missing("network.outcome", "no answer yet")
+_NOT_SEEN = Missing("network.outcome", "its answer was not seen")
 _NEVER_ESTABLISHED = Missing("network.outcome", "never established")
 _NOT_COUNTED = (Missing("network.bytes_in", "unsupported"), Missing("network.bytes_out", "unsupported"))
 _BYTES_CLEARED = (
     Missing("network.bytes_in", "cleared by the kernel"),
     Missing("network.bytes_out", "cleared by the kernel"),
 )
-
-_OF_ONE = ("network.src", "network.src_port", "network.duration_ms")
 
 
 class Payload(NamedTuple):
@@ -46,70 +47,52 @@ def listening(sock: InetSocket, protocol: int, owner: Owner | None, now: Timesta
         transport=_transport(protocol),
         src=address_text(sock.family, sock.src),
         src_port=sock.src_port,
-        owner_evidence=_owner_evidence(owner),
+        owner_evidence=DESCRIPTOR if owner else None,
     )
-    return _event(Kind.NETWORK_LISTEN, now, DUMP, network, owner, [] if owner else [_why_no_owner(sock)])
+    return _event(Kind.NETWORK_LISTEN, now, DUMP, network, owner, [] if owner else [_NO_HOLDER])
 
 
-def connected(sock: InetSocket, protocol: int, known: Known, now: Timestamp) -> Event:
-    """A connection that is open now, or still being opened (then without an outcome)."""
-    owner = known.owner
-    network = Network(
-        direction=known.direction,
-        transport=_transport(protocol),
-        src=address_text(sock.family, sock.src),
-        src_port=sock.src_port,
-        dst=address_text(sock.family, sock.dst),
-        dst_port=sock.dst_port,
-        outcome=ESTABLISHED if known.established else None,
-        owner_evidence=_owner_evidence(owner),
-    )
-    return _event(Kind.NETWORK_CONNECT, now, DUMP, network, owner, [] if owner else [_why_no_owner(sock)])
+def connected(known: Known, now: Timestamp, *, accepted: bool = True) -> Event:
+    """A connection that is open, was refused, or is still being opened (then without an outcome).
+
+    `accepted` is false where it waits in a listener's queue: nobody owns it then.
+    """
+    seen = known.at is not None
+    network = network_of(known)._replace(outcome=_outcome_now(known))
+    missing = [] if known.owner else [_NO_HOLDER if accepted else _NOT_ACCEPTED]
+    if network.outcome is None and known.protocol == TCP:
+        missing.append(_NO_ANSWER)
+    return _event(Kind.NETWORK_CONNECT, known.at or now, TAP if seen else DUMP, network, known.owner, missing)
 
 
-def ended(
-    sock: InetSocket, protocol: int, known: Known | None, direction: str, duration_s: float | None, now: Timestamp
-) -> Event:
-    """A socket that was destroyed, with what it carried. `duration_s` is None where its beginning was not seen."""
+def ended(sock: InetSocket, known: Known, duration_s: float | None, now: Timestamp, *, was_known: bool = True) -> Event:
+    """A socket that was destroyed, with what it carried; `known` has what was known of it before its end.
+
+    `duration_s` is None where its beginning was not seen. `was_known` is false where it was heard of by its end only.
+    """
     info = sock.info or TcpInfo()
-    sizes = payload(info, inbound=direction == INBOUND) if sock.dst_port else Payload(None, None)
-    owner = known.owner if known else None
-    src, dst, dst_port = _ends(sock, known)
-    network = Network(
-        direction=direction,
-        transport=_transport(protocol),
-        src=src,
-        src_port=sock.src_port,
-        dst=dst,
-        dst_port=dst_port,
-        outcome=_outcome(sock, known, info) if protocol == TCP else None,
+    cleared = not sock.dst_port
+    sizes = payload(info, inbound=known.direction == INBOUND) if not cleared else Payload(None, None)
+    network = network_of(known)._replace(
+        outcome=_outcome_then(sock, known, info) if known.protocol == TCP else None,
         bytes_in=sizes.bytes_in,
         bytes_out=sizes.bytes_out,
         duration_ms=None if duration_s is None else round(duration_s * 1000, 3),
         rtt_us=info.rtt_us or None,
-        retransmits=info.retransmits if sock.dst_port else None,
-        owner_evidence=_owner_evidence(owner),
+        retransmits=None if cleared else info.retransmits,
     )
-    missing = _missing_of_flow(network, cleared=not sock.dst_port)
-    if owner is None:
-        missing.append(_NO_HOLDER if known and known.looks else _TOO_SHORT)
-    return _event(Kind.NETWORK_FLOW, now, DESTROY, network, owner, missing)
+    if network.outcome in (REFUSED, TIMED_OUT):
+        network = network._replace(bytes_in=0, bytes_out=0)
+    missing = _missing_of_flow(network, known, cleared=cleared)
+    if known.owner is None:
+        missing.append(_NO_HOLDER if was_known and known.looks else _TOO_SHORT)
+    return _event(Kind.NETWORK_FLOW, now, DESTROY, network, known.owner, missing)
 
 
-def folded(event: Event, count: int) -> Event:
-    """One event for several ends: what differs from one to the next is left out."""
-    if event.network is None:
-        return event._replace(count=count)
-    network = event.network._replace(src=None, src_port=None, duration_ms=None)
-    kept = tuple(m for m in event.evidence.missing if m.field not in _OF_ONE)
-    missing = kept + tuple(Missing(field, "differs among those folded") for field in _OF_ONE)
-    return event._replace(count=count, network=network, evidence=event.evidence._replace(missing=missing))
-
-
-def lost(reason: str, count: int | None, source: str, now: Timestamp) -> Event:
-    """So many messages were lost; None for a number that nobody knows."""
-    loss = Loss(reason, "unknown" if count is None else "exact", count, source)
-    return Event(Kind.SENSOR_LOSS, now, Evidence(DESTROY), loss=loss)
+def lost(reason: str, count: int | None, collector: str, now: Timestamp, *, source: str = DESTROY) -> Event:
+    """So many messages or packets were lost; None for a number that nobody knows."""
+    loss = Loss(reason, "unknown" if count is None else "exact", count, collector)
+    return Event(Kind.SENSOR_LOSS, now, Evidence(source), loss=loss)
 
 
 def payload(info: TcpInfo, *, inbound: bool) -> Payload:
@@ -137,24 +120,48 @@ def was_opened_here(info: TcpInfo) -> bool:
     return info.bytes_acked - (info.bytes_sent - info.bytes_retransmitted) == 2
 
 
-def _ends(sock: InetSocket, known: Known | None) -> tuple[str | None, str | None, int | None]:
-    """Source, destination and its port, from the table where the kernel has cleared them."""
-    src = sock.src if known is None or not is_unspecified(sock.src) else known.src
-    if is_unspecified(sock.dst):
-        return _address(sock.family, src), None, None
-    dst_port = sock.dst_port or (known.dst_port if known else 0)
-    return _address(sock.family, src), address_text(sock.family, sock.dst), dst_port or None
+def network_of(known: Known) -> Network:
+    """Who talks to whom."""
+    ends, mark = known.ends, endpoint(known.ends.dst)
+    return Network(
+        direction=known.direction,
+        transport=_transport(known.protocol),
+        src=_address(known.family, ends.src),
+        src_port=ends.src_port,
+        dst=_address(known.family, ends.dst),
+        dst_port=ends.dst_port or None,
+        hostname=known.hostname,
+        owner_evidence=(known.evidence or DESCRIPTOR) if known.owner else None,
+        scope=scope(known.family, ends.dst),
+        marks=(mark,) if mark else (),
+    )
 
 
-def _outcome(sock: InetSocket, known: Known | None, info: TcpInfo) -> str | None:
-    """A connection without its port any more was refused or aborted; what had been established was reset."""
-    before = known is not None and known.established
-    if not sock.dst_port:
-        return RESET if before else None
-    return ESTABLISHED if before or info.bytes_acked or info.rtt_us else None
+def _outcome_now(known: Known) -> str | None:
+    if known.reset:
+        return RESET
+    if known.refused:
+        return REFUSED
+    return ESTABLISHED if known.established else None
 
 
-def _missing_of_flow(network: Network, cleared: bool) -> list[Missing]:
+def _outcome_then(sock: InetSocket, known: Known, info: TcpInfo) -> str | None:
+    """How it went in the end. Without packets seen, what the kernel has cleared was refused, aborted or given up.
+
+    A connect whose SYN was seen, and no answer to it, was given up by the app or by the kernel: it timed out.
+    """
+    established = known.established or bool(info.bytes_acked or info.rtt_us)
+    if known.refused and not established:
+        return REFUSED
+    if known.reset or (established and not sock.dst_port):
+        return RESET
+    if established:
+        return ESTABLISHED
+    waited = known.at is not None and known.direction != INBOUND and not known.unsure
+    return TIMED_OUT if waited else None
+
+
+def _missing_of_flow(network: Network, known: Known, cleared: bool) -> list[Missing]:
     """Why fields are None; `cleared` tells that the kernel had emptied the socket before it reported its end."""
     missing: list[Missing] = []
     if network.src is None:
@@ -164,7 +171,7 @@ def _missing_of_flow(network: Network, cleared: bool) -> list[Missing]:
     elif network.dst_port is None:
         missing.append(_PORT_CLEARED)
     if network.transport == "tcp" and network.outcome is None:
-        missing.append(_NEVER_ESTABLISHED)
+        missing.append(_NOT_SEEN if known.at is not None else _NEVER_ESTABLISHED)
     if network.bytes_in is None:
         missing += _BYTES_CLEARED if network.transport == "tcp" and cleared else _NOT_COUNTED
     if network.duration_ms is None:
@@ -175,15 +182,25 @@ def _missing_of_flow(network: Network, cleared: bool) -> list[Missing]:
 def _event(
     kind: Kind, now: Timestamp, source: str, network: Network, owner: Owner | None, missing: list[Missing]
 ) -> Event:
-    container = owner.container if owner else None
     return Event(
         kind,
         now,
         Evidence(source, tuple(missing)),
-        container=Container(container) if container is not None and container != HOST else None,
+        container=container_of(owner),
         process=owner.process if owner else None,
         network=network,
     )
+
+
+def container_of(owner: Owner | None) -> Container | None:
+    """The container of a socket's owner; None where that is unknown, or the plain machine."""
+    container = owner.container if owner else None
+    return Container(container) if container is not None and container != HOST else None
+
+
+def process_of(owner: Owner | None) -> Process | None:
+    """The process that owns a socket."""
+    return owner.process if owner else None
 
 
 def _address(family: int, raw: bytes) -> str | None:
@@ -192,11 +209,3 @@ def _address(family: int, raw: bytes) -> str | None:
 
 def _transport(protocol: int) -> str:
     return "tcp" if protocol == TCP else "udp"
-
-
-def _owner_evidence(owner: Owner | None) -> str | None:
-    return "descriptor" if owner else None
-
-
-def _why_no_owner(sock: InetSocket) -> Missing:
-    return _NO_HOLDER if sock.inode else _NOT_ACCEPTED

@@ -2,75 +2,68 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 from collectors import network_events as events
+from collectors.attribution import Attribution, Own
 from collectors.inet_diag import CLOSE, LISTEN, SYN_SENT, TCP, UDP, InetSocket, is_loopback, is_unspecified
-from collectors.socket_table import Known, Owner, SocketTable
+from collectors.network_telling import DNS, NetworkTelling
+from collectors.proxies import Proxies, is_service_connect
+from collectors.socket_table import INBOUND, OUTBOUND, Known, SocketTable, known_of
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
-from sensor.model.events import Event
-from sensor.model.protocols import Emit, TaskView
 
-DNS = 53
 LOOKS = 3
 """Searches for an owner, one a round; the event waits for the second, since a connection may not be accepted yet."""
 REMEMBER_LISTENER_S = 60.0
 """So long a port counts as a listener's after the listener was seen last."""
-MOST_FOLDED = 1_000
-
-
-class Own(Protocol):
-    """What tells the sensor's own sockets: `collectors.own_sockets`."""
-
-    def look(self) -> None: ...
-
-    def has_cookie(self, cookie: int) -> bool: ...
-
-    def has_inode(self, inode: int) -> bool: ...
 
 
 class NetworkTracker:
     """Fed with the sockets of dumps (`begin`, `see`…, `finish`, `settle`…) and with destroyed ones (`end`).
 
     `served` asks the kernel whether a TCP listener serves a socket's local end. Ports in `ephemeral` are those that
-    the kernel hands out by itself: an unconnected UDP socket on any other port is there to be found.
+    the kernel hands out by itself: an unconnected UDP socket on any other port is there to be found. `ending` is told
+    of connections that were seen from their first packet on, before their end is.
     """
 
     def __init__(
         self,
         *,
-        task: TaskView,
-        emit: Emit,
+        table: SocketTable,
+        telling: NetworkTelling,
+        attribution: Attribution,
         own: Own,
+        proxies: Proxies,
+        ending: Callable[[Known], None],
         counters: Counters,
         clock: Clock,
         loopback: bool,
         ephemeral: range,
         served: Callable[[InetSocket], bool],
-        table: SocketTable,
     ) -> None:
-        self._task = task
-        self._emit = emit
+        self._table = table
+        self._telling = telling
+        self._attribution = attribution
         self._own = own
+        self._proxies = proxies
+        self._ending = ending
         self._counters = counters
         self._clock = clock
         self._loopback = loopback
         self._ephemeral = ephemeral
         self._served = served
-        self._table = table
         self._listeners: dict[tuple[int, int], float] = {}
         self._unowned: deque[tuple[InetSocket, int, Known]] = deque()
-        self._folded: dict[str | None, Event] = {}
         self._now = clock.monotonic()
         self.unfinished = False
         """Whether a round is worth its while though no socket came: an owner is still sought, or a dump failed."""
         self._watching = False  # whether the last round saw everything, so that what is new has only just begun
 
-    def begin(self) -> None:
-        """A round of dumps begins."""
+    def begin(self, *, full: bool = True) -> None:
+        """A round of dumps begins; `full` if it will show every socket, not only those that wait for others."""
         self._now = self._clock.monotonic()
-        self._table.begin()
+        if full:
+            self._table.begin()
         self._unowned.clear()
         self.unfinished = False
 
@@ -78,7 +71,8 @@ class NetworkTracker:
         """A socket that is open now. Called for every socket in every round, so the known ones cost little."""
         if not sock.dst_port and self._listens(sock, protocol):
             self._listeners[protocol, sock.src_port] = self._now
-        known = self._table.touch(sock.cookie) or self._take_in(sock)
+            self._proxies.see(sock.src_port)
+        known = self._table.touch(sock.cookie) or self._take_in(sock, protocol)
         if known is None or known.own:
             return
         known.established = protocol == TCP and sock.state not in (SYN_SENT, LISTEN)
@@ -94,7 +88,6 @@ class NetworkTracker:
         self._listeners = {k: at for k, at in self._listeners.items() if self._now - at < REMEMBER_LISTENER_S}
         if self._unowned:
             self._own.look()
-        self.flush()
 
     def settle(self) -> bool:
         """Look for the owner of one more socket, and tell of it; False when there is none left."""
@@ -109,35 +102,32 @@ class NetworkTracker:
 
     def end(self, sock: InetSocket) -> None:
         """A socket was destroyed."""
-        known = self._table.pop(sock.cookie)
-        if known is None and self._own.has_cookie(sock.cookie):
-            self._counters.add("own_sockets")
-            return
-        if (known is not None and known.own) or self._hidden(sock):
-            return
         protocol = UDP if sock.protocol == UDP else TCP
-        if is_unspecified(sock.dst) and (protocol == TCP or not sock.src_port):
-            return  # a listener, or a socket that was never used
-        direction = (known and known.direction) or self._direction(sock, protocol)
-        since = known.since if known else None
-        duration = None if since is None else self._clock.monotonic() - since
-        event = events.ended(sock, protocol, known, direction, duration, self._clock.wall())
-        if is_unspecified(sock.dst):
-            self._fold(event)
-        else:
-            self._emit(event)
+        fresh = known_of(sock, protocol, None)
+        known = self._table.pop(sock.cookie) or (self._table.pop_loose(fresh.ends) if protocol == TCP else None)
+        if (known is None and self._own.has_cookie(sock.cookie)) or self._is_sensors(known):
+            self._counters.add("own_sockets", known is None)
+            return
+        told = known or fresh
+        if self._hidden(sock) or (is_unspecified(told.ends.dst) and (protocol == TCP or not sock.src_port)):
+            return  # also a listener, or a socket that was never used
+        told.direction = told.direction or self._direction(sock, protocol)
+        if told.at is not None and protocol == TCP:
+            told.established |= bool(sock.info and (sock.info.rtt_us or sock.info.bytes_acked))
+            self._ending(told)
+        self._telling.flow(sock, told, was_known=known is not None)
 
-    def flush(self) -> None:
-        """Tell of the folded ends."""
-        for event in self._folded.values():
-            self._emit(event)
-        self._folded.clear()
+    def _is_sensors(self, known: Known | None) -> bool:
+        return known is not None and known.own
 
-    def _take_in(self, sock: InetSocket) -> Known | None:
-        if self._hidden(sock):
+    def _take_in(self, sock: InetSocket, protocol: int) -> Known | None:
+        if self._hidden(sock) and sock.state != LISTEN:
             return None
-        known = self._table.add(sock.cookie, sock.src, sock.dst_port, self._now if self._watching else None)
-        if known is not None and self._own.has_cookie(sock.cookie):
+        known = known_of(sock, protocol, self._now if self._watching else None)
+        known = self._table.pop_loose(known.ends) or known
+        if not self._table.add(sock.cookie, known):
+            return None
+        if self._own.has_cookie(sock.cookie):
             self._disown(known)
         return known
 
@@ -150,11 +140,9 @@ class NetworkTracker:
             known.looks = min(known.looks + 1, LOOKS - 1)
             return
         known.looks += 1
-        pid = None if self._own.has_inode(sock.inode) else self._task.owner_of(sock.inode)
-        if self._own.has_inode(sock.inode) or (pid is not None and self._task.is_own(pid)):
-            self._disown(known)
-        elif pid is not None and (process := self._task.process(pid)) is not None:
-            known.owner = Owner(process, self._task.container_of(pid))
+        self._attribution.find_owner(known, sock)
+        if known.own:
+            self._counters.add("own_sockets")
 
     def _consider(self, sock: InetSocket, protocol: int, known: Known) -> None:
         """Tell of it with its owner, or at the second look without one; a third look may still serve its flow."""
@@ -166,21 +154,23 @@ class NetworkTracker:
 
     def _tell(self, sock: InetSocket, protocol: int, known: Known) -> None:
         if self._listens(sock, protocol):
-            self._emit(events.listening(sock, protocol, known.owner, self._clock.wall()))
+            is_proxy = known.owner is not None and self._proxies.learn(sock.src_port, known.owner.process.exe)
+            if is_proxy or not self._hidden(sock):
+                self._telling.listening(sock, protocol, known.owner)
         elif sock.dst_port:
-            known.direction = self._direction(sock, protocol)
-            self._emit(events.connected(sock, protocol, known, self._clock.wall()))
+            known.direction = known.direction or self._direction(sock, protocol)
+            self._telling.connect(known, accepted=sock.inode != 0)
 
     def _direction(self, sock: InetSocket, protocol: int) -> str:
         """Inbound where a listener has the local port; the kernel is asked where that is not known from dumps."""
         if sock.info is not None and events.was_opened_here(sock.info):
-            return events.OUTBOUND
+            return OUTBOUND
         if (protocol, sock.src_port) in self._listeners:
-            return events.INBOUND
+            return INBOUND
         if protocol != TCP or sock.info is None or not sock.dst_port or not self._served(sock):
-            return events.OUTBOUND
+            return OUTBOUND
         self._listeners[protocol, sock.src_port] = self._clock.monotonic()
-        return events.INBOUND
+        return INBOUND
 
     def _listens(self, sock: InetSocket, protocol: int) -> bool:
         if protocol == TCP:
@@ -188,17 +178,10 @@ class NetworkTracker:
         return sock.state == CLOSE and sock.src_port != 0 and sock.src_port not in self._ephemeral
 
     def _hidden(self, sock: InetSocket) -> bool:
-        """Loopback is left out unless asked for, DNS excepted: a local resolver sees what all containers ask."""
-        if self._loopback or DNS in (sock.src_port, sock.dst_port):
+        """Loopback is left out unless asked for, save for DNS (a local resolver sees what all ask) and for proxies."""
+        ports = (sock.src_port, sock.dst_port)
+        if self._loopback or DNS in ports or self._proxies.serve(ports):
             return False
-        return is_loopback(sock.family, sock.src) or is_loopback(sock.family, sock.dst)
-
-    def _fold(self, event: Event) -> None:
-        """Ends of UDP sockets without a peer say little, so those of one process become one event a round."""
-        key = event.process.entity if event.process else None
-        before = self._folded.get(key)
-        if before is not None:
-            event = events.folded(event, before.count + 1)
-        self._folded[key] = event
-        if len(self._folded) >= MOST_FOLDED:
-            self.flush()
+        if not (is_loopback(sock.family, sock.src) or is_loopback(sock.family, sock.dst)):
+            return False
+        return not (is_service_connect(sock.family, sock.src) or is_service_connect(sock.family, sock.dst))

@@ -5,15 +5,16 @@ import errno
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
+from itertools import islice
 from typing import Protocol
 
 from collectors import network_events
-from collectors.inet_diag import Decoded
-from collectors.netlink_socket import KINDS
-from collectors.network_tracker import NetworkTracker
+from collectors.inet_diag import LISTEN, TCP, Decoded, state_mask
+from collectors.netlink_socket import KINDS, OPEN_STATES
+from collectors.network_state import NetworkParts
+from collectors.readiness import readable
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
-from sensor.model.protocols import Emit
 
 PERIOD_S = 1.0
 SHARE = 0.01
@@ -22,12 +23,14 @@ LONGEST_S = 5.0
 """So rare they become at most: a burst of new sockets must not blind us for long."""
 IDLE_S = 10.0
 """So long a round may be left out while the kernel's counts of sockets stand still."""
+FULL_S = 60.0
+"""So often all connections are dumped while packets tell of new ones; the rounds between ask for listeners and UDP."""
 SLICE_S = 0.005
 """Work longer than this gives way to the loop."""
 HOLD_OFF_S = 0.02
 """Pause after a read of ends, so that a storm does not wake us for each."""
-READS = 256
-"""Ends taken in one go, a few milliseconds' worth."""
+READS = 128
+"""Ends taken in one go, some milliseconds' worth."""
 
 
 class Ends(Protocol):
@@ -42,9 +45,11 @@ class Ends(Protocol):
     def newly_dropped(self) -> int | None: ...
 
 
-Dump = Callable[[int, int], Generator[Decoded, None, None]]
-"""The open sockets of a family and protocol: `netlink_socket.dump`."""
+Dump = Callable[[int, int, int], Generator[Decoded, None, None]]
+"""The sockets of a family and protocol in the states of a mask: `netlink_socket.dump`."""
 
+
+_WAITING = state_mask(LISTEN)
 
 Counts = Callable[[], object | None]
 """Something that is equal as long as no socket has come, None where that is not known: `socket_counts.counts`."""
@@ -56,22 +61,21 @@ class NetworkWatch:
     def __init__(
         self,
         *,
-        tracker: NetworkTracker,
+        parts: NetworkParts,
         dump: Dump,
         ends: Ends | None,
         counts: Counts,
-        emit: Emit,
         counters: Counters,
         clock: Clock,
         source: str,
         cpu_time: Callable[[], float] = time.thread_time,
     ) -> None:
         """`source` names the collector in what it tells of losses; `cpu_time` is in seconds, of this thread."""
-        self._tracker = tracker
+        self._parts = parts
+        self._tracker = parts.tracker
         self._dump = dump
         self._ends = ends
         self._counts = counts
-        self._emit = emit
         self._counters = counters
         self._clock = clock
         self._source = source
@@ -82,7 +86,7 @@ class NetworkWatch:
         self._lost_ends = False
         self._heard = False
         self._counted: object | None = None
-        self._last_round = float("-inf")
+        self._last_round = self._last_full = float("-inf")
 
     async def run(self) -> None:
         """Dump, then listen until the next dump is due, until cancelled. Raises OSError where every dump fails."""
@@ -103,15 +107,18 @@ class NetworkWatch:
         return self._clock.monotonic() - self._last_round >= IDLE_S
 
     async def round(self) -> None:
-        """One dump of everything, then the owners of what is new. Each slice is followed by a turn of the loop."""
+        """Dump what is needed, then find the owners of what is new. Each slice is followed by a turn of the loop."""
         self._last_round = self._clock.monotonic()
         self._begin_slice()
         self.hear()
         self._see_losses()
         self._heard = False
-        forget, self._lost_ends = self._lost_ends or self._ends is None, False
-        self._tracker.begin()
-        failed = [error for kind in KINDS if (error := await self._see_all(*kind)) is not None]
+        full = self._needs_all()
+        forget = full and (self._lost_ends or self._ends is None)
+        if full:
+            self._last_full, self._lost_ends, self._parts.lossy = self._last_round, False, False
+        self._tracker.begin(full=full)
+        failed = [error for kind in KINDS if (error := await self._see_all(*kind, full)) is not None]
         if len(failed) == len(KINDS):
             raise failed[0]
         self._tracker.finish(whole=not failed, forget=forget)
@@ -120,24 +127,32 @@ class NetworkWatch:
         self._busy += self._cpu_time() - self._slice_cpu
 
     def hear(self) -> bool:
-        """Take a bounded number of ends; True when there may be more."""
+        """Take a bounded number of ends, after all packets that came before them; True when there may be more."""
         if self._ends is None:
             return False
-        for _ in range(READS):
-            decoded = self._ends.receive()
-            if decoded is None:
-                self._see_losses()
-                self._ends.overflowed = False
-                return False
-            self._count(decoded)
+        heard = list(islice(iter(self._ends.receive, None), READS))
+        if heard:
             self._heard = True
+            self._parts.catch_up()
+        for decoded in heard:
+            self._count(decoded)
             for sock in decoded.sockets:
                 self._tracker.end(sock)
-        return True
+        if len(heard) == READS:
+            return True
+        self._see_losses()
+        self._ends.overflowed = False
+        return False
 
-    async def _see_all(self, family: int, protocol: int) -> OSError | None:
+    def _needs_all(self) -> bool:
+        """Whether connections have to be dumped: while packets are followed and none is lost, nothing new is in it."""
+        uncertain = self._lost_ends or self._parts.lossy or self._ends is None or self._tracker.unfinished
+        return uncertain or not self._parts.tapped or self._last_round - self._last_full >= FULL_S
+
+    async def _see_all(self, family: int, protocol: int, full: bool) -> OSError | None:
+        states = OPEN_STATES[protocol] if full or protocol != TCP else _WAITING
         try:
-            with closing(self._dump(family, protocol)) as dump:
+            with closing(self._dump(family, protocol, states)) as dump:
                 for decoded in dump:
                     self._count(decoded)
                     for sock in decoded.sockets:
@@ -166,7 +181,7 @@ class NetworkWatch:
             if self._ends is None:
                 await asyncio.sleep(wait)
                 return
-            if not await _readable(self._ends.fileno(), wait):
+            if not await readable(self._ends.fileno(), wait):
                 return
             await asyncio.sleep(0 if self.hear() else HOLD_OFF_S)
 
@@ -178,7 +193,7 @@ class NetworkWatch:
         count = self._ends.newly_dropped()
         if count != 0:
             self._counters.lost("netlink_overflow", count or 1)
-            self._emit(network_events.lost("netlink_overflow", count, self._source, self._clock.wall()))
+            self._parts.telling.put(network_events.lost("netlink_overflow", count, self._source, self._clock.wall()))
 
     def _count(self, decoded: Decoded) -> None:
         if decoded.malformed:
@@ -189,21 +204,3 @@ def pauses(busy: float) -> tuple[float, float]:
     """Seconds from the beginning of a round that used so much CPU to the next, after a loss and otherwise."""
     rest = min(busy / SHARE, LONGEST_S)
     return rest, max(rest, PERIOD_S)
-
-
-async def _readable(fd: int, wait: float) -> bool:
-    """Wait until there is something to read; False when `wait` seconds are over."""
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[bool] = loop.create_future()
-
-    def resolve(value: bool) -> None:
-        if not found.done():
-            found.set_result(value)
-
-    loop.add_reader(fd, resolve, True)
-    timer = loop.call_later(wait, resolve, False)
-    try:
-        return await found
-    finally:
-        timer.cancel()
-        loop.remove_reader(fd)

@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 import sys
+import time
 from collections import OrderedDict
 from contextlib import suppress
 
@@ -22,12 +23,18 @@ SO_COOKIE = 57
 MOST = 4096
 """Cookies that are remembered; the oldest give way."""
 
-_EVENTS = frozenset({"socket.connect", "socket.bind"})
+ASKED_S = 15.0
+"""So long a name that this process resolves is remembered: the resolver tries for as long (resolv.conf(5))."""
+MOST_NAMES = 16
+
+_EVENTS = frozenset({"socket.connect", "socket.bind", "socket.getaddrinfo"})
 _INET = (socket.AF_INET, socket.AF_INET6)
 
 _cookies: OrderedDict[int, None] = OrderedDict()
 """Of the whole process, like the audit hook that fills it, which can never be taken out again. Ordered, because its
 `popitem` is one step for other threads too."""
+_names: OrderedDict[str, float] = OrderedDict()
+"""What this process resolves, and when it asked (monotonic), likewise."""
 
 
 class OwnSockets:
@@ -54,6 +61,12 @@ class OwnSockets:
         """Whether the socket is or was ours."""
         return cookie in _cookies
 
+    def asks_for(self, name: str) -> bool:
+        """Whether this process resolves the name, or one that a search domain makes of it, at the moment."""
+        now = time.monotonic()
+        asked = [host for host, at in list(_names.items()) if now - at < ASKED_S]
+        return any(name == host or name.startswith(host + ".") for host in asked)
+
     def has_inode(self, inode: int) -> bool:
         """Whether the socket was among our descriptors at the last `look`."""
         return inode in self._inodes
@@ -64,9 +77,23 @@ def _learn(event: str, args: tuple[object, ...]) -> None:
     if event not in _EVENTS:
         return
     ours = args[0]
+    if event == "socket.getaddrinfo":
+        _learn_name(ours)
+        return
     if not isinstance(ours, socket.socket) or ours.family not in _INET:
         return
     with suppress(OSError):  # a kernel without SO_COOKIE, or a socket closed meanwhile: then `look` has to find it
         _cookies[struct.unpack("=Q", ours.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0]] = None
         if len(_cookies) > MOST:
             _cookies.popitem(last=False)
+
+
+def _learn_name(host: object) -> None:
+    """What the resolver, which is C code, will ask for by sockets of its own."""
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if not isinstance(host, str) or not host:
+        return
+    _names[host.rstrip(".").lower()] = time.monotonic()
+    if len(_names) > MOST_NAMES:
+        _names.popitem(last=False)

@@ -1,12 +1,16 @@
 """The collectors by name, each made only when it is wanted: what is switched off costs no memory."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 from collectors.task_view import Task
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.protocols import Collector
+
+if TYPE_CHECKING:
+    from collectors.network_state import NetworkState
 
 
 class CollectorSettings(Protocol):
@@ -27,40 +31,79 @@ class CollectorSettings(Protocol):
     @property
     def network_loopback(self) -> bool: ...
 
+    @property
+    def network_fold(self) -> bool: ...
 
-Factory = Callable[[CollectorSettings, Task, Counters, Clock], Collector | None]
+    @property
+    def network_rate(self) -> int: ...
+
+
+class Wiring:
+    """What collectors are made with; some of it they share."""
+
+    def __init__(self, settings: CollectorSettings, task: Task, counters: Counters, clock: Clock) -> None:
+        self.settings = settings
+        self.task = task
+        self.counters = counters
+        self.clock = clock
+
+    @cached_property
+    def network(self) -> "NetworkState":
+        """Of all collectors of the network together."""
+        from collectors.network_state import NetworkState
+
+        return NetworkState(
+            counters=self.counters,
+            clock=self.clock,
+            loopback=self.settings.network_loopback,
+            per_minute=self.settings.network_rate if self.settings.network_fold else None,
+        )
+
+
+Factory = Callable[[Wiring], Collector | None]
 
 
 def collectors(settings: CollectorSettings, task: Task, counters: Counters, clock: Clock) -> list[Collector]:
     """Those that the settings ask for; processes first, since the others ask for owners."""
-    made = (factory(settings, task, counters, clock) for factory in FACTORIES.values())
+    wiring = Wiring(settings, task, counters, clock)
+    made = (factory(wiring) for factory in FACTORIES.values())
     return [collector for collector in made if collector is not None]
 
 
-def _process_cursor(_settings: CollectorSettings, task: Task, counters: Counters, clock: Clock) -> Collector | None:
+def _process_cursor(wiring: Wiring) -> Collector | None:
     from collectors.process_cursor import ProcessCursor
 
-    return ProcessCursor(processes=task, counters=counters, clock=clock)
+    return ProcessCursor(processes=wiring.task, counters=wiring.counters, clock=wiring.clock)
 
 
-def _file_inotify(settings: CollectorSettings, _task: Task, counters: Counters, clock: Clock) -> Collector | None:
-    if not settings.files:
+def _file_inotify(wiring: Wiring) -> Collector | None:
+    if not wiring.settings.files:
         return None
     from collectors.file_inotify import FileInotify
 
-    return FileInotify(counters=counters, clock=clock, paths=settings.file_paths)
+    return FileInotify(counters=wiring.counters, clock=wiring.clock, paths=wiring.settings.file_paths)
 
 
-def _network_sockdiag(settings: CollectorSettings, _task: Task, counters: Counters, clock: Clock) -> Collector | None:
-    if not settings.network:
+def _network_sockdiag(wiring: Wiring) -> Collector | None:
+    if not wiring.settings.network:
         return None
     from collectors.network_sockdiag import NetworkSockdiag
 
-    return NetworkSockdiag(counters=counters, clock=clock, loopback=settings.network_loopback)
+    return NetworkSockdiag(state=wiring.network, counters=wiring.counters, clock=wiring.clock)
+
+
+def _network_taps(wiring: Wiring) -> Collector | None:
+    if not wiring.settings.network:
+        return None
+    from collectors.network_taps import NetworkTaps
+
+    return NetworkTaps(state=wiring.network, counters=wiring.counters, clock=wiring.clock)
 
 
 FACTORIES: Mapping[str, Factory] = {
     "process_cursor": _process_cursor,
+    "network_taps": _network_taps,
     "network_sockdiag": _network_sockdiag,
     "file_inotify": _file_inotify,
 }
+"""In the order in which they start."""

@@ -1,49 +1,91 @@
-"""What is remembered of the sockets that dumps have shown, until their end: bounded, the longest unseen go first."""
+"""What is remembered of sockets, until their end: bounded, the longest unseen go first.
 
+A socket is known by its cookie where a dump or an exact question has shown it. A connection of which only a packet was
+seen has none yet; it is kept by its ends until one is found.
+"""
+
+from collections import OrderedDict
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from collectors.inet_diag import InetSocket, unmapped
 from sensor.model.counters import Counters
-from sensor.model.events import Process
+from sensor.model.events import Process, Timestamp
+
+INBOUND, OUTBOUND = "inbound", "outbound"
 
 MOST_SOCKETS = 16_384
-"""About 5 MB when full."""
+"""About 8 MB when full."""
+MOST_LOOSE = 4_096
+"""Connections without a cookie."""
+LOOSE_KEPT_S = 180.0
+"""So long they are kept: a connect that gets no answer is given up by the kernel after 127 s (tcp(7))."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process that holds a socket, as it was when the descriptor was found, and its container (may be `HOST`)."""
+    """The process that holds a socket, as it was when it was found, and its container (may be `HOST`)."""
 
     process: Process
     container: str | None
 
 
-@dataclass(slots=True)
-class Known:
-    """One socket. `since` is the monotonic time of the dump that showed it first, None if it may be older than that.
-
-    `src` and `dst_port` are kept because the kernel clears them when a connection is aborted. `looks` counts the
-    searches for an owner; `established` tells a TCP connection whose handshake was done.
-    """
+class Ends(NamedTuple):
+    """Both ends of a connection as they are on the wire, the task's own first. Addresses are 16 bytes."""
 
     src: bytes
+    src_port: int
+    dst: bytes
     dst_port: int
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """One socket. `since` is the monotonic time of its beginning, None if it may be older than we know.
+
+    `at` is the wall time of its SYN, if that was seen; `offered`, that we answered it. The ends are kept because the
+    kernel clears them when a connection is aborted. `looks` counts the searches for an owner; `established` tells a TCP
+    connection whose handshake was done, `refused` and `reset` how it was broken; `unsure`, that packets were lost while
+    its answer was due. `told`: it was announced.
+    """
+
+    family: int
+    protocol: int
+    ends: Ends
     since: float | None
-    seen: int
+    at: Timestamp | None = None
+    seen: int = 0
     own: bool = False
+    offered: bool = False
     established: bool = False
+    refused: bool = False
+    reset: bool = False
+    unsure: bool = False
     told: bool = False
     looks: int = 0
     owner: Owner | None = None
+    evidence: str | None = None
     direction: str | None = None
+    hostname: str | None = None
+
+
+def known_of(sock: InetSocket, protocol: int, since: float | None) -> Known:
+    """A socket that a dump or an exact question shows."""
+    family, src = unmapped(sock.family, sock.src)
+    return Known(family, protocol, Ends(src, sock.src_port, unmapped(sock.family, sock.dst)[1], sock.dst_port), since)
 
 
 class SocketTable:
-    """Cookie → `Known`, in the order of the last sighting."""
+    """Cookie → `Known` in the order of the last sighting, and ends → `Known` for connections."""
 
     def __init__(self, counters: Counters, limit: int = MOST_SOCKETS) -> None:
         self._counters = counters
         self._limit = limit
         self._known: dict[int, Known] = {}
+        self._by_ends: dict[Ends, Known] = {}
+        self._loose: OrderedDict[Ends, Known] = OrderedDict()
+        self._loose_by_port: dict[int, Known] = {}
+        self._aborted: OrderedDict[Ends, Known] = OrderedDict()
         self._round = 0
         self._refused = 0
         self._refused_before = 0
@@ -52,7 +94,7 @@ class SocketTable:
         return len(self._known)
 
     def begin(self) -> None:
-        """A new round of dumps begins."""
+        """A new round of dumps begins, which will show every open socket."""
         self._round += 1
         self._refused_before, self._refused = self._refused, 0
 
@@ -64,8 +106,8 @@ class SocketTable:
             self._known[cookie] = known
         return known
 
-    def add(self, cookie: int, src: bytes, dst_port: int, since: float | None) -> Known | None:
-        """Remember a socket; None when the table is full of sockets that are still there.
+    def add(self, cookie: int, known: Known) -> bool:
+        """Remember a socket; False when the table is full of sockets that are still there.
 
         Those it has no room for come again in each round, so only what exceeds the last round's number is a new loss.
         """
@@ -73,9 +115,12 @@ class SocketTable:
             self._refused += 1
             if self._refused > self._refused_before:
                 self._counters.lost("network_table_full")
-            return None
-        known = self._known[cookie] = Known(src, dst_port, since, self._round)
-        return known
+            return False
+        known.seen = self._round
+        self._known[cookie] = known
+        if known.ends.dst_port:
+            self._by_ends[known.ends] = known
+        return True
 
     def get(self, cookie: int) -> Known | None:
         """The socket, without seeing it."""
@@ -83,7 +128,55 @@ class SocketTable:
 
     def pop(self, cookie: int) -> Known | None:
         """The socket has ended."""
-        return self._known.pop(cookie, None)
+        known = self._known.pop(cookie, None)
+        if known is not None:
+            self._forget_ends(known)
+        return known
+
+    def at(self, ends: Ends) -> Known | None:
+        """The connection with these ends, with a cookie or without."""
+        return self._by_ends.get(ends) or self._loose.get(ends)
+
+    def add_loose(self, known: Known) -> None:
+        """Remember a connection that has no cookie yet."""
+        self._loose[known.ends] = known
+        if known.direction == OUTBOUND:  # of the others the port is the listener's
+            self._loose_by_port[known.ends.src_port] = known
+        if len(self._loose) > MOST_LOOSE:
+            self._drop_loose(next(iter(self._loose.values())))
+            self._counters.lost("network_socket_forgotten")
+
+    def aborted(self, known: Known) -> None:
+        """A connection was broken off, so that its end may be told without its destination's port."""
+        if known.ends in self._loose:
+            self._aborted[known.ends] = known
+
+    def attach(self, cookie: int, known: Known) -> None:
+        """The connection was found to have this cookie. What a dump learnt of it meanwhile is taken along."""
+        before = self._known.get(cookie)
+        if before is known:
+            return
+        if before is not None:
+            known.told |= before.told
+            known.owner, known.evidence = known.owner or before.owner, known.evidence or before.evidence
+            self.pop(cookie)
+        if self.add(cookie, known):
+            self._drop_loose(known)
+
+    def pop_loose(self, ends: Ends) -> Known | None:
+        """The connection without a cookie that has these ends, or what the kernel left of them."""
+        known = self._loose.get(ends) if ends.dst_port else self._cleared(ends)
+        if known is not None:
+            self._drop_loose(known)
+        return known
+
+    def forget_loose(self, now: float) -> None:
+        """Drop connections without a cookie that are too old to be still on their way; `now` in monotonic seconds."""
+        while self._loose:
+            oldest = next(iter(self._loose.values()))
+            if oldest.since is not None and now - oldest.since < LOOSE_KEPT_S:
+                return
+            self._drop_loose(oldest)
 
     def forget_absent(self) -> None:
         """Drop what this round did not show; closed sockets that somebody still holds are among that."""
@@ -91,7 +184,7 @@ class SocketTable:
             cookie, known = next(iter(self._known.items()))
             if known.seen == self._round:
                 return
-            del self._known[cookie]
+            self.pop(cookie)
 
     @property
     def is_whole(self) -> bool:
@@ -102,6 +195,22 @@ class SocketTable:
         cookie, known = next(iter(self._known.items()))
         if known.seen >= self._round - 1:
             return False
-        del self._known[cookie]
+        self.pop(cookie)
         self._counters.lost("network_socket_forgotten")
         return True
+
+    def _cleared(self, ends: Ends) -> Known | None:
+        """By the own port, where it is the connection's alone; else the first that was broken off."""
+        return self._loose_by_port.get(ends.src_port) or next(
+            (known for known in self._aborted.values() if known.ends.src_port == ends.src_port), None
+        )
+
+    def _drop_loose(self, known: Known) -> None:
+        self._loose.pop(known.ends, None)
+        self._aborted.pop(known.ends, None)
+        if self._loose_by_port.get(known.ends.src_port) is known:
+            del self._loose_by_port[known.ends.src_port]
+
+    def _forget_ends(self, known: Known) -> None:
+        if self._by_ends.get(known.ends) is known:
+            del self._by_ends[known.ends]

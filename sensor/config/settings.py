@@ -59,6 +59,15 @@ class Settings:
     network_loopback: Annotated[bool, doc("Whether connections within the task (loopback) are reported as well.")] = (
         False
     )
+    network_fold: Annotated[
+        bool, doc("Whether connections, flows and DNS queries that come too often become one event a minute.")
+    ] = True
+    network_rate: Annotated[
+        int,
+        Ge(1),
+        Le(100_000),
+        doc("Events of one process and destination that are told singly in a minute, before they are folded."),
+    ] = 30
     file_paths: Annotated[
         tuple[Text, ...],
         MaxLen(256),

@@ -10,7 +10,7 @@ from fakes import Emitted
 from running import collecting, until
 
 from collectors.procfs import Procfs
-from collectors.registry import FACTORIES
+from collectors.registry import FACTORIES, Wiring
 from collectors.task_view import Task
 from sensor.config.settings import Settings
 from sensor.model.clock import SystemClock
@@ -29,7 +29,7 @@ class Contract:
         self.counters = Counters()
         clock = SystemClock()
         self.task = Task(instance="t", launcher=None, counters=self.counters, clock=clock, procfs=Procfs(), own_pid=-1)
-        made = FACTORIES[name](Settings(network_loopback=True), self.task, self.counters, clock)
+        made = FACTORIES[name](Wiring(Settings(network_loopback=True), self.task, self.counters, clock))
         assert made is not None
         self.collector: Collector = made
 
@@ -82,6 +82,7 @@ async def drop_a_program() -> None:
 STIR = {
     "process_cursor": run_a_program,
     "network_sockdiag": open_and_close_a_connection,
+    "network_taps": open_and_close_a_connection,
     "file_inotify": drop_a_program,
 }
 """For each collector, something that it must see."""

@@ -10,10 +10,9 @@ import sys
 
 from app_process import AppProcess
 from fakes import Emitted, FakeTaskView
+from network_watched import sockdiag
 from running import collecting, until
 
-from collectors.network_sockdiag import NetworkSockdiag
-from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 
 CLOSE_MANY = """
@@ -31,7 +30,7 @@ def told(emitted: Emitted) -> int:
 
 async def scene(sockets: int, receive_buffer: int) -> dict[str, object]:
     counters = Counters()
-    collector = NetworkSockdiag(counters=counters, clock=SystemClock(), receive_buffer=receive_buffer)
+    collector = sockdiag(counters, receive_buffer=receive_buffer)
     with AppProcess() as app:
         app.do(CLOSE_MANY + "listener = socket.create_server(('', 0))")
         async with collecting(collector, FakeTaskView()) as emitted:

@@ -11,6 +11,9 @@ from pyroute2.netlink.diag import inet_diag_msg
 
 from collectors import inet_diag, netlink_socket
 from collectors.inet_diag import LISTEN, TCP, UDP, InetSocket, TcpInfo, address_text, decode
+from collectors.socket_questions import SocketQuestions
+from collectors.socket_table import Ends
+from sensor.model.counters import Counters
 
 pytestmark = pytest.mark.kernel
 
@@ -127,11 +130,35 @@ def test_a_listener_is_found_by_the_end_it_serves_while_it_is_open(live: list[so
     listeners = [s for s in live if s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]
     for one in listeners:
         family, (address, port) = one.family, one.getsockname()[:2]
-        raw = inet_diag.address_bytes(address)
-        assert netlink_socket.served(family, raw, port)
-        one.close()
-        assert not netlink_socket.served(family, raw, port)
+        served = Ends(inet_diag.address_bytes(address), port, bytes(16), 0)
+        with SocketQuestions(Counters()) as questions:
+            found = questions.find(family, TCP, served)
+            assert found is not None
+            assert (found.state, found.inode) == (LISTEN, os.fstat(one.fileno()).st_ino)
+            one.close()
+            assert questions.find(family, TCP, served) is None
     assert len(listeners) == 2
+
+
+@pytest.mark.parametrize("protocol", [TCP, UDP])
+def test_an_exact_question_finds_the_one_socket_with_these_ends(live: list[socket.socket], protocol: int) -> None:
+    kind = socket.SOCK_STREAM if protocol == TCP else socket.SOCK_DGRAM
+    connected = [s for s in live if s.type == kind and _peer(s)]
+    with SocketQuestions(Counters()) as questions:
+        for one in connected:
+            (src, src_port), (dst, dst_port) = one.getsockname()[:2], one.getpeername()[:2]
+            ends = Ends(inet_diag.address_bytes(src), src_port, inet_diag.address_bytes(dst), dst_port)
+            found = questions.find(one.family, protocol, ends)
+            assert found is not None
+            assert found.inode == os.fstat(one.fileno()).st_ino
+    assert connected
+
+
+def _peer(one: socket.socket) -> bool:
+    try:
+        return bool(one.getpeername())
+    except OSError:
+        return False
 
 
 def test_a_refused_dump_is_an_error_with_its_reason() -> None:

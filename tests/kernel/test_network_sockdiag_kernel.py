@@ -2,82 +2,25 @@
 
 import asyncio
 import errno
-import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from app_process import AppProcess
-from fakes import Emitted, FakeTaskView
+from fakes import FakeTaskView
 from needs import Need
+from network_watched import PAIR, Watched, has_namespaces, in_namespace, network_of, pid_of, sockdiag, task_of
 from running import collecting, until
 
 from collectors import netlink_socket, network_sockdiag, sockdiag_probe
 from collectors.inet_diag import TCP, UDP, Decoded
-from collectors.network_sockdiag import NetworkSockdiag
 from collectors.procfs import Procfs
-from collectors.task_view import Task
-from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
-from sensor.model.events import Event, Network
 from sensor.model.protocols import Status
 
 pytestmark = pytest.mark.kernel
-
-TESTS = Path(__file__).parent.parent
-PAIR = """
-import socket
-def listen(address="127.0.0.1", family=socket.AF_INET):
-    global server
-    server = socket.create_server((address, 0), family=family, dualstack_ipv6=family == socket.AF_INET6)
-    return server.getsockname()[1]
-def pair(address="127.0.0.1"):
-    client = socket.create_connection((address, server.getsockname()[1]))
-    return client, server.accept()[0]
-def carry(client, accepted, there, back):
-    client.sendall(b"x" * there)
-    assert len(accepted.recv(there, socket.MSG_WAITALL)) == there
-    accepted.sendall(b"y" * back)
-    assert len(client.recv(back, socket.MSG_WAITALL)) == back
-def end(client, accepted):
-    client.close()
-    assert accepted.recv(1) == b""
-    accepted.close()
-"""
-
-
-class Watched:
-    """A running collector, and an app that is not the sensor's own."""
-
-    def __init__(self, app: AppProcess, emitted: Emitted, counters: Counters) -> None:
-        self.app = app
-        self.emitted = emitted
-        self.counters = counters
-
-    def events(self, kind: str, port: int) -> list[Event]:
-        """What was told of sockets with this port at either end; other tests' sockets are left out."""
-        return [e for e in self.emitted.of(kind) if port in (_network(e).src_port, _network(e).dst_port)]
-
-    async def both(self, kind: str, port: int) -> dict[str | None, Event]:
-        """What is told of the two ends of the one connection to the port, by direction."""
-        events = await until(lambda: len(found := self.events(kind, port)) == 2 and found, f"two of {kind}")
-        assert events
-        return {_network(e).direction: e for e in events}
-
-
-def _network(event: Event) -> Network:
-    assert event.network is not None
-    return event.network
-
-
-def _pid(event: Event) -> int | None:
-    return event.process.pid if event.process else None
 
 
 @pytest.fixture
@@ -89,12 +32,9 @@ def app() -> Iterator[AppProcess]:
 
 @pytest_asyncio.fixture
 async def watched(app: AppProcess) -> AsyncIterator[Watched]:
-    counters, clock = Counters(), SystemClock()
-    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
-    task.start()
-    task.track(app.pid)
-    collector = NetworkSockdiag(counters=counters, clock=clock, loopback=True)
-    async with collecting(collector, task) as emitted:
+    counters = Counters()
+    task = task_of(app, counters)
+    async with collecting(sockdiag(counters, loopback=True), task) as emitted:
         port = app.do("out = listen()")
         made = Watched(app, emitted, counters)
         await until(lambda: made.events("network.listen", port), "the listener")
@@ -108,23 +48,23 @@ async def test_a_listener_and_both_ends_of_a_connection_have_their_process(watch
     )
     ways = await watched.both("network.connect", port)
 
-    assert _pid(watched.events("network.listen", port)[0]) == watched.app.pid
+    assert pid_of(watched.events("network.listen", port)[0]) == watched.app.pid
     for way, event in ways.items():
-        assert (_pid(event), _network(event).owner_evidence, _network(event).outcome) == (
+        assert (pid_of(event), network_of(event).owner_evidence, network_of(event).outcome) == (
             watched.app.pid,
             "descriptor",
             "established",
         )
-        assert (_network(event).src_port == port) is (way == "inbound")
+        assert (network_of(event).src_port == port) is (way == "inbound")
 
     watched.app.do("end(client, accepted)")
     flows = await watched.both("network.flow", port)
-    out, into = _network(flows["outbound"]), _network(flows["inbound"])
+    out, into = network_of(flows["outbound"]), network_of(flows["inbound"])
     assert (out.bytes_out, out.bytes_in, into.bytes_out, into.bytes_in) == (1000, 70000, 70000, 1000)
     assert (out.rtt_us or 0) > 0
     for event in flows.values():
-        assert _pid(event) == watched.app.pid
-        assert _network(event).duration_ms is not None
+        assert pid_of(event) == watched.app.pid
+        assert network_of(event).duration_ms is not None
         assert event.evidence.missing == ()
 
 
@@ -137,7 +77,7 @@ async def test_500_connections_of_less_than_a_millisecond_are_flows_with_their_b
     await until(lambda: len(watched.events("network.flow", port)) >= 1000, "1,000 flows")
 
     carried = [
-        (_network(e).direction, _network(e).bytes_out, _network(e).bytes_in)
+        (network_of(e).direction, network_of(e).bytes_out, network_of(e).bytes_in)
         for e in watched.events("network.flow", port)
     ]
     out = [("outbound", n + 1, 2 * n + 1) for n in range(500)]
@@ -165,8 +105,8 @@ async def test_bytes_are_exact_however_it_ends(watched: Watched, how: str, code:
     flows = await watched.both("network.flow", port)
 
     back = 9 if "unread" in how else 7
-    assert (_network(flows["outbound"]).bytes_out, _network(flows["outbound"]).bytes_in) == (100, back)
-    assert (_network(flows["inbound"]).bytes_out, _network(flows["inbound"]).bytes_in) == (back, 100)
+    assert (network_of(flows["outbound"]).bytes_out, network_of(flows["outbound"]).bytes_in) == (100, back)
+    assert (network_of(flows["inbound"]).bytes_out, network_of(flows["inbound"]).bytes_in) == (back, 100)
 
 
 async def test_an_aborted_connection_that_was_seen_is_reset_and_keeps_its_port(watched: Watched) -> None:
@@ -175,7 +115,7 @@ async def test_an_aborted_connection_that_was_seen_is_reset_and_keeps_its_port(w
     watched.app.do("client.setsockopt(1, 13, bytes([1, 0, 0, 0, 0, 0, 0, 0])); client.close(); accepted.close()")
     flows = await watched.both("network.flow", port)
 
-    out = _network(flows["outbound"])
+    out = network_of(flows["outbound"])
     assert (out.src, out.dst, out.dst_port, out.outcome) == ("127.0.0.1", "127.0.0.1", port, "reset")
 
 
@@ -187,7 +127,7 @@ async def test_a_refused_connect_is_a_flow_that_was_never_established(watched: W
     )
     (event,) = await until(lambda: watched.events("network.flow", source), "the flow")
 
-    assert (_network(event).dst, _network(event).outcome) == ("127.0.0.1", None)
+    assert (network_of(event).dst, network_of(event).outcome) == ("127.0.0.1", None)
     assert "network.outcome" in {m.field for m in event.evidence.missing}
 
 
@@ -197,7 +137,7 @@ async def test_a_connected_udp_socket_is_a_flow_without_bytes(watched: Watched) 
     )
     (event,) = await until(lambda: watched.events("network.flow", source), "the flow")
 
-    assert (_network(event).transport, _network(event).dst, _network(event).dst_port) == ("udp", "127.0.0.1", 9)
+    assert (network_of(event).transport, network_of(event).dst, network_of(event).dst_port) == ("udp", "127.0.0.1", 9)
     assert ("network.bytes_in", "unsupported") in [(m.field, m.reason) for m in event.evidence.missing]
 
 
@@ -206,7 +146,7 @@ async def test_udp_sockets_are_owned_while_open(watched: Watched) -> None:
         "s = socket.socket(type=socket.SOCK_DGRAM); s.connect(('127.0.0.1', 9)); out = s.getsockname()[1]"
     )
     (event,) = await until(lambda: watched.events("network.connect", source), "the socket")
-    assert (_pid(event), _network(event).outcome) == (watched.app.pid, None)
+    assert (pid_of(event), network_of(event).outcome) == (watched.app.pid, None)
 
 
 @pytest.mark.parametrize(("address", "shown"), [("::1", "::1"), ("127.0.0.1", "127.0.0.1")])
@@ -219,8 +159,8 @@ async def test_ipv6_and_ipv4_on_a_dual_stack_listener(watched: Watched, need: Ne
     flows = await watched.both("network.flow", port)
 
     for event in flows.values():
-        assert (_network(event).src, _network(event).dst) == (shown, shown)
-    assert (_network(flows["outbound"]).bytes_in, _network(flows["inbound"]).bytes_in) == (6, 5)
+        assert (network_of(event).src, network_of(event).dst) == (shown, shown)
+    assert (network_of(flows["outbound"]).bytes_in, network_of(flows["inbound"]).bytes_in) == (6, 5)
 
 
 async def test_the_sensors_own_connections_are_never_told_however_short(watched: Watched) -> None:
@@ -241,17 +181,15 @@ async def test_the_sensors_own_connections_are_never_told_however_short(watched:
     await until(lambda: len(watched.events("network.flow", port)) >= 50, "the app's ends of them")
 
     told = {
-        _network(e).direction for e in watched.events("network.flow", port) + watched.events("network.connect", port)
+        network_of(e).direction for e in watched.events("network.flow", port) + watched.events("network.connect", port)
     }
     assert told == {"inbound"}
 
 
 async def test_loopback_is_silent_unless_asked_for(app: AppProcess) -> None:
-    counters, clock = Counters(), SystemClock()
-    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
-    task.start()
-    task.track(app.pid)
-    async with collecting(NetworkSockdiag(counters=counters, clock=clock), task) as emitted:
+    counters = Counters()
+    task = task_of(app, counters)
+    async with collecting(sockdiag(counters), task) as emitted:
         made = Watched(app, emitted, counters)
         port = app.do("out = listen(); client, accepted = pair(); end(client, accepted)")
         other = app.do("any = socket.create_server(('', 0)); out = any.getsockname()[1]")
@@ -262,8 +200,8 @@ async def test_loopback_is_silent_unless_asked_for(app: AppProcess) -> None:
 
 
 def test_what_overflows_a_small_buffer_is_counted_exactly(need: Need) -> None:
-    need(_namespaces(), "unshare -n: CAP_SYS_ADMIN")
-    seen = _scene(3000, 50_000)
+    need(has_namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    seen = in_namespace("network_namespace_scene.py", 3000, 50_000)
 
     lost = seen["losses"]["netlink_overflow"]
     assert lost > 1000
@@ -273,43 +211,24 @@ def test_what_overflows_a_small_buffer_is_counted_exactly(need: Need) -> None:
 
 
 def test_the_same_fits_into_the_default_buffer(need: Need) -> None:
-    need(_namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    need(has_namespaces(), "unshare -n: CAP_SYS_ADMIN")
     need(_rmem_max() >= 4 << 20, "net.core.rmem_max of 4 MiB")
-    seen = _scene(3000, 8 << 20)
+    seen = in_namespace("network_namespace_scene.py", 3000, 8 << 20)
 
     assert (seen["told"], seen["losses"], seen["loss_events"]) == (3001, {}, [])
-
-
-def _namespaces() -> bool:
-    return subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode == 0
 
 
 def _rmem_max() -> int:
     return int(Path("/proc/sys/net/core/rmem_max").read_text())
 
 
-def _scene(sockets: int, receive_buffer: int) -> dict[str, Any]:
-    script = TESTS / "kernel" / "network_namespace_scene.py"
-    done = subprocess.run(
-        ["unshare", "-n", sys.executable, str(script), str(sockets), str(receive_buffer)],
-        env=os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
 def test_the_probe_is_content_here(need: Need) -> None:
-    found = NetworkSockdiag(counters=Counters(), clock=SystemClock()).probe()
+    found = sockdiag(Counters()).probe()
     need(found.status is Status.OK, f"sock_diag: {found.reason}")
 
 
 def test_the_probe_names_a_small_buffer() -> None:
-    found = NetworkSockdiag(counters=Counters(), clock=SystemClock(), receive_buffer=100_000).probe()
+    found = sockdiag(Counters(), receive_buffer=100_000).probe()
     assert found.status is Status.OK
     assert found.reason is not None
     assert "100000 bytes" in found.reason
@@ -326,7 +245,7 @@ async def test_without_the_groups_open_sockets_are_still_seen(app: AppProcess, m
     monkeypatch.setattr(network_sockdiag, "DestroyedSockets", Denied)
     monkeypatch.setattr(sockdiag_probe, "DestroyedSockets", Denied)
     counters = Counters()
-    collector = NetworkSockdiag(counters=counters, clock=SystemClock(), loopback=True)
+    collector = sockdiag(counters, loopback=True)
     port = app.do("out = listen()")
     found = collector.probe()
     async with collecting(collector, FakeTaskView()) as emitted:
@@ -351,7 +270,7 @@ def test_the_probe_tells_which_dumps_are_not_answered(
         return real(family, asked, states)
 
     monkeypatch.setattr(netlink_socket, "dump", dump)
-    found = NetworkSockdiag(counters=Counters(), clock=SystemClock()).probe()
+    found = sockdiag(Counters()).probe()
 
     assert found.status is status
     assert found.reason

@@ -6,8 +6,8 @@ import pytest
 
 from collectors import network_events as events
 from collectors.inet_diag import CLOSE, TCP, UDP, InetSocket, TcpInfo, address_bytes
-from collectors.network_events import INBOUND, OUTBOUND, Payload, payload, was_opened_here
-from collectors.socket_table import Known, Owner
+from collectors.network_events import Payload, payload, was_opened_here
+from collectors.socket_table import INBOUND, OUTBOUND, Known, Owner, known_of
 from sensor.model.events import Event, Process, Timestamp
 from sensor.model.kinds import Kind
 
@@ -52,26 +52,34 @@ def end(
     )
 
 
+def known(direction: str = OUTBOUND, protocol: int = TCP, **facts: object) -> Known:
+    made = known_of(end(), protocol, 1.0)
+    made.direction = direction
+    for name, value in facts.items():
+        setattr(made, name, value)
+    return made
+
+
 def lacks(event: Event) -> dict[str, str]:
     return {m.field: m.reason for m in event.evidence.missing}
 
 
 def test_a_flow_says_what_it_lacks_and_why() -> None:
-    event = events.ended(end(counters=info(102, 8, 100)), TCP, None, OUTBOUND, None, NOW)
+    event = events.ended(end(counters=info(102, 8, 100)), known(), None, NOW, was_known=False)
 
     assert event.kind is Kind.NETWORK_FLOW
     assert event.network is not None
     assert (event.network.bytes_in, event.network.bytes_out, event.network.outcome) == (7, 100, "established")
     assert (event.network.rtt_us, event.network.retransmits, event.network.owner_evidence) == (40, 0, None)
     assert lacks(event) == {
-        "process": "ended before a dump saw it",
+        "process": "ended before anybody looked",
         "network.duration_ms": "its beginning was not seen",
     }
 
 
 def test_a_flow_with_everything_lacks_nothing() -> None:
-    known = Known(address_bytes("192.0.2.1"), 443, 1.0, 1, established=True, owner=Owner(Process("e", 5), "c1"))
-    event = events.ended(end(counters=info(8, 101, 7)), TCP, known, INBOUND, 1.5, NOW)
+    before = known(INBOUND, established=True, owner=Owner(Process("e", 5), "c1"))
+    event = events.ended(end(counters=info(8, 101, 7)), before, 1.5, NOW)
 
     assert lacks(event) == {}
     assert event.network is not None
@@ -82,10 +90,8 @@ def test_a_flow_with_everything_lacks_nothing() -> None:
 
 
 def test_an_aborted_connection_gets_its_ends_back_from_the_table() -> None:
-    known = Known(address_bytes("192.0.2.1"), 443, 1.0, 1, established=True, looks=1)
-    event = events.ended(
-        end(dst_port=0, src="0.0.0.0", counters=TcpInfo(0, 0, 0, 0, 0, 0)), TCP, known, OUTBOUND, 2, NOW
-    )
+    cleared = end(dst_port=0, src="0.0.0.0", counters=TcpInfo(0, 0, 0, 0, 0, 0))
+    event = events.ended(cleared, known(established=True, looks=1), 2, NOW)
 
     assert event.network is not None
     assert (event.network.src, event.network.dst_port, event.network.outcome) == ("192.0.2.1", 443, "reset")
@@ -97,18 +103,49 @@ def test_an_aborted_connection_gets_its_ends_back_from_the_table() -> None:
     }
 
 
-def test_a_refused_connect_keeps_only_its_address() -> None:
-    event = events.ended(
-        end(dst_port=0, src="0.0.0.0", counters=TcpInfo(0, 0, 0, 0, 0, 0)), TCP, None, OUTBOUND, None, NOW
-    )
+def test_without_packets_a_refused_connect_keeps_only_its_address() -> None:
+    cleared = end(dst_port=0, src="0.0.0.0", counters=TcpInfo(0, 0, 0, 0, 0, 0))
+    before = known_of(cleared, TCP, None)
+    before.direction = OUTBOUND
+    event = events.ended(cleared, before, None, NOW, was_known=False)
 
     assert event.network is not None
     assert (event.network.dst, event.network.dst_port, event.network.outcome) == ("192.0.2.9", None, None)
     assert {"network.src", "network.dst_port", "network.outcome", "network.bytes_in"} <= lacks(event).keys()
 
 
+@pytest.mark.parametrize(
+    ("facts", "outcome", "sizes"),
+    [
+        ({"refused": True}, "refused", (0, 0)),
+        ({}, "timed_out", (0, 0)),
+        ({"unsure": True}, None, (None, None)),
+        ({"direction": INBOUND}, None, (None, None)),
+        ({"established": True, "reset": True}, "reset", (None, None)),
+    ],
+)
+def test_whose_syn_was_seen_has_an_outcome(
+    facts: dict[str, object], outcome: str | None, sizes: tuple[int | None, int | None]
+) -> None:
+    cleared = end(dst_port=0, src="0.0.0.0", counters=TcpInfo(0, 0, 0, 0, 0, 0))
+    event = events.ended(cleared, known(**{"at": NOW, **facts}), 0.5, NOW)
+
+    assert event.network is not None
+    assert event.network.outcome == outcome
+    assert (event.network.dst, event.network.dst_port) == ("192.0.2.9", 443)
+    assert (event.network.bytes_in, event.network.bytes_out) == sizes
+    assert ("network.outcome" in lacks(event)) is (outcome is None)
+
+
+def test_a_reset_from_the_other_end_leaves_the_bytes() -> None:
+    event = events.ended(end(counters=info(101, 9, 100)), known(at=NOW, established=True, reset=True), 0.5, NOW)
+
+    assert event.network is not None
+    assert (event.network.outcome, event.network.bytes_out) == ("reset", 100)
+
+
 def test_udp_has_no_bytes_and_no_outcome() -> None:
-    event = events.ended(end(), UDP, None, OUTBOUND, None, NOW)
+    event = events.ended(end(), known(protocol=UDP), None, NOW)
 
     assert event.network is not None
     assert (event.network.transport, event.network.bytes_in, event.network.outcome) == ("udp", None, None)
@@ -116,14 +153,22 @@ def test_udp_has_no_bytes_and_no_outcome() -> None:
     assert "network.outcome" not in lacks(event)
 
 
-def test_folded_ends_lose_what_is_each_ones_own() -> None:
-    one = events.ended(end(dst_port=0, dst="0.0.0.0"), UDP, None, OUTBOUND, 2.0, NOW)
-    event = events.folded(one, 5)
+@pytest.mark.parametrize(
+    ("dst", "scope", "marks"),
+    [
+        ("169.254.170.2", "link_local", ("task_metadata",)),
+        ("169.254.170.23", "link_local", ("pod_identity",)),
+        ("169.254.169.254", "link_local", ("instance_metadata",)),
+        ("10.0.0.2", "private", ()),
+        ("192.0.2.9", "public", ()),
+    ],
+)
+def test_a_destination_says_where_it_lies_and_what_it_is(dst: str, scope: str, marks: tuple[str, ...]) -> None:
+    before = known_of(end(dst=dst), TCP, 1.0)
+    event = events.connected(before, NOW)
 
-    assert event.count == 5
     assert event.network is not None
-    assert (event.network.src_port, event.network.duration_ms) == (None, None)
-    assert lacks(event)["network.src_port"] == "differs among those folded"
+    assert (event.network.scope, event.network.marks) == (scope, marks)
 
 
 @pytest.mark.parametrize(("count", "bound"), [(12, "exact"), (None, "unknown")])

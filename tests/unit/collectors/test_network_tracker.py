@@ -1,106 +1,11 @@
 """What dumps and ends of sockets become: events, owners, directions, and what is left out."""
 
-import socket
-
 import pytest
-from fakes import Emitted, FakeClock, FakeTaskView
+from network_scene import CLOSED_BY_SERVER, ended, listener, sock, udp
+from network_scene import NetworkScene as Scene
 
-from collectors.inet_diag import CLOSE, ESTABLISHED, LISTEN, SYN_SENT, TCP, UDP, InetSocket, TcpInfo, address_bytes
-from collectors.network_tracker import MOST_FOLDED, NetworkTracker
-from collectors.socket_table import SocketTable
-from sensor.model.counters import Counters
+from collectors.inet_diag import ESTABLISHED, SYN_SENT, TCP, TcpInfo
 from sensor.model.events import Network
-
-CLOSED_BY_CLIENT = TcpInfo(40, 0, 102, 8, 100, 0)
-CLOSED_BY_SERVER = TcpInfo(40, 0, 8, 101, 7, 0)
-
-
-class FakeOwn:
-    """The sensor's own sockets, as the test says."""
-
-    def __init__(self) -> None:
-        self.cookies: set[int] = set()
-        self.inodes: set[int] = set()
-        self.looks = 0
-
-    def look(self) -> None:
-        self.looks += 1
-
-    def has_cookie(self, cookie: int) -> bool:
-        return cookie in self.cookies
-
-    def has_inode(self, inode: int) -> bool:
-        return inode in self.inodes
-
-
-class Scene:
-    """A tracker among fakes; `dump` is one round."""
-
-    def __init__(self, loopback: bool = False, limit: int = 100) -> None:
-        self.task = FakeTaskView()
-        self.emitted = Emitted()
-        self.own = FakeOwn()
-        self.counters = Counters()
-        self.clock = FakeClock()
-        self.served_ports: set[int] = set()
-        self.asked: list[int] = []
-        self.tracker = NetworkTracker(
-            task=self.task,
-            emit=self.emitted,
-            own=self.own,
-            counters=self.counters,
-            clock=self.clock,
-            loopback=loopback,
-            ephemeral=range(32768, 61000),
-            served=self._served,
-            table=SocketTable(self.counters, limit),
-        )
-
-    def _served(self, sock: InetSocket) -> bool:
-        self.asked.append(sock.src_port)
-        return sock.src_port in self.served_ports
-
-    def dump(self, *socks: InetSocket, whole: bool = True, forget: bool = False) -> None:
-        self.tracker.begin()
-        for sock in socks:
-            self.tracker.see(sock, sock.protocol or TCP)
-        self.tracker.finish(whole=whole, forget=forget)
-        while self.tracker.settle():
-            pass
-        self.clock.advance(1)
-
-    def networks(self, kind: str) -> list[Network]:
-        return [event.network for event in self.emitted.of(kind) if event.network is not None]
-
-
-def sock(
-    cookie: int = 1,
-    inode: int = 100,
-    state: int = ESTABLISHED,
-    src: str = "192.0.2.1",
-    src_port: int = 50000,
-    dst: str = "198.51.100.7",
-    dst_port: int = 443,
-    protocol: int = TCP,
-    info: TcpInfo | None = None,
-) -> InetSocket:
-    family = socket.AF_INET6 if ":" in src else socket.AF_INET
-    ends = (src_port, dst_port, address_bytes(src), address_bytes(dst))
-    return InetSocket(family, state, *ends, 0, cookie, 0, 0, 0, inode, protocol, info)
-
-
-def listener(cookie: int = 50, port: int = 8080, src: str = "0.0.0.0", inode: int = 500) -> InetSocket:
-    return sock(cookie, inode, LISTEN, src, port, "0.0.0.0" if "." in src else "::", 0)
-
-
-def udp(
-    cookie: int = 1, src_port: int = 50000, dst: str = "0.0.0.0", dst_port: int = 0, src: str = "0.0.0.0"
-) -> InetSocket:
-    return sock(cookie, 100 + cookie, ESTABLISHED if dst_port else CLOSE, src, src_port, dst, dst_port, UDP)
-
-
-def ended(open_sock: InetSocket, info: TcpInfo | None = CLOSED_BY_CLIENT) -> InetSocket:
-    return open_sock._replace(state=CLOSE, inode=0, info=info if open_sock.protocol == TCP else None)
 
 
 def test_a_connection_is_told_once_with_its_owner_and_container() -> None:
@@ -115,8 +20,9 @@ def test_a_connection_is_told_once_with_its_owner_and_container() -> None:
     assert event.container.id == "c1"
     assert event.evidence.missing == ()
     assert event.network == Network(
-        "outbound", "tcp", "192.0.2.1", 50000, "198.51.100.7", 443, outcome="established", owner_evidence="descriptor"
-    )
+        "outbound", "tcp", "192.0.2.1", 50000, "198.51.100.7", 443, outcome="established",
+        owner_evidence="descriptor", scope="public",
+    )  # fmt: skip
     assert scene.task.owner_lookups == [100]
 
 
@@ -202,7 +108,7 @@ def test_a_short_connection_is_a_flow_without_its_process() -> None:
 
     (event,) = scene.emitted.events
     assert event.process is None
-    assert ("process", "ended before a dump saw it") in [(m.field, m.reason) for m in event.evidence.missing]
+    assert ("process", "ended before anybody looked") in [(m.field, m.reason) for m in event.evidence.missing]
 
 
 def test_an_unknown_port_is_asked_for_once_and_then_known_as_a_listeners() -> None:
@@ -332,31 +238,6 @@ def test_an_unconnected_udp_socket_listens_unless_the_kernel_chose_its_port() ->
 
     assert [n.src_port for n in scene.networks("network.listen")] == [5353]
     assert scene.emitted.of("network.connect") == []
-
-
-def test_ends_of_udp_sockets_without_a_peer_are_folded_by_process_until_the_next_round() -> None:
-    scene = Scene()
-    scene.task.add(42, sockets=[101])
-    scene.dump(udp(1))
-    scene.tracker.end(ended(udp(1)))
-    for cookie in range(2, 12):
-        scene.tracker.end(ended(udp(cookie, src_port=40000 + cookie)))
-    assert scene.emitted.of("network.flow") == []
-
-    scene.dump()
-    told = {event.process and event.process.pid: event.count for event in scene.emitted.of("network.flow")}
-    assert told == {42: 1, None: 10}
-
-
-def test_folding_is_bounded() -> None:
-    scene = Scene(limit=2 * MOST_FOLDED)
-    for cookie in range(MOST_FOLDED):
-        scene.task.add(1000 + cookie, sockets=[100 + cookie])
-    scene.dump(*[udp(cookie) for cookie in range(MOST_FOLDED)])
-    for cookie in range(MOST_FOLDED):
-        scene.tracker.end(ended(udp(cookie)))
-
-    assert len(scene.emitted.of("network.flow")) == MOST_FOLDED
 
 
 def test_an_aborted_connection_that_a_dump_saw_is_reset_and_keeps_its_ends() -> None:

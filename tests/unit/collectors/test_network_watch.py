@@ -6,17 +6,13 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
-from fakes import Emitted, FakeClock, FakeTaskView
+from fakes import FakeClock
 from fakes_netlink import attribute, inet_message
+from network_scene import NetworkScene
 from running import until
 
-from collectors.inet_diag import LISTEN, TCP, UDP, Decoded, decode
-from collectors.network_tracker import NetworkTracker
-from collectors.network_watch import READS, NetworkWatch, pauses
-from collectors.own_sockets import OwnSockets
-from collectors.procfs import Procfs
-from collectors.socket_table import SocketTable
-from sensor.model.counters import Counters
+from collectors.inet_diag import LISTEN, TCP, UDP, Decoded, decode, state_mask
+from collectors.network_watch import FULL_S, READS, NetworkWatch, pauses
 
 NOTHING = decode(b"")
 
@@ -69,43 +65,30 @@ class SlowClock(FakeClock):
         return self.monotonic_s
 
 
-class Scene:
+class Scene(NetworkScene):
     """A watch whose dumps answer with `answers`, or fail with an errno, by protocol."""
 
     def __init__(self, ends: FakeEnds | None, clock: FakeClock | None = None) -> None:
-        self.emitted = Emitted()
-        self.counters = Counters()
-        self.clock = clock or FakeClock()
-        self.task = FakeTaskView()
+        super().__init__(clock=clock)
         self.task.add(42, sockets=[100])
         self.answers: dict[int, list[bytes] | int] = {}
         self.dumps = 0
+        self.states: list[int] = []
         self.counts: object | None = ("1",)
-        tracker = NetworkTracker(
-            task=self.task,
-            emit=self.emitted,
-            own=OwnSockets(Procfs("/nonexistent")),
-            counters=self.counters,
-            clock=self.clock,
-            loopback=False,
-            ephemeral=range(32768, 61000),
-            served=lambda _sock: False,
-            table=SocketTable(self.counters),
-        )
         self.watch = NetworkWatch(
-            tracker=tracker,
+            parts=self,
             dump=self._dump,
             ends=ends,
             counts=lambda: self.counts,
-            emit=self.emitted,
             counters=self.counters,
             clock=self.clock,
             source="network_sockdiag",
             cpu_time=lambda: 0.0,
         )
 
-    def _dump(self, _family: int, protocol: int) -> Generator[Decoded, None, None]:
+    def _dump(self, _family: int, protocol: int, states: int) -> Generator[Decoded, None, None]:
         self.dumps += 1
+        self.states.append(states)
         answer = self.answers.get(protocol, [])
         if isinstance(answer, int):
             raise OSError(answer, os.strerror(answer))
@@ -303,3 +286,42 @@ async def test_connections_that_nobody_accepts_do_not_keep_rounds_due(ends: Fake
 @pytest.mark.parametrize(("busy", "after_a_loss", "otherwise"), [(0, 0, 1), (0.005, 0.5, 1), (0.02, 2, 2), (0.5, 5, 5)])
 def test_what_rounds_cost_makes_them_rarer_up_to_a_limit(busy: float, after_a_loss: float, otherwise: float) -> None:
     assert pauses(busy) == pytest.approx((after_a_loss, otherwise))
+
+
+async def test_while_packets_are_followed_only_listeners_and_udp_are_dumped(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    scene.tapped = True
+    await scene.watch.round()
+    assert set(scene.states[:2]) != {state_mask(LISTEN)}
+
+    scene.states.clear()
+    await scene.watch.round()
+    assert scene.states[:2] == [state_mask(LISTEN)] * 2
+
+
+@pytest.mark.parametrize("why", ["a lost packet", "a lost end", "a minute", "no taps any more"])
+async def test_all_connections_are_dumped_again_where_something_may_be_missing(ends: FakeEnds, why: str) -> None:
+    scene = Scene(ends)
+    scene.tapped = True
+    await scene.watch.round()
+    if why == "a lost packet":
+        scene.lossy = True
+    if why == "a lost end":
+        ends.overflowed, ends.dropped = True, 1
+    if why == "a minute":
+        scene.clock.advance(FULL_S)
+    scene.tapped = why != "no taps any more"
+    scene.states.clear()
+    await scene.watch.round()
+
+    assert state_mask(LISTEN) not in scene.states
+
+
+async def test_packets_are_caught_up_with_before_an_end_is_told(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    scene.watch.hear()
+    assert scene.caught_up == 0
+
+    ends.waiting = [flow(1), flow(2)]
+    scene.watch.hear()
+    assert scene.caught_up == 1

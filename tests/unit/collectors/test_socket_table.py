@@ -1,6 +1,9 @@
 """The table is bounded, knows what was seen when, and counts what it could not keep."""
 
-from collectors.socket_table import SocketTable
+from network_scene import ends_of, sock
+
+from collectors.inet_diag import TCP
+from collectors.socket_table import MOST_LOOSE, OUTBOUND, Known, SocketTable, known_of
 from sensor.model.counters import Counters
 
 
@@ -11,17 +14,26 @@ def table(limit: int = 3) -> tuple[SocketTable, Counters]:
     return made, counters
 
 
+def known(number: int = 1, direction: str | None = OUTBOUND) -> Known:
+    made = known_of(sock(src_port=50000 + number), TCP, 1.0)
+    made.direction = direction
+    return made
+
+
 def add(to: SocketTable, *cookies: int) -> None:
     for cookie in cookies:
-        to.add(cookie, bytes(16), 443, None)
+        to.add(cookie, known(cookie))
 
 
 def test_a_socket_is_remembered_until_its_end() -> None:
     sockets, _ = table()
-    known = sockets.add(1, b"a" * 16, 443, 5.0)
+    one = known()
+    assert sockets.add(1, one)
 
-    assert sockets.touch(1) is known
-    assert sockets.pop(1) is known
+    assert sockets.touch(1) is one
+    assert sockets.at(one.ends) is one
+    assert sockets.pop(1) is one
+    assert sockets.at(one.ends) is None
     assert (sockets.touch(1), sockets.pop(1), len(sockets)) == (None, None, 0)
 
 
@@ -69,3 +81,49 @@ def test_absent_ones_are_forgotten_on_demand_without_being_counted() -> None:
     assert sockets.get(2) is not None
     assert sockets.is_whole
     assert not counters.losses
+
+
+def test_a_connection_without_a_cookie_is_known_by_its_ends_and_by_its_port_once_the_kernel_cleared_them() -> None:
+    sockets, _ = table()
+    one, other = known(1), known(2)
+    sockets.add_loose(one)
+    sockets.add_loose(other)
+
+    assert sockets.at(one.ends) is one
+    assert sockets.pop_loose(one.ends) is one
+    assert sockets.pop_loose(ends_of(sock(src_port=50002, dst="0.0.0.0", dst_port=0))) is other
+    assert sockets.pop_loose(other.ends) is None
+
+
+def test_an_inbound_connection_is_not_known_by_its_port_alone() -> None:
+    sockets, _ = table()
+    sockets.add_loose(known(1, "inbound"))
+
+    assert sockets.pop_loose(ends_of(sock(src_port=50001, dst="0.0.0.0", dst_port=0))) is None
+
+
+def test_a_cookie_that_is_found_takes_along_what_a_dump_had_learnt() -> None:
+    sockets, _ = table()
+    dumped, seen = known(1), known(1)
+    dumped.told = True
+    sockets.add(7, dumped)
+    sockets.add_loose(seen)
+    sockets.attach(7, seen)
+
+    assert sockets.get(7) is seen
+    assert seen.told
+    assert sockets.pop(7) is seen
+    assert sockets.at(seen.ends) is None
+
+
+def test_connections_without_a_cookie_are_bounded_and_forgotten_when_they_are_too_old() -> None:
+    sockets, counters = table()
+    for number in range(MOST_LOOSE + 1):
+        one = known(number)
+        one.since = float(number)
+        sockets.add_loose(one)
+    assert counters.losses == {"network_socket_forgotten": 1}
+
+    sockets.forget_loose(180.0 + 2)
+    assert sockets.at(known(2).ends) is None
+    assert sockets.at(known(3).ends) is not None

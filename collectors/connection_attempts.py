@@ -1,0 +1,152 @@
+"""Connections from their first packet on: who opens them, and what answer they get. No I/O of its own.
+
+A SYN that leaves is looked up at once, since its process may be gone in a millisecond. One that comes in has an owner
+only once it was accepted, so it is looked up a little later. A connection is told when its answer has come, or has not
+for `PATIENCE_S`. Its end is the matter of `network_tracker`, which finds in the table what was known of it.
+"""
+
+from collections import deque
+
+from collectors.attribution import Attribution
+from collectors.inet_diag import TCP, is_loopback
+from collectors.network_telling import NetworkTelling
+from collectors.packet_filter import RST
+from collectors.packet_headers import Segment
+from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, SocketTable
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+
+LOOK_S = (0.02, 0.1, 0.3, 0.5)
+"""How long after its first packet a connection is looked at again, while its owner or its answer is not known."""
+MOST_PENDING = 4_096
+"""Connections that wait at once; beyond it the oldest is told as it is."""
+
+
+class ConnectionAttempts:
+    """Fed with segments; `settle` is called when `next_due` says. Times are monotonic, in seconds."""
+
+    def __init__(
+        self,
+        *,
+        table: SocketTable,
+        telling: NetworkTelling,
+        attribution: Attribution,
+        counters: Counters,
+        clock: Clock,
+    ) -> None:
+        self._table = table
+        self._telling = telling
+        self._attribution = attribution
+        self._counters = counters
+        self._clock = clock
+        self._waiting: tuple[deque[Known], ...] = tuple(deque() for _ in LOOK_S)
+
+    def opened(self, segment: Segment, *, sent: bool, within: bool) -> None:
+        """A SYN. `within`: over loopback, so that both ends are the task's."""
+        ours = Ends(segment.src, segment.src_port, segment.dst, segment.dst_port)
+        if sent:
+            self._begin(segment.family, ours, OUTBOUND)
+        if within or not sent:
+            self._begin(segment.family, reverse(ours), INBOUND)
+
+    def answered(self, segment: Segment) -> None:
+        """A SYN with ACK, or a RST, whoever sent it."""
+        ours = Ends(segment.src, segment.src_port, segment.dst, segment.dst_port)
+        for ends, is_sender in ((ours, True), (reverse(ours), False)):
+            if (known := self._table.at(ends)) is None:
+                continue
+            if segment.flags & RST:
+                _break(known, by_itself=is_sender)
+                self._table.aborted(known)
+            elif known.direction == OUTBOUND:
+                known.established = True
+            else:
+                known.offered = True  # by ourselves; whether the other end takes it is not known yet
+
+    def answers_lost(self) -> None:
+        """Packets were lost: of what waits for an answer it is not known whether one came."""
+        for waiting in self._waiting:
+            for known in waiting:
+                known.unsure = True
+
+    def settle(self) -> None:
+        """Look again at what is due, and tell what is known by now or has waited long enough."""
+        now = self._clock.monotonic()
+        self._table.forget_loose(now)
+        for stage, waiting in enumerate(self._waiting):
+            while waiting and _since(waiting[0]) + LOOK_S[stage] <= now:
+                known = waiting.popleft()
+                if not known.told and not known.own and not self._concluded(known, stage):
+                    self._waiting[stage + 1].append(known)
+
+    def ending(self, known: Known) -> None:
+        """A connection that was seen from its first packet on has ended: it is told now, if it was not yet."""
+        self._attribution.fall_back(known)
+        if not known.told:
+            self._telling.connect(known)
+
+    def next_due(self) -> float | None:
+        """When `settle` has something to do."""
+        return min((_since(w[0]) + wait for w, wait in zip(self._waiting, LOOK_S, strict=True) if w), default=None)
+
+    def _begin(self, family: int, ends: Ends, direction: str) -> None:
+        known = self._table.at(ends)
+        if known is not None and known.at is not None and not (known.established or known.refused):
+            return  # the same SYN again
+        if known is None or known.at is not None:
+            known = Known(family, TCP, ends, None, direction=direction)
+            self._table.add_loose(known)
+        known.since, known.at, known.direction = self._clock.monotonic(), self._clock.wall(), direction
+        if direction == OUTBOUND:
+            self._look_up(known)
+        if known.own:
+            self._counters.add("own_sockets")
+            return
+        self._waiting[0].append(known)
+        if sum(map(len, self._waiting)) > MOST_PENDING:
+            oldest = next(waiting for waiting in reversed(self._waiting) if waiting).popleft()
+            if not oldest.told and not oldest.own:
+                self._conclude(oldest)
+
+    def _look_up(self, known: Known) -> None:
+        """Learn its owner and state, and its cookie, under which its end will be told."""
+        sock = self._attribution.look_up(known)
+        if sock is not None:
+            self._table.attach(sock.cookie, known)
+
+    def _concluded(self, known: Known, stage: int) -> bool:
+        """Whether it was told, or turned out to be the sensor's own."""
+        if known.owner is None or not (known.established or known.refused):
+            self._look_up(known)
+        if known.own:
+            self._counters.add("own_sockets")
+            return True
+        last = stage == len(LOOK_S) - 1
+        answered = known.established or known.refused or known.reset
+        if last or (answered and (known.owner is not None or stage > 0)):
+            self._conclude(known)
+            return True
+        return False
+
+    def _conclude(self, known: Known) -> None:
+        if known.direction == INBOUND and not known.offered and is_loopback(known.family, known.ends.src):
+            return  # nobody has it; the end that asked tells of it
+        self._attribution.fall_back(known)
+        self._telling.connect(known)
+
+
+def reverse(ends: Ends) -> Ends:
+    """The same connection as its other end sees it."""
+    return Ends(ends.dst, ends.dst_port, ends.src, ends.src_port)
+
+
+def _break(known: Known, *, by_itself: bool) -> None:
+    """Before it was established a RST refuses, if it comes from the end that was asked."""
+    if not (known.established or known.offered) and by_itself == (known.direction == INBOUND):
+        known.refused = True
+    else:
+        known.reset = True
+
+
+def _since(known: Known) -> float:
+    return known.since or 0.0

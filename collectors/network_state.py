@@ -1,0 +1,154 @@
+"""What the collectors of the network have in common, made when the first of them runs: sockets, names, and the way out.
+
+A connection is seen by its packets, by dumps and by its end; whoever sees it, it is one entry in one table.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from collectors.attribution import Attribution
+from collectors.connection_attempts import ConnectionAttempts
+from collectors.dns_names import DnsNames
+from collectors.dns_telling import DnsTelling
+from collectors.inet_diag import TCP, InetSocket
+from collectors.mounts import remote_mounts_in
+from collectors.network_fold import NetworkFold
+from collectors.network_telling import NetworkTelling
+from collectors.network_tracker import NetworkTracker
+from collectors.own_sockets import OwnSockets
+from collectors.procfs import Procfs
+from collectors.proxies import Proxies
+from collectors.resolvers import Resolvers
+from collectors.socket_questions import SocketQuestions
+from collectors.socket_table import Ends, SocketTable
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.events import Event
+from sensor.model.protocols import Emit, TaskView
+
+_NOWHERE = bytes(16)
+
+
+class NetworkParts:
+    """The parts, wired. `emit` may be another one when a collector is run again."""
+
+    def __init__(
+        self,
+        task: TaskView,
+        emit: Emit,
+        *,
+        counters: Counters,
+        clock: Clock,
+        procfs: Procfs,
+        loopback: bool,
+        per_minute: int | None,
+    ) -> None:
+        self.emit = emit
+        self.own = OwnSockets(procfs)
+        self.own.watch()
+        self.proxies = Proxies(clock)
+        self.questions = SocketQuestions(counters)
+        self.tapped = False
+        """Whether packets are followed now, so that no dump is needed to see new connections."""
+        self.lossy = False
+        """Whether packets were lost since the last full dump."""
+        self.catch_up: Callable[[], object] = do_nothing
+        """Takes the packets that wait, so that an end is told with all that came before it."""
+        table, names = SocketTable(counters), DnsNames(counters)
+        fold = NetworkFold(self._emit, counters=counters, later=_later, per_minute=per_minute)
+        resolvers = Resolvers(task.root_of, partial(remote_mounts_in, task, procfs), clock)
+        self.telling = NetworkTelling(fold=fold, names=names, resolvers=resolvers, clock=clock)
+        attribution = Attribution(task=task, find=self.questions.find, own=self.own, counters=counters, clock=clock)
+        self.attempts = ConnectionAttempts(
+            table=table, telling=self.telling, attribution=attribution, counters=counters, clock=clock
+        )
+        self.dns = DnsTelling(
+            table=table,
+            telling=self.telling,
+            attribution=attribution,
+            own=self.own,
+            names=names,
+            counters=counters,
+            clock=clock,
+        )
+        self.tracker = NetworkTracker(
+            table=table,
+            telling=self.telling,
+            attribution=attribution,
+            own=self.own,
+            proxies=self.proxies,
+            ending=self.attempts.ending,
+            counters=counters,
+            clock=clock,
+            loopback=loopback,
+            ephemeral=ephemeral_ports(procfs),
+            served=self._served,
+        )
+
+    def release(self) -> None:
+        """A collector ends: tell what is folded, and let go of descriptors, which come back when they are needed."""
+        self.telling.flush()
+        self.questions.close()
+
+    def _emit(self, event: Event) -> bool:
+        return self.emit(event)
+
+    def _served(self, sock: InetSocket) -> bool:
+        """Whether a TCP listener serves the socket's local end."""
+        found = self.questions.find(sock.family, TCP, Ends(sock.src, sock.src_port, _NOWHERE, 0))
+        return found is not None and not found.dst_port
+
+
+class NetworkState:
+    """Hands out the parts, the same ones to each collector."""
+
+    def __init__(
+        self,
+        *,
+        counters: Counters,
+        clock: Clock,
+        procfs: Procfs | None = None,
+        loopback: bool = False,
+        per_minute: int | None = None,
+    ) -> None:
+        """`loopback`: tell of connections over loopback too. `per_minute`: see `NetworkFold`."""
+        self._counters = counters
+        self._clock = clock
+        self.procfs = procfs or Procfs()
+        self.loopback = loopback
+        self._per_minute = per_minute
+        self._parts: NetworkParts | None = None
+
+    def parts(self, task: TaskView, emit: Emit) -> NetworkParts:
+        """Needs the running loop."""
+        if self._parts is None:
+            self._parts = NetworkParts(
+                task,
+                emit,
+                counters=self._counters,
+                clock=self._clock,
+                procfs=self.procfs,
+                loopback=self.loopback,
+                per_minute=self._per_minute,
+            )
+        self._parts.emit = emit
+        return self._parts
+
+
+def do_nothing() -> None:
+    """Stands where nobody has said yet what to do."""
+
+
+def ephemeral_ports(procfs: Procfs) -> range:
+    """The ports that the kernel hands out by itself (ip(7)); its own default where they cannot be read."""
+    try:
+        first, last = procfs.read("sys/net/ipv4/ip_local_port_range", 64).split()
+        return range(int(first), int(last) + 1)
+    except (ProcessGone, AccessDenied, ValueError):
+        return range(32_768, 61_000)
+
+
+def _later(seconds: float, call: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_later(seconds, call)

@@ -1,0 +1,177 @@
+"""Connections from their first packet on, and DNS: two packet sockets with a filter in the kernel (`packet_filter`).
+
+The first passes what must be seen at once: a SYN, whose process may be gone in a millisecond, and DNS. It wakes us. The
+second passes the answers, SYN with ACK and RST; it is read when something waits for them, so that they cost no wake-up.
+Needs NET_RAW, which containers have by default.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+
+from collectors import network_events, packet_filter, packet_tap
+from collectors.allowance import Allowance
+from collectors.network_state import NetworkParts, NetworkState, do_nothing
+from collectors.network_telling import DNS
+from collectors.packet_filter import ACK, RST, SYN, Loopback
+from collectors.packet_headers import TCP, Segment, parse
+from collectors.packet_tap import RECEIVE_BUFFER, PacketTap
+from collectors.readiness import readable
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+from sensor.model.protocols import Capability, Emit, Status, TaskView
+
+LOOPBACK = "lo"
+READS = 128
+"""Packets taken of each tap in one go, a few milliseconds' worth."""
+CATCH_UPS = 16
+"""So many times as much is taken before the end of a connection is told."""
+WAKES_PER_SECOND, WAKES_SAVED = 200, 2_000
+"""How often a packet may wake us. Beyond it packets are read every `HOLD_OFF_S`, and lose their process more often."""
+HOLD_OFF_S = 0.02
+MEND = "leave NET_RAW, one of the default capabilities, to the sensor"
+LOST = "packets_dropped"
+"""The reason of a loss: packets passed the filter and found no room in the receive buffer."""
+
+
+class NetworkTaps:
+    """`network.connect` with its outcome, and `dns.query`, by AF_PACKET."""
+
+    name = "network_taps"
+
+    def __init__(
+        self, *, state: NetworkState, counters: Counters, clock: Clock, receive_buffer: int = RECEIVE_BUFFER
+    ) -> None:
+        """`receive_buffer`: bytes that the kernel is asked for, for each of the two."""
+        self._state = state
+        self._counters = counters
+        self._clock = clock
+        self._receive_buffer = receive_buffer
+
+    def probe(self) -> Capability:
+        """Whether packet sockets may be opened."""
+        try:
+            packet_tap.probe()
+        except OSError as error:
+            reason = f"no packet sockets ({os.strerror(error.errno or 0)}): neither DNS nor refused connects are seen"
+            return Capability(Status.UNAVAILABLE, reason, MEND if error.errno == errno.EPERM else None)
+        return Capability(Status.OK)
+
+    async def run(self, task: TaskView, emit: Emit) -> None:
+        """Follow the packets of this network namespace until cancelled. Raises OSError where no tap can be had."""
+        parts = self._state.parts(task, emit)
+        filters = Filters(parts, self._state.loopback)
+        size = self._receive_buffer
+        with PacketTap(filters.openings(), size) as openings, PacketTap(filters.answers(), size) as answers:
+            following = Following(parts, openings, answers, self._counters, self._clock)
+            parts.proxies.changed = lambda: filters.renew(openings, answers)
+            parts.catch_up = following.catch_up
+            parts.tapped = True
+            try:
+                await following.run()
+            finally:
+                parts.tapped = False
+                parts.proxies.changed = parts.catch_up = do_nothing
+                parts.release()
+
+
+class Filters:
+    """The filters of both taps, as the proxies that are known now ask for."""
+
+    def __init__(self, parts: NetworkParts, everything: bool) -> None:
+        self._parts = parts
+        self._everything = everything
+        self._interface = socket.if_nametoindex(LOOPBACK)
+
+    def openings(self) -> bytes:
+        """Of the tap that wakes us."""
+        return packet_filter.openings(self._loopback())
+
+    def answers(self) -> bytes:
+        """Of the other."""
+        return packet_filter.answers(self._loopback())
+
+    def renew(self, openings: PacketTap, answers: PacketTap) -> None:
+        """There is another proxy to whose connections over loopback we listen, or one less."""
+        openings.filter(self.openings())
+        answers.filter(self.answers())
+
+    def _loopback(self) -> Loopback:
+        return Loopback(self._interface, self._everything, self._parts.proxies.ports)
+
+
+class Following:
+    """Reads the taps while a `NetworkTaps` runs."""
+
+    def __init__(
+        self, parts: NetworkParts, openings: PacketTap, answers: PacketTap, counters: Counters, clock: Clock
+    ) -> None:
+        self._parts = parts
+        self._openings = openings
+        self._answers = answers
+        self._counters = counters
+        self._clock = clock
+        self._wakes = Allowance(per_second=WAKES_PER_SECOND, burst=WAKES_SAVED, clock=clock)
+
+    async def run(self) -> None:
+        """Take what comes, and do what is due, until cancelled."""
+        while True:
+            await readable(self._openings.fileno(), self._wait())
+            more = self.take()
+            await asyncio.sleep(0 if self._wakes.take(1) and not more else HOLD_OFF_S)
+
+    def take(self) -> bool:
+        """Read both taps and do what is due; True where more may be waiting.
+
+        Answers are read first and looked at last: whatever opened their connections has come before them.
+        """
+        answered, more = _read(self._answers)
+        opened, more_opened = _read(self._openings)
+        for segment, sent, within in opened:
+            if segment.protocol == TCP and segment.flags & (SYN | ACK | RST) == SYN:
+                self._parts.attempts.opened(segment, sent=sent, within=within)
+            if DNS in (segment.src_port, segment.dst_port):
+                self._parts.dns.segment(segment, sent=sent, within=within)
+        for segment, _, _ in answered:
+            self._parts.attempts.answered(segment)
+        self._see_losses()
+        self._parts.attempts.settle()
+        self._parts.dns.settle()
+        return more or more_opened
+
+    def catch_up(self) -> None:
+        """Take all that waits now, within reason: what comes meanwhile is later than whatever asks for this."""
+        for _ in range(CATCH_UPS):
+            if not self.take():
+                return
+
+    def _wait(self) -> float | None:
+        """Seconds until something is due."""
+        due = [at for at in (self._parts.attempts.next_due(), self._parts.dns.next_due()) if at is not None]
+        return max(0.0, min(due) - self._clock.monotonic()) if due else None
+
+    def _see_losses(self) -> None:
+        unanswered = self._answers.newly_dropped()
+        dropped = self._openings.newly_dropped() + unanswered
+        if unanswered:
+            self._parts.attempts.answers_lost()
+        if dropped:
+            self._parts.lossy = True
+            self._counters.lost(LOST, dropped)
+            now = self._clock.wall()
+            self._parts.telling.put(
+                network_events.lost(LOST, dropped, NetworkTaps.name, now, source=network_events.TAP)
+            )
+
+
+def _read(tap: PacketTap) -> tuple[list[tuple[Segment, bool, bool]], bool]:
+    """Up to `READS` segments, whether each was sent from here and whether over loopback; and whether more may wait."""
+    found: list[tuple[Segment, bool, bool]] = []
+    for _ in range(READS):
+        packet = tap.receive()
+        if packet is None:
+            return found, False
+        if (segment := parse(packet.data)) is not None:
+            found.append((segment, packet.sent, packet.interface == LOOPBACK))
+    return found, True

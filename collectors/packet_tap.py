@@ -1,0 +1,96 @@
+"""A packet socket that hands over only what its filter passes, and counts what it had no room for (packet(7)).
+
+It needs NET_RAW, which is among the default capabilities of containers. It is bound to every protocol, since only
+then the kernel shows what is sent as well as what is received (net/core/dev.c, dev_queue_xmit_nit).
+"""
+
+import ctypes
+import os
+import socket
+import struct
+from types import TracebackType
+from typing import NamedTuple
+
+from collectors.packet_filter import OUTGOING
+
+ETH_P_ALL = 0x0003
+RECEIVE_BUFFER = 4 << 20
+"""Bytes asked for; the kernel gives at most net.core.rmem_max, and counts its own overhead by doubling it."""
+LONGEST = 0xFFFF
+_SO_ATTACH_FILTER = 26
+_PACKET_STATISTICS = 6
+_SOL_PACKET = 263
+_INSTRUCTION_BYTES = 8
+_libc = ctypes.CDLL(None, use_errno=True)
+_DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)
+
+
+class Packet(NamedTuple):
+    """From its network header on; whether it was sent from here, and over which interface it went."""
+
+    data: bytes
+    sent: bool
+    interface: str
+
+
+class PacketTap:
+    """Packets in the order in which they came. Closing it releases the descriptor."""
+
+    def __init__(self, filter_code: bytes, receive_buffer: int = RECEIVE_BUFFER) -> None:
+        """Raises OSError: EPERM without NET_RAW."""
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        self._socket = socket.socket(socket.AF_PACKET, kind, 0)  # protocol 0: nothing comes before the filter is there
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self.filter(filter_code)
+            self._bind()
+        except OSError:
+            self._socket.close()
+            raise
+
+    def __enter__(self) -> "PacketTap":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return self._socket.fileno()
+
+    def filter(self, code: bytes) -> None:
+        """Pass what this filter passes from now on. Raises OSError where the kernel refuses it."""
+        program = ctypes.create_string_buffer(code, len(code))
+        pointer = struct.pack("HP", len(code) // _INSTRUCTION_BYTES, ctypes.addressof(program))  # struct sock_fprog
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
+
+    def _bind(self) -> None:
+        """To every interface, which Python's own `bind` has no word for."""
+        address = struct.pack("=H", socket.AF_PACKET) + struct.pack("!H", ETH_P_ALL) + bytes(16)  # struct sockaddr_ll
+        if _libc.bind(self._socket.fileno(), address, len(address)) < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+    def receive(self) -> Packet | None:
+        """The next packet; None when there is none."""
+        try:
+            data, (interface, _protocol, kind, _hardware, _address) = self._socket.recvfrom(LONGEST)
+        except BlockingIOError:
+            return None
+        return Packet(data, kind == OUTGOING, interface)
+
+    def newly_dropped(self) -> int:
+        """Packets that passed the filter and found no room, since this was asked last."""
+        statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        return int(struct.unpack("=II", statistics)[1])
+
+    def close(self) -> None:
+        """Release the descriptor. Safe to call twice."""
+        self._socket.close()
+
+
+def probe() -> None:
+    """Open a tap that passes nothing, and close it. Raises OSError where none can be had."""
+    PacketTap(_DROP_ALL).close()

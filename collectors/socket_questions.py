@@ -1,0 +1,60 @@
+"""One exact question to the kernel: which socket has these ends? About 20 µs, whatever the number of sockets."""
+
+import errno
+import socket
+from types import TracebackType
+
+from collectors import inet_diag, netlink_socket
+from collectors.inet_diag import TCP, InetSocket
+from collectors.socket_table import Ends
+from sensor.model.counters import Counters
+
+_ABSENT = frozenset({errno.ENOENT, errno.EINVAL})
+"""Answers that say that there is no such socket, or no such kind of socket in this kernel."""
+
+
+class SocketQuestions:
+    """Asks over one NETLINK_SOCK_DIAG socket, which is made with the first question, and anew after an error."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._asking: socket.socket | None = None
+
+    def __enter__(self) -> "SocketQuestions":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def find(self, family: int, protocol: int, ends: Ends) -> InetSocket | None:
+        """The socket; for TCP, where there is none, the listener that serves its own end. None where neither is.
+
+        UDP is asked the other way round: net/ipv4/udp_diag.c takes the ends as those of an incoming packet.
+        """
+        ours, theirs = (ends.src, ends.src_port), (ends.dst, ends.dst_port)
+        if protocol != TCP:
+            ours, theirs = theirs, ours
+        try:
+            return self._ask(inet_diag.exact_request(family, protocol, ours, theirs))
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                self._counters.lost("sock_diag_refused")
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """Release the descriptor. Safe to call twice; a later question opens another."""
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
+
+    def _ask(self, request: bytes) -> InetSocket | None:
+        if self._asking is None:
+            self._asking = netlink_socket.open_socket()
+        self._asking.send(request)
+        answer = netlink_socket.received(self._asking)
+        if answer.error and answer.error not in _ABSENT:
+            raise OSError(answer.error, "sock_diag refuses a question")
+        return next(iter(answer.sockets), None)

@@ -1,0 +1,172 @@
+"""From segments of DNS to events: who asked, what was answered, and what is left out."""
+
+import struct
+
+import pytest
+from network_scene import NetworkScene, ended, ends_of, family_of, sock, udp
+
+from collectors.dns_names import DnsNames
+from collectors.dns_telling import DnsTelling
+from collectors.inet_diag import TCP, UDP, address_bytes
+from collectors.packet_headers import Segment
+from collectors.socket_table import Ends
+from sensor.model.events import Event
+
+SERVER = "10.0.0.2"
+
+
+def name(text: str) -> bytes:
+    return b"".join(bytes([len(part)]) + part.encode() for part in text.split(".")) + b"\0"
+
+
+def query(question: str, number: int = 7) -> bytes:
+    return struct.pack("!6H", number, 0x100, 1, 0, 0, 0) + name(question) + struct.pack("!HH", 1, 1)
+
+
+def answer(question: str, address: bytes = b"\xc0\0\2\7", number: int = 7, rcode: int = 0) -> bytes:
+    head = struct.pack("!6H", number, 0x8180 | rcode, 1, 0 if rcode else 1, 0, 0)
+    record = b"" if rcode else b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + address
+    return head + name(question) + struct.pack("!HH", 1, 1) + record
+
+
+class Scene(NetworkScene):
+    def __init__(self) -> None:
+        super().__init__()
+        self.learnt = DnsNames(self.counters)
+        self.dns = DnsTelling(
+            table=self.table,
+            telling=self.telling,
+            attribution=self.attribution,
+            own=self.own,  # type: ignore[arg-type]  # a fake
+            names=self.learnt,
+            counters=self.counters,
+            clock=self.clock,
+        )
+
+    def ask(self, data: bytes, *, src: str = "192.0.2.1", sent: bool = True) -> None:
+        self.dns.segment(datagram(src, 40000, SERVER, 53, data), sent=sent, within=False)
+
+    def reply(self, data: bytes, *, dst: str = "192.0.2.1", sent: bool = False, within: bool = False) -> None:
+        self.dns.segment(datagram(SERVER, 53, dst, 40000, data), sent=sent, within=within)
+
+    def told(self) -> Event:
+        (event,) = self.emitted.of("dns.query")
+        return event
+
+
+def datagram(src: str, src_port: int, dst: str, dst_port: int, data: bytes) -> Segment:
+    return Segment(family_of(src), UDP, address_bytes(src), src_port, address_bytes(dst), dst_port, 0, 0, data, True)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    made = Scene()
+    made.task.add(42, "c1", sockets=[101])
+    asking = udp(1, 40000)
+    made.sockets[Ends(address_bytes("192.0.2.1"), 40000, address_bytes(SERVER), 53)] = asking
+    return made
+
+
+def test_a_query_and_its_answer_are_one_event_of_the_process_that_asked(scene: Scene) -> None:
+    scene.ask(query("db.example.org"))
+    scene.task.end(42)
+    assert scene.emitted.events == []
+    scene.reply(answer("db.example.org"))
+
+    event = scene.told()
+    assert event.dns is not None
+    assert event.network is not None
+    assert (event.dns.question, event.dns.type, event.dns.rcode, event.dns.server) == (
+        "db.example.org",
+        "A",
+        "NOERROR",
+        SERVER,
+    )
+    assert event.dns.answers == ("A 192.0.2.7",)
+    assert (event.process and event.process.pid, event.container and event.container.id) == (42, "c1")
+    assert (event.network.dst, event.network.dst_port, event.network.direction) == (SERVER, 53, "outbound")
+    assert scene.learnt.name("192.0.2.7", scene.clock.monotonic()) == "db.example.org"
+
+
+def test_a_query_without_an_answer_is_told_after_a_while(scene: Scene) -> None:
+    scene.ask(query("db.example.org"))
+    assert scene.dns.next_due() is not None
+    scene.clock.advance(6)
+    scene.dns.settle()
+
+    event = scene.told()
+    assert event.dns is not None
+    assert (event.dns.rcode, event.dns.answers) == (None, ())
+    assert ("dns.rcode", "no answer seen") in [(m.field, m.reason) for m in event.evidence.missing]
+
+
+def test_an_answer_stands_by_itself_and_is_its_askers(scene: Scene) -> None:
+    scene.reply(answer("db.example.org", rcode=3))
+
+    event = scene.told()
+    assert event.dns is not None
+    assert (event.dns.rcode, event.process and event.process.pid) == ("NXDOMAIN", 42)
+
+
+def test_a_server_in_the_task_tells_who_asked_it(scene: Scene) -> None:
+    scene.ask(query("db.example.org"), src="198.51.100.1", sent=False)
+    scene.reply(answer("db.example.org"), dst="198.51.100.1", sent=True)
+
+    event = scene.told()
+    assert event.network is not None
+    assert (event.network.direction, event.network.src, event.network.src_port) == ("inbound", SERVER, 53)
+    assert (event.network.dst, event.network.dst_port) == ("198.51.100.1", 40000)
+
+
+def test_a_socket_that_asked_without_connecting_ends_with_the_server_it_asked(scene: Scene) -> None:
+    scene.ask(query("db.example.org"))
+    scene.tracker.end(ended(udp(1, 40000)))
+
+    (flow,) = scene.emitted.of("network.flow")
+    assert flow.network is not None
+    assert (flow.network.dst, flow.network.dst_port, flow.process and flow.process.pid) == (SERVER, 53, 42)
+
+
+@pytest.mark.parametrize("how", ["cookie", "pid", "name"])
+def test_what_the_sensor_asks_is_not_told(scene: Scene, how: str) -> None:
+    if how == "cookie":
+        scene.own.cookies.add(1)
+    elif how == "pid":
+        scene.task.own.add(42)
+    else:
+        scene.task.end(42)
+        scene.own.names.add("ingest.example.org")
+    scene.ask(query("ingest.example.org"))
+    scene.reply(answer("ingest.example.org"))
+
+    assert scene.emitted.events == []
+    assert scene.counters.seen["own_dns"] == 1
+
+
+def test_over_tcp_a_message_in_pieces_is_put_together(scene: Scene) -> None:
+    stream = sock(src_port=40001, dst=SERVER, dst_port=53, inode=101)
+    scene.sockets[ends_of(stream)] = stream
+    data = answer("db.example.org")
+    whole, at = struct.pack("!H", len(data)) + data, 1000
+    back = Segment(stream.family, TCP, stream.dst, 53, stream.src, 40001, 0x12, at - 1, b"", True)
+    scene.dns.segment(back, sent=False, within=False)
+    for piece in (whole[:9], whole[9:]):
+        scene.dns.segment(back._replace(flags=0x18, sequence=at, payload=piece), sent=False, within=False)
+        at += len(piece)
+
+    event = scene.told()
+    assert event.network is not None
+    assert (event.network.transport, event.dns and event.dns.answers) == ("tcp", ("A 192.0.2.7",))
+
+
+def test_what_is_no_dns_is_counted(scene: Scene) -> None:
+    scene.ask(b"no dns")
+
+    assert scene.emitted.events == []
+    assert scene.counters.losses == {"dns_unreadable": 1}
+
+
+def test_an_answer_that_was_cut_says_so(scene: Scene) -> None:
+    scene.reply(answer("db.example.org")[:-2])
+
+    assert scene.told().evidence.truncated == ("dns.answers",)

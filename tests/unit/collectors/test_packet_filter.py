@@ -1,0 +1,116 @@
+"""The filters, run by a small machine of classic BPF over packets; the kernel itself runs them in the kernel tier."""
+
+import struct
+
+import pytest
+from test_packet_headers import ipv4, ipv6, tcp, udp
+
+from collectors.packet_filter import HEADERS, MOST_PORTS, OUTGOING, WHOLE, Loopback, _Step, answers, assembled, openings
+from collectors.packet_headers import TCP, UDP
+
+LO, ETH = 1, 2
+SYN, SYN_ACK, RST, ACK = 0x02, 0x12, 0x14, 0x10
+QUIET = Loopback(LO)
+
+
+SIZES = {0x20: 4, 0x28: 2, 0x30: 1, 0x48: 2, 0x50: 1}
+"""Bytes that each load takes."""
+
+
+def loaded(packet: bytes, beside: dict[int, int], where: int, size: int) -> int | None:
+    if where >= 0xFFFFF000:
+        return beside[where - 0xFFFFF000]
+    return int.from_bytes(packet[where : where + size], "big") if where + size <= len(packet) else None
+
+
+def run(code: bytes, packet: bytes, interface: int = ETH, kind: int = 0) -> int:
+    """How many bytes the filter passes; a load beyond the packet passes none, as in the kernel."""
+    steps = list(struct.iter_unpack("=HBBI", code))
+    beside = {0: 0x0800 if packet[0] >> 4 == 4 else 0x86DD, 4: kind, 8: interface}
+    a = x = at = 0
+    while True:
+        operation, yes, no, k = steps[at]
+        at += 1
+        if operation in SIZES:
+            where = k + x if operation in (0x48, 0x50) else k
+            found = loaded(packet, beside, where, SIZES[operation])
+            if found is None:
+                return 0
+            a = found
+        elif operation == 0xB1:
+            x = (packet[k] & 0xF) * 4
+        elif operation == 0x01:
+            x = k
+        elif operation == 0x54:
+            a &= k
+        elif operation == 0x15:
+            at += yes if a == k else no
+        elif operation == 0x45:
+            at += yes if a & k else no
+        elif operation == 0x05:
+            at += k
+        else:
+            return k
+
+
+@pytest.mark.parametrize("wrap", [lambda p, b: ipv4(p, b), lambda p, b: ipv4(p, b, options=bytes(12)), ipv6])
+@pytest.mark.parametrize(
+    ("body", "opens", "is_answer"),
+    [
+        ((TCP, tcp(SYN)), HEADERS, 0),
+        ((TCP, tcp(SYN_ACK)), 0, HEADERS),
+        ((TCP, tcp(RST)), 0, HEADERS),
+        ((TCP, tcp(ACK, b"data")), 0, 0),
+        ((TCP, tcp(0x11)), 0, 0),
+        ((TCP, b"\0\x35" + tcp(ACK)[2:]), WHOLE, 0),
+        ((UDP, udp(b"query")), WHOLE, 0),
+        ((UDP, b"\0\x35" + udp(b"answer")[2:]), WHOLE, 0),
+        ((UDP, b"\x13\x89\x13\x88" + udp(b"other")[4:]), 0, 0),
+        ((1, bytes(20)), 0, 0),
+    ],
+)
+def test_what_passes_beyond_loopback(wrap, body: tuple[int, bytes], opens: int, is_answer: int) -> None:  # type: ignore[no-untyped-def]  # a lambda or a function
+    packet = wrap(*body)
+    assert run(openings(QUIET), packet) == opens
+    assert run(answers(QUIET), packet) == is_answer
+
+
+def test_a_later_fragment_does_not_pass() -> None:
+    assert run(openings(QUIET), ipv4(UDP, udp(b"query"), fragment=3)) == 0
+    assert run(openings(QUIET), ipv4(UDP, udp(b"query"), fragment=0x2000)) == WHOLE
+
+
+def to(port: int, flags: int = SYN) -> bytes:
+    return ipv4(TCP, tcp(flags)[:2] + struct.pack("!H", port) + tcp(flags)[4:])
+
+
+@pytest.mark.parametrize(
+    ("loopback", "packet", "passes"),
+    [
+        (QUIET, to(8080), False),
+        (QUIET._replace(everything=True), to(8080), True),
+        (QUIET._replace(ports=frozenset({8080})), to(8080), True),
+        (QUIET._replace(ports=frozenset({8080})), to(8081), False),
+        (QUIET, to(53), True),
+        (QUIET, to(8080)[:16] + b"\x7f\xff\0\2" + to(8080)[20:], True),
+        (QUIET, to(8080)[:12] + b"\x7f\xff\0\2" + to(8080)[16:], True),
+        (QUIET, to(8080)[:16] + b"\x7f\0\0\2" + to(8080)[20:], False),
+    ],
+)
+def test_of_loopback_passes_what_is_asked_for_and_only_as_it_is_sent(
+    loopback: Loopback, packet: bytes, passes: bool
+) -> None:
+    assert bool(run(openings(loopback), packet, LO, OUTGOING)) is passes
+    assert run(openings(loopback), packet, LO, 0) == 0
+
+
+def test_the_most_ports_still_assemble_and_the_last_of_them_passes() -> None:
+    ports = frozenset(range(10_000, 10_000 + MOST_PORTS - 1))
+    for made in (openings, answers):
+        assert len(made(Loopback(LO, ports=ports))) < 8 * 4096
+    assert run(openings(Loopback(LO, ports=ports)), to(max(ports)), LO, OUTGOING) == HEADERS
+
+
+def test_a_jump_that_is_too_far_is_refused() -> None:
+    with pytest.raises(ValueError, match="too far"):
+        assembled([_Step(0x15, 0, "end"), *[_Step(0x54)] * 300, "end", _Step(0x06)])

@@ -1,0 +1,90 @@
+"""Headers of packets as they come from the tap, and whatever else may come."""
+
+import socket
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.inet_diag import address_bytes
+from collectors.packet_headers import TCP, UDP, Segment, parse
+
+A4, B4 = socket.inet_aton("192.0.2.1"), socket.inet_aton("192.0.2.2")
+A6, B6 = socket.inet_pton(socket.AF_INET6, "2001:db8::1"), socket.inet_pton(socket.AF_INET6, "2001:db8::2")
+
+
+def ipv4(protocol: int, body: bytes, *, options: bytes = b"", fragment: int = 0, length: int | None = None) -> bytes:
+    size = 20 + len(options)
+    total = size + len(body) if length is None else length
+    header = struct.pack("!BBHHHBBH4s4s", 0x40 | size // 4, 0, total, 1, fragment, 64, protocol, 0, A4, B4)
+    return header + options + body
+
+
+def ipv6(protocol: int, body: bytes) -> bytes:
+    return struct.pack("!IHBB16s16s", 6 << 28, len(body), protocol, 64, A6, B6) + body
+
+
+def tcp(flags: int, payload: bytes = b"", options: bytes = b"") -> bytes:
+    offset = (20 + len(options)) // 4 << 4
+    return struct.pack("!HHIIBBHHH", 50000, 443, 7, 0, offset, flags, 0, 0, 0) + options + payload
+
+
+def udp(payload: bytes) -> bytes:
+    return struct.pack("!HHHH", 50000, 53, 8 + len(payload), 0) + payload
+
+
+def test_a_tcp_segment_over_ipv4_with_options_in_both_headers() -> None:
+    found = parse(ipv4(TCP, tcp(0x02, b"", b"\x02\x04\x05\xb4"), options=bytes(8)))
+
+    assert found == Segment(
+        socket.AF_INET, TCP, address_bytes("192.0.2.1"), 50000, address_bytes("192.0.2.2"), 443, 0x02, 7, b"", True
+    )
+
+
+def test_a_tcp_segment_over_ipv6_with_payload() -> None:
+    found = parse(ipv6(TCP, tcp(0x18, b"hello")))
+
+    assert found is not None
+    assert (found.family, found.src, found.payload) == (socket.AF_INET6, A6, b"hello")
+
+
+def test_a_datagram_and_the_padding_behind_it() -> None:
+    found = parse(ipv4(UDP, udp(b"query")) + bytes(6))
+
+    assert found is not None
+    assert (found.dst_port, found.payload, found.whole) == (53, b"query", True)
+
+
+def test_what_was_cut_by_the_tap_or_fragmented_is_not_whole() -> None:
+    cut = parse(ipv4(UDP, udp(b"q" * 100))[:60])
+    fragment = parse(ipv4(UDP, udp(b"q" * 100), fragment=0x2000))
+
+    assert cut is not None
+    assert fragment is not None
+    assert (cut.whole, fragment.whole) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\x45",
+        ipv4(TCP, tcp(2))[:30],
+        ipv4(UDP, udp(b""), fragment=3),
+        ipv4(socket.IPPROTO_ICMP, bytes(20)),
+        ipv6(0, bytes(40)),
+        b"\x10" + bytes(60),
+        bytes([0x41]) + ipv4(TCP, tcp(2))[1:],
+        ipv4(TCP, tcp(2), length=10),
+    ],
+)
+def test_what_is_no_segment_is_none(packet: bytes) -> None:
+    assert parse(packet) is None
+
+
+@given(st.binary(max_size=200), st.sampled_from([0x45, 0x46, 0x4F, 0x60]))
+def test_no_bytes_make_it_raise(data: bytes, first: int) -> None:
+    for packet in (data, bytes([first]) + data):
+        found = parse(packet)
+        assert found is None or len(found.src) == len(found.dst) == 16
