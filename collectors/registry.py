@@ -59,8 +59,18 @@ def _network_sockdiag(settings: CollectorSettings, _task: Task, counters: Counte
     return NetworkSockdiag(counters=counters, clock=clock, loopback=settings.network_loopback)
 
 
+def _network_procfs(settings: CollectorSettings, _task: Task, counters: Counters, clock: Clock) -> Collector | None:
+    """Stands by while sock_diag answers, which its probe asks again whenever the supervisor does (ADR 0013)."""
+    if not settings.network:
+        return None
+    from collectors.network_procfs import NetworkProcfs
+
+    return NetworkProcfs(counters=counters, clock=clock, loopback=settings.network_loopback)
+
+
 FACTORIES: Mapping[str, Factory] = {
     "process_cursor": _process_cursor,
     "network_sockdiag": _network_sockdiag,
+    "network_procfs": _network_procfs,
     "file_inotify": _file_inotify,
 }

@@ -34,6 +34,7 @@ ACCOUNTS = {
     "network_ends_denied": Account("network_sockdiag", UNKNOWN),
     "network_socket_forgotten": Account("network_sockdiag", AT_MOST),
     "network_table_full": Account("network_sockdiag", UNKNOWN),
+    "socket_table_malformed": Account("network_procfs", EXACT),
     "queue_full": Account("pipeline", EXACT),
     "queue_closed": Account("pipeline", EXACT),
     "enrich_failed": Account("enrich", EXACT),
