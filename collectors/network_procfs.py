@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from itertools import count
 
 from collectors import sockdiag_probe
-from collectors.inet_diag import Decoded, InetSocket
+from collectors.inet_diag import Decoded
 from collectors.local_ports import ephemeral
 from collectors.netlink_socket import KINDS, OPEN_STATES
 from collectors.network_tracker import NetworkTracker
@@ -33,6 +33,7 @@ SOURCE = "proc_net"
 IN_USE = "network_sockdiag is in use"
 MEND = "a kernel with CONFIG_INET_DIAG, and a seccomp profile that allows AF_NETLINK"
 
+_OPEN = {protocol: {n for n in range(32) if mask >> n & 1} for protocol, mask in OPEN_STATES.items()}
 _NOT_COUNTED = {field: Missing(field, "not in /proc/net") for field in ("network.bytes_in", "network.bytes_out")}
 
 
@@ -118,11 +119,12 @@ class SocketLooks:
         A machine without IPv6 has no table of it, and no such sockets.
         """
         sightings = self._sightings[family, protocol]
+        states = _OPEN[protocol]
         sightings.begin()
         for found in self._read(family, protocol):
             if found.malformed:
                 self._counters.lost("socket_table_malformed", found.malformed)
-            known = map(sightings.see, (sock for sock in found.sockets if _is_open(sock, protocol)))
+            known = map(sightings.see, (sock for sock in found.sockets if sock.state in states))
             yield Decoded([sock for sock in known if sock is not None])
         self.gone.add(sightings.finish())
 
@@ -144,10 +146,6 @@ class SocketLooks:
         except AccessDenied as error:
             raise OSError(errno.EACCES, str(error)) from None
         yield decode(rest, family, protocol)
-
-
-def _is_open(sock: InetSocket, protocol: int) -> bool:
-    return sock.state < 32 and bool(OPEN_STATES[protocol] >> sock.state & 1)
 
 
 def _from_tables(event: Event) -> Event:

@@ -67,9 +67,12 @@ class SocketSightings:
                 self._refuse()
                 return None
             sighting = Sighting(STAND_IN | next(self._cookies), sock.inode, self._look, ends)
-        sighting.inode, sighting.look, sighting.ends = sock.inode or sighting.inode, self._look, ends
+        if sock.inode:
+            sighting.inode = sock.inode
+        sighting.look = self._look
+        sighting.ends = ends
         self._sightings[key] = sighting
-        return sock._replace(cookie=sighting.cookie)
+        return InetSocket(*sock[:7], sighting.cookie, *sock[8:])  # a third of what `_replace` takes
 
     def finish(self) -> list[InetSocket]:
         """The look went through the whole table. What has ended since: gone for two looks, or another has its ends.

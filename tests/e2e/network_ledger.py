@@ -4,10 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import network_load
-from docker_cli import Container
+import network_peer
+from docker_cli import Container, wait_for
 from fargate_task import FargateTask
 from ingest_container import Event, IngestContainer
 from lab import Lab
@@ -24,14 +26,22 @@ class Traffic:
     """One app of a task that makes traffic, and what the ingest learns of it from then on."""
 
     def __init__(
-        self, lab: Lab, task: FargateTask | Sequence[str], image: str, case: str, *, user: str = "0", **wanted: Any
+        self,
+        lab: Lab,
+        place: FargateTask | str,
+        image: str,
+        case: str,
+        *,
+        user: str = "0",
+        options: Sequence[str] = (),
+        **wanted: Any,
     ) -> None:
-        """`task` may also be docker's options for a container that is in no task."""
+        """`place` is a task, or a network for an app that is in no task; `options` are docker's."""
         self._ingest: IngestContainer = lab.ingest
-        self._before = {event["id"] for kind in KINDS for event in lab.ingest.events(kind=kind)}
-        options = task.shared if isinstance(task, FargateTask) else list(task)
+        self._since = datetime.now(UTC).isoformat()
+        inside = place.shared if isinstance(place, FargateTask) else [f"--network={place}"]
         command = ["python3", "-u", "-c", network_load.SOURCE, json.dumps({"case": case, **wanted})]
-        self.app: Container = lab.new(case, image, [*options, f"--user={user}"], command).start()
+        self.app: Container = lab.new(case, image, [*inside, f"--user={user}", *options], command).start()
 
     def ledger(self, deadline: float = 60) -> Any:
         """What it did, once it has ended and the ingest knows that."""
@@ -40,10 +50,15 @@ class Traffic:
 
     def told(self, *kinds: str) -> list[Event]:
         """The events of these kinds that have come since it started."""
-        return [e for kind in kinds for e in self._ingest.events(kind=kind) if e["id"] not in self._before]
+        return [event for kind in kinds for event in self._ingest.events(kind=kind, since=self._since)]
 
 
-KINDS = ("network.connect", "network.flow", "dns.query")
+def start_peer(lab: Lab, image: str, *options: str) -> Container:
+    """The other end of the traffic, in a container outside of the task, ready."""
+    command = ["python3", "-u", "-c", network_peer.SOURCE]
+    peer = lab.new("peer", image, [f"--network={lab.network}", *options], command).start()
+    wait_for("the peer listens", lambda: network_peer.READY in peer.logs())
+    return peer
 
 
 def read(app: Container) -> Any:
@@ -116,7 +131,7 @@ def score(entries: Iterable[Entry], events: Iterable[Event]) -> Score:
 
 
 class _Index:
-    """Events of one kind by their ends. What failed has no local port any more for the app, and often none in the event."""
+    """Events of one kind by their ends. What failed has no local port any more, for the app and often in the event."""
 
     def __init__(self, kind: str, events: Iterable[Event]) -> None:
         self._by_ends: dict[tuple[Any, ...], list[Event]] = {}

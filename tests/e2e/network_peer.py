@@ -104,7 +104,7 @@ def sink() -> None:
 def swallow() -> None:
     """Fill the queues of `SWALLOW` over loopback, and never accept (tcp_conn_request drops the SYN then)."""
     servers = [listen(port, 0) for port in SWALLOW]
-    fillers = [socket.create_connection(("::1", port)) for port in SWALLOW]
+    fillers = [socket.create_connection(("127.0.0.1", port)) for port in SWALLOW]
     print(READY, len(servers) == len(fillers), flush=True)
     signal.pause()
 

@@ -1,9 +1,8 @@
 """Connections beside what the app itself says of them: who, how much, and how it ended."""
 
-import network_peer
 import pytest
 from docker_cli import wait_for
-from lab import build_traffic, temporary_network
+from lab import temporary_network
 from network_ledger import UNFOLDED, Traffic, read, score
 from network_peer import ANSWER, CLOSED, SINK, SWALLOW
 
@@ -16,20 +15,6 @@ def network(engine):
     """A network with IPv6."""
     with temporary_network(ipv6=True) as name:
         yield name
-
-
-@pytest.fixture(scope="module")
-def traffic(engine):
-    """The image of what makes traffic."""
-    return build_traffic()
-
-
-@pytest.fixture
-def peer(lab, traffic):
-    """A container outside of the task that answers, aborts or swallows."""
-    made = lab.new("peer", traffic, [f"--network={lab.network}"], ["python3", "-u", "-c", network_peer.SOURCE]).start()
-    wait_for("the peer listens", lambda: network_peer.READY in made.logs())
-    return made
 
 
 def watching(lab, ptrace):
@@ -82,9 +67,8 @@ def test_a_server_with_a_thousand_descriptors_and_clients_of_50_ms(lab, ingest, 
     server = Traffic(lab, task, traffic, "serve", user=user, port=SERVER_PORT, count=100, descriptors=1000)
     wait_for("the server listens", lambda: "listening" in server.app.logs())
 
-    outside = [f"--network={lab.network}"]
     host = task.pause.address(lab.network)
-    client = Traffic(lab, outside, traffic, "held", host=host, port=SERVER_PORT, count=100, hold=0.05)
+    client = Traffic(lab, lab.network, traffic, "held", host=host, port=SERVER_PORT, count=100, hold=0.05)
     client.app.wait_stopped()
     read(client.app)
     found = score(server.ledger(), server.told("network.flow", "network.connect"))
