@@ -12,6 +12,7 @@ from collectors.connection_attempts import ConnectionAttempts
 from collectors.dns_names import DnsNames
 from collectors.dns_telling import DnsTelling
 from collectors.inet_diag import TCP, InetSocket
+from collectors.local_ports import ephemeral
 from collectors.mounts import remote_mounts_in
 from collectors.network_fold import NetworkFold
 from collectors.network_telling import NetworkTelling
@@ -24,7 +25,6 @@ from collectors.socket_questions import SocketQuestions
 from collectors.socket_table import Ends, SocketTable
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
-from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Event
 from sensor.model.protocols import Emit, TaskView
 
@@ -49,13 +49,15 @@ class NetworkParts:
         self.own = OwnSockets(procfs)
         self.own.watch()
         self.proxies = Proxies(clock)
-        self.questions = SocketQuestions(counters)
+        self.questions = SocketQuestions(counters, clock)
         self.tapped = False
         """Whether packets are followed now, so that no dump is needed to see new connections."""
         self.lossy = False
         """Whether packets were lost since the last full dump."""
         self.catch_up: Callable[[], object] = do_nothing
         """Takes the packets that wait, so that an end is told with all that came before it."""
+        self.retell: Callable[[Event], Event] = unchanged
+        """What has to be said otherwise of events of dumps, where something else than a dump stands behind them."""
         table, names = SocketTable(counters), DnsNames(counters)
         fold = NetworkFold(self._emit, counters=counters, later=_later, per_minute=per_minute)
         resolvers = Resolvers(task.root_of, partial(remote_mounts_in, task, procfs), clock)
@@ -83,7 +85,7 @@ class NetworkParts:
             counters=counters,
             clock=clock,
             loopback=loopback,
-            ephemeral=ephemeral_ports(procfs),
+            ephemeral=ephemeral(procfs),
             served=self._served,
         )
 
@@ -93,7 +95,7 @@ class NetworkParts:
         self.questions.close()
 
     def _emit(self, event: Event) -> bool:
-        return self.emit(event)
+        return self.emit(self.retell(event))
 
     def _served(self, sock: InetSocket) -> bool:
         """Whether a TCP listener serves the socket's local end."""
@@ -141,13 +143,9 @@ def do_nothing() -> None:
     """Stands where nobody has said yet what to do."""
 
 
-def ephemeral_ports(procfs: Procfs) -> range:
-    """The ports that the kernel hands out by itself (ip(7)); its own default where they cannot be read."""
-    try:
-        first, last = procfs.read("sys/net/ipv4/ip_local_port_range", 64).split()
-        return range(int(first), int(last) + 1)
-    except (ProcessGone, AccessDenied, ValueError):
-        return range(32_768, 61_000)
+def unchanged(event: Event) -> Event:
+    """Stands where there is nothing to be said otherwise."""
+    return event
 
 
 def _later(seconds: float, call: Callable[[], None]) -> object:

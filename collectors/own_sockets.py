@@ -2,8 +2,8 @@
 
 A destroyed socket has no inode any more, and short ones are gone before any look at /proc/self/fd. So each socket is
 remembered when this process connects or binds it: Python raises an audit event then (sys.addaudithook), and the
-kernel tells its cookie (SO_COOKIE), which the sock_diag messages carry too. Sockets that C code opens by itself, such
-as the resolver's, are found only while they are open, among our descriptors.
+kernel tells its cookie (SO_COOKIE), which the sock_diag messages carry too, and its inode, which /proc/net shows.
+Sockets that C code opens by itself, such as the resolver's, are found only while they are open, among our descriptors.
 """
 
 import os
@@ -21,7 +21,7 @@ from sensor.model.errors import AccessDenied, ProcessGone
 SO_COOKIE = 57
 """getsockopt(2) at SOL_SOCKET, Linux 4.6; include/uapi/asm-generic/socket.h."""
 MOST = 4096
-"""Cookies that are remembered; the oldest give way."""
+"""Cookies that are remembered, and inodes; the oldest give way."""
 
 ASKED_S = 15.0
 """So long a name that this process resolves is remembered: the resolver tries for as long (resolv.conf(5))."""
@@ -31,10 +31,10 @@ _EVENTS = frozenset({"socket.connect", "socket.bind", "socket.getaddrinfo"})
 _INET = (socket.AF_INET, socket.AF_INET6)
 
 _cookies: OrderedDict[int, None] = OrderedDict()
-"""Of the whole process, like the audit hook that fills it, which can never be taken out again. Ordered, because its
-`popitem` is one step for other threads too."""
+_inodes: OrderedDict[int, None] = OrderedDict()
 _names: OrderedDict[str, float] = OrderedDict()
-"""What this process resolves, and when it asked (monotonic), likewise."""
+"""What this process resolves, and when it asked (monotonic). All three are of the whole process, like the audit hook
+that fills them, which can never be taken out again. Ordered, because `popitem` is one step for other threads too."""
 
 
 class OwnSockets:
@@ -68,8 +68,8 @@ class OwnSockets:
         return any(name == host or name.startswith(host + ".") for host in asked)
 
     def has_inode(self, inode: int) -> bool:
-        """Whether the socket was among our descriptors at the last `look`."""
-        return inode in self._inodes
+        """Whether the socket was among our descriptors at the last `look`, or was connected or bound by Python code."""
+        return inode in self._inodes or inode in _inodes
 
 
 def _learn(event: str, args: tuple[object, ...]) -> None:
@@ -83,9 +83,14 @@ def _learn(event: str, args: tuple[object, ...]) -> None:
     if not isinstance(ours, socket.socket) or ours.family not in _INET:
         return
     with suppress(OSError):  # a kernel without SO_COOKIE, or a socket closed meanwhile: then `look` has to find it
-        _cookies[struct.unpack("=Q", ours.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0]] = None
-        if len(_cookies) > MOST:
-            _cookies.popitem(last=False)
+        _remember(_inodes, os.fstat(ours.fileno()).st_ino)
+        _remember(_cookies, struct.unpack("=Q", ours.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0])
+
+
+def _remember(numbers: OrderedDict[int, None], number: int) -> None:
+    numbers[number] = None
+    if len(numbers) > MOST:
+        numbers.popitem(last=False)
 
 
 def _learn_name(host: object) -> None:

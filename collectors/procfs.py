@@ -7,7 +7,7 @@ and nowhere else, always as valid Unicode, so that any name or argument survives
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -84,6 +84,17 @@ class Procfs:
         fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
         try:
             return _read_all(fd, limit)
+        except OSError as error:
+            raise _translated(error, name) from None
+        finally:
+            os.close(fd)
+
+    def pieces(self, name: str) -> Generator[bytes, None, None]:
+        """A file, read by read: the kernel gives about a page of whole lines of a table each time (fs/seq_file.c)."""
+        fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            while piece := os.read(fd, CHUNK):
+                yield piece
         except OSError as error:
             raise _translated(error, name) from None
         finally:

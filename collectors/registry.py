@@ -100,10 +100,20 @@ def _network_taps(wiring: Wiring) -> Collector | None:
     return NetworkTaps(state=wiring.network, counters=wiring.counters, clock=wiring.clock)
 
 
+def _network_procfs(wiring: Wiring) -> Collector | None:
+    """Stands by while sock_diag answers, which its probe asks again whenever the supervisor does (ADR 0013)."""
+    if not wiring.settings.network:
+        return None
+    from collectors.network_procfs import NetworkProcfs
+
+    return NetworkProcfs(state=wiring.network, counters=wiring.counters, clock=wiring.clock)
+
+
 FACTORIES: Mapping[str, Factory] = {
     "process_cursor": _process_cursor,
     "network_taps": _network_taps,
     "network_sockdiag": _network_sockdiag,
+    "network_procfs": _network_procfs,
     "file_inotify": _file_inotify,
 }
 """In the order in which they start."""

@@ -13,9 +13,14 @@ END_BYTES = 1283
 """What the end of a TCP socket takes in the receive buffer, the kernel's overhead included (measured, Linux 6.18)."""
 
 
+def answers() -> bool:
+    """Whether open TCP sockets can be had by sock_diag: without them `network_sockdiag` cannot work at all."""
+    return TCP not in _silent()
+
+
 def probe(procfs: Procfs, receive_buffer: int) -> Capability:
     """Everything, no UDP, open sockets only, or nothing."""
-    silent = {protocol for family, protocol in KINDS if not _answers(family, protocol)}
+    silent = _silent()
     if TCP in silent:
         return Capability(
             Status.UNAVAILABLE,
@@ -50,6 +55,11 @@ def _by_buffer(held: int) -> Capability:
         " the rest is counted, not told",
         "on the host: sysctl net.core.rmem_max=4194304",
     )
+
+
+def _silent() -> set[int]:
+    """The protocols whose dumps are not answered."""
+    return {protocol for family, protocol in KINDS if not _answers(family, protocol)}
 
 
 def _answers(family: int, protocol: int) -> bool:

@@ -7,8 +7,11 @@ from types import TracebackType
 from collectors import inet_diag, netlink_socket
 from collectors.inet_diag import TCP, InetSocket
 from collectors.socket_table import Ends
+from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 
+SILENT_S = 60.0
+"""So long nothing is asked after a refusal: a seccomp profile that forbids it will not change its mind."""
 _ABSENT = frozenset({errno.ENOENT, errno.EINVAL})
 """Answers that say that there is no such socket, or no such kind of socket in this kernel."""
 
@@ -16,9 +19,11 @@ _ABSENT = frozenset({errno.ENOENT, errno.EINVAL})
 class SocketQuestions:
     """Asks over one NETLINK_SOCK_DIAG socket, which is made with the first question, and anew after an error."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, clock: Clock) -> None:
         self._counters = counters
+        self._clock = clock
         self._asking: socket.socket | None = None
+        self._silent_until = float("-inf")
 
     def __enter__(self) -> "SocketQuestions":
         return self
@@ -33,14 +38,16 @@ class SocketQuestions:
 
         UDP is asked the other way round: net/ipv4/udp_diag.c takes the ends as those of an incoming packet.
         """
+        if self._clock.monotonic() < self._silent_until:
+            return None
         ours, theirs = (ends.src, ends.src_port), (ends.dst, ends.dst_port)
         if protocol != TCP:
             ours, theirs = theirs, ours
         try:
             return self._ask(inet_diag.exact_request(family, protocol, ours, theirs))
-        except OSError as error:
-            if error.errno not in _ABSENT:
-                self._counters.lost("sock_diag_refused")
+        except OSError:
+            self._silent_until = self._clock.monotonic() + SILENT_S
+            self._counters.lost("sock_diag_refused")
             self.close()
             return None
 

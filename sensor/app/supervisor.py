@@ -65,7 +65,7 @@ class Supervisor:
     async def _keep(self, collector: Collector, task: TaskView, emit: Emit) -> None:
         wait = self._first
         while True:
-            if self._probe(collector).status is not Status.UNAVAILABLE:
+            if self._probe(collector).status in (Status.OK, Status.DEGRADED):
                 started = asyncio.get_running_loop().time()
                 await self._run(collector, task, emit)
                 if asyncio.get_running_loop().time() - started > self._longest:
@@ -98,7 +98,7 @@ class Supervisor:
         self._health[name] = health
         if before == health:
             return
-        level = logging.INFO if health.status == Status.OK else logging.WARNING
+        level = logging.INFO if health.status in (Status.OK, Status.STANDBY) else logging.WARNING
         log.log(level, "%s: %s%s", name, health.status, f": {health.reason}" if health.reason else "")
         if before is not None:
             self._changed()

@@ -31,4 +31,5 @@ def unavailable(name: str, reason: str, mend: str | None = None) -> Check:
 
 def worst(checks: list[Check]) -> Status:
     """The status of the whole."""
-    return max((check.capability.status for check in checks), key=_SEVERITY.__getitem__, default=Status.OK)
+    found = (check.capability.status for check in checks if check.capability.status is not Status.STANDBY)
+    return max(found, key=_SEVERITY.__getitem__, default=Status.OK)

@@ -8,7 +8,7 @@ from sensor.doctor.check import Check, worst
 from sensor.model.protocols import Status
 from sensor.telemetry.log import printable
 
-_COLOURS = {Status.OK: "32", Status.DEGRADED: "33", Status.UNAVAILABLE: "1;31"}
+_COLOURS = {Status.OK: "32", Status.STANDBY: "32", Status.DEGRADED: "33", Status.UNAVAILABLE: "1;31"}
 _STATUS_WIDTH = max(len(status) for status in Status)
 
 

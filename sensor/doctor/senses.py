@@ -4,7 +4,7 @@ Made the way the sidecar makes them, with helpers for other users where it would
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from collectors import helper_launcher
 from collectors.process_table import Tracked
@@ -16,7 +16,10 @@ from sensor.doctor.check import Check, degraded, ok, unavailable
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.errors import ProcessGone
-from sensor.model.protocols import HOST, TaskView
+from sensor.model.protocols import HOST, Status, TaskView
+
+NETWORK = "network_"
+"""How the names of the collectors that see connections begin."""
 
 MEND = "give the sensor SYS_PTRACE, or run it as root so that helpers can look as other users"
 
@@ -27,8 +30,9 @@ def checks(settings: Settings) -> Iterator[Check]:
     launcher = helper_launcher.start() if os.geteuid() == 0 else None
     task = Task(instance="doctor", launcher=launcher, counters=counters, clock=clock, procfs=Procfs())
     try:
-        for collector in collectors(settings, task, counters, clock):
-            yield Check(collector.name, collector.probe())
+        senses = [Check(collector.name, collector.probe()) for collector in collectors(settings, task, counters, clock)]
+        yield from senses
+        yield from connections(senses)
         yield processes(_taken_in(task))
         yield from (container(task, container_id) for container_id in task.containers())
     finally:
@@ -43,6 +47,16 @@ def processes(found: list[Tracked]) -> Check:
     users = sorted({str(process.uid) for process in closed})
     reason = f"{len(found)} seen; program or directory of {len(closed)} cannot be read (uid {', '.join(users)})"
     return degraded("processes", reason, MEND)
+
+
+def connections(senses: Sequence[Check]) -> Iterator[Check]:
+    """Which of the senses for connections are in use here; nothing where they are switched off."""
+    ours = [check for check in senses if check.name.startswith(NETWORK)]
+    used = [check.name for check in ours if check.capability.status in (Status.OK, Status.DEGRADED)]
+    if used:
+        yield ok("connections", f"seen by {' and '.join(used)}")
+    elif ours:
+        yield unavailable("connections", "seen by nothing", "see what mends any of the senses for them")
 
 
 def container(task: TaskView, container_id: str) -> Check:

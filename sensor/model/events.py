@@ -143,7 +143,7 @@ class Loss(NamedTuple):
 
 
 class CollectorHealth(NamedTuple):
-    """How one collector stands: ok, degraded, unavailable or restarting, and why when it is not ok."""
+    """How one collector stands: ok, degraded, unavailable, standby or restarting, and why when it is not ok."""
 
     status: str
     reason: str | None = None

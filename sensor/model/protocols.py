@@ -16,6 +16,8 @@ class Status(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
     UNAVAILABLE = "unavailable"
+    STANDBY = "standby"
+    """Not needed: something better does its work here, and it takes over where that ends."""
 
 
 class Capability(NamedTuple):

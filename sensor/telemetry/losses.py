@@ -43,6 +43,7 @@ ACCOUNTS = {
     "dns_stream_no_dns": Account("network_taps", UNKNOWN),
     "dns_stream_unaligned": Account("network_taps", UNKNOWN),
     "dns_stream_unfinished": Account("network_taps", UNKNOWN),
+    "socket_table_malformed": Account("network_procfs", EXACT),
     "queue_full": Account("pipeline", EXACT),
     "queue_closed": Account("pipeline", EXACT),
     "enrich_failed": Account("enrich", EXACT),

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from tempfile import NamedTemporaryFile
 
@@ -71,6 +72,19 @@ async def open_and_close_a_connection() -> None:
     await server.wait_closed()
 
 
+LISTEN = """
+import socket, time
+server = socket.create_server(("127.0.0.1", 0))
+time.sleep(2.2)
+"""
+
+
+async def another_listens_for_a_moment() -> None:
+    """Two looks long, a second apart, since only the second tells of a socket whose owner the first did not find."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", LISTEN)
+    await process.wait()
+
+
 async def drop_a_program() -> None:
     with NamedTemporaryFile(dir="/tmp", prefix="sensor-contract-") as program:
         program.write(b"#!/bin/sh\n")
@@ -83,6 +97,7 @@ STIR = {
     "process_cursor": run_a_program,
     "network_sockdiag": open_and_close_a_connection,
     "network_taps": open_and_close_a_connection,
+    "network_procfs": another_listens_for_a_moment,
     "file_inotify": drop_a_program,
 }
 """For each collector, something that it must see."""

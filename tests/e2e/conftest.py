@@ -5,9 +5,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from docker_cli import BASE
+from docker_cli import BASE, Container
 from ingest_container import IngestContainer
-from lab import Images, Lab, build_images, temporary_network
+from lab import Images, Lab, build_images, build_traffic, temporary_network
+from network_ledger import start_peer
 
 LOG_TAIL = 6000  # characters of each container's log in the report of a failed test
 
@@ -60,6 +61,18 @@ def lab(images, network) -> Iterator[Lab]:
     lab = Lab(images, network)
     yield lab
     lab.clear()
+
+
+@pytest.fixture(scope="session")
+def traffic(engine) -> str:
+    """The image of what makes traffic."""
+    return build_traffic()
+
+
+@pytest.fixture
+def peer(lab, traffic) -> Container:
+    """A container outside of the task that answers, aborts or swallows what is sent to it."""
+    return start_peer(lab, traffic)
 
 
 @pytest.fixture

@@ -72,6 +72,10 @@ class Container:
         """Its IPv4 address in a network."""
         return str(self.inspect()["NetworkSettings"]["Networks"][network]["IPAddress"])
 
+    def address6(self, network: str) -> str:
+        """Its IPv6 address in a network that has them."""
+        return str(self.inspect()["NetworkSettings"]["Networks"][network]["GlobalIPv6Address"])
+
     def published(self, port: int) -> int:
         """The port on this machine's loopback that leads to `port`; a restart changes it."""
         return int(docker("port", self.id, f"{port}/tcp").splitlines()[0].rpartition(":")[2])

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from docker_cli import LABEL, Container, docker
@@ -28,11 +29,21 @@ def build_images() -> Images:
     return Images(*(f"{LABEL}:{target}" for target in Images._fields))
 
 
+def build_traffic() -> str:
+    """Build the image of the apps that make traffic; its tag."""
+    tag, recipe = f"{LABEL}:traffic", Path(__file__).with_name("traffic.Dockerfile")
+    with TemporaryDirectory() as nothing:
+        docker("build", "--quiet", "--network=host", f"--file={recipe}", "--tag", tag, nothing, timeout=600)
+    return tag
+
+
 @contextmanager
-def temporary_network() -> Iterator[str]:
-    """A network in which containers find each other by name."""
-    name = f"{LABEL}-{uuid.uuid4().hex[:8]}"
-    docker("network", "create", "--label", LABEL, name)
+def temporary_network(*, ipv6: bool = False) -> Iterator[str]:
+    """A network in which containers find each other by name; with addresses of both kinds if wanted."""
+    number = uuid.uuid4().hex
+    name = f"{LABEL}-{number[:8]}"
+    both = ["--ipv6", f"--subnet=fd00:{number[8:12]}:{number[12:16]}::/64"] if ipv6 else []  # RFC 4193
+    docker("network", "create", "--label", LABEL, *both, name)
     try:
         yield name
     finally:
@@ -84,10 +95,10 @@ class Lab:
 
 
 @contextmanager
-def temporary_lab() -> Iterator[Lab]:
+def temporary_lab(*, ipv6: bool = False) -> Iterator[Lab]:
     """A lab of its own with a running ingest, for what is no test."""
     images = build_images()
-    with temporary_network() as network:
+    with temporary_network(ipv6=ipv6) as network:
         lab = Lab(images, network)
         try:
             lab.ingest.start().wait_ready()

@@ -6,27 +6,17 @@ were received and how many the kernel counted as dropped.
 
 import json
 import socket
-import struct
 import sys
-from fcntl import ioctl
+
+from loopback_interface import loopback_up
 
 from collectors import packet_filter
 from collectors.packet_filter import Loopback
 from collectors.packet_tap import PacketTap
 
-SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-
-
-def bring_up(interface: bytes) -> None:
-    """As `ip link set lo up` does (netdevice(7))."""
-    with socket.socket(type=socket.SOCK_DGRAM) as asking:
-        request = ioctl(asking, SIOCGIFFLAGS, struct.pack("16sh14x", interface, 0))
-        (flags,) = struct.unpack_from("16xh", request)
-        ioctl(asking, SIOCSIFFLAGS, struct.pack("16sh14x", interface, flags | IFF_UP))
-
 
 def scene(datagrams: int, receive_buffer: int) -> dict[str, int]:
-    bring_up(b"lo")
+    loopback_up()
     everything = Loopback(socket.if_nametoindex("lo"), everything=True)
     with PacketTap(packet_filter.openings(everything), receive_buffer) as tap:
         with socket.socket(type=socket.SOCK_DGRAM) as sending:

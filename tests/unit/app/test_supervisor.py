@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from fakes import Emitted, FakeTaskView
 from running import until
 
@@ -98,3 +99,13 @@ async def test_one_that_reports_speaks_for_itself_while_it_runs() -> None:
     async with supervising(reporter) as (supervisor, _, _):
         await until(lambda: reporter.runs == 2, "the run after the failure")
         assert supervisor.health()["reporter"] == (Status.DEGRADED, "3 directories are not watched")
+
+
+async def test_what_stands_by_is_not_run_until_it_is_needed(caplog: pytest.LogCaptureFixture) -> None:
+    spare = FakeCollector("spare", capability=Capability(Status.STANDBY, "another is in use"))
+    async with supervising(spare) as (supervisor, _, _):
+        await until(lambda: "spare" in supervisor.health(), "the probe")
+        assert supervisor.health()["spare"] == (Status.STANDBY, "another is in use")
+        assert (spare.runs, [r for r in caplog.records if r.levelname == "WARNING"]) == (0, [])
+        spare.capability = Capability(Status.DEGRADED, "instead of another")
+        await until(lambda: spare.runs == 1, "a run once it is needed")

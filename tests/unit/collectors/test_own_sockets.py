@@ -49,6 +49,13 @@ def test_a_socket_that_was_only_made_is_found_by_its_inode_at_the_next_look(own:
     assert not own.has_inode(inode)
 
 
+def test_what_was_bound_is_known_by_its_inode_after_its_end(own: OwnSockets) -> None:
+    with socket.socket() as ours:
+        inode = os.fstat(ours.fileno()).st_ino
+        ours.bind(("127.0.0.1", 0))
+    assert own.has_inode(inode)
+
+
 def test_other_families_do_not_count(own: OwnSockets, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(tmp_path / "socket"))

@@ -25,7 +25,8 @@ def test_the_table_names_every_sense_and_nothing_goes_to_standard_error() -> Non
     done = doctor()
     assert done.stderr == ""
     assert done.returncode in (0, 1)
-    for name in ("kernel", "pid namespace", "capabilities", "process_cursor", "network_sockdiag", "file_inotify"):
+    senses = ("process_cursor", "network_sockdiag", "network_procfs", "file_inotify", "connections")
+    for name in ("kernel", "pid namespace", "capabilities", *senses):
         assert re.search(rf"^\w+ +{name}( |$)", done.stdout, re.MULTILINE)
     assert "\x1b" not in done.stdout
 
@@ -52,7 +53,7 @@ def test_switched_off_collectors_are_not_looked_at() -> None:
     found = json.loads(doctor("--json", "--no-files", "--no-network", "--destinations", "stdout").stdout)
     names = [check["name"] for check in found["checks"]]
     assert "process_cursor" in names
-    assert not {"file_inotify", "network_sockdiag"} & set(names)
+    assert not {"file_inotify", "network_sockdiag", "network_procfs", "connections"} & set(names)
 
 
 def test_help_has_an_example() -> None:

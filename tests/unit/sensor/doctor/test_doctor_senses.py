@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from collectors.process_table import Tracked
-from sensor.doctor.senses import container, processes
+from sensor.doctor.check import Check, worst
+from sensor.doctor.senses import connections, container, processes
 from sensor.model.events import Missing, Timestamp
-from sensor.model.protocols import HOST, Status
+from sensor.model.protocols import HOST, Capability, Status
 from tests.fakes import FakeTaskView
 
 
@@ -48,3 +49,33 @@ def test_a_container_that_cannot_says_why() -> None:
     found = container(task, "b" * 64)
     assert found.capability.status is Status.UNAVAILABLE
     assert found.capability.reason == "its files cannot be reached: denied for uid 1000"
+
+
+def sense(name: str, status: Status) -> Check:
+    return Check(name, Capability(status))
+
+
+@pytest.mark.parametrize(
+    ("sockdiag", "procfs", "status", "said"),
+    [
+        (Status.OK, Status.STANDBY, Status.OK, "seen by network_sockdiag"),
+        (Status.UNAVAILABLE, Status.DEGRADED, Status.OK, "seen by network_procfs"),
+        (Status.OK, Status.DEGRADED, Status.OK, "seen by network_sockdiag and network_procfs"),
+        (Status.UNAVAILABLE, Status.UNAVAILABLE, Status.UNAVAILABLE, "seen by nothing"),
+    ],
+)
+def test_which_of_the_senses_for_connections_are_in_use(
+    sockdiag: Status, procfs: Status, status: Status, said: str
+) -> None:
+    senses = [sense("process_cursor", Status.OK), sense("network_sockdiag", sockdiag), sense("network_procfs", procfs)]
+    (found,) = connections(senses)
+    assert (found.capability.status, found.capability.reason) == (status, said)
+
+
+def test_connections_that_are_switched_off_are_not_spoken_of() -> None:
+    assert list(connections([sense("process_cursor", Status.OK)])) == []
+
+
+def test_standing_by_is_no_fault() -> None:
+    assert worst([sense("network_procfs", Status.STANDBY)]) is Status.OK
+    assert worst([sense("network_procfs", Status.STANDBY), sense("b", Status.DEGRADED)]) is Status.DEGRADED

@@ -1,0 +1,107 @@
+"""Connections beside what the app itself says of them: who, how much, and how it ended."""
+
+import pytest
+from docker_cli import wait_for
+from lab import temporary_network
+from network_ledger import UNFOLDED, Traffic, read, score
+from network_peer import ANSWER, CLOSED, SINK, SWALLOW
+
+EACH = pytest.mark.parametrize(("ptrace", "user"), [(True, "0"), (False, "1000")], ids=["ecs", "eks"])
+SERVER_PORT = 8080
+
+
+@pytest.fixture(scope="module")
+def network(engine):
+    """A network with IPv6."""
+    with temporary_network(ipv6=True) as name:
+        yield name
+
+
+def watching(lab, ptrace):
+    """A task whose sensor tells each connection by itself."""
+    task = lab.task(UNFOLDED, ptrace=ptrace)
+    task.wait_healthy()
+    return task
+
+
+@EACH
+def test_short_connections_are_flows_with_their_bytes_and_their_process(lab, ingest, traffic, peer, ptrace, user):
+    task, address = watching(lab, ptrace), peer.address(lab.network)
+
+    app = Traffic(lab, task, traffic, "short", user=user, host=address, port=ANSWER, count=200)
+    found = score(app.ledger(), app.told("network.flow", "network.connect"))
+
+    assert (found.total, found.told, found.sized) == (200, 200, 200)
+    assert found.wrong_by["descriptor"] == 0
+    assert found.owned >= 0.95 * found.total
+
+
+@EACH
+def test_processes_of_one_short_connection(lab, ingest, traffic, peer, ptrace, user):
+    task, address = watching(lab, ptrace), peer.address(lab.network)
+
+    app = Traffic(lab, task, traffic, "netcat", user=user, host=address, port=ANSWER, count=50)
+    found = score(app.ledger(), app.told("network.flow", "network.connect"))
+
+    assert (found.total, found.told, found.sized) == (50, 50, 50)
+    assert found.wrong_by["descriptor"] == 0
+    assert found.owned >= 0.9 * found.total
+
+
+@EACH
+def test_a_process_with_a_thousand_descriptors_and_connections_of_50_ms(lab, ingest, traffic, peer, ptrace, user):
+    task, address = watching(lab, ptrace), peer.address(lab.network)
+
+    app = Traffic(
+        lab, task, traffic, "held", user=user, host=address, port=ANSWER, count=100, hold=0.05, descriptors=1000
+    )
+    found = score(app.ledger(), app.told("network.flow", "network.connect"))
+
+    assert (found.told, found.sized, found.wrong_by["descriptor"]) == (100, 100, 0)
+    assert found.owned >= 0.9 * found.total
+
+
+@EACH
+def test_a_server_with_a_thousand_descriptors_and_clients_of_50_ms(lab, ingest, traffic, ptrace, user):
+    task = watching(lab, ptrace)
+    server = Traffic(lab, task, traffic, "serve", user=user, port=SERVER_PORT, count=100, descriptors=1000)
+    wait_for("the server listens", lambda: "listening" in server.app.logs())
+
+    host = task.pause.address(lab.network)
+    client = Traffic(lab, lab.network, traffic, "held", host=host, port=SERVER_PORT, count=100, hold=0.05)
+    client.app.wait_stopped()
+    read(client.app)
+    found = score(server.ledger(), server.told("network.flow", "network.connect"))
+
+    assert (found.told, found.sized, found.wrong_by["descriptor"]) == (100, 100, 0)
+    assert found.owned >= 0.9 * found.total
+
+
+@EACH
+def test_what_was_refused_timed_out_or_reset_says_so_by_ipv4_and_ipv6(lab, ingest, traffic, peer, ptrace, user):
+    task = watching(lab, ptrace)
+    hosts = [peer.address(lab.network), peer.address6(lab.network)]
+
+    apps = [
+        Traffic(lab, task, traffic, "refused", user=user, hosts=hosts, ports=[*CLOSED[:20]]),
+        Traffic(lab, task, traffic, "timed_out", user=user, hosts=hosts, ports=[*SWALLOW[:5]]),
+        Traffic(lab, task, traffic, "reset", user=user, hosts=hosts, port=ANSWER, count=20),
+    ]
+
+    for app, happened, count in zip(apps, ("refused", "timed_out", "reset"), (40, 10, 40), strict=True):
+        found = score(app.ledger(), app.told("network.flow", "network.connect"))
+        assert dict(found.outcomes) == {(happened, happened): count}
+
+
+@EACH
+def test_udp_sockets_are_all_told_and_the_peer_where_connected(lab, ingest, traffic, peer, ptrace, user):
+    task, address = watching(lab, ptrace), peer.address(lab.network)
+
+    app = Traffic(lab, task, traffic, "udp", user=user, host=address, port=SINK, count=200)
+    ledger = app.ledger()
+    events = app.told("network.flow")
+    found = score([entry for entry in ledger if entry["dst"]], events)
+
+    assert (len(ledger), found.total, found.told) == (200, 100, 100)
+    alone = [e for e in events if e["network"]["transport"] == "udp" and "dst" not in e["network"]]
+    assert sum(event["count"] for event in alone) >= 100
