@@ -68,7 +68,7 @@ def _read(target: str, ran: subprocess.CompletedProcess[str], inputs: list[Path]
 def _tail(output: str) -> str:
     """The exception where there is one, else the last lines."""
     begin = output.find("Traceback")
-    return output[begin:][:3000] if begin >= 0 else "\n".join(output.splitlines()[-15:])
+    return output[begin:].partition("\n\n")[0] if begin >= 0 else "\n".join(output.splitlines()[-15:])
 
 
 def main() -> int:
