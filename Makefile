@@ -40,7 +40,7 @@ bench: .venv/.bench ## catch rate, load, connections, CPU and memory in containe
 fuzz: .venv/.dev ## fuzz the decoders of DNS and netlink with atheris; ARGS="--seconds 60"
 	@$(MAKE) --no-print-directory .venv/.fuzz || { \
 	  echo "fuzz: atheris cannot be installed for $$($(BIN)/python -V) on $$(uname -m): nothing was fuzzed" >&2; exit 1; }
-	@PYTHONPATH=tests $(BIN)/python bench/fuzz.py $(ARGS)
+	@PYTHONPATH=tests:tests/e2e $(BIN)/python bench/fuzz.py $(ARGS)
 
 image: ## build both images and print their size over the base
 	@docker build --quiet --network=host --target ingest --tag fargate-sensor:ingest . >/dev/null

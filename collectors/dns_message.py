@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from collectors import dns_numbers as numbers
 from collectors.dns_rdata import READERS, unknown_text
-from collectors.dns_wire import Malformed, Names, name_at
+from collectors.dns_wire import Malformed, Names, TooMuch, name_at
 
 MOST_ANSWERS = 64
 """Records that are told of one answer; also the most that are passed over behind them in search of EDNS."""
@@ -83,9 +83,9 @@ def parse(data: bytes) -> DnsMessage | None:
     if len(data) < _HEADER.size:
         return None
     ident, flags, questions, count, authorities, additional = _HEADER.unpack_from(data)
-    known: Names = {}
+    names = Names()
     try:
-        question, at = _question(data, known) if questions else (None, _HEADER.size)
+        question, at = _question(data, names) if questions else (None, _HEADER.size)
     except Malformed:
         return None
     opcode, rcode = numbers.opcode_text(flags >> 11 & 15), flags & 15
@@ -93,9 +93,9 @@ def parse(data: bytes) -> DnsMessage | None:
     if questions > 1:
         section = _Section([], None, fault=f"{questions} questions")  # RFC 9619 allows one
     elif opcode == QUERY:
-        section = _answers(data, at, count, known)
+        section = _answers(data, at, count, names)
     if section.after is not None and additional:
-        rcode |= _extended(data, section.after, authorities + additional)
+        rcode |= _extended(data, section.after, authorities + additional, names)
     return DnsMessage(
         ident,
         flags >= 0x8000,
@@ -109,14 +109,14 @@ def parse(data: bytes) -> DnsMessage | None:
     )
 
 
-def _question(data: bytes, known: Names) -> tuple[Question, int]:
-    name, at = name_at(data, _HEADER.size, len(data), known)
+def _question(data: bytes, names: Names) -> tuple[Question, int]:
+    name, at = name_at(data, _HEADER.size, len(data), names)
     if at + _QUESTION.size > len(data):
         raise Malformed(f"a question without an end at {at}")
     return Question(name, numbers.type_text(_QUESTION.unpack_from(data, at)[0])), at + _QUESTION.size
 
 
-def _answers(data: bytes, at: int, count: int, known: Names) -> _Section:
+def _answers(data: bytes, at: int, count: int, names: Names) -> _Section:
     """A value is kept whole or not at all, since half an address is another one; only a first one may be cut."""
     found: list[Answer] = []
     left, fault = MOST_TEXT, None
@@ -124,16 +124,20 @@ def _answers(data: bytes, at: int, count: int, known: Names) -> _Section:
         if number > MOST_ANSWERS:
             return _Section(found, None, True, fault)
         try:
-            name, at = name_at(data, at, len(data), known)
+            name, at = name_at(data, at, len(data), names)
             kind, category, ttl, start, end = _record(data, at)
         except Malformed as error:
             return _Section(found, None, fault=fault or f"answer {number}: {error}")
+        except TooMuch:
+            return _Section(found, None, True, fault)
         try:
             read = READERS.get(kind, unknown_text) if category == _INTERNET else unknown_text
-            value = read(data, start, end, known, left)
+            value = read(data, start, end, names, left)
         except Malformed as error:
             fault = fault or f"answer {number}: {error}"
-            value = unknown_text(data, start, end, known, left)
+            value = unknown_text(data, start, end, names, left)
+        except TooMuch:
+            return _Section(found, None, True, fault)
         if len(value) > left:
             if not found:
                 found.append(Answer(name, numbers.type_text(kind), ttl, value[:left]))
@@ -155,19 +159,14 @@ def _record(data: bytes, at: int) -> tuple[int, int, int, int, int]:
     return kind, category, ttl if ttl < 1 << 31 else 0, start, start + length  # RFC 2181, 8: a sign bit means none
 
 
-def _extended(data: bytes, at: int, count: int) -> int:
+def _extended(data: bytes, at: int, count: int, names: Names) -> int:
     """The upper eight bits that an OPT record adds to the response code, in their place; 0 if none is found."""
     for _ in range(min(count, MOST_ANSWERS)):
         try:
-            while data[at : at + 1] not in (b"\0", b""):  # no name is needed, only its end
-                if data[at] >= 0xC0:
-                    at += 1
-                    break
-                at += data[at] + 1
-            kind, _category, _ttl, _start, end = _record(data, at + 1)
-        except Malformed:
+            _name, start = name_at(data, at, len(data), names)
+            kind, _category, _ttl, _start, at = _record(data, start)
+        except (Malformed, TooMuch):
             return 0
         if kind == numbers.OPT:
-            return data[at + 5] << 4
-        at = end
+            return data[start + 4] << 4  # the first byte of what is the time to live elsewhere
     return 0

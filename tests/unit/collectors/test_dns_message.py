@@ -226,6 +226,16 @@ def test_text_that_just_fits_is_not_cut() -> None:
     assert (len(message.answers[0].value), message.cut) == (MOST_TEXT, True)
 
 
+@pytest.mark.parametrize("where", ["owner", "value"])
+def test_names_that_are_more_work_than_a_message_is_worth_are_cut(where: str) -> None:
+    long = name(".".join("x" * 100))
+    one = address("192.0.2.1", owner=long) if where == "owner" else record(dns.CNAME, long)
+    message = parsed(answer(*[one] * 10))
+
+    assert len(message.answers) == 6
+    assert (message.cut, message.fault) == (True, None)
+
+
 def text_of(characters: int) -> bytes:
     """A TXT record whose text has so many characters: strings of 257 with their quotes, a blank between two."""
     last = characters - 31 * 258 - 2

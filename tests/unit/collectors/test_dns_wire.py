@@ -5,11 +5,11 @@ from dns_bytes import name, pointer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.dns_wire import Malformed, name_at, name_text, string_text
+from collectors.dns_wire import MOST_STEPS, Malformed, Names, TooMuch, name_at, name_text, string_text
 
 
 def read(data: bytes, start: int = 0) -> tuple[str, int]:
-    return name_at(data, start, len(data), {})
+    return name_at(data, start, len(data), Names())
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_pointers_lead_backwards_to_the_rest_of_a_name() -> None:
 
 def test_a_name_that_is_known_is_not_read_again() -> None:
     data = name("example.org") + pointer(0)
-    known: dict[int, str] = {}
+    names = Names()
 
-    assert name_at(data, 0, len(data), known) == ("example.org", 13)
-    assert name_at(bytes(13) + pointer(0), 13, 15, known) == ("example.org", 15)
+    assert name_at(data, 0, len(data), names) == ("example.org", 13)
+    assert name_at(bytes(13) + pointer(0), 13, 15, names) == ("example.org", 15)
 
 
 @pytest.mark.parametrize(
@@ -77,23 +77,32 @@ def test_a_name_has_255_bytes_at_most() -> None:
         read(longest + b"\1a" + pointer(0), 255)
 
 
-def test_a_name_of_127_labels_each_behind_a_pointer_is_read_and_a_longer_chain_is_not() -> None:
-    chain = b"\0" + b"".join(b"\1x" + pointer(max(0, 1 + 4 * (n - 1)) if n else 0) for n in range(127))
+def test_a_name_of_127_labels_each_behind_a_pointer_is_read() -> None:
+    chain = b"\0" + b"".join(b"\1x" + pointer(max(0, 4 * n - 3)) for n in range(127))
     assert read(chain, len(chain) - 4)[0] == ".".join("x" * 127)
 
-    hops = b"\0\0" + b"".join(pointer(2 * n) for n in range(128))
-    assert read(hops, 2 * 127) == (".", 2 * 127 + 2)
-    with pytest.raises(Malformed, match="on and on"):
-        read(hops, 2 * 128)
+
+def test_the_steps_of_a_message_end_the_reading_of_names_right_and_wrong_ones() -> None:
+    hops = b"\0\0" + b"".join(pointer(2 * n) for n in range(MOST_STEPS + 1))
+    assert read(hops, 2 * MOST_STEPS) == (".", 2 * MOST_STEPS + 2)
+    with pytest.raises(TooMuch):
+        read(hops, 2 * MOST_STEPS + 2)
+
+    names, torn = Names(), b"\1x" * 100
+    for _ in range(MOST_STEPS // 100):
+        with pytest.raises(Malformed):
+            name_at(torn, 0, len(torn), names)
+    with pytest.raises(TooMuch):
+        name_at(torn, 0, len(torn), names)
 
 
 def test_a_names_own_bytes_stay_within_their_record_and_what_it_points_to_may_lie_before() -> None:
     data = name("example.org") + b"\3www" + pointer(0)
     with pytest.raises(Malformed):
-        name_at(data, 13, 18, {})
+        name_at(data, 13, 18, Names())
     with pytest.raises(Malformed):
-        name_at(data, 13, 15, {})
-    assert name_at(data, 13, 19, {}) == ("www.example.org", 19)
+        name_at(data, 13, 15, Names())
+    assert name_at(data, 13, 19, Names()) == ("www.example.org", 19)
 
 
 def test_a_string_is_quoted_with_quotes_inside_escaped() -> None:
@@ -103,7 +112,7 @@ def test_a_string_is_quoted_with_quotes_inside_escaped() -> None:
 @given(st.binary(max_size=600), st.integers(0, 600))
 def test_arbitrary_bytes_are_a_printable_name_or_malformed(data: bytes, start: int) -> None:
     try:
-        text, after = name_at(data, start, len(data), {})
+        text, after = name_at(data, start, len(data), Names())
     except Malformed:
         return
     assert text.isascii()
