@@ -66,7 +66,8 @@ class DnsStream:
             return
         ahead = _distance(expected, seq)
         if abs(ahead) > WINDOW:
-            self._lose(GAP)
+            self._counters.lost(GAP)
+            self._lose_place()
             self._align(seq, payload, messages)
         elif ahead > 0:
             self._hold(seq, payload, now)
@@ -108,7 +109,8 @@ class DnsStream:
         while len(begun) - at >= 2:
             length = begun[at] << 8 | begun[at + 1]
             if length < SHORTEST:
-                self._lose(NO_DNS)
+                self._counters.lost(NO_DNS)
+                self._lose_place()
                 return
             if len(begun) - at - 2 < length:
                 break
@@ -120,12 +122,12 @@ class DnsStream:
         """What is missing will not come any more: go on behind it. Each segment is placed or passed over, once."""
         expected = self._expected or 0
         waiting = sorted(self._held.items(), key=lambda item: _distance(expected, item[0]))
-        self._lose(GAP)
+        self._counters.lost(GAP)
+        self._lose_place()
         for seq, payload in waiting:
             self._place(seq, payload, now, messages)
 
-    def _lose(self, reason: str) -> None:
-        self._counters.lost(reason)
+    def _lose_place(self) -> None:
         self._expected = None
         self._begun.clear()
         self._held.clear()
