@@ -1,5 +1,8 @@
 """Connections beside what the app itself says of them: who, how much, and how it ended."""
 
+import json
+import socket
+
 import pytest
 from docker_cli import wait_for
 from lab import temporary_network
@@ -8,6 +11,17 @@ from network_peer import ANSWER, CLOSED, SINK, SWALLOW
 
 EACH = pytest.mark.parametrize(("ptrace", "user"), [(True, "0"), (False, "1000")], ids=["ecs", "eks"])
 SERVER_PORT = 8080
+NO_NETLINK = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [
+        {
+            "names": ["socket"],
+            "action": "SCMP_ACT_ERRNO",
+            "args": [{"index": 0, "value": int(socket.AF_NETLINK), "op": "SCMP_CMP_EQ"}],
+        }
+    ],
+}
+"""A seccomp profile of docker's."""
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +105,23 @@ def test_what_was_refused_timed_out_or_reset_says_so_by_ipv4_and_ipv6(lab, inges
     for app, happened, count in zip(apps, ("refused", "timed_out", "reset"), (40, 10, 40), strict=True):
         found = score(app.ledger(), app.told("network.flow", "network.connect"))
         assert dict(found.outcomes) == {(happened, happened): count}
+
+
+def test_a_sensor_that_is_denied_netlink_sees_open_connections_in_proc_net(lab, ingest, traffic, peer, tmp_path):
+    profile = tmp_path / "no-netlink.json"
+    profile.write_text(json.dumps(NO_NETLINK))
+    task = lab.task(UNFOLDED, sensor_options=[f"--security-opt=seccomp={profile}"])
+    task.wait_healthy()
+
+    app = Traffic(lab, task, traffic, "held", host=peer.address(lab.network), port=ANSWER, count=8, hold=4)
+    ledger = app.ledger()
+    found = score(ledger, events := app.told("network.flow", "network.connect"))
+
+    assert (found.told, found.owned, found.evidence) == (8, 8, {"descriptor": 8})
+    assert {event["evidence"]["source"] for event in events if event.get("process")} == {"proc_net"}
+    doctor = task.sensor.execute("fargate-sensor", "doctor", "--json").stdout
+    said = {check["name"]: check["reason"] for check in json.loads(doctor)["checks"]}
+    assert said["connections"] == "seen by network_procfs"
 
 
 @EACH
