@@ -39,27 +39,18 @@ def watching(lab, ptrace):
 
 
 @EACH
-def test_short_connections_are_flows_with_their_bytes_and_their_process(lab, ingest, traffic, peer, ptrace, user):
+@pytest.mark.parametrize(("case", "count", "owned"), [("short", 200, 0.95), ("netcat", 50, 0.9)])
+def test_short_connections_and_short_processes_are_flows_with_bytes_and_process(
+    lab, ingest, traffic, peer, ptrace, user, case, count, owned
+):
     task, address = watching(lab, ptrace), peer.address(lab.network)
 
-    app = Traffic(lab, task, traffic, "short", user=user, host=address, port=ANSWER, count=200)
+    app = Traffic(lab, task, traffic, case, user=user, host=address, port=ANSWER, count=count)
     found = score(app.ledger(), app.told("network.flow", "network.connect"))
 
-    assert (found.total, found.told, found.sized) == (200, 200, 200)
+    assert (found.total, found.told, found.sized) == (count, count, count)
     assert found.wrong_by["descriptor"] == 0
-    assert found.owned >= 0.95 * found.total
-
-
-@EACH
-def test_processes_of_one_short_connection(lab, ingest, traffic, peer, ptrace, user):
-    task, address = watching(lab, ptrace), peer.address(lab.network)
-
-    app = Traffic(lab, task, traffic, "netcat", user=user, host=address, port=ANSWER, count=50)
-    found = score(app.ledger(), app.told("network.flow", "network.connect"))
-
-    assert (found.total, found.told, found.sized) == (50, 50, 50)
-    assert found.wrong_by["descriptor"] == 0
-    assert found.owned >= 0.9 * found.total
+    assert found.owned >= owned * found.total
 
 
 @EACH

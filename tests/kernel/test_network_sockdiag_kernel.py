@@ -2,11 +2,7 @@
 
 import asyncio
 import errno
-import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +13,7 @@ from app_process import AppProcess
 from fakes import Emitted, FakeTaskView
 from needs import Need
 from running import collecting, until
+from scenes import namespaces, printed_by
 
 from collectors import netlink_socket, network_sockdiag, sockdiag_probe
 from collectors.inet_diag import TCP, UDP, Decoded
@@ -30,7 +27,6 @@ from sensor.model.protocols import Status
 
 pytestmark = pytest.mark.kernel
 
-TESTS = Path(__file__).parent.parent
 PAIR = """
 import socket
 def listen(address="127.0.0.1", family=socket.AF_INET):
@@ -262,7 +258,7 @@ async def test_loopback_is_silent_unless_asked_for(app: AppProcess) -> None:
 
 
 def test_what_overflows_a_small_buffer_is_counted_exactly(need: Need) -> None:
-    need(_namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
     seen = _scene(3000, 50_000)
 
     lost = seen["losses"]["netlink_overflow"]
@@ -273,15 +269,11 @@ def test_what_overflows_a_small_buffer_is_counted_exactly(need: Need) -> None:
 
 
 def test_the_same_fits_into_the_default_buffer(need: Need) -> None:
-    need(_namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
     need(_rmem_max() >= 4 << 20, "net.core.rmem_max of 4 MiB")
     seen = _scene(3000, 8 << 20)
 
     assert (seen["told"], seen["losses"], seen["loss_events"]) == (3001, {}, [])
-
-
-def _namespaces() -> bool:
-    return subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode == 0
 
 
 def _rmem_max() -> int:
@@ -289,18 +281,8 @@ def _rmem_max() -> int:
 
 
 def _scene(sockets: int, receive_buffer: int) -> dict[str, Any]:
-    script = TESTS / "kernel" / "network_namespace_scene.py"
-    done = subprocess.run(
-        ["unshare", "-n", sys.executable, str(script), str(sockets), str(receive_buffer)],
-        env=os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    arguments = (str(sockets), str(receive_buffer))
+    return dict(printed_by("kernel/network_namespace_scene.py", *arguments, within=["unshare", "-n"]))
 
 
 def test_the_probe_is_content_here(need: Need) -> None:
