@@ -96,17 +96,18 @@ def bars(scene: Scene) -> dict[str, Score]:
 def show(terms: Terms, scores: dict[str, Score]) -> None:
     """Two tables: what was told, and which outcomes as which."""
     process = ("right process", "wrong", "wrong by descriptor")
-    head = ("what", "made", "flows", "bytes exact", *process, "right outcome", "evidence")
+    head = ("what", "made", "flows", "bytes exact", "one less", *process, "right outcome", "evidence")
     rows = [
         (
             name,
             str(found.total),
-            percent(found, found.told),
-            percent(found, found.sized),
-            percent(found, found.owned),
+            percent(found.told, found.total),
+            percent(found.sized, found.with_bytes),
+            str(found.one_off),
+            percent(found.owned, found.total),
             str(found.wrong_by.total()),
             str(found.wrong_by["descriptor"]),
-            percent(found, found.outcomes_told),
+            percent(found.outcomes_told, found.outcomes.total()),
             listed(found.evidence),
         )
         for name, found in scores.items()
@@ -121,9 +122,9 @@ def show(terms: Terms, scores: dict[str, Score]) -> None:
     print(f"\n{table(('happened, told as', *told), matrix)}")
 
 
-def percent(found: Score, count: int) -> str:
-    """A share of all."""
-    return f"{100 * found.share(count):.1f} %"
+def percent(count: int, of: int) -> str:
+    """A share; nothing where there was nothing."""
+    return f"{100 * count / of:.1f} %" if of else "-"
 
 
 def listed(counts: Counter[str]) -> str:

@@ -31,6 +31,7 @@ HEAD = (
     "made",
     "told",
     "lost",
+    "neither",
 )
 
 DUMPS = """
@@ -124,6 +125,7 @@ def row(without: Run, seconds: float, with_it: Run) -> tuple[str, ...]:
         str(with_it.load["made"]),
         str(with_it.told),
         ", ".join(f"{name} {n}" for name, n in sorted(with_it.lost.items())) or "nothing",
+        str(with_it.load["made"] - with_it.told - with_it.lost.get("netlink_overflow", 0)),
     )
 
 

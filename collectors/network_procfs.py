@@ -5,7 +5,9 @@ has ended. So a connection that is shorter than a second may go by unseen, nothi
 attempt failed, and a duration is right to about two seconds. Each of these is None and named in `evidence.missing`.
 """
 
+import asyncio
 import errno
+import socket
 from collections.abc import Callable, Generator
 from itertools import count
 
@@ -30,6 +32,9 @@ SOURCE = "proc_net"
 
 IN_USE = "network_sockdiag is in use"
 MEND = "a kernel with CONFIG_INET_DIAG, and a seccomp profile that allows AF_NETLINK"
+
+ASK_S = 60.0
+"""Between two questions whether sock_diag answers by now."""
 
 _OPEN = {protocol: {n for n in range(32) if mask >> n & 1} for protocol, mask in OPEN_STATES.items()}
 _NOT_COUNTED = {field: Missing(field, "not in /proc/net") for field in ("network.bytes_in", "network.bytes_out")}
@@ -60,31 +65,41 @@ class NetworkProcfs:
         if not self._needed():
             return Capability(Status.STANDBY, IN_USE)
         try:
-            next(self._procfs.pieces(NAMES[KINDS[0]]), b"")
+            self._procfs.read(NAMES[KINDS[0]], limit=1)
         except (ProcessGone, AccessDenied) as error:
             return Capability(Status.UNAVAILABLE, str(error), "mount /proc in the sensor")
         reason = "open sockets from /proc/net, looked at each second: short connections are not seen, bytes not counted"
         return Capability(Status.DEGRADED, reason, MEND)
 
     async def run(self, task: TaskView, emit: Emit) -> None:
-        """Watch the sockets of this network namespace until cancelled. Raises OSError where no table can be read."""
+        """Watch the sockets of this network namespace until cancelled, or until something better does.
+
+        Raises OSError where no table can be read.
+        """
         parts = self._state.parts(task, emit)
         looks = SocketLooks(self._procfs, self._counters)
         parts.retell = _from_tables
+        watch = NetworkWatch(
+            parts=parts,
+            dump=looks.dump,
+            ends=looks.gone,
+            counts=looks.counts,
+            counters=self._counters,
+            clock=self._clock,
+            source=self.name,
+        )
+        watching = asyncio.create_task(watch.run())
         try:
-            await NetworkWatch(
-                parts=parts,
-                dump=looks.dump,
-                ends=looks.gone,
-                counts=looks.counts,
-                counters=self._counters,
-                clock=self._clock,
-                source=self.name,
-            ).run()
+            while not (await asyncio.wait({watching}, timeout=ASK_S))[0] and self._needed():
+                pass
         finally:
+            watching.cancel()
+            ended = await asyncio.gather(watching, return_exceptions=True)
             parts.release()
             parts.retell = unchanged
             looks.gone.close()
+        if isinstance(ended[0], Exception):
+            raise ended[0]
 
 
 class SocketLooks:
@@ -121,6 +136,13 @@ class SocketLooks:
             return None
         return counts(self._procfs)
 
+    def _has(self, name: str) -> bool:
+        try:
+            self._procfs.read(name, limit=1)
+        except (ProcessGone, AccessDenied):
+            return False
+        return True
+
     def _read(self, family: int, protocol: int) -> Generator[Decoded, None, None]:
         rest = b""
         try:
@@ -128,7 +150,7 @@ class SocketLooks:
                 lines, _, rest = (rest + piece).rpartition(b"\n")
                 yield decode(lines, family, protocol)
         except ProcessGone as error:
-            if family == KINDS[0][0]:
+            if family == socket.AF_INET or not self._has(NAMES[socket.AF_INET, protocol]):
                 raise OSError(errno.EIO, str(error)) from None
         except AccessDenied as error:
             raise OSError(errno.EACCES, str(error)) from None

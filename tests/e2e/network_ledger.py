@@ -72,21 +72,21 @@ def read(app: Container) -> Any:
 class Score:
     """How much of a ledger was told: flows, with the very bytes, with the right process, by evidence; and wrong ones.
 
-    `outcomes` counts pairs of what happened and what was told; `wrong_by` the evidence of wrong processes.
+    `with_bytes` is how many carried any; `one_off` counts where one byte came too few: the peer's FIN was taken for one
+    that had been counted (`network_events.payload`). `outcomes` counts pairs of what happened and what was told;
+    `wrong_by` the evidence of wrong processes.
     """
 
     total: int = 0
     told: int = 0
+    with_bytes: int = 0
     sized: int = 0
+    one_off: int = 0
     owned: int = 0
     named: int = 0
     evidence: Counter[str] = field(default_factory=Counter)
     wrong_by: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def share(self, count: int) -> float:
-        """Of all entries, from 0 to 1."""
-        return count / self.total if self.total else 0.0
 
     @property
     def outcomes_told(self) -> int:
@@ -97,13 +97,17 @@ class Score:
         """One entry with what was told of it."""
         self.total += 1
         self.told += flow is not None
-        found = [event for event in (flow, connect) if event is not None]
-        outcomes = [event["network"].get("outcome") for event in found]
-        self.outcomes[str(entry.get("outcome")), _last(outcomes, entry.get("outcome"))] += 1
+        if "outcome" in entry:
+            told = [event["network"].get("outcome") for event in (flow, connect) if event is not None]
+            self.outcomes[entry["outcome"], _last(told, entry["outcome"])] += 1
+        self.with_bytes += "bytes_in" in entry
         if flow is None:
             return
         network = flow["network"]
-        self.sized += all(network.get(way) == entry.get(way) for way in ("bytes_in", "bytes_out"))
+        if "bytes_in" in entry and network.get("bytes_out") == entry["bytes_out"]:
+            lacking = entry["bytes_in"] - network.get("bytes_in", -1)
+            self.sized += lacking == 0
+            self.one_off += lacking == 1
         evidence = network.get("owner_evidence") or "absent"
         self.evidence[evidence] += 1
         self.named += "hostname" in network

@@ -45,7 +45,7 @@ def test_every_query_is_told_with_its_answers_and_names_the_connection(lab, inge
         lab, task, traffic, "dns", user=user, server=server, queries=[query[:2] for query in queries], then=then
     )
     ledger = app.ledger()
-    assert [entry["rcode"] for entry in ledger[:-1]] == [0] * len(queries), "the resolver has answered"
+    assert {(entry["rcode"], entry["answers"]) for entry in ledger[:-1]} == {(0, 1)}, "the resolver has answered"
     events = app.told("dns.query")
 
     assert dns_zone.unanswered(queries, events) == []

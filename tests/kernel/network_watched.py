@@ -1,16 +1,12 @@
 """An app's sockets under a collector of the network, on the real kernel and over loopback."""
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 from app_process import AppProcess
 from fakes import Emitted
 from running import until
+from scenes import printed_by
 
 from collectors.netlink_socket import RECEIVE_BUFFER
 from collectors.network_sockdiag import NetworkSockdiag
@@ -21,7 +17,6 @@ from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.events import Event, Network
 
-TESTS = Path(__file__).parent.parent
 PAIR = """
 import socket
 def listen(address="127.0.0.1", family=socket.AF_INET):
@@ -89,21 +84,6 @@ def sockdiag(counters: Counters, *, loopback: bool = False, receive_buffer: int 
     return NetworkSockdiag(state=state, counters=counters, clock=SystemClock(), receive_buffer=receive_buffer)
 
 
-def has_namespaces() -> bool:
-    """Whether a network namespace can be made."""
-    return subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode == 0
-
-
-def in_namespace(script: str, *arguments: int) -> dict[str, Any]:
+def alone(script: str, *arguments: int) -> dict[str, Any]:
     """What a script beside this one prints as JSON when it is run in a network namespace of its own."""
-    done = subprocess.run(
-        ["unshare", "-n", sys.executable, str(TESTS / "kernel" / script), *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return dict(printed_by(f"kernel/{script}", *map(str, arguments), within=["unshare", "-n"]))

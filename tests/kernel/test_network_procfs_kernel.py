@@ -1,39 +1,21 @@
 """The fallback on the real kernel: the tables against a sock_diag dump, and a sensor that is denied netlink."""
 
-import json
-import os
 import platform
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from needs import Need
+from scenes import namespaces, printed_by
 
 pytestmark = pytest.mark.kernel
 
-TESTS = Path(__file__).parent.parent
+SCENE = "kernel/network_procfs_scene.py"
 
 
 @pytest.fixture(scope="module")
 def tables(need: Need) -> dict[str, Any]:
-    need(subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode == 0, "unshare -n")
-    return scene("tables", "unshare", "-n")
-
-
-def scene(name: str, *wrapper: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [*wrapper, sys.executable, str(TESTS / "kernel" / "network_procfs_scene.py"), name],
-        env=os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    return dict(printed_by(SCENE, "tables", within=["unshare", "-n"]))
 
 
 def test_the_tables_show_what_a_dump_shows(tables: dict[str, Any]) -> None:
@@ -51,7 +33,7 @@ def test_a_table_of_many_reads_shows_each_socket_once(tables: dict[str, Any]) ->
 
 def test_where_netlink_is_denied_the_fallback_takes_over(need: Need) -> None:
     need(platform.machine() in ("x86_64", "aarch64"), "the number of socket(2) on this machine")
-    found = scene("denied")
+    found = printed_by(SCENE, "denied")
 
     sockdiag, procfs = found["health"]["network_sockdiag"], found["health"]["network_procfs"]
     assert sockdiag[0] == "unavailable"

@@ -11,8 +11,9 @@ import pytest_asyncio
 from app_process import AppProcess
 from fakes import FakeTaskView
 from needs import Need
-from network_watched import PAIR, Watched, has_namespaces, in_namespace, network_of, pid_of, sockdiag, task_of
+from network_watched import PAIR, Watched, alone, network_of, pid_of, sockdiag, task_of
 from running import collecting, until
+from scenes import namespaces
 
 from collectors import netlink_socket, network_sockdiag, sockdiag_probe
 from collectors.inet_diag import TCP, UDP, Decoded
@@ -200,8 +201,8 @@ async def test_loopback_is_silent_unless_asked_for(app: AppProcess) -> None:
 
 
 def test_what_overflows_a_small_buffer_is_counted_exactly(need: Need) -> None:
-    need(has_namespaces(), "unshare -n: CAP_SYS_ADMIN")
-    seen = in_namespace("network_namespace_scene.py", 3000, 50_000)
+    need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    seen = alone("network_namespace_scene.py", 3000, 50_000)
 
     lost = seen["losses"]["netlink_overflow"]
     assert lost > 1000
@@ -211,9 +212,9 @@ def test_what_overflows_a_small_buffer_is_counted_exactly(need: Need) -> None:
 
 
 def test_the_same_fits_into_the_default_buffer(need: Need) -> None:
-    need(has_namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
     need(_rmem_max() >= 4 << 20, "net.core.rmem_max of 4 MiB")
-    seen = in_namespace("network_namespace_scene.py", 3000, 8 << 20)
+    seen = alone("network_namespace_scene.py", 3000, 8 << 20)
 
     assert (seen["told"], seen["losses"], seen["loss_events"]) == (3001, {}, [])
 

@@ -7,8 +7,9 @@ import pytest
 import pytest_asyncio
 from app_process import AppProcess
 from needs import Need
-from network_watched import PAIR, Watched, has_namespaces, in_namespace, network_of, pid_of, task_of
+from network_watched import PAIR, Watched, alone, network_of, pid_of, task_of
 from running import collecting, until
+from scenes import namespaces
 
 from collectors import packet_filter
 from collectors.network_sockdiag import NetworkSockdiag
@@ -207,8 +208,8 @@ async def test_an_address_that_was_asked_for_names_the_connection(watched: Watch
 
 
 def test_what_overflows_a_tap_is_counted_exactly(need: Need) -> None:
-    need(has_namespaces(), "unshare -n: CAP_SYS_ADMIN")
-    seen = in_namespace("packet_tap_scene.py", 500, 4096)
+    need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    seen = alone("packet_tap_scene.py", 500, 4096)
 
     assert seen["dropped"] > 0
     assert seen["received"] + seen["dropped"] == 500

@@ -1,5 +1,6 @@
 """The fallback over a fake /proc: probes, events, ends, and tables that lack or are torn."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest_asyncio
 from fakes import Emitted, FakeTaskView
 from running import collecting, until
 
+from collectors import network_procfs
 from collectors.inet_diag import TCP, UDP
 from collectors.network_procfs import NetworkProcfs, SocketLooks
 from collectors.network_state import NetworkState
@@ -106,6 +108,25 @@ async def test_what_is_there_is_told_with_its_owner_and_its_end_without_bytes(sc
     missing = {entry.field: entry.reason for entry in flow.evidence.missing}
     assert missing["network.bytes_in"] == missing["network.bytes_out"] == "not in /proc/net"
     assert not scene.counters.losses
+
+
+async def test_it_ends_by_itself_once_something_better_sees_connections(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_procfs, "ASK_S", 0.001)
+    running = asyncio.create_task(scene.collector.run(FakeTaskView(), Emitted()))
+    await asyncio.wait({running}, timeout=0.05)
+    assert not running.done()
+    scene.needed = False
+    await asyncio.wait_for(running, 5)
+
+
+async def test_tables_that_are_gone_are_raised_for_the_supervisor(scene: Scene) -> None:
+    for name in ("tcp", "udp"):
+        (scene.root / "net" / name).unlink()
+    (scene.root / "net").rmdir()
+    with pytest.raises(OSError, match="gone"):
+        await asyncio.wait_for(scene.collector.run(FakeTaskView(), Emitted()), 5)
 
 
 async def test_a_machine_without_ipv6_has_no_such_sockets(scene: Scene) -> None:
