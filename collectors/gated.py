@@ -9,10 +9,12 @@ from collections.abc import Callable
 from collectors import environ
 from collectors.helper_wire import CWD, EXE, EXE_FILE, ROOT
 from collectors.helpers import Helpers
+from collectors.open_files import openings
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
 from collectors.socket_links import holds, socket_inodes
 from sensor.model.errors import AccessDenied
+from sensor.model.protocols import OpenFile
 
 
 class GatedReads:
@@ -58,6 +60,13 @@ class GatedReads:
             return holds(self._procfs, process.pid, device, inode)
         except AccessDenied:
             return self._helpers.holds(_identity(process), process.pid, process.start_ticks, device, inode)
+
+    def openings(self, process: Tracked, device: int, inode: int) -> list[OpenFile]:
+        """By which descriptors it has the file open."""
+        try:
+            return openings(self._procfs, process.pid, device, inode)
+        except AccessDenied:
+            return self._helpers.openings(_identity(process), process.pid, process.start_ticks, device, inode)
 
     def _descriptor(self, process: Tracked, open_it: Callable[[int], int], question: bytes) -> int:
         try:

@@ -9,6 +9,7 @@ import socket
 
 from collectors import environ
 from collectors import helper_wire as wire
+from collectors.open_files import openings
 from collectors.procfs import Procfs
 from collectors.socket_links import holds, socket_inodes
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -49,6 +50,8 @@ def _answer(procfs: Procfs, question: bytes, descriptors: list[int]) -> bytes:
         return b"".join(map(wire.INODE.pack, found))
     if letter == wire.HOLDS:
         return b"1" if holds(procfs, pid, device, inode) else b""
+    if letter == wire.OPENINGS:
+        return b"".join(wire.OPENING.pack(*one) for one in openings(procfs, pid, device, inode)[: wire.MOST_OPENINGS])
     if letter == wire.ENVIRON:
         return environ.packed(environ.read(procfs, pid))
     if letter in (wire.ROOT, wire.EXE_FILE):
