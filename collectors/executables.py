@@ -125,6 +125,8 @@ class Executables:
 
         The caller has seen to it that the file is on a file system that answers by itself (`rootfs`).
         """
+        if self._looks_are_noticed:
+            self.opened_file(container, path)  # by whoever opened the handle, just now
         try:
             return self._of_version(handle, lambda: self.opened_file(container, path), done)
         except OSError as error:

@@ -22,6 +22,9 @@ class CollectorSettings(Protocol):
     def file_paths(self) -> tuple[str, ...]: ...
 
     @property
+    def file_hashes(self) -> bool: ...
+
+    @property
     def network(self) -> bool: ...
 
     @property
@@ -43,12 +46,18 @@ def _process_cursor(_settings: CollectorSettings, task: Task, counters: Counters
     return ProcessCursor(processes=task, counters=counters, clock=clock)
 
 
-def _file_inotify(settings: CollectorSettings, _task: Task, counters: Counters, clock: Clock) -> Collector | None:
+def _file_inotify(settings: CollectorSettings, task: Task, counters: Counters, clock: Clock) -> Collector | None:
     if not settings.files:
         return None
     from collectors.file_inotify import FileInotify
 
-    return FileInotify(counters=counters, clock=clock, paths=settings.file_paths)
+    return FileInotify(
+        counters=counters,
+        clock=clock,
+        paths=settings.file_paths,
+        hashes=task.executables if settings.file_hashes else None,
+        cores=lambda: task.cores,
+    )
 
 
 def _network_sockdiag(settings: CollectorSettings, _task: Task, counters: Counters, clock: Clock) -> Collector | None:

@@ -25,7 +25,7 @@ def as_json(checks: list[Check]) -> str:
 
 
 def _entry(check: Check, names: int, width: int, colour: bool) -> str:
-    status, reason, mend = check.capability
+    status, reason, mend, _ = check.capability
     shown = f"{status:<{_STATUS_WIDTH}}"
     if colour:
         shown = f"\x1b[{_COLOURS[status]}m{shown}\x1b[0m"

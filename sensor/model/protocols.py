@@ -1,6 +1,6 @@
 """What the rooms of the house promise each other."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -22,11 +22,12 @@ class Status(StrEnum):
 
 
 class Capability(NamedTuple):
-    """What a probe found: the status, why it is not ok, and what would mend it."""
+    """What a probe found: the status, why it is not ok, what would mend it, and numbers of now by name."""
 
     status: Status
     reason: str | None = None
     mend: str | None = None
+    figures: Mapping[str, int] = {}
 
 
 class OpenFile(NamedTuple):

@@ -20,7 +20,7 @@ from collectors.file_watch import RESCAN_S, RETRY_S, FileWatch
 from collectors.inotify_stream import InotifyStream
 from collectors.procfs import Procfs
 from collectors.watch_coverage import LISTED, Coverage, Reach
-from collectors.watch_list import watch_list
+from collectors.watch_paths import watch_list
 from collectors.watch_plan import plan
 from collectors.watch_table import BUDGET, WatchTable
 from sensor.model.codec import event_from_wire, to_wire
@@ -242,7 +242,7 @@ def test_programs_of_a_container_that_ended_are_forgotten(still: Still) -> None:
 
 def test_when_the_kernel_has_no_watches_left_that_is_the_budget(still: Still) -> None:
     class Exhausted:
-        def add(self, directory: int, mask: int) -> int:
+        def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
             raise OSError(errno.ENOSPC, "no watches are left")
 
         def remove(self, wd: int) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from collectors.watch_list import CONTENT, DEFAULT, Entry, watch_list
+from collectors.watch_list import CONTENT, DEFAULT, Entry
+from collectors.watch_paths import watch_list
 from sensor.model.errors import WrongConfiguration
 from sensor.model.kinds import Kind
 

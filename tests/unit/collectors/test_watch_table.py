@@ -10,8 +10,7 @@ from collectors.watch_table import BUDGET, DIRECTORIES, REMEMBERED, WatchTable
 
 ROOT = plan([Entry(b"/etc", "accounts"), Entry(b"/www", "web", depth=1), Entry(b"/bin", "programs")])
 ETC, BIN, WWW = ROOT.named[b"etc"], ROOT.named[b"bin"], ROOT.named[b"www"]
-BELOW = WWW.any
-assert BELOW is not None
+BELOW = WWW.patterns[b"*"]
 
 
 class FakeKernel:
@@ -21,11 +20,11 @@ class FakeKernel:
         self.watched: dict[int, int] = {}
         self._last = 0
 
-    def add(self, directory: int, mask: int) -> int:
-        if directory not in self.watched:
+    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
+        if place not in self.watched:
             self._last += 1
-            self.watched[directory] = self._last
-        return self.watched[directory]
+            self.watched[place] = self._last
+        return self.watched[place]
 
     def remove(self, wd: int) -> None:
         self.watched = {directory: held for directory, held in self.watched.items() if held != wd}
