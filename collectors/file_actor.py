@@ -62,16 +62,17 @@ class Actors:
 
     def of(self, change: Change, status: os.stat_result | None, *, apart: bool) -> Actor:
         """Who did it, as far as can be told. `status` is the file's; `apart`: no other container reaches it."""
+        since = change.since or self._clock.monotonic()
         holders = self._holders(change, status)
         if len(holders) == 1:
             return Actor(holders[0], DESCRIPTOR)
         if change.source not in (INOTIFY, SCAN):
             return Actor()  # when it happened is not known, so anybody may have been
-        there = [one.process for one in self._task.recent(change.container, change.since)]
-        named = _last_of_line([process for process in there if self._names(process, change)])
+        there = [one.process for one in self._task.recent(change.container, since)]
+        named = _last_of_line([process for process in there if self._names(process, change, since)])
         if len(named) == 1:
             return Actor(named[0], ARGUMENT)
-        if len(there) == 1 and apart and self._sees_all(change):
+        if len(there) == 1 and apart and self._sees_all(change, since):
             return Actor(there[0], ALONE)
         return _candidates([*holders, *named, *there])
 
@@ -87,16 +88,16 @@ class Actors:
             return []  # a mode, a name or an end takes no descriptor
         return [process for pid in pids if (process := self._task.process(pid)) is not None]
 
-    def _names(self, process: Process, change: Change) -> bool:
-        earliest = self._clock.wall() - int((self._clock.monotonic() - change.since + STARTED_S) * _NS)
+    def _names(self, process: Process, change: Change, since: float) -> bool:
+        earliest = self._clock.wall() - int((self._clock.monotonic() - since + STARTED_S) * _NS)
         if process.tty is None and (process.start is None or process.start < earliest):
             return False
         paths = (change.path,) if change.old_path is None else (change.path, change.old_path)
         return any(names_file(process, text(path), opened=change.kind is Kind.FILE_OPEN) for path in paths)
 
-    def _sees_all(self, change: Change) -> bool:
+    def _sees_all(self, change: Change, since: float) -> bool:
         """Whether every process that there was is known."""
-        return change.container != HOST and self._unexplained[1] < change.since and self._task.is_up_to_date()
+        return change.container != HOST and self._unexplained[1] < since and self._task.is_up_to_date()
 
 
 def _last_of_line(processes: Sequence[Process]) -> list[Process]:

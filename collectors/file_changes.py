@@ -45,8 +45,9 @@ REMEMBERED = 4096
 class Change(NamedTuple):
     """What happened to a path. `programs`: only of interest if the file can run.
 
-    `since` is when it can have happened at the earliest, in monotonic seconds. `unsure`: the file was closed after
-    being open for writing, but no write was seen; it may have been written through a mapping, or not at all.
+    `since` is when it can have happened at the earliest, in monotonic seconds, None for this turn. `unsure`: the file
+    was closed after being open for writing, but no write was seen; it may have been written through a mapping, or not
+    at all.
     """
 
     kind: Kind
@@ -56,7 +57,7 @@ class Change(NamedTuple):
     programs: bool = False
     unsure: bool = False
     source: str = INOTIFY
-    since: float = 0.0
+    since: float | None = None
     count: int = 1  # type: ignore[assignment]  # hides tuple.count, which nobody calls on a Change
 
 
@@ -76,12 +77,14 @@ class ChangeReader:
         self._table = table
         self._coverage = coverage
         self._departures: OrderedDict[int, _Departure] = OrderedDict()
+        self._modified: dict[tuple[int, bytes], tuple[Change, ...]] = {}
         self._written: OrderedDict[tuple[int, bytes], None] = OrderedDict()
         self.overflows = 0
         """How often the kernel's queue was full: what was lost then, nobody knows."""
 
     def read(self, notices: Iterable[Notice], now: float) -> Iterator[Change]:
         """The changes, in order; to be consumed whole. `now` is monotonic time in seconds."""
+        self._modified.clear()
         for notice in notices:
             mask = notice.mask
             if mask & OVERFLOW:
@@ -90,7 +93,9 @@ class ChangeReader:
             places = tuple(self._table.places(notice.wd))
             if mask & (MODIFY | CLOSE_WRITE):
                 yield from self._written_to(notice, places)
-            elif mask & (CREATE | MOVED_TO):
+                continue
+            self._modified.clear()  # places may change
+            if mask & (CREATE | MOVED_TO):
                 yield from self._arrived(notice, places)
             elif mask & (DELETE | MOVED_FROM):
                 yield from self._left(notice, places, now)
@@ -118,13 +123,15 @@ class ChangeReader:
     def _written_to(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
         """A close ends the writes before it and is no change of its own, except where none were seen."""
         key = (notice.wd, notice.name)
+        if key not in self._modified:
+            self._modified[key] = tuple(told(Kind.FILE_MODIFY, places, notice.name))
         if notice.mask & MODIFY:
             self._remember(key)
-            yield from (c for c in told(Kind.FILE_MODIFY, places, notice.name) if not c.programs)
+            yield from (change for change in self._modified[key] if not change.programs)
             return
         seen = key in self._written
         self._written.pop(key, None)
-        for change in told(Kind.FILE_MODIFY, places, notice.name):
+        for change in self._modified[key]:
             if change.programs or not seen:
                 yield change._replace(unsure=not seen)
 

@@ -17,6 +17,7 @@ from collectors.file_poll import POLL_S, NoNotices
 from collectors.file_telling import Hashes
 from collectors.file_watch import FileWatch
 from collectors.inotify_stream import InotifyStream
+from collectors.pace import cores_of_container
 from collectors.procfs import Procfs
 from collectors.watch_limit import FEW_WATCHES, most_watches
 from collectors.watch_paths import removed, watch_list
@@ -59,7 +60,7 @@ class FileInotify:
         paths: Sequence[str] = (),
         procfs: Procfs | None = None,
         hashes: Hashes | None = None,
-        cores: Callable[[], float] = lambda: 1.0,
+        cores: Callable[[], float] = cores_of_container,
         make_stream: Callable[[], InotifyStream] = InotifyStream,
     ) -> None:
         self._counters = counters

@@ -55,9 +55,11 @@ class FileTelling:
         self._held: dict[int, tuple[Event, asyncio.TimerHandle]] = {}
         self._last = 0
 
-    def tell(self, changes: Iterable[Change]) -> None:
-        """Make events of changes that are due."""
+    def tell(self, changes: Iterable[Change], since: float) -> None:
+        """Make events of changes that are due; `since` is for those that do not say when they can have happened."""
         for change in changes:
+            if change.since is None:
+                change = change._replace(since=since)
             self._counters.add(change.kind, change.count)
             reach = self._reach(change.container)
             found = facts(change, reach)

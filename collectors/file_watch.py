@@ -20,7 +20,7 @@ from collectors.procfs import Procfs
 from collectors.watch_coverage import Coverage
 from collectors.watch_plan import Spot
 from collectors.watch_status import coverage_status
-from collectors.watch_table import Watcher, WatchTable
+from collectors.watch_table import LIMIT, Watcher, WatchTable
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.events import Timestamp
@@ -148,7 +148,7 @@ class FileWatch:
         if taken < TURN and not self._filled:
             self._fold(self._reader.unpaired(now), now)
             self._fold(self._look.take(), now)
-        self._telling.tell(self._hold_off.due(now))
+        self._telling.tell(self._hold_off.due(now), self._since)
         self._retry(now)
         self._rescan(now)
         compares = self._compare_some(now)
@@ -189,7 +189,7 @@ class FileWatch:
                 break
         now = self._clock.monotonic()
         self._fold(self._reader.unpaired(math.inf), now)  # nothing is queued that could be a second half
-        self._telling.tell(self._hold_off.end(container))
+        self._telling.tell(self._hold_off.end(container), self._since)
         self._telling.finish()
 
     def _take_some(self, now: float) -> int:
@@ -276,7 +276,6 @@ class FileWatch:
     def _take(self, change: Change, now: float) -> None:
         if self._removed(change.path) and (change.old_path is None or self._removed(change.old_path)):
             return
-        change = change._replace(since=self._since)
         if change.programs or change.unsure:
             self._fold(self._look.put(change), now)
         else:
@@ -284,7 +283,7 @@ class FileWatch:
 
     def _fold(self, changes: Iterable[Change], now: float) -> None:
         for change in changes:
-            self._telling.tell(self._hold_off.offer(change, now))
+            self._telling.tell(self._hold_off.offer(change, now), self._since)
 
     def _log(self) -> None:
         """One line when what is not watched has changed."""
@@ -292,4 +291,5 @@ class FileWatch:
         last, at = self._logged
         if reason and reason != last and (not last or now - at >= LOG_S):
             self._logged = (reason, now)
-            log.warning("%s", reason)
+            usual = self._table.unwatched().keys() <= {LIMIT}  # as in a /tmp that is full
+            log.log(logging.INFO if usual else logging.WARNING, "%s", reason)

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from collectors.watch_coverage import DENIED, REMOTE, UNREACHABLE
-from collectors.watch_table import BUDGET, WatchTable
+from collectors.watch_table import BUDGET, LIMIT, WatchTable
 from sensor.model.protocols import Capability, Status
 
 
@@ -19,6 +19,7 @@ def coverage_status(table: WatchTable) -> Capability:
 
 
 _MENDS = {
+    LIMIT: "name the ones that matter in SENSOR_FILE_PATHS, which come first",
     BUDGET: "raise fs.inotify.max_user_watches, a quarter of which is taken, or name fewer directories",
     UNREACHABLE: "give the sensor SYS_PTRACE, or let it start as root",
     DENIED: "let the sensor run as root with the default capabilities",

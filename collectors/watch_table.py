@@ -18,6 +18,9 @@ from collectors.watch_plan import Ranked, Spot, mask_of
 BUDGET = "budget"
 """Why a directory is not watched: the sensor's share of the kernel's watches is used up."""
 
+LIMIT = "too many beside each other"
+"""Why a directory is not watched: `DIRECTORIES` are, that the same part of the list stands for."""
+
 DIRECTORIES = 256
 """How many directories one `*`, or one level below an entry, may take in a container."""
 
@@ -158,7 +161,12 @@ class WatchTable:
         return (container for container, paths in self._paths.items() if paths)
 
     def _may_hold(self, container: str, path: bytes, spots: tuple[Spot, ...]) -> bool:
-        may = self.at(container, path) is not None or self._room(min(s.rank for s in spots), container, spots)
+        if self.at(container, path) is not None:
+            return True
+        if any(self._taken[container, spot] >= DIRECTORIES for spot in spots):
+            self.refuse(container, path, LIMIT)
+            return False
+        may = self._room(min(spot.rank for spot in spots))
         if not may:
             self.refuse(container, path, BUDGET)
         return may
@@ -181,10 +189,8 @@ class WatchTable:
         places.append(place)
         places.sort(key=lambda p: p.rank)
 
-    def _room(self, rank: int, container: str, spots: tuple[Spot, ...]) -> bool:
+    def _room(self, rank: int) -> bool:
         """Whether one more may be held, after the least important have made room."""
-        if any(self._taken[container, spot] >= DIRECTORIES for spot in spots):
-            return False
         while len(self._places) >= self.limit:
             worst = max((r for r, held in self._ranks.items() if held), default=-1)
             if worst <= rank:
