@@ -19,7 +19,10 @@ def as_text(checks: list[Check], width: int, colour: bool) -> str:
 
 
 def as_json(checks: list[Check]) -> str:
-    """`{"version", "status", "checks": [{"name", "status", "reason", "mend", "figures"}]}`; reason, mend may be null."""
+    """`{"version", "status", "checks": [{"name", "status", "reason", "mend", "figures"}]}`.
+
+    `reason` and `mend` may be null; `figures` are numbers by name.
+    """
     listed = [{"name": check.name, **check.capability._asdict()} for check in checks]
     return json.dumps({"version": __version__, "status": worst(checks), "checks": listed}, indent=2) + "\n"
 
