@@ -15,12 +15,7 @@ _READERS = frozenset(
 )
 """Programs that change no file that they are given."""
 
-_RECURSIVE = frozenset(
-    {
-        *("rm", "rmdir", "mkdir", "cp", "mv", "chmod", "chown", "chgrp", "tar", "unzip", "rsync", "install", "cpio"),
-        *("unsquashfs", "git"),
-    }
-)
+_RECURSIVE = frozenset({"rm", "chmod", "chown", "chgrp", "tar", "unzip", "rsync", "cpio", "unsquashfs", "git"})
 """Programs that change what lies below a directory that they are given."""
 
 

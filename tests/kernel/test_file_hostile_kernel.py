@@ -10,21 +10,20 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from fakes import Emitted, FakeClock, FakeTaskView
+from fakes import FakeTaskView
 from file_scene import APP, DIRECTORIES, FileScene, make_root, watching
+from file_still import Still, overflow_the_queue
 from needs import Need
 from running import until
 
 from collectors.file_events import OVERFLOW
-from collectors.file_watch import RESCAN_S, RETRY_S, FileWatch
-from collectors.inotify_stream import InotifyStream
+from collectors.file_watch import RESCAN_S, RETRY_S
 from collectors.procfs import Procfs
 from collectors.watch_coverage import LISTED, Coverage, Reach
 from collectors.watch_paths import watch_list
 from collectors.watch_plan import plan
 from collectors.watch_table import BUDGET, WatchTable
 from sensor.model.codec import event_from_wire, to_wire
-from sensor.model.counters import Counters
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Status
 
@@ -150,49 +149,11 @@ async def test_a_directory_of_very_many_files_is_listed_up_to_a_limit_and_that_i
     assert scene.counters.losses["directory_too_long"] == 1
 
 
-class Still:
-    """A `FileWatch` that nobody asks to work but the test, on a clock that the test moves."""
-
-    def __init__(self, root: Path) -> None:
-        self.counters, self.clock, self.emitted, self.task = Counters(), FakeClock(), Emitted(), FakeTaskView()
-        self.stream = InotifyStream()
-        self.root = root
-        self.root_fd = os.open(root, os.O_PATH)
-        self.watch = FileWatch(
-            stream=self.stream,
-            plan=plan(watch_list()),
-            limit=1000,
-            task=self.task,
-            emit=self.emitted,
-            procfs=Procfs(),
-            counters=self.counters,
-            clock=self.clock,
-        )
-        self.task.listen(self.watch)
-
-    def work(self) -> None:
-        while self.watch.work():
-            pass
-
-    def close(self) -> None:
-        self.stream.close()
-        os.close(self.root_fd)
-
-
 @pytest.fixture
 def still(tmp_path: Path) -> Iterator[Still]:
     still = Still(make_root(tmp_path))
     yield still
     still.close()
-
-
-def overflow_the_queue(directory: Path) -> None:
-    """More notices than the kernel keeps, each different from the one before, so that it merges none."""
-    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
-    for name in "xy":
-        (directory / name).touch()
-    for number in range(limit + 10):
-        os.utime(directory / "xy"[number % 2])
 
 
 def test_an_overflow_is_told_as_a_loss_of_unknown_size_and_directories_are_looked_for_anew(still: Still) -> None:
