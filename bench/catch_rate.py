@@ -19,17 +19,10 @@ from lab import Lab, temporary_lab
 from lifetimes import LIFETIMES, SECONDS_APART, Lifetime, finish, spawner
 from machine import describe, table
 from peers import Args, Strace, beside
+from terms import TERMS, Terms
 
 TOLD = "sensor, program named"
 WHOLE = "sensor, with all arguments"
-
-
-class Terms(NamedTuple):
-    """What the platform grants, and who the app is."""
-
-    name: str
-    ptrace: bool
-    user: str
 
 
 class Row(NamedTuple):
@@ -39,12 +32,6 @@ class Row(NamedTuple):
     seconds: float
     seen: dict[str, int]
     sources: Counter[str]
-
-
-TERMS = (
-    Terms("ECS: SYS_PTRACE, app as root", ptrace=True, user="0"),
-    Terms("EKS: no SYS_PTRACE, app as uid 1000", ptrace=False, user="1000"),
-)
 
 
 def told(lab: Lab, app: Container, lifetime: Lifetime) -> list[Event]:

@@ -78,7 +78,7 @@ for statement in json.loads(sys.argv[1]):
     try:
         exec(statement)
     except Exception as error:
-        print(statement, error, flush=True)
+        print("refused:", statement, error, flush=True)
     time.sleep(0.02)
 write("/etc/end")
 time.sleep(3600)
@@ -105,7 +105,7 @@ Changes = set[tuple[str, str]]
 """Kinds (the part after the dot) and paths."""
 
 
-def run_attack(lab: Lab, task: FargateTask, user: str) -> tuple[Changes, str]:
+def run_attack(lab: Lab, task: FargateTask, user: str) -> tuple[Changes, list[str]]:
     """Attack from a container of the task; what was told of it, and what the attacker could not do."""
     statements = json.dumps([step.statement for step in ATTACK])
     command = ["python3", "-u", "-c", SCRIPT, statements]
@@ -116,7 +116,8 @@ def run_attack(lab: Lab, task: FargateTask, user: str) -> tuple[Changes, str]:
     lab.ingest.wait_for("file.create", lambda event: event["file"]["path"] == "/etc/end", 60)
     told = [event for event in lab.ingest.events() if "file" in event and event["container"]["id"] == app.id]
     begin = next(event["time"] for event in told if event["file"]["path"] == "/etc/begin")
-    return {(e["kind"].removeprefix("file."), e["file"]["path"]) for e in told if e["time"] >= begin}, app.logs()
+    changes = {(e["kind"].removeprefix("file."), e["file"]["path"]) for e in told if e["time"] >= begin}
+    return changes, [line for line in app.logs().splitlines() if line.startswith("refused:")]
 
 
 def missed(told: Changes) -> list[Step]:
