@@ -88,6 +88,7 @@ async def watching(
     prepare: Callable[[FakeTaskView], None] | None = None,
     hashes: Hashes | None = None,
     make_stream: Callable[[], InotifyStream] = InotifyStream,
+    cores: Callable[[], float] = lambda: 4.0,
 ) -> AsyncIterator[FileScene]:
     """The collector over `root` as `APP` and the other containers, once it has watched them all."""
     task, counters = FakeTaskView(), Counters()
@@ -98,6 +99,7 @@ async def watching(
         procfs=procfs,
         hashes=hashes,
         make_stream=make_stream,
+        cores=cores,
     )
     with ExitStack() as roots:
         for name, path in [(APP, root), *others]:
