@@ -1,4 +1,4 @@
-"""On what terms a sensor and its app run."""
+"""The terms on which the sensor runs: what the platform grants, and who the app is."""
 
 from typing import NamedTuple
 

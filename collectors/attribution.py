@@ -11,7 +11,7 @@ from typing import Protocol
 from collectors.allowance import Allowance
 from collectors.inet_diag import ESTABLISHED, FIN_WAIT2, SYN_RECV, SYN_SENT, TCP, TIME_WAIT, InetSocket
 from collectors.network_events import DESCRIPTOR, RECENT
-from collectors.socket_table import INBOUND, Ends, Known, Owner
+from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, Owner
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.protocols import TaskView
@@ -20,6 +20,8 @@ LOOKUPS_PER_SECOND, LOOKUPS_SAVED = 100, 1_000
 """Sockets that are looked up; each costs 50 to 200 µs."""
 RECENT_S = 5.0
 """So long the last owner of a destination, or of a listener, is taken for the next one's."""
+NEW_NS = 100_000_000
+"""So long before a connection its process may have started to count as a newcomer; starts are known to 10 ms."""
 MOST_RECENT = 1_024
 """Destinations and listeners whose last owner is remembered."""
 
@@ -81,18 +83,41 @@ class Attribution:
         known.own |= owner == "own"
 
     def fall_back(self, known: Known) -> None:
-        """The last owner of the same destination, or who holds the listener: the best that is left to say."""
-        if known.owner is not None:
+        """The best that is left to say of a connection that was over before anybody looked.
+
+        That it was the last owner of the same destination, if that lived when it began; or who holds the listener; or
+        else who had only just started: a process of a moment that was started to connect.
+        """
+        if known.owner is not None or known.since is None:
             return
-        found = self._recent.get(_sort(known))
-        stale = found is None or self._clock.monotonic() - found[1] > RECENT_S
-        if stale and known.direction == INBOUND and self._lookups.take(1):
+        found = self._lately(known, known.since)
+        if found is None and known.direction == INBOUND and self._lookups.take(1):
             listener = self._find(known.family, TCP, Ends(known.ends.src, known.ends.src_port, _NOWHERE, 0))
             if listener is not None:
                 self._see_listener(known, listener)
-            found = self._recent.get(_sort(known))
-        if found is not None and self._clock.monotonic() - found[1] <= RECENT_S:
-            known.owner, known.evidence = found[0], RECENT
+            found = self._lately(known, known.since)
+        if found is None and known.direction == OUTBOUND:
+            found = self._newcomer(known, known.since)
+        if found is not None:
+            known.owner, known.evidence = found, RECENT
+
+    def _lately(self, known: Known, began: float) -> Owner | None:
+        owner, at = self._recent.get(_sort(known), (None, 0.0))
+        if owner is None or self._clock.monotonic() - at > RECENT_S:
+            return None
+        return owner if self._task.lived_at(owner.process.entity, began) else None
+
+    def _newcomer(self, known: Known, began: float) -> Owner | None:
+        """The youngest process that lived then and had started only just before."""
+        latest = known.at or 0
+        youngest: tuple[int, Owner] | None = None
+        for container in self._task.containers():
+            for process, ended in self._task.recent(container, began):
+                start = process.start or 0
+                new = latest - NEW_NS < start <= latest and (ended is None or ended >= began)
+                if new and (youngest is None or start >= youngest[0]) and not self._task.is_own(process.pid):
+                    youngest = (start, Owner(process, container))
+        return youngest[1] if youngest else None
 
     def _see_listener(self, known: Known, listener: InetSocket) -> None:
         owner = self._holder(listener, quick=True) if known.direction == INBOUND else None

@@ -1,9 +1,12 @@
-"""Holds an exec for the moments in which its executable is hashed, the first time that the file is seen."""
+"""Holds an exec for the moments in which its executable is hashed, the first time that the file is seen; and that of a
+program that came at run time a little longer, so that the file's own event goes first and can be linked to.
+"""
 
 import asyncio
 from typing import NamedTuple
 
 from collectors.executable_facts import Facts, complete
+from collectors.hash_worker import STOPPED
 from collectors.process_table import Tracked
 from collectors.program import Program
 from collectors.task_view import Task
@@ -14,14 +17,19 @@ HASH_S = 0.1
 """How long an exec is held for its hash; a later exec of the same file has it at once."""
 HASH_BEFORE_S = 2.0
 """The same for what ran before we watched: many files at once, and no hurry."""
+FILE_S = 0.25
+"""How long the event of the file may take: 0.1 s until its notice is read, and 0.1 s for its hash."""
 LATE = Missing("process.sha256", "not yet")
 
 
 class _Held(NamedTuple):
+    """`waits`: for the hash, and then, if it came at run time, for its file to be told."""
+
     event: Event
     program: Program
     timer: asyncio.TimerHandle
     after: list[Event]
+    waits: bool
 
 
 class ExecTelling:
@@ -38,15 +46,17 @@ class ExecTelling:
         program = Program.of(process)
 
         def done(facts: Facts) -> None:
-            self._hashed(process, program, facts)
+            self._hashed(process, program, facts, from_before=from_before)
 
         facts = self._processes.executables.wanted(process, done)
-        if facts is not None:
-            self._emit(self._completed(event, process, facts))
+        if facts is None:
+            self._hold(process, program, event, HASH_BEFORE_S if from_before else HASH_S, waits=True)
             return
-        delay = HASH_BEFORE_S if from_before else HASH_S
-        timer = asyncio.get_running_loop().call_later(delay, self._release, process.entity)
-        self._held[process.entity] = _Held(event, program, timer, [])
+        event = self._completed(event, process, facts)
+        if process.drift and not from_before:
+            self._hold(process, program, event, FILE_S, waits=False)
+        else:
+            self._emit(event)
 
     def follow(self, process: Tracked, event: Event) -> None:
         """Emit what happened in the process, after its exec."""
@@ -60,11 +70,20 @@ class ExecTelling:
         for entity in list(self._held):
             self._release(entity)
 
-    def _hashed(self, process: Tracked, program: Program, facts: Facts) -> None:
+    def _hold(self, process: Tracked, program: Program, event: Event, seconds: float, *, waits: bool) -> None:
+        timer = asyncio.get_running_loop().call_later(seconds, self._release, process.entity)
+        after = held.after if (held := self._held.get(process.entity)) is not None else []
+        self._held[process.entity] = _Held(event, program, timer, after, waits)
+
+    def _hashed(self, process: Tracked, program: Program, facts: Facts, *, from_before: bool) -> None:
         held = self._held.get(process.entity)
-        if held is None or held.program != program:
+        if held is None or held.program != program or not held.waits:
             return  # too late, or of a program that was told before
+        held.timer.cancel()
         event = self._completed(held.event, process, facts)
+        if process.drift and not from_before and facts.why_no_hash != STOPPED:
+            self._hold(process, program, event, FILE_S, waits=False)
+            return
         self._held[process.entity] = held._replace(event=event)
         self._let_go(process.entity)
 
@@ -76,11 +95,13 @@ class ExecTelling:
 
     def _release(self, entity: str) -> None:
         """The time is up, or something else must be told first."""
-        if (held := self._held.get(entity)) is not None:
+        if (held := self._held.get(entity)) is None:
+            return
+        if held.waits:
             evidence = held.event.evidence
             event = held.event._replace(evidence=evidence._replace(missing=(*evidence.missing, LATE)))
             self._held[entity] = held._replace(event=event)
-            self._let_go(entity)
+        self._let_go(entity)
 
     def _let_go(self, entity: str) -> None:
         held = self._held.pop(entity)

@@ -75,7 +75,8 @@ class Executables:
     """Used from the loop's thread only.
 
     `opened` is called right before an executable is opened in a way that fires an inotify watch, with the process it
-    belongs to, so that whoever listens for opens can tell ours from others.
+    belongs to, so that whoever listens for opens can tell ours from others; `opened_file` the same for a file that no
+    process belongs to, with its container and path.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Executables:
         make_worker: Callable[[], HashWorker] = HashWorker,
     ) -> None:
         self.opened: Callable[[Tracked], None] = _nobody
+        self.opened_file: Callable[[str, str], None] = _nobody
         self._gated = gated
         self._counters = counters
         self._clock = clock
@@ -118,6 +120,18 @@ class Executables:
         except (OSError, SensorError) as error:
             return Facts(why_no_hash=_reason(error))
 
+    def wanted_file(self, handle: int, container: str, path: str, done: Done) -> Facts | None:
+        """The same for a file of a container that may be run one day, by its handle and the path that is told.
+
+        The caller has seen to it that the file is on a file system that answers by itself (`rootfs`).
+        """
+        if self._looks_are_noticed:
+            self.opened_file(container, path)  # by whoever opened the handle, just now
+        try:
+            return self._of_version(handle, lambda: self.opened_file(container, path), done)
+        except OSError as error:
+            return Facts(why_no_hash=_reason(error))
+
     def close(self) -> None:
         """Stop hashing, and tell all who wait. Safe to call more than once; a later `wanted` begins anew."""
         if self._worker is not None:
@@ -133,19 +147,23 @@ class Executables:
             return Facts(why_no_hash=NOT_LOCAL)
         if not _is_program_of(process, handle):
             return Facts(why_no_hash=GONE)  # it runs another by now than the one that was read
+        return self._of_version(handle, lambda: self.opened(process), done)
+
+    def _of_version(self, handle: int, opening: Callable[[], None], done: Done) -> Facts | None:
+        """The facts about what the handle stands for; `opening` is called before it is opened."""
         version = _Version.of(handle)
         if (facts := self._known.get(version)) is not None:
             self._known.move_to_end(version)
             return facts
-        return self._hash(process, handle, version, done)
+        return self._hash(handle, version, opening, done)
 
-    def _hash(self, process: Tracked, handle: int, version: _Version, done: Done) -> Facts | None:
+    def _hash(self, handle: int, version: _Version, opening: Callable[[], None], done: Done) -> Facts | None:
         """Have a version hashed that is new, once for all who ask meanwhile."""
         waiting = self._waiting.get(version)
         born = waiting.born_ns if waiting is not None else born_ns(handle)
         why = self._refusal(version)
         if why is None and waiting is None:
-            why = self._put(process, handle, version, born)
+            why = self._put(handle, version, born, opening)
         if why is not None:
             self._counters.add("executables.unhashed")
             return Facts(born_ns=born, why_no_hash=why)
@@ -165,9 +183,9 @@ class Executables:
         may_be_hashed = len(self._waiting) < MOST_FILES and self._allowance.take(version.size)
         return None if may_be_hashed else BUSY
 
-    def _put(self, process: Tracked, handle: int, version: _Version, born: Timestamp | None) -> str | None:
+    def _put(self, handle: int, version: _Version, born: Timestamp | None, opening: Callable[[], None]) -> str | None:
         """Hand the file to the worker; the reason where it cannot be read."""
-        self.opened(process)
+        opening()
         age = self._clock.wall() - version.ctime_ns
         worker = self._worker = self._worker or self._make_worker()
         try:
@@ -217,5 +235,5 @@ def _looks_are_noticed() -> bool:
         return False  # no inotify: then nobody listens for opens either
 
 
-def _nobody(process: Tracked) -> None:
+def _nobody(*_: object) -> None:
     """Where our own opens are told until somebody listens for them."""

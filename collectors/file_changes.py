@@ -20,6 +20,7 @@ from collectors.inotify_stream import (
     MOVE_SELF,
     MOVED_FROM,
     MOVED_TO,
+    OPEN,
     OVERFLOW,
     Notice,
 )
@@ -29,7 +30,10 @@ from sensor.model.kinds import Kind
 
 INOTIFY = "inotify"
 SCAN = "scan"
-"""Where a change is known from: the kernel told, or it was found when a new directory was listed."""
+RESCAN = "rescan"
+POLL = "poll"
+"""Where a change is known from: the kernel told, it was found when a new directory was listed, or by a comparison with
+what was there: after a loss, or again and again where inotify is refused."""
 
 PAIRING_S = 0.1
 """How long the second half of a rename is waited for; the kernel queues both at once."""
@@ -41,8 +45,9 @@ REMEMBERED = 4096
 class Change(NamedTuple):
     """What happened to a path. `programs`: only of interest if the file can run.
 
-    `unsure`: the file was closed after being open for writing, but no write was seen; it may have been written through
-    a mapping, or not at all.
+    `since` is when it can have happened at the earliest, in monotonic seconds, None for this turn. `unsure`: the file
+    was closed after being open for writing, but no write was seen; it may have been written through a mapping, or not
+    at all.
     """
 
     kind: Kind
@@ -52,6 +57,7 @@ class Change(NamedTuple):
     programs: bool = False
     unsure: bool = False
     source: str = INOTIFY
+    since: float | None = None
     count: int = 1  # type: ignore[assignment]  # hides tuple.count, which nobody calls on a Change
 
 
@@ -71,12 +77,14 @@ class ChangeReader:
         self._table = table
         self._coverage = coverage
         self._departures: OrderedDict[int, _Departure] = OrderedDict()
+        self._modified: dict[tuple[int, bytes], tuple[Change, ...]] = {}
         self._written: OrderedDict[tuple[int, bytes], None] = OrderedDict()
         self.overflows = 0
         """How often the kernel's queue was full: what was lost then, nobody knows."""
 
     def read(self, notices: Iterable[Notice], now: float) -> Iterator[Change]:
         """The changes, in order; to be consumed whole. `now` is monotonic time in seconds."""
+        self._modified.clear()
         for notice in notices:
             mask = notice.mask
             if mask & OVERFLOW:
@@ -85,12 +93,16 @@ class ChangeReader:
             places = tuple(self._table.places(notice.wd))
             if mask & (MODIFY | CLOSE_WRITE):
                 yield from self._written_to(notice, places)
-            elif mask & (CREATE | MOVED_TO):
+                continue
+            self._modified.clear()  # places may change
+            if mask & (CREATE | MOVED_TO):
                 yield from self._arrived(notice, places)
             elif mask & (DELETE | MOVED_FROM):
                 yield from self._left(notice, places, now)
             elif mask & ATTRIB:
                 yield from self._attributes(notice, places)
+            elif mask & OPEN:
+                yield from (Change(Kind.FILE_OPEN, place.container, place.path) for place in places)
             elif mask & (IGNORED | MOVE_SELF):
                 self._recheck(places, gone=bool(mask & IGNORED))
 
@@ -101,7 +113,7 @@ class ChangeReader:
             if departure.time + PAIRING_S > now and len(self._departures) <= REMEMBERED:
                 return
             self._departures.popitem(last=False)
-            yield from _told(Kind.FILE_DELETE, departure.places, departure.name)
+            yield from told(Kind.FILE_DELETE, departure.places, departure.name)
 
     def next_due(self) -> float | None:
         """When `unpaired` may have something, in monotonic seconds."""
@@ -111,13 +123,15 @@ class ChangeReader:
     def _written_to(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
         """A close ends the writes before it and is no change of its own, except where none were seen."""
         key = (notice.wd, notice.name)
+        if key not in self._modified:
+            self._modified[key] = tuple(told(Kind.FILE_MODIFY, places, notice.name))
         if notice.mask & MODIFY:
             self._remember(key)
-            yield from (c for c in _told(Kind.FILE_MODIFY, places, notice.name) if not c.programs)
+            yield from (change for change in self._modified[key] if not change.programs)
             return
         seen = key in self._written
         self._written.pop(key, None)
-        for change in _told(Kind.FILE_MODIFY, places, notice.name):
+        for change in self._modified[key]:
             if change.programs or not seen:
                 yield change._replace(unsure=not seen)
 
@@ -133,8 +147,9 @@ class ChangeReader:
         if departure is not None:
             yield from _renamed(departure, places, notice.name)
         else:
-            yield from _told(Kind.FILE_CREATE, places, notice.name)
+            yield from told(Kind.FILE_CREATE, places, notice.name)
         for place in places:
+            self._remember_name(place, notice.name)
             known = departure is not None and place.container in departure.known
             is_directory = bool(notice.mask & IS_DIRECTORY)
             found = self._coverage.appeared(place, notice.name, is_directory=is_directory, tell=not known)
@@ -145,16 +160,21 @@ class ChangeReader:
             directory, name = path.rsplit(b"/", 1)
             place = self._table.at(container, directory)
             if place is not None:
-                yield from (change._replace(source=SCAN) for change in _told(Kind.FILE_CREATE, (place,), name))
+                yield from (change._replace(source=SCAN) for change in told(Kind.FILE_CREATE, (place,), name))
 
     def _left(self, notice: Notice, places: tuple[Place, ...], now: float) -> Iterator[Change]:
         if notice.mask & DELETE:
-            yield from _told(Kind.FILE_DELETE, places, notice.name)
+            yield from told(Kind.FILE_DELETE, places, notice.name)
         else:
             known = frozenset(place.container for place in places if self._is_covered(place, notice.name))
             self._departures[notice.cookie] = _Departure(now, notice.name, places, known)
         for place in places:
+            self._table.names.remove(place.container, place.path, notice.name)
             self._coverage.vanished(place, notice.name)
+
+    def _remember_name(self, place: Place, name: bytes) -> None:
+        if any(spot.has(name) for spot in place.spots):
+            self._table.names.add(place.container, place.path, name)
 
     def _is_covered(self, place: Place, name: bytes) -> bool:
         below = self._table.at(place.container, place.path + b"/" + name)
@@ -162,7 +182,7 @@ class ChangeReader:
 
     def _attributes(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
         if notice.name:
-            yield from _told(Kind.FILE_ATTRIBUTES, places, notice.name)
+            yield from told(Kind.FILE_ATTRIBUTES, places, notice.name)
             return
         for place in places:
             yield from self._own_attributes(place)
@@ -171,7 +191,7 @@ class ChangeReader:
         """Of the watched directory itself, unless the directory above is watched for that as well."""
         directory, name = os.path.split(place.path)
         above = self._table.at(place.container, directory.rstrip(b"/"))
-        if above is not None and any(True for _ in _told(Kind.FILE_ATTRIBUTES, (above,), name)):
+        if above is not None and any(True for _ in told(Kind.FILE_ATTRIBUTES, (above,), name)):
             return
         if any(Kind.FILE_ATTRIBUTES in entry.kinds for _, entry in place.entries):
             yield Change(Kind.FILE_ATTRIBUTES, place.container, place.path or b"/")
@@ -184,7 +204,7 @@ class ChangeReader:
             self._coverage.verify(place)
 
 
-def _told(kind: Kind, places: Sequence[Place], name: bytes) -> Iterator[Change]:
+def told(kind: Kind, places: Sequence[Place], name: bytes) -> Iterator[Change]:
     """The change for each container that wants it, by the path that matters most there."""
     told = set()
     for place in places:
@@ -209,7 +229,7 @@ def _renamed(departure: _Departure, places: Sequence[Place], name: bytes) -> Ite
     here, there = _by_container(places), _by_container(departure.places)
     for container, new in here.items():
         if container not in there:
-            yield from _told(Kind.FILE_CREATE, new, name)
+            yield from told(Kind.FILE_CREATE, new, name)
             continue
         wanted = [_wanted(place, Kind.FILE_RENAME, name) for place in new]
         wanted += [_wanted(place, Kind.FILE_RENAME, departure.name) for place in there[container]]
@@ -218,7 +238,7 @@ def _renamed(departure: _Departure, places: Sequence[Place], name: bytes) -> Ite
             yield Change(Kind.FILE_RENAME, container, path, old_path, programs=False not in wanted)
     for container, old in there.items():
         if container not in here:
-            yield from _told(Kind.FILE_DELETE, old, departure.name)
+            yield from told(Kind.FILE_DELETE, old, departure.name)
 
 
 def _by_container(places: Sequence[Place]) -> dict[str, list[Place]]:

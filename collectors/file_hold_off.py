@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from collectors.file_changes import SCAN, Change
+from collectors.file_changes import INOTIFY, SCAN, Change
 from sensor.model.kinds import Kind
 
 HOLD_OFF_S = 2.0
@@ -79,6 +79,8 @@ class HoldOff:
         if change.source == SCAN or held.scanned:
             held.scanned = False  # the scan and the notice saw one and the same change
             return
+        if change.source != INOTIFY and held.folded:
+            return  # how often is not known, and the end of the hold-off tells how the file is then
         self._folded += not held.folded
         held.folded += change.count
         held.latest = change
@@ -93,4 +95,4 @@ class HoldOff:
         held = self._held.pop(key)
         if held.folded:
             self._folded -= 1
-            yield held.latest._replace(count=held.folded)
+            yield held.latest._replace(count=held.folded, since=held.since)

@@ -1,110 +1,194 @@
 """File changes in every container, by inotify on the directories that matter (`collectors.watch_list`).
 
-The queue is read when it becomes readable and then not before another 0.1 s have passed, since each wake-up costs ten
-times what a notice costs; while nothing happens nothing wakes us. inotify names no process and has no times.
+The queue is read when it becomes readable and then not before another moment has passed, since each wake-up costs ten
+times what a notice costs: a short one, so that who did it is still there to be found, while such wake-ups are few, else
+0.1 s. While nothing happens nothing wakes us. Where inotify is refused the directories are compared every few seconds.
 """
 
 import asyncio
 import errno
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Callable, Sequence
 
 from collectors import rootfs
+from collectors.allowance import Allowance, Overdraft
+from collectors.file_poll import POLL_S, NoNotices
+from collectors.file_telling import Hashes
 from collectors.file_watch import FileWatch
 from collectors.inotify_stream import InotifyStream
+from collectors.pace import cores_of_container
 from collectors.procfs import Procfs
-from collectors.watch_list import watch_list
+from collectors.watch_limit import FEW_WATCHES, most_watches
+from collectors.watch_paths import removed, watch_list
 from collectors.watch_plan import plan
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
-from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import Capability, Emit, Status, TaskView
 
 COALESCE_S = 0.1
-SHARE = 4
-"""One in so many of the kernel's watches may be ours: they are counted per user, across containers."""
+SOON_S = 0.01
+SOON_PER_SECOND = 25
+SOON_SAVED = 250
+"""Reads that follow the one before so soon; at 70 µs each that is 0.2 % of a core."""
 
-USUAL_WATCHES = 8192
-"""fs.inotify.max_user_watches where it cannot be read: the kernel's default of old."""
+SHARE = 0.025
+LEAST = 0.005
+SAVED_S = 60.0
+"""Of the task's CPU, of a core at least, and how long it is saved up: half of what all collectors may take."""
+STORM_S = 1.0
+"""Between two times that the queue is emptied unread, while more was used than that."""
 
-FEW_WATCHES = 200
-"""With fewer than these the default list of a few containers does not fit."""
+log = logging.getLogger(__name__)
 
 
 class FileInotify:
-    """`file.create`, `file.modify`, `file.delete`, `file.rename` and `file.attributes`.
+    """`file.create`, `file.modify`, `file.delete`, `file.rename`, `file.attributes`, and `file.open` of secrets.
 
-    `paths` are more directories to watch in every container. Raises WrongConfiguration where they are none.
+    `paths` are globs of more directories and files to watch in every container or, with a `!`, of those to leave
+    alone. Raises WrongConfiguration where they are none. `cores` are what the task has; `hashes` is None where none are
+    wanted.
     """
 
     name = "file_inotify"
 
     def __init__(
-        self, *, counters: Counters, clock: Clock, paths: Sequence[str] = (), procfs: Procfs | None = None
+        self,
+        *,
+        counters: Counters,
+        clock: Clock,
+        paths: Sequence[str] = (),
+        procfs: Procfs | None = None,
+        hashes: Hashes | None = None,
+        cores: Callable[[], float] = cores_of_container,
+        make_stream: Callable[[], InotifyStream] = InotifyStream,
     ) -> None:
         self._counters = counters
         self._clock = clock
         self._plan = plan(watch_list(paths))
+        self._removed = removed(paths)
         self._procfs = procfs or Procfs()
+        self._hashes = hashes
+        self._cores = cores
+        self._make_stream = make_stream
         self._watch: FileWatch | None = None
+        self._refused: Capability | None = None
 
     def probe(self) -> Capability:
         """Whether inotify and openat2 work and leave room; which roots can be reached shows in `status`."""
         opening = rootfs.capability()
         if opening.status is not Status.OK:
             return opening
-        try:
-            InotifyStream().close()
-        except OSError as error:
-            return self._refusal(error)
-        if (limit := self._limit()) < FEW_WATCHES:
+        if self._is_refused() and self._refused is not None:
+            return self._refused
+        if (limit := most_watches(self._procfs)) < FEW_WATCHES:
             reason = f"room for {limit} watches, a quarter of fs.inotify.max_user_watches"
             return Capability(Status.DEGRADED, reason, "raise fs.inotify.max_user_watches")
         return Capability(Status.OK)
 
     def status(self) -> Capability:
         """While it runs: which directories are not watched, counted by reason. Else what `probe` says."""
-        return self.probe() if self._watch is None else self._watch.status()
+        if self._watch is None:
+            return self.probe()
+        found = self._watch.status()
+        if self._refused is None:
+            return found
+        reasons = [reason for reason in (self._refused.reason, found.reason) if reason]
+        return self._refused._replace(reason="; ".join(reasons), figures=found.figures)
 
     @property
     def watches(self) -> int:
-        """How many of the kernel's watches are held."""
+        """How many of the kernel's watches are held, or directories compared."""
         return 0 if self._watch is None else self._watch.watches
 
     async def run(self, task: TaskView, emit: Emit) -> None:
-        """Watch all containers until cancelled. Raises OSError where no inotify instance can be had."""
-        with InotifyStream() as stream:
-            self._watch = watch = FileWatch(
-                stream=stream,
-                plan=self._plan,
-                limit=self._limit(),
-                task=task,
-                emit=emit,
-                procfs=self._procfs,
-                counters=self._counters,
-                clock=self._clock,
-            )
-            task.listen(watch)
-            try:
-                await self._follow(stream, watch)
-            except asyncio.CancelledError:
-                watch.finish()
-                raise
-            finally:
-                task.unlisten(watch)
-                self._watch = None
+        """Watch all containers until cancelled."""
+        while self._is_refused():
+            log.warning("%s", self._refused and self._refused.reason)
+            await self._run(NoNotices(), None, task, emit)
+        with self._make_stream() as stream:
+            await self._run(stream, stream, task, emit)
+
+    async def _run(
+        self, stream: InotifyStream | NoNotices, readable: InotifyStream | None, task: TaskView, emit: Emit
+    ) -> None:
+        self._watch = watch = FileWatch(
+            stream=stream,
+            plan=self._plan,
+            limit=most_watches(self._procfs),
+            task=task,
+            emit=emit,
+            procfs=self._procfs,
+            counters=self._counters,
+            clock=self._clock,
+            removed=self._removed,
+            hashes=self._hashes,
+        )
+        task.listen(watch)
+        try:
+            await (self._poll(watch) if readable is None else self._follow(readable, watch))
+        except asyncio.CancelledError:
+            watch.finish()
+            raise
+        finally:
+            task.unlisten(watch)
+            self._watch = None
 
     async def _follow(self, stream: InotifyStream, watch: FileWatch) -> None:
+        cpu, soon = self._share(), Allowance(per_second=SOON_PER_SECOND, burst=SOON_SAVED, clock=self._clock)
         while True:
-            await self._something(stream, watch)
-            for _ in iter(watch.work, False):
-                await asyncio.sleep(0)  # more is there: others on the loop have their turn first
-            await asyncio.sleep(COALESCE_S)
+            if await self._something(stream, watch):
+                watch.was_idle()
+            if cpu.is_overdrawn():
+                await self._look_away(watch)
+                continue
+            await self._work(watch, cpu)
+            await asyncio.sleep(SOON_S if soon.take(1) else COALESCE_S)
 
-    async def _something(self, stream: InotifyStream, watch: FileWatch) -> None:
-        """Return when the stream is readable, something is due, or the watch asks for its turn."""
+    async def _poll(self, watch: FileWatch) -> None:
+        """Compare what there is with what there was, again and again, until inotify can be had."""
+        cpu, done = self._share(), True
+        while done is False or self._is_refused():
+            await asyncio.sleep(POLL_S if done else STORM_S)
+            if done:
+                watch.compare()
+            done = await self._work(watch, cpu)
+
+    async def _work(self, watch: FileWatch, cpu: Overdraft) -> bool:
+        """Turn after turn, while more is there and may be used; whether all is done."""
+        more = True
+        while more and not cpu.is_overdrawn():
+            begin = time.thread_time()
+            more = watch.work()
+            cpu.draw(time.thread_time() - begin)
+            await asyncio.sleep(0)  # others on the loop have their turn first
+        return not more
+
+    def _is_refused(self) -> bool:
+        try:
+            self._make_stream().close()
+        except OSError as error:
+            self._refused = _refusal(error)
+        else:
+            self._refused = None
+        return self._refused is not None
+
+    async def _look_away(self, watch: FileWatch) -> None:
+        watch.discard()
+        self._counters.add("files.looked_away")
+        await asyncio.sleep(STORM_S)
+
+    def _share(self) -> Overdraft:
+        rate = max(LEAST, SHARE * self._cores())
+        return Overdraft(per_second=rate, burst=rate * SAVED_S, clock=self._clock)
+
+    async def _something(self, stream: InotifyStream, watch: FileWatch) -> bool:
+        """Return when the stream is readable, something is due, or the watch asks for its turn; whether that took a
+        while."""
         loop, due = asyncio.get_running_loop(), watch.next_due()
+        begin = self._clock.monotonic()
         loop.add_reader(stream.fileno(), watch.wake.set)
-        timer = None if due is None else loop.call_later(max(0.0, due - self._clock.monotonic()), watch.wake.set)
+        timer = None if due is None else loop.call_later(max(0.0, due - begin), watch.wake.set)
         try:
             await watch.wake.wait()
             watch.wake.clear()
@@ -112,15 +196,13 @@ class FileInotify:
             loop.remove_reader(stream.fileno())
             if timer is not None:
                 timer.cancel()
+        return self._clock.monotonic() > begin
 
-    def _limit(self) -> int:
-        try:
-            return int(self._procfs.read("sys/fs/inotify/max_user_watches", 32)) // SHARE
-        except (OSError, ProcessGone, AccessDenied, ValueError):
-            return USUAL_WATCHES // SHARE
 
-    def _refusal(self, error: OSError) -> Capability:
-        if error.errno != errno.EMFILE:
-            return Capability(Status.UNAVAILABLE, f"inotify is refused: {error.strerror}", None)
-        reason = "no inotify instance is left (fs.inotify.max_user_instances), or no descriptor (nofile)"
-        return Capability(Status.UNAVAILABLE, reason, "raise the limit, or end what holds them")
+def _refusal(error: OSError) -> Capability:
+    """Why directories are compared, and not watched."""
+    instead = f"directories are compared every {POLL_S:g} s, which shows neither what comes and goes nor who did it"
+    if error.errno != errno.EMFILE:
+        return Capability(Status.DEGRADED, f"inotify is refused: {error.strerror}; {instead}")
+    reason = f"no inotify instance is left (fs.inotify.max_user_instances), or no descriptor (nofile); {instead}"
+    return Capability(Status.DEGRADED, reason, "raise the limit, or end what holds them")

@@ -91,11 +91,13 @@ class Look:
             return False
 
     def _look(self, change: Change, reach: Reach) -> bool:
+        status = rootfs.status(reach.root_fd, change.path, remote=reach.remote)
+        if change.unsure and status.st_ctime_ns < self._clock.wall() - RECENT_NS:
+            return False
+        if not change.programs:
+            return True
         with rootfs.held(rootfs.open_handle(reach.root_fd, change.path, remote=reach.remote)) as handle:
-            status = os.fstat(handle)
-            if change.unsure and status.st_ctime_ns < self._clock.wall() - RECENT_NS:
-                return False
-            if not change.programs or can_run(handle, status):
+            if can_run(handle, os.fstat(handle)):
                 return True
         if change.kind is Kind.FILE_CREATE:
             _remember(self._young, (change.container, change.path))

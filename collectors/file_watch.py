@@ -3,23 +3,28 @@
 import asyncio
 import logging
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import Protocol
 
-from collectors.file_changes import Change, ChangeReader
-from collectors.file_events import OVERFLOW, event, overflow
+from collectors.container_reach import ContainerReach
+from collectors.file_actor import Actors
+from collectors.file_changes import POLL, RESCAN, Change, ChangeReader
+from collectors.file_events import OVERFLOW, overflow
 from collectors.file_hold_off import HoldOff
 from collectors.file_look import Look
-from collectors.inotify_stream import InotifyStream
-from collectors.mounts import remote_mounts_in
+from collectors.file_rescan import Rescan
+from collectors.file_telling import FileTelling, Hashes
+from collectors.inotify_stream import Notice
 from collectors.procfs import Procfs
-from collectors.watch_coverage import DENIED, REMOTE, UNREACHABLE, Coverage, Reach
+from collectors.watch_coverage import Coverage
 from collectors.watch_plan import Spot
-from collectors.watch_table import BUDGET, WatchTable
+from collectors.watch_status import coverage_status
+from collectors.watch_table import LIMIT, Watcher, WatchTable
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
-from sensor.model.protocols import HOST, Capability, Emit, Status, TaskView
+from sensor.model.events import Timestamp
+from sensor.model.protocols import HOST, Capability, Emit, TaskView
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +37,14 @@ FULL_READ = 200
 LAST_TURNS = 64
 """As many turns as a full queue of the kernel's (16,384 notices) takes to be told."""
 
+LATENCY_S = 0.1
+"""How late the loop may be when it is told that there are notices."""
+
 RESCAN_S = 5.0
 """At least this long lies between two rescans after overflows, whatever a workload does."""
+
+COMPARED_S = 0.01
+"""How long directories are compared before other work on the loop has its turn."""
 
 RETRY_S = 5.0
 LONGEST_RETRY_S = 300.0
@@ -43,13 +54,21 @@ LOG_S = 60.0
 """At most one line in this time says how many directories are not watched."""
 
 
+class Stream(Watcher, Protocol):
+    """What an `InotifyStream` does, or what stands in for it."""
+
+    def read(self) -> list[Notice]: ...
+
+    def discard(self) -> bool: ...
+
+
 class FileWatch:
     """Told of containers by the TaskView, and asked to `work` when the stream is readable or something is due."""
 
     def __init__(
         self,
         *,
-        stream: InotifyStream,
+        stream: Stream,
         plan: Spot,
         limit: int,
         task: TaskView,
@@ -57,21 +76,44 @@ class FileWatch:
         procfs: Procfs,
         counters: Counters,
         clock: Clock,
+        removed: Callable[[bytes], bool] = lambda _: False,
+        hashes: Hashes | None = None,
     ) -> None:
         self._stream = stream
         self._task = task
         self._emit = emit
-        self._procfs = procfs
+        self._reach = ContainerReach(task, procfs)
         self._counters = counters
         self._clock = clock
+        self._removed = removed
         self._table = WatchTable(stream, limit)
-        self._coverage = Coverage(plan=plan, table=self._table, reach=self._reach, counters=counters)
+        self._actors = Actors(task, counters, clock)
+        self._coverage = Coverage(
+            plan=plan,
+            table=self._table,
+            reach=self._reach,
+            counters=counters,
+            removed=removed,
+            secret_watched=self._actors.descriptors.watched,
+        )
         self._reader = ChangeReader(self._table, self._coverage)
         self._look = Look(reach=self._reach, counters=counters, clock=clock)
+        self._telling = FileTelling(
+            reach=self._reach,
+            names=self._table.names,
+            actors=self._actors,
+            hashes=hashes,
+            emit=emit,
+            counters=counters,
+            clock=clock,
+        )
         self._hold_off = HoldOff()
         self._changes: Iterator[Change] | None = None
         self._filled = False
-        self._remote: dict[str, tuple[bytes, ...] | None] = {}
+        self._read_at = self._since = clock.monotonic()
+        self._all_read_ns = self._read_at_ns = self._compared_ns = clock.wall()
+        self._lost_since_ns: Timestamp | None = None
+        self._comparing: dict[str, Iterator[Change | None]] = {}
         self._retries: dict[str, tuple[float, float]] = {}
         self._rescan_at = 0.0
         self._logged = ("", 0.0)
@@ -88,21 +130,40 @@ class FileWatch:
         """Tell what is left of a container, and let go of all in it at once."""
         self.finish(container_id)
         self._look.forget(container_id)
+        self._actors.descriptors.forget(container_id)
         self._table.drop_container(container_id)
-        self._remote.pop(container_id, None)
+        self._comparing.pop(container_id, None)
+        self._reach.forget(container_id)
         self._retries.pop(container_id, None)
+
+    def was_idle(self) -> None:
+        """Nothing was to be read until just now: what comes next has happened since."""
+        self._read_at = max(self._read_at, self._clock.monotonic() - LATENCY_S)
 
     def work(self) -> bool:
         """One turn: read what is queued, tell what is to be told. True where more waits for the next turn."""
         now = self._clock.monotonic()
+        self._actors.new_turn()
         taken = self._take_some(now)
         if taken < TURN and not self._filled:
             self._fold(self._reader.unpaired(now), now)
             self._fold(self._look.take(), now)
-        self._tell(self._hold_off.due(now))
+        self._telling.tell(self._hold_off.due(now), self._since)
         self._retry(now)
         self._rescan(now)
-        return taken == TURN or self._filled
+        compares = self._compare_some(now)
+        return taken == TURN or self._filled or compares
+
+    def discard(self) -> None:
+        """Empty the kernel's queue without reading it, since that would take more than may be taken: it is lost."""
+        if self._stream.discard():
+            self._reader.overflows += 1
+            self._note_loss()
+
+    def compare(self) -> None:
+        """Look what has changed since this was called before, where nothing is told of it."""
+        since, self._compared_ns = self._compared_ns, self._clock.wall()
+        self._begin_comparing(since, POLL)
 
     def next_due(self) -> float | None:
         """When there is work even if the stream stays silent, in monotonic seconds."""
@@ -119,11 +180,7 @@ class FileWatch:
 
     def status(self) -> Capability:
         """Whether all that should be watched is; the reason counts what is not."""
-        unwatched = self._table.unwatched()
-        if not unwatched:
-            return Capability(Status.OK)
-        reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(unwatched.items()))
-        return Capability(Status.DEGRADED, f"directories not watched: {reasons}", _mend(unwatched))
+        return coverage_status(self._table)
 
     def finish(self, container: str | None = None) -> None:
         """Tell what is queued, and what is folded of a container (None: of all)."""
@@ -132,7 +189,8 @@ class FileWatch:
                 break
         now = self._clock.monotonic()
         self._fold(self._reader.unpaired(math.inf), now)  # nothing is queued that could be a second half
-        self._tell(self._hold_off.end(container))
+        self._telling.tell(self._hold_off.end(container), self._since)
+        self._telling.finish()
 
     def _take_some(self, now: float) -> int:
         """Up to `TURN` changes, from a new read if the last one is used up; how many there were.
@@ -140,8 +198,7 @@ class FileWatch:
         Notices are taken one by one, since one of a new directory can mean a long list of files.
         """
         if self._changes is None:
-            notices = self._stream.read()
-            self._filled = len(notices) >= FULL_READ
+            notices = self._read(now)
             self._changes = self._reader.read(notices, now)
         taken = 0
         for change in islice(self._changes, TURN):
@@ -149,17 +206,25 @@ class FileWatch:
             taken += 1
         if taken < TURN:
             self._changes = None
+        if self._reader.overflows:
+            self._note_loss()
         return taken
 
-    def _reach(self, container: str) -> Reach | None:
-        root = self._task.root_of(container)
-        return None if root is None else Reach(root, self._remote.get(container))
+    def _read(self, now: float) -> list[Notice]:
+        if not self._filled:  # so the last read took all that there was
+            self._since, self._all_read_ns = self._read_at, self._read_at_ns
+        self._read_at, self._read_at_ns = now, self._clock.wall()
+        notices = self._stream.read()
+        self._filled = len(notices) >= FULL_READ
+        return notices
+
+    def _note_loss(self) -> None:
+        """Of what was lost it is known that it happened after the last time when all had been read."""
+        if self._lost_since_ns is None:
+            self._lost_since_ns = self._all_read_ns
 
     def _reach_anew(self, container: str, next_delay: float) -> None:
-        self._remote[container] = remote_mounts_in(self._task, self._procfs, container)
-        self._cover(container, next_delay)
-
-    def _cover(self, container: str, next_delay: float) -> None:
+        self._reach.find_mounts(container)
         self._retries.pop(container, None)
         if not self._coverage.cover(container):
             self._retries[container] = (self._clock.monotonic() + next_delay, next_delay)
@@ -172,17 +237,45 @@ class FileWatch:
                 self._reach_anew(container, min(delay * 2, LONGEST_RETRY_S))
 
     def _rescan(self, now: float) -> None:
-        """After an overflow: say so, and look anew which directories there are."""
-        if not self._reader.overflows or now < self._rescan_at:
+        """After an overflow, once all is read: say so, and look what differs from what was known."""
+        if not self._reader.overflows or now < self._rescan_at or self._filled or self._lost_since_ns is None:
             return
         count, self._reader.overflows = self._reader.overflows, 0
+        since, self._lost_since_ns = self._lost_since_ns, None
         self._rescan_at = now + RESCAN_S
         self._counters.lost(OVERFLOW, count)
         self._emit(overflow(count, self._clock.wall()))
+        self._begin_comparing(since, RESCAN)
+
+    def _begin_comparing(self, since_ns: Timestamp, source: str) -> None:
         for container in list(self._table.containers()):
-            self._cover(container, RETRY_S)
+            self._comparing[container] = Rescan(
+                container=container,
+                table=self._table,
+                coverage=self._coverage,
+                counters=self._counters,
+                since_ns=since_ns,
+                source=source,
+            ).differences()
+        self.wake.set()
+
+    def _compare_some(self, now: float) -> bool:
+        """As many directories as there is time for; whether there are more."""
+        while self._comparing:
+            container, differences = next(iter(self._comparing.items()))
+            for change in differences:
+                if change is not None:
+                    self._take(change, now)
+                elif self._clock.monotonic() - now > COMPARED_S:
+                    return True
+            self._comparing.pop(container, None)
+            self._fold(self._look.take(), now)
+            self._log()
+        return False
 
     def _take(self, change: Change, now: float) -> None:
+        if self._removed(change.path) and (change.old_path is None or self._removed(change.old_path)):
+            return
         if change.programs or change.unsure:
             self._fold(self._look.put(change), now)
         else:
@@ -190,12 +283,7 @@ class FileWatch:
 
     def _fold(self, changes: Iterable[Change], now: float) -> None:
         for change in changes:
-            self._tell(self._hold_off.offer(change, now))
-
-    def _tell(self, changes: Iterable[Change]) -> None:
-        for change in changes:
-            self._counters.add(change.kind, change.count)
-            self._emit(event(change, self._reach(change.container), self._clock.wall()))
+            self._telling.tell(self._hold_off.offer(change, now), self._since)
 
     def _log(self) -> None:
         """One line when what is not watched has changed."""
@@ -203,16 +291,5 @@ class FileWatch:
         last, at = self._logged
         if reason and reason != last and (not last or now - at >= LOG_S):
             self._logged = (reason, now)
-            log.warning("%s", reason)
-
-
-_MENDS = {
-    BUDGET: "raise fs.inotify.max_user_watches, a quarter of which is taken, or name fewer directories",
-    UNREACHABLE: "give the sensor SYS_PTRACE, or let it start as root",
-    DENIED: "let the sensor run as root with the default capabilities",
-    REMOTE: "watch them where they are served: they can hang, and inotify does not see what other machines change",
-}
-
-
-def _mend(unwatched: Counter[str]) -> str | None:
-    return next((mend for reason, mend in _MENDS.items() if unwatched[reason]), None)
+            usual = self._table.unwatched().keys() <= {LIMIT}  # as in a /tmp that is full
+            log.log(logging.INFO if usual else logging.WARNING, "%s", reason)

@@ -10,10 +10,12 @@ from collectors import environ
 from collectors.descriptor_map import DescriptorMaps, Look
 from collectors.helper_wire import CWD, EXE, EXE_FILE, ROOT
 from collectors.helpers import Helpers
+from collectors.open_files import openings
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
 from collectors.socket_links import holds
 from sensor.model.errors import AccessDenied
+from sensor.model.protocols import OpenFile
 
 
 class GatedReads:
@@ -52,6 +54,9 @@ class GatedReads:
         try:
             return self._maps.look(self._procfs, (process.pid, process.start_ticks), wanted, most)
         except AccessDenied:
+            if process.uid is None:  # so new that nothing was read of it yet
+                found = self._procfs.credentials(process.pid)
+                process.uid, process.gid = found.uid, found.gid
             return self._helpers.sockets(_identity(process), process.pid, process.start_ticks, wanted, most)
 
     def holds(self, process: Tracked, device: int, inode: int) -> bool:
@@ -60,6 +65,13 @@ class GatedReads:
             return holds(self._procfs, process.pid, device, inode)
         except AccessDenied:
             return self._helpers.holds(_identity(process), process.pid, process.start_ticks, device, inode)
+
+    def openings(self, process: Tracked, device: int, inode: int) -> list[OpenFile]:
+        """By which descriptors it has the file open."""
+        try:
+            return openings(self._procfs, process.pid, device, inode)
+        except AccessDenied:
+            return self._helpers.openings(_identity(process), process.pid, process.start_ticks, device, inode)
 
     def _descriptor(self, process: Tracked, open_it: Callable[[int], int], question: bytes) -> int:
         try:

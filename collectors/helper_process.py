@@ -11,6 +11,7 @@ import socket
 from collectors import environ
 from collectors import helper_wire as wire
 from collectors.descriptor_map import DescriptorMaps
+from collectors.open_files import openings
 from collectors.procfs import Procfs
 from collectors.socket_links import holds
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -52,6 +53,8 @@ def _answer(procfs: Procfs, maps: DescriptorMaps, question: bytes, descriptors: 
         return b"".join(map(wire.INODE.pack, (found.links, *found.inodes)))
     if letter == wire.HOLDS:
         return b"1" if holds(procfs, pid, device, inode) else b""
+    if letter == wire.OPENINGS:
+        return b"".join(wire.OPENING.pack(*one) for one in openings(procfs, pid, device, inode)[: wire.MOST_OPENINGS])
     if letter == wire.ENVIRON:
         return environ.packed(environ.read(procfs, pid))
     if letter in (wire.ROOT, wire.EXE_FILE):

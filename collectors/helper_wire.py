@@ -1,9 +1,9 @@
 """What the sensor and its helper processes say to each other: fixed questions over a SOCK_SEQPACKET pair.
 
 A question is `QUESTION`: one letter, a PID, the start ticks that make the PID unambiguous, and two numbers that only
-`HOLDS` (device, inode) and `SOCKETS` (the inode that is sought, the most links to read) use. An answer is one status
-byte and a payload; `ROOT` and `EXE_FILE` pass a descriptor along, and of the environment only what `collectors.environ`
-names is answered.
+`HOLDS` and `OPENINGS` (device, inode) and `SOCKETS` (the inode that is sought, the most links to read) use. An answer
+is one status byte and a payload; `ROOT` and `EXE_FILE` pass a descriptor along, and of the environment only what
+`collectors.environ` names is answered.
 """
 
 import struct
@@ -13,6 +13,7 @@ SPAWN = struct.Struct("<II")
 """To the launcher: the uid and gid of a helper to be made. It answers with a status and the helper's socket."""
 
 EXE, CWD, ROOT, SOCKETS, HOLDS, ENVIRON, EXE_FILE = b"x", b"c", b"r", b"s", b"h", b"e", b"f"
+OPENINGS = b"o"
 
 OK, GONE, DENIED, FAILED = b"+", b"0", b"-", b"!"
 """Statuses; `FAILED` carries the reason as text."""
@@ -20,6 +21,11 @@ OK, GONE, DENIED, FAILED = b"+", b"0", b"-", b"!"
 INODE = struct.Struct("<Q")
 """One number in the answer to `SOCKETS`: how many links were read, then the inodes that were met."""
 
+OPENING = struct.Struct("<IIQQq")
+"""One descriptor in the answer to `OPENINGS`: the fields of `protocols.OpenFile`."""
+
 MOST_SOCKETS = 8192
 """Sockets of one process that an answer has room for."""
+MOST_OPENINGS = 64
+"""Descriptors of one file in one process that are told."""
 ANSWER_BYTES = 1 + (1 + MOST_SOCKETS) * INODE.size

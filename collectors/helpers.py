@@ -11,6 +11,7 @@ from collectors.descriptor_map import Look
 from collectors.environ import Environ, unpacked
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.protocols import OpenFile
 
 MOST = 4
 """Helpers at a time; each costs memory. The one that was asked longest ago goes first."""
@@ -63,6 +64,11 @@ class Helpers:
     def holds(self, who: Identity, pid: int, start_ticks: int, device: int, inode: int) -> bool:
         """Whether a process has a file open."""
         return bool(self._ask(who, wire.HOLDS, pid, start_ticks, device, inode)[0])
+
+    def openings(self, who: Identity, pid: int, start_ticks: int, device: int, inode: int) -> list[OpenFile]:
+        """By which descriptors a process has a file open."""
+        payload, _ = self._ask(who, wire.OPENINGS, pid, start_ticks, device, inode)
+        return [OpenFile(*fields) for fields in wire.OPENING.iter_unpack(payload)]
 
     def environ(self, who: Identity, pid: int, start_ticks: int) -> Environ:
         """What of `environ.NAMES` a process was started with."""

@@ -36,6 +36,10 @@ ONLY_DIRECTORY = int(flags.ONLYDIR)
 READ_BYTES = 65_536
 """Room for 2,048 notices of usual names, and for any single one."""
 
+DISCARDS = 4
+DISCARD_BYTES = 1 << 20
+"""Read at a time where nobody looks at it: a full queue of usual names."""
+
 _RECORD = struct.Struct("iIII")
 """struct inotify_event without its name: wd, mask, cookie, bytes of the name with its padding."""
 
@@ -96,6 +100,17 @@ class InotifyStream:
             return list(parse(os.read(self._fd, READ_BYTES)))
         except BlockingIOError:
             return []
+
+    def discard(self) -> bool:
+        """Empty the queue without a look at it; whether something was there."""
+        found = False
+        for _ in range(DISCARDS):  # who fills the queue may be faster than we are
+            try:
+                os.read(self._fd, DISCARD_BYTES)
+            except BlockingIOError:
+                break
+            found = True
+        return found
 
 
 def parse(data: bytes) -> Iterator[Notice]:

@@ -53,6 +53,11 @@ class OpenHints:
         """Whether there is anything that `match` would look at."""
         return bool(self._programs or self._unread or self._loaders or self._read_before)
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether a number waits for its explanation."""
+        return bool(self._unread)
+
     def opened(self, now: float, opened: Opened) -> None:
         """Something was opened. What a program that was already read has opened is accounted for."""
         if opened.by_loader:
@@ -72,7 +77,11 @@ class OpenHints:
     def opens_ourselves(self, process: Tracked) -> None:
         """We are about to open a process's executable: that open is no sign of anything."""
         if process.container is not None and process.exe is not None:
-            self._read_before.append((self._clock.monotonic(), process.container, process.exe))
+            self.opens_file(process.container, process.exe)
+
+    def opens_file(self, container: str, path: str) -> None:
+        """The same for a program that nobody runs yet."""
+        self._read_before.append((self._clock.monotonic(), container, path))
 
     def _take_open(self, container: str | None, path: str | None) -> bool:
         return _take(self._programs, lambda one: (one[1].container, one[1].path) == (container, path))

@@ -62,6 +62,7 @@ class ProcessCursor:
         self._storm_told = float("-inf")
         self._changed = float("-inf")
         self._passing = False
+        self._unborn = 0
 
     def probe(self) -> Capability:
         """Whether the cursor can be read and siblings can be seen."""
@@ -78,13 +79,14 @@ class ProcessCursor:
     async def run(self, task: TaskView, emit: Emit) -> None:
         """Announce what runs already, then what comes and goes, until cancelled."""
         self._last_pid = LastPid(self._procfs)
+        self._unborn = 0
         self._last = self._last_pid.read()
         self._pid_max = int(self._procfs.read("sys/kernel/pid_max", 32))
         self._cpu = CpuShare(lambda: self._processes.cores, self._clock)
         self._telling = ExecTelling(self._processes, emit)
         self._events = ProcessEvents(emit, self._telling, self._clock)
         self._rotation = Rotation(self._processes.living)
-        matching = OpenHints(self._clock)
+        self._matching = matching = OpenHints(self._clock)
         self._hints = HintListener(
             root_of=task.root_of, matching=matching, wake=self._hinted, counters=self._counters, clock=self._clock
         )
@@ -98,12 +100,13 @@ class ProcessCursor:
         )
         self._processes.on_exit(self._settling.exited)
         self._processes.executables.opened = matching.opens_ourselves
-        self._processes.look_for_new = self._look_for_new
+        self._processes.executables.opened_file = matching.opens_file
         try:
             self._tell_what_runs(task)
+            self._processes.follower = self
             await self._watch()
         finally:
-            self._processes.look_for_new = lambda: None
+            self._processes.follower = None
             self._processes.off_exit(self._settling.exited)
             task.unlisten(self)
             self._settling.close()
@@ -123,6 +126,15 @@ class ProcessCursor:
         self._changed = self._clock.monotonic()
         self._events.container(Kind.CONTAINER_STOP, container_id)
         self._hints.leave(container_id)
+
+    def is_up_to_date(self) -> bool:
+        """Whether every number that was handed out has been looked at, and none of them is still on its way."""
+        return self._last_pid.read() == self._last and not self._unborn and not self._matching.has_unread
+
+    def catch_up(self) -> None:
+        """Look at the numbers that were handed out since the last look, unless there are too many."""
+        if not self._passing and self._last_pid.read() != self._last:
+            self._look_around()
 
     # what wakes us
 
@@ -153,12 +165,6 @@ class ProcessCursor:
         self._hints.listen()
         self._settling.conclude()
         return None
-
-    def _look_for_new(self) -> None:
-        """Another collector needs to know what runs at this very moment."""
-        if self._last_pid.read() != self._last and not self._passing:
-            self._hints.read()
-            self._follow()
 
     def _hinted(self) -> None:
         """A program file was opened: whatever is new is looked at now, in the few moments that it may live."""
@@ -234,10 +240,12 @@ class ProcessCursor:
                 self._hints.read()  # what it opened, it opened before now
                 now = self._clock.monotonic()
                 asyncio.get_running_loop().call_later(UNBORN_S[0], self._second_look, pid, now)
+                self._unborn += 1
             else:
                 self._settling.unread(pid)
 
     def _second_look(self, pid: int, missed_at: float) -> None:
+        self._unborn -= 1
         if not self._found(pid):
             self._settling.unread(pid, at=missed_at)
             asyncio.get_running_loop().call_later(UNBORN_S[1], self._found, pid)

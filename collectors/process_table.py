@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice, takewhile
 
 from sensor.model.events import Ancestor, Missing, Process, Timestamp
 
@@ -119,6 +120,12 @@ class ProcessTable:
     def newest_first(self) -> list[Tracked]:
         """The living, the ones that were added last first."""
         return list(reversed(self._living.values()))
+
+    def recent(self, container: str, since: float, most: int) -> list[Tracked]:
+        """Those of a container that live or ended since then, the ones that were added or ended last first."""
+        dead = takewhile(lambda process: (process.ended or 0.0) >= since, reversed(self._dead))
+        found = (process for process in chain(dead, reversed(self._living.values())) if process.container == container)
+        return list(islice(found, most))
 
     def end(self, process: Tracked, now: float) -> None:
         """Move a process to the dead; `now` in monotonic seconds."""

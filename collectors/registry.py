@@ -26,6 +26,9 @@ class CollectorSettings(Protocol):
     def file_paths(self) -> tuple[str, ...]: ...
 
     @property
+    def file_hashes(self) -> bool: ...
+
+    @property
     def network(self) -> bool: ...
 
     @property
@@ -77,11 +80,18 @@ def _process_cursor(wiring: Wiring) -> Collector | None:
 
 
 def _file_inotify(wiring: Wiring) -> Collector | None:
-    if not wiring.settings.files:
+    settings, task = wiring.settings, wiring.task
+    if not settings.files:
         return None
     from collectors.file_inotify import FileInotify
 
-    return FileInotify(counters=wiring.counters, clock=wiring.clock, paths=wiring.settings.file_paths)
+    return FileInotify(
+        counters=wiring.counters,
+        clock=wiring.clock,
+        paths=settings.file_paths,
+        hashes=task.executables if settings.file_hashes else None,
+        cores=lambda: task.cores,
+    )
 
 
 def _network_sockdiag(wiring: Wiring) -> Collector | None:

@@ -16,6 +16,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from collectors import statx
 from sensor.model.errors import AccessDenied, SensorError
 from sensor.model.protocols import Capability, Status
 
@@ -88,7 +89,16 @@ def reopen_directory(handle: int) -> int:
 
 
 def status(root_fd: int, path: bytes, *, remote: Sequence[bytes] | None = None) -> os.stat_result:
-    """What is at the path itself, without following a link in its last component. Raises like `open_handle`."""
+    """What is at the path itself, without following a link in its last component. Raises like `open_handle`.
+
+    Where the remote mounts are known and it is none, only its directory is opened, so that no watch for opens fires:
+    kernels before 6.10 take an open for a handle for one.
+    """
+    directory, _, name = path.rpartition(b"/")
+    if remote is not None and name not in (b"", b".", b".."):
+        with held(open_directory(root_fd, directory or b"/", remote=remote)) as parent:
+            if not remote or statx.place(parent, name).mount_id == statx.place(parent).mount_id:
+                return os.stat(name, dir_fd=parent, follow_symlinks=False)
     with held(open_handle(root_fd, path, remote=remote)) as handle:
         return os.fstat(handle)
 

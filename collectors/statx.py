@@ -11,7 +11,7 @@ from sensor.model.events import Timestamp
 NS = 1_000_000_000
 
 _BIRTH, _MOUNT = 0x0800, 0x1000
-_EMPTY_PATH, _DONT_SYNC = 0x1000, 0x4000
+_NO_FOLLOW, _NO_AUTOMOUNT, _EMPTY_PATH, _DONT_SYNC = 0x0100, 0x0800, 0x1000, 0x4000
 _SIZE = 256
 _FIELDS = struct.Struct("=I76xqI44xIIQ")
 """Of struct statx (include/uapi/linux/stat.h): mask, birth in s and ns, device, mount."""
@@ -27,12 +27,13 @@ class Place(NamedTuple):
     device: int
 
 
-def place(fd: int) -> Place:
-    """Where the file of a descriptor is, O_PATH ones included. Raises OSError; ENOSYS from a kernel before 5.8.
+def place(fd: int, name: bytes = b"") -> Place:
+    """Where the file of a descriptor is, O_PATH ones included, or what has the name in a directory. Raises OSError;
+    ENOSYS from a kernel before 5.8.
 
     Nothing that a server keeps is asked for, so one that hangs hangs nobody (fs/fuse/dir.c, fs/nfs/inode.c).
     """
-    mask, _, _, major, minor, mount = _statx(fd, 0)
+    mask, _, _, major, minor, mount = _statx(fd, 0, name)
     if not mask & _MOUNT:
         raise OSError(errno.ENOSYS, "statx tells no mount")
     return Place(mount, os.makedev(major, minor))
@@ -47,9 +48,10 @@ def born_ns(fd: int) -> Timestamp | None:
     return Timestamp(seconds * NS + ns) if mask & _BIRTH and seconds else None
 
 
-def _statx(fd: int, fields: int) -> tuple[int, ...]:
+def _statx(fd: int, fields: int, name: bytes = b"") -> tuple[int, ...]:
     buffer = ctypes.create_string_buffer(_SIZE)
-    if _libc.statx(fd, b"", _EMPTY_PATH | _DONT_SYNC, fields, buffer) != 0:
+    flags = _NO_FOLLOW | _NO_AUTOMOUNT if name else _EMPTY_PATH
+    if _libc.statx(fd, name, flags | _DONT_SYNC, fields, buffer) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return _FIELDS.unpack_from(buffer)

@@ -5,11 +5,13 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, pod_container_name, root_mount
 from collectors.container_roots import ContainerRoots
 from collectors.executables import Executables
 from collectors.exit_watch import ExitWatch, exit_code
+from collectors.file_holders import FileHolders
 from collectors.gated import GatedReads
 from collectors.helpers import Helpers
 from collectors.pace import cores_of_container
@@ -23,13 +25,21 @@ from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Ancestor, Missing, Process, Timestamp
-from sensor.model.protocols import HOST, ContainerListener
+from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, OpenFile, Recent
 
 SWEEP_S = 1.0
 RUNTIME_INIT = "runc:["
 """How runc names itself between entering a container and running its program."""
 
 ExitListener = Callable[[Tracked], None]
+
+
+class Follower(Protocol):
+    """What a process collector can be asked while it runs; see `protocols.TaskView`."""
+
+    def is_up_to_date(self) -> bool: ...
+
+    def catch_up(self) -> None: ...
 
 
 class Task:
@@ -64,13 +74,14 @@ class Task:
         self._users = Users(self.root_of, clock)
         self._exits = ExitWatch(procfs, counters)
         self._sockets = SocketOwners(self._table.newest_first, self._gated.sockets, clock, counters)
+        self._holders = FileHolders(self._table.newest_first, self._gated.holds, clock, counters)
+        self.follower: Follower | None = None
+        """The process collector, while it runs."""
         self._exit_listeners: list[ExitListener] = []
         self._pid = own_pid or os.getpid()
         self._probes = probes
         self.own_container, self._own_device = self._place_of_self()
         self._sweeping: asyncio.TimerHandle | None = None
-        self.look_for_new: Callable[[], object] = lambda: None
-        """Takes in the processes that have just come; the process collector says how while it runs."""
 
     # what collectors ask
 
@@ -113,11 +124,33 @@ class Task:
 
     def owner_of(self, socket_inode: int, *, uid: int | None = None, quick: bool = False) -> int | None:
         if quick:
-            self.look_for_new()  # the owner may be younger than the last look
+            self.catch_up()  # the owner may be younger than the last look
         return self._sockets.owner(socket_inode, uid=uid, quick=quick)
 
     def holders_of(self, device: int, inode: int) -> tuple[int, ...]:
-        return tuple(p.pid for p in self._table.newest_first() if not p.own and self._holds(p, device, inode))
+        return self._holders.find(device, inode)
+
+    def openings(self, pid: int, device: int, inode: int) -> tuple[OpenFile, ...]:
+        process = self._table.living(pid)
+        try:
+            return tuple(self._gated.openings(process, device, inode)) if process else ()
+        except (ProcessGone, AccessDenied):
+            return ()
+
+    def recent(self, container_id: str, since: float) -> list[Recent]:
+        found = self._table.recent(container_id, since, MOST_RECENT)
+        return [Recent(process.snapshot(), process.ended) for process in found if not process.own]
+
+    def lived_at(self, entity: str, moment: float) -> bool:
+        process = self._table.entity(entity)
+        return process is not None and (process.ended is None or process.ended >= moment)
+
+    def is_up_to_date(self) -> bool:
+        return self.follower is not None and self.follower.is_up_to_date()
+
+    def catch_up(self) -> None:
+        if self.follower is not None:
+            self.follower.catch_up()
 
     def listen(self, listener: ContainerListener) -> None:
         self._roots.listen(listener)
@@ -332,12 +365,6 @@ class Task:
             return named or HOST, ""
         unnamed = mount.key if mount.fs_type in CONTAINER_FILE_SYSTEMS else HOST
         return named or unnamed, mount.device
-
-    def _holds(self, process: Tracked, device: int, inode: int) -> bool:
-        try:
-            return self._gated.holds(process, device, inode)
-        except (ProcessGone, AccessDenied):
-            return False
 
     def _collect_exits(self) -> None:
         for pid, status in self._exits.collect():

@@ -10,12 +10,14 @@ lies in a directory which nobody watches is turned to another directory.
 import errno
 import heapq
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from collectors import rootfs
+from collectors.statx import place
 from collectors.watch_plan import Spot
-from collectors.watch_table import BUDGET, Place, WatchTable
+from collectors.watch_table import BUDGET, FileId, Place, WatchTable
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied
 
@@ -40,10 +42,20 @@ class Reach(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A name in a directory."""
+    """A name in a directory, and its status change time (ns) where that was asked for and may be."""
 
     name: bytes
     is_directory: bool
+    ctime_ns: int | None = None
+
+
+class Visited(NamedTuple):
+    """A directory that is watched now. `listed` is None where it need not be, or cannot be; `cut` if there was more."""
+
+    path: bytes
+    spots: tuple[Spot, ...]
+    listed: list[Listed] | None
+    cut: bool
 
 
 class _Visit(NamedTuple):
@@ -54,15 +66,27 @@ class _Visit(NamedTuple):
 
 
 class Coverage:
-    """`reach` gives the way into a container, None where there is none."""
+    """`reach` gives the way into a container, None where there is none; what is `removed` is left alone.
+
+    `secret_watched` is called with the container and path of a secret whose opening is told from now on.
+    """
 
     def __init__(
-        self, *, plan: Spot, table: WatchTable, reach: Callable[[str], Reach | None], counters: Counters
+        self,
+        *,
+        plan: Spot,
+        table: WatchTable,
+        reach: Callable[[str], Reach | None],
+        counters: Counters,
+        removed: Callable[[bytes], bool] = lambda _: False,
+        secret_watched: Callable[[tuple[str, bytes], os.stat_result], None] = lambda *_: None,
     ) -> None:
         self._plan = plan
         self._table = table
         self._reach = reach
         self._counters = counters
+        self._removed = removed
+        self._secret_watched = secret_watched
 
     def cover(self, container: str) -> bool:
         """Watch all that the plan names in a container, the most important first, and nothing else.
@@ -72,69 +96,88 @@ class Coverage:
         if self._reach(container) is None:
             self._table.refuse(container, b"", UNREACHABLE)
             return False
-        visited: set[bytes] = set()
-        first = _Visit(0, 0, b"", (self._plan,))
-        self._visit_all(container, first, tell=False, room=LISTED_IN_ALL, visited=visited)
-        self._table.keep(container, visited)
+        for visited in self.visits(container):
+            self._learn(container, visited)
         return True
 
+    def visits(self, container: str, *, facts: bool = False) -> Iterator[Visited]:
+        """The same step by step, for one who looks at the directories himself; with the `facts` of what is in them.
+
+        To be consumed whole: at the end all else is forgotten.
+        """
+        kept: set[bytes] = set()
+        for visited in self._walk(container, _Visit(0, 0, b"", (self._plan,)), room=LISTED_IN_ALL, facts=facts):
+            kept.add(visited.path)
+            kept.update(visited.path + b"/" + name for name in _secrets(visited))
+            yield visited
+        self._table.keep(container, kept)
+
     def appeared(self, place: Place, name: bytes, *, is_directory: bool, tell: bool) -> list[bytes]:
-        """Something has this name now in a watched directory. Watches it where it is a directory of the plan.
+        """Something has this name now in a watched directory. Watches it where it is a directory of the plan, or a
+        secret.
 
         With `tell`, gives the paths of all that it held when its watch was in place, at any depth.
         """
+        found: list[bytes] = []
         first = _visit_below(place.path, place.spots, name, is_directory=is_directory)
-        return self._visit_all(place.container, first, tell=tell) if first else []
+        if first is not None:
+            for visited in self._walk(place.container, first):
+                self._learn(place.container, visited)
+                if tell and visited.listed and any(spot.entries for spot in visited.spots):
+                    found.extend(visited.path + b"/" + listed.name for listed in visited.listed)
+        if not is_directory and any(spot.is_secret(name) for spot in place.spots):
+            self._watch_secret(place.container, place.path + b"/" + name, place.spots)
+        return found
 
     def vanished(self, place: Place, name: bytes) -> None:
         """Nothing has this name any more in a watched directory."""
         self._table.drop_from(place.container, place.path + b"/" + name)
 
     def verify(self, place: Place) -> None:
-        """Look whether the path still leads to the watched directory, and watch the one that it leads to."""
-        self._visit_all(place.container, _Visit(place.rank, 0, place.path, place.spots), tell=False)
+        """Look whether the path still leads to what was watched, and watch what it leads to."""
+        if place.file is not None:
+            self._watch_secret(place.container, place.path, place.spots)
+            return
+        for visited in self._walk(place.container, _Visit(place.rank, 0, place.path, place.spots)):
+            self._learn(place.container, visited)
 
-    def _visit_all(
-        self, container: str, first: _Visit, *, tell: bool, room: int = LISTED, visited: set[bytes] | None = None
-    ) -> list[bytes]:
-        """From the first directory downwards, by rank; gives what was found in them if it is to be told.
+    def _learn(self, container: str, visited: Visited) -> None:
+        """What a directory holds when its watch is set; from then on the notices tell."""
+        names = self._table.names
+        if visited.listed is not None and names.of(container, visited.path) is None:
+            names.learn(container, visited.path, (listed.name for listed in _of_entries(visited)))
 
-        `room` is how many names may be looked at, `visited` takes the paths of the directories that are watched.
-        """
-        found: list[bytes] = []
-        reach = self._reach(container)
-        if reach is None:
-            return found
+    def _walk(self, container: str, first: _Visit, *, room: int = LISTED, facts: bool = False) -> Iterator[Visited]:
+        """Watch from the first directory downwards, by rank. `room` is how many names may be looked at."""
         heap, number = [first], 1
         while heap:
             visit = heapq.heappop(heap)
-            telling = tell and any(spot.entries for spot in visit.spots)
-            listed = self._visit(container, reach, visit, room if telling or _has_star(visit) else None)
-            if listed is None:
+            if (visited := self._visit(container, visit, room, facts=facts)) is None:
                 continue
+            listed = visited.listed or []
             room -= len(listed)
-            if visited is not None:
-                visited.add(visit.path)
-            if telling:
-                found.extend(visit.path + b"/" + name for name, _ in listed)
+            for name in _secrets(visited):
+                self._watch_secret(container, visited.path + b"/" + name, visited.spots)
+            yield visited
             for below in _below(visit, listed):
                 heapq.heappush(heap, below._replace(number=number))
                 number += 1
-        return found
 
-    def _visit(self, container: str, reach: Reach, visit: _Visit, room: int | None) -> list[Listed] | None:
-        """Watch one directory, then list up to `room` names (None: it need not be listed).
-
-        None where it is not watched.
-        """
+    def _visit(self, container: str, visit: _Visit, room: int, *, facts: bool) -> Visited | None:
+        """Watch one directory, then list up to `room` names; None where it is not watched."""
         path, spots = visit.path, visit.spots
+        reach = self._reach(container)
+        if reach is None or self._removed(path):
+            return None
         follow = any(not spot.starred for spot in spots)
         try:
             fd = rootfs.open_directory(reach.root_fd, path or b"/", follow=follow, remote=reach.remote)
             with rootfs.held(fd):
                 if not self._table.add(container, path, spots, fd):
                     return None
-                return [] if room is None else self._list(fd, room)
+                if not any(spot.entries or spot.patterns for spot in spots):
+                    return Visited(path, spots, None, cut=False)
+                return self._list(fd, visit, room, reach.remote if facts else None)
         except rootfs.Refused:
             self._leave_out(container, path, REMOTE)
         except AccessDenied:
@@ -148,24 +191,74 @@ class Coverage:
         if reason is not None:
             self._table.refuse(container, path, reason)
 
-    def _list(self, directory: int, room: int) -> list[Listed]:
+    def _list(self, directory: int, visit: _Visit, room: int, remote: Sequence[bytes] | None) -> Visited:
+        """The names, and where the remote mounts are known, the times of the files that are on none of them."""
+        listed: list[Listed] = []
+        cut = False
         with rootfs.held(rootfs.reopen_directory(directory)) as fd, os.scandir(fd) as entries:
-            listed: list[Listed] = []
             for entry in entries:
-                if len(listed) == min(room, LISTED):
+                if cut := len(listed) >= min(room, LISTED):
                     self._counters.lost("directory_too_long")
                     break
-                listed.append(Listed(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)))
-            return listed
+                name = os.fsencode(entry.name)
+                is_directory = entry.is_dir(follow_symlinks=False)
+                looked_at = remote is not None and not is_directory and not (remote and _is_mount(fd, name))
+                listed.append(Listed(name, is_directory, _changed_ns(entry) if looked_at else None))
+        return Visited(visit.path, visit.spots, listed, cut)
+
+    def _watch_secret(self, container: str, path: bytes, spots: tuple[Spot, ...]) -> None:
+        """Be told when the file is opened. One that is watched already is only looked at, which opens nothing: kernels
+        before 6.10 take an open for a handle for an open."""
+        reach, held = self._reach(container), self._table.at(container, path)
+        if reach is None or self._removed(path):
+            return
+        try:
+            status = rootfs.status(reach.root_fd, path, remote=reach.remote)
+            file = FileId(status.st_dev, status.st_ino)
+            if not stat.S_ISREG(status.st_mode) or (held is not None and held.file == file):
+                return
+            with rootfs.held(rootfs.open_handle(reach.root_fd, path, remote=reach.remote)) as handle:
+                if self._table.add_file(container, path, spots, handle, file):
+                    self._secret_watched((container, path), status)
+        except rootfs.Refused:
+            self._leave_out(container, path, REMOTE)
+        except AccessDenied:
+            self._leave_out(container, path, DENIED)
+        except OSError as error:
+            self._leave_out(container, path, _reason(error))
 
 
-def _has_star(visit: _Visit) -> bool:
-    return any(spot.any for spot in visit.spots)
+def _is_mount(directory: int, name: bytes) -> bool:
+    """Whether something is mounted there, or may be."""
+    try:
+        return place(directory, name).mount_id != place(directory).mount_id
+    except OSError:
+        return True
+
+
+def _changed_ns(entry: "os.DirEntry[str]") -> int | None:
+    try:
+        return entry.stat(follow_symlinks=False).st_ctime_ns
+    except OSError:
+        return None  # gone since it was listed
+
+
+def _of_entries(visited: Visited) -> Iterator[Listed]:
+    """What the entries care for."""
+    return (listed for listed in visited.listed or () if any(spot.has(listed.name) for spot in visited.spots))
+
+
+def _secrets(visited: Visited) -> Iterator[bytes]:
+    for listed in visited.listed or ():
+        if not listed.is_directory and any(spot.is_secret(listed.name) for spot in visited.spots):
+            yield listed.name
 
 
 def _below(visit: _Visit, listed: Sequence[Listed]) -> Iterator[_Visit]:
-    """The directories of the plan below one: those it names, there or not, and those that `*` stands for."""
-    starred = {name for name, is_directory in listed if is_directory} if _has_star(visit) else set()
+    """The directories of the plan below one: those it names, there or not, and those that a pattern stands for."""
+    starred: set[bytes] = set()
+    if any(spot.patterns for spot in visit.spots):
+        starred = {one.name for one in listed if one.is_directory}
     named = {name for spot in visit.spots for name in spot.named}
     for name in sorted(named | starred):
         below = _visit_below(visit.path, visit.spots, name, is_directory=name in starred)

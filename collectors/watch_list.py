@@ -6,25 +6,21 @@ but the wait for it (`collectors.watch_plan`). One level each, except where `dep
 to it. Where a directory is reachable by two names, the one that comes first is told.
 """
 
-import os
-from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from sensor.model.errors import WrongConfiguration
 from sensor.model.kinds import Kind
 
 CHANGES = frozenset({Kind.FILE_CREATE, Kind.FILE_MODIFY, Kind.FILE_DELETE, Kind.FILE_RENAME, Kind.FILE_ATTRIBUTES})
 CONTENT = CHANGES - {Kind.FILE_ATTRIBUTES}
 
-LONGEST_PATH = 4095
-"""PATH_MAX without its NUL (include/uapi/linux/limits.h)."""
-
 
 class Entry(NamedTuple):
-    """One directory to watch. A component `*` stands for any one directory that is not a symbolic link.
+    """One directory to watch. A component with `*`, `?` or `[…]` stands for directories that are no symbolic links.
 
-    `depth` is how many levels below belong to it. `names` restricts it to these files; `programs` to files that can
-    run: with an execute bit, or beginning like an ELF file or a script.
+    `depth` is how many levels below belong to it. `names` restricts it to these files, `pattern` to those that match;
+    `programs` to files that can run: with an execute bit, or beginning like an ELF file or a script. `secrets` are
+    patterns of the files in it whose opening is told besides.
     """
 
     path: bytes
@@ -33,10 +29,22 @@ class Entry(NamedTuple):
     names: frozenset[bytes] | None = None
     kinds: frozenset[Kind] = CHANGES
     programs: bool = False
+    secrets: tuple[bytes, ...] = ()
+    pattern: bytes | None = None
 
     def wants(self, kind: Kind, name: bytes) -> bool:
         """Whether a change of this kind to the file of this name is told, `programs` left aside."""
-        return kind in self.kinds and (self.names is None or name in self.names)
+        return kind in self.kinds and self.has(name)
+
+    def has(self, name: bytes) -> bool:
+        """Whether the file of this name belongs to the entry."""
+        if self.names is not None and name not in self.names:
+            return False
+        return self.pattern is None or fnmatchcase(name, self.pattern)
+
+    def is_secret(self, name: bytes) -> bool:
+        """Whether it is told that the file of this name was opened."""
+        return any(fnmatchcase(name, secret) for secret in self.secrets)
 
 
 START_FILES = frozenset(
@@ -49,7 +57,13 @@ START_FILES = frozenset(
 )
 """What shells and common tools run or trust in a home directory, and the directories that hold secrets."""
 
+USER_SECRETS = (b".netrc", b".pgpass", b".my.cnf", b".git-credentials", b".npmrc", b".pypirc")
+"""In a home directory."""
+KEYS = (b"id_rsa", b"id_dsa", b"id_ecdsa", b"id_ed25519", b"id_ecdsa_sk", b"id_ed25519_sk", b"*.pem", b"*.key")
+ALL = (b"*",)
+
 SECRETS = "credentials of the user"
+MOUNTED = "service account and secret mounts"
 PERSISTENCE = "started by itself: a way to stay"
 TRUST = "authorities that every TLS client trusts"
 LINKER = "loaded into every program"
@@ -59,13 +73,18 @@ PACKAGES = "what the package manager believes to be installed"
 WEB = "served or executed by a web server: web shells"
 
 DEFAULT: tuple[Entry, ...] = (
-    Entry(b"/etc", "accounts, sudoers, ld.so.preload, crontab, profile, hosts, resolver"),
+    Entry(
+        b"/etc",
+        "accounts, sudoers, ld.so.preload, crontab, profile, hosts, resolver",
+        depth=1,
+        secrets=(b"shadow", b"shadow-", b"gshadow", b"gshadow-"),
+    ),
     Entry(b"/etc/sudoers.d", "who may become root"),
     Entry(b"/etc/pam.d", "how users are let in"),
     Entry(b"/etc/security", "limits and access rules of PAM"),
-    Entry(b"/root/.ssh", "keys that open a shell", depth=1),
-    Entry(b"/root", "start files of root's shells", names=START_FILES),
-    Entry(b"/etc/ssh", "the ssh server's rules and keys", depth=1),
+    Entry(b"/root/.ssh", "keys that open a shell", depth=1, secrets=KEYS),
+    Entry(b"/root", "start files of root's shells", names=START_FILES, secrets=USER_SECRETS),
+    Entry(b"/etc/ssh", "the ssh server's rules and keys", depth=1, secrets=(b"ssh_host_*_key",)),
     Entry(b"/etc/cron.d", PERSISTENCE),
     Entry(b"/var/spool/cron", PERSISTENCE, depth=1),
     Entry(b"/etc/cron.hourly", PERSISTENCE),
@@ -80,11 +99,11 @@ DEFAULT: tuple[Entry, ...] = (
     Entry(b"/etc/init.d", PERSISTENCE),
     Entry(b"/etc/profile.d", "sourced by every login shell"),
     Entry(b"/etc/ld.so.conf.d", LINKER),
-    Entry(b"/run/secrets", "service account and secret mounts", depth=3),
-    Entry(b"/var/run/secrets", "service account and secret mounts", depth=3),
-    Entry(b"/tmp", DROPPED, depth=1, programs=True),
-    Entry(b"/dev/shm", DROPPED, depth=1, programs=True),
-    Entry(b"/var/tmp", DROPPED, depth=1, programs=True),
+    Entry(b"/run/secrets", MOUNTED, depth=3, secrets=ALL),
+    Entry(b"/var/run/secrets", MOUNTED, depth=3, secrets=ALL),
+    Entry(b"/tmp", DROPPED, depth=3, programs=True),
+    Entry(b"/dev/shm", DROPPED, depth=3, programs=True),
+    Entry(b"/var/tmp", DROPPED, depth=3, programs=True),
     Entry(b"/dev", "never holds files that can run", programs=True),
     Entry(b"/usr/bin", PROGRAMS),
     Entry(b"/usr/sbin", PROGRAMS),
@@ -92,21 +111,21 @@ DEFAULT: tuple[Entry, ...] = (
     Entry(b"/usr/local/sbin", PROGRAMS),
     Entry(b"/bin", PROGRAMS),
     Entry(b"/sbin", PROGRAMS),
-    Entry(b"/home/*/.ssh", "keys that open a shell"),
-    Entry(b"/home/*", "start files of users' shells", names=START_FILES),
-    Entry(b"/root/.aws", SECRETS),
-    Entry(b"/root/.kube", SECRETS),
-    Entry(b"/root/.docker", SECRETS),
-    Entry(b"/home/*/.aws", SECRETS),
-    Entry(b"/home/*/.kube", SECRETS),
-    Entry(b"/etc/kubernetes", "credentials of the cluster", depth=1),
+    Entry(b"/home/*/.ssh", "keys that open a shell", secrets=KEYS),
+    Entry(b"/home/*", "start files of users' shells", names=START_FILES, secrets=USER_SECRETS),
+    Entry(b"/root/.aws", SECRETS, secrets=(b"credentials",)),
+    Entry(b"/root/.kube", SECRETS, secrets=(b"config",)),
+    Entry(b"/root/.docker", SECRETS, secrets=(b"config.json",)),
+    Entry(b"/home/*/.aws", SECRETS, secrets=(b"credentials",)),
+    Entry(b"/home/*/.kube", SECRETS, secrets=(b"config",)),
+    Entry(b"/etc/kubernetes", "credentials of the cluster", depth=1, secrets=(b"*.conf", b"*.key")),
     Entry(b"/etc/ssl/certs", TRUST),
-    Entry(b"/etc/ssl/private", "private keys"),
+    Entry(b"/etc/ssl/private", "private keys", secrets=ALL),
     Entry(b"/etc/ssl", TRUST),
     Entry(b"/usr/local/share/ca-certificates", TRUST),
     Entry(b"/etc/pki/ca-trust/source/anchors", TRUST),
     Entry(b"/etc/pki/tls/certs", TRUST),
-    Entry(b"/etc/pki/tls/private", "private keys"),
+    Entry(b"/etc/pki/tls/private", "private keys", secrets=ALL),
     Entry(b"/usr/lib/x86_64-linux-gnu", LINKER),
     Entry(b"/usr/lib/aarch64-linux-gnu", LINKER),
     Entry(b"/usr/lib", LINKER),
@@ -131,31 +150,3 @@ DEFAULT: tuple[Entry, ...] = (
     Entry(b"/var/lib/rpm", PACKAGES, kinds=CONTENT),
     Entry(b"/usr/lib/sysimage/rpm", PACKAGES, kinds=CONTENT),
 )
-
-EXTRA_DEPTH = 3
-"""How many levels below a configured directory belong to it."""
-
-
-def watch_list(paths: Sequence[str] = ()) -> tuple[Entry, ...]:
-    """The whole list, configured directories first. Raises WrongConfiguration, naming all paths that are none."""
-    problems = [problem for path in paths if (problem := _problem(path))]
-    if problems:
-        raise WrongConfiguration(problems)
-    return (*(Entry(_plain(path), "configured", depth=EXTRA_DEPTH) for path in paths), *DEFAULT)
-
-
-def _plain(path: str) -> bytes:
-    return b"/" + b"/".join(part for part in os.fsencode(path).split(b"/") if part)
-
-
-def _problem(path: str) -> str | None:
-    if not path.startswith("/"):
-        return f"file_paths: {path!r} is not absolute"
-    parts = path.split("/")
-    if ".." in parts or "." in parts or "\0" in path:
-        return f"file_paths: {path!r} is not a plain path"
-    if _plain(path) == b"/":
-        return "file_paths: the root itself is not watched; name directories in it"
-    if len(_plain(path)) > LONGEST_PATH:
-        return f"file_paths: {path[:40]!r}… is longer than any path"
-    return None

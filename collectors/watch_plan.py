@@ -5,6 +5,7 @@ is replaced by moving one of its parents away.
 """
 
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from collectors.inotify_stream import ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY, MOVE_SELF, MOVED_FROM, MOVED_TO
@@ -13,6 +14,8 @@ from sensor.model.kinds import Kind
 
 BELOW = 1000
 """Added to the rank for each level below an entry: first the entries' own directories are watched, then those."""
+
+_WILD = frozenset(b"*?[")
 
 WAY = CREATE | DELETE | MOVED_FROM | MOVED_TO | MOVE_SELF
 """What is asked for on the way to an entry."""
@@ -28,22 +31,22 @@ class Ranked(NamedTuple):
 class Spot:
     """One directory of the plan: what is wanted in it, and what lies below. The lowest rank matters most.
 
-    `starred` spots stand for any directory; only the others are reached through symbolic links.
+    `starred` spots stand for the directories that match a pattern; only the others are reached through symbolic links.
     """
 
-    __slots__ = ("any", "entries", "named", "rank", "starred")
+    __slots__ = ("entries", "named", "patterns", "rank", "starred")
 
     def __init__(self, rank: int, *, starred: bool = False) -> None:
         self.rank = rank
         self.starred = starred
         self.entries: list[Ranked] = []
         self.named: dict[bytes, Spot] = {}
-        self.any: Spot | None = None
+        self.patterns: dict[bytes, Spot] = {}
 
     def child(self, name: bytes, rank: int) -> "Spot":
-        """The spot below, made where there is none; `*` is any directory."""
-        if name == b"*":
-            found = self.any = self.any or Spot(rank, starred=True)
+        """The spot below, made where there is none; the name may be a pattern."""
+        if _WILD.intersection(name):
+            found = self.patterns.setdefault(name, Spot(rank, starred=True))
         else:
             found = self.named.setdefault(name, Spot(rank))
         found.rank = min(found.rank, rank)
@@ -53,8 +56,16 @@ class Spot:
         """The spots of what has this name below; a symbolic link to a directory is none itself."""
         if (found := self.named.get(name)) is not None:
             yield found
-        if self.any is not None and is_directory:
-            yield self.any
+        if is_directory:
+            yield from (spot for pattern, spot in self.patterns.items() if fnmatchcase(name, pattern))
+
+    def is_secret(self, name: bytes) -> bool:
+        """Whether it is told that the file of this name was opened."""
+        return any(entry.is_secret(name) for _, entry in self.entries)
+
+    def has(self, name: bytes) -> bool:
+        """Whether an entry cares for the file of this name."""
+        return any(entry.has(name) for _, entry in self.entries)
 
 
 def plan(entries: Iterable[Entry]) -> Spot:
@@ -62,7 +73,7 @@ def plan(entries: Iterable[Entry]) -> Spot:
     root = Spot(0)
     for rank, entry in enumerate(entries):
         spot = root
-        for name in entry.path.strip(b"/").split(b"/"):
+        for name in filter(None, entry.path.split(b"/")):
             spot = spot.child(name, rank)
         spot.entries.append(Ranked(rank, entry))
         for level in range(1, entry.depth + 1):

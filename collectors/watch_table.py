@@ -1,5 +1,7 @@
 """Which directories are watched, by which paths they are known in which containers, and what the budget left out.
 
+Besides directories there are single files, of which it is told when they are opened: the secrets.
+
 One watch may stand for several places: the kernel has one per directory, and containers share volumes, or reach a
 directory by two names. A watch goes with its last place, and when the budget is used up the places that matter least
 make room for those that matter more.
@@ -9,10 +11,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple, Protocol
 
+from collectors.inotify_stream import OPEN
+from collectors.watch_names import KnownNames
 from collectors.watch_plan import Ranked, Spot, mask_of
 
 BUDGET = "budget"
 """Why a directory is not watched: the sensor's share of the kernel's watches is used up."""
+
+LIMIT = "too many beside each other"
+"""Why a directory is not watched: `DIRECTORIES` are, that the same part of the list stands for."""
 
 DIRECTORIES = 256
 """How many directories one `*`, or one level below an entry, may take in a container."""
@@ -21,14 +28,25 @@ REMEMBERED = 1000
 """How many directories of a container are remembered as not watched: a workload can make any number of them."""
 
 
+class FileId(NamedTuple):
+    """Which file it is."""
+
+    device: int
+    inode: int
+
+
 class Place(NamedTuple):
-    """A watched directory as one container sees it. `path` has no slash at its end; the root's is empty."""
+    """A watched directory as one container sees it. `path` has no slash at its end; the root's is empty.
+
+    `file` is given where it is not a directory but a secret; its spots are those of its directory.
+    """
 
     container: str
     path: bytes
     spots: tuple[Spot, ...]
     entries: tuple[Ranked, ...]
     wd: int
+    file: FileId | None = None
 
     @property
     def rank(self) -> int:
@@ -39,7 +57,7 @@ class Place(NamedTuple):
 class Watcher(Protocol):
     """What an `InotifyStream` does."""
 
-    def add(self, directory: int, mask: int) -> int: ...
+    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int: ...
 
     def remove(self, wd: int) -> None: ...
 
@@ -49,7 +67,8 @@ class WatchTable:
 
     def __init__(self, watcher: Watcher, limit: int) -> None:
         self._watcher = watcher
-        self._limit = limit
+        self.limit = limit
+        self.names = KnownNames()
         self._places: dict[int, list[Place]] = {}
         self._paths: dict[str, dict[bytes, Place]] = {}
         self._ranks: dict[int, dict[tuple[str, bytes], Place]] = {}
@@ -73,21 +92,23 @@ class WatchTable:
         A path that stood for another directory so far now stands for this one. Raises OSError as
         `InotifyStream.add` does.
         """
-        old = self.at(container, path)
-        if old is None and not self._room(min(spot.rank for spot in spots), container, spots):
-            self.refuse(container, path, BUDGET)
+        if not self._may_hold(container, path, spots):
             return False
         wd = self._watcher.add(directory, mask_of(spots))
-        if old is not None:
-            if old.wd == wd:
-                return True
-            self.drop(old)
-        self._insert(Place(container, path, spots, _entries(spots), wd))
-        self._unwatched.get(container, {}).pop(path, None)
+        self._put(Place(container, path, spots, _entries(spots), wd))
+        return True
+
+    def add_file(self, container: str, path: bytes, spots: tuple[Spot, ...], handle: int, file: FileId) -> bool:
+        """Be told when this file is opened. False where the budget has no room for it. Raises OSError as `add` does."""
+        if not self._may_hold(container, path, spots):
+            return False
+        wd = self._watcher.add(handle, OPEN, is_directory=False)
+        self._put(Place(container, path, spots, (), wd, file))
         return True
 
     def drop(self, place: Place) -> None:
         """Forget a place; its watch is removed with the last one."""
+        self.names.drop(place.container, place.path)
         del self._paths[place.container][place.path]
         del self._ranks[place.rank][place.container, place.path]
         self._taken.subtract((place.container, spot) for spot in place.spots)
@@ -127,6 +148,10 @@ class WatchTable:
         if len(unwatched) < REMEMBERED or path in unwatched:
             unwatched[path] = reason
 
+    def is_refused(self, container: str, path: bytes) -> bool:
+        """Whether the path is remembered as one that should be watched and is not."""
+        return path in self._unwatched.get(container, {})
+
     def unwatched(self) -> Counter[str]:
         """How many directories are not watched, by reason; a container's first `REMEMBERED` count."""
         return Counter(reason for paths in self._unwatched.values() for reason in paths.values())
@@ -134,6 +159,27 @@ class WatchTable:
     def containers(self) -> Iterator[str]:
         """The containers with a watched directory."""
         return (container for container, paths in self._paths.items() if paths)
+
+    def _may_hold(self, container: str, path: bytes, spots: tuple[Spot, ...]) -> bool:
+        if self.at(container, path) is not None:
+            return True
+        if any(self._taken[container, spot] >= DIRECTORIES for spot in spots):
+            self.refuse(container, path, LIMIT)
+            return False
+        may = self._room(min(spot.rank for spot in spots))
+        if not may:
+            self.refuse(container, path, BUDGET)
+        return may
+
+    def _put(self, place: Place) -> None:
+        """A path stands for what was watched last."""
+        old = self.at(place.container, place.path)
+        if old is not None and old.wd == place.wd:
+            return
+        if old is not None:
+            self.drop(old)
+        self._insert(place)
+        self._unwatched.get(place.container, {}).pop(place.path, None)
 
     def _insert(self, place: Place) -> None:
         self._paths.setdefault(place.container, {})[place.path] = place
@@ -143,11 +189,9 @@ class WatchTable:
         places.append(place)
         places.sort(key=lambda p: p.rank)
 
-    def _room(self, rank: int, container: str, spots: tuple[Spot, ...]) -> bool:
+    def _room(self, rank: int) -> bool:
         """Whether one more may be held, after the least important have made room."""
-        if any(self._taken[container, spot] >= DIRECTORIES for spot in spots):
-            return False
-        while len(self._places) >= self._limit:
+        while len(self._places) >= self.limit:
             worst = max((r for r, held in self._ranks.items() if held), default=-1)
             if worst <= rank:
                 return False

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from sensor.model.events import Ancestor, Event, Process, Timestamp
-from sensor.model.protocols import HOST, ContainerListener
+from sensor.model.protocols import HOST, ContainerListener, OpenFile, Recent
 
 START = Timestamp(1_700_000_000_000_000_000)
 """Where a `FakeClock` begins, in ns since 1970."""
@@ -47,6 +47,9 @@ class FakeTaskView:
         self.socket_owners: dict[int, int] = {}
         self.file_holders: dict[tuple[int, int], tuple[int, ...]] = {}
         self.owner_lookups: list[int] = []
+        self.open_files: dict[tuple[int, int, int], tuple[OpenFile, ...]] = {}
+        self.dead: list[tuple[str, Recent]] = []
+        self.up_to_date = True
         self._listeners: list[ContainerListener] = []
 
     def add(self, pid: int, container_id: str = HOST, exe: str = "/bin/app", sockets: Iterable[int] = ()) -> Process:
@@ -108,12 +111,30 @@ class FakeTaskView:
     def why_no_root(self, container_id: str) -> str | None:
         return None if container_id in self.roots else self.no_root.get(container_id, "gone")
 
+    def lived_at(self, entity: str, moment: float) -> bool:
+        ended = next((one.ended for _, one in self.dead if one.process.entity == entity), None)
+        return ended is None or ended >= moment
+
     def owner_of(self, socket_inode: int, *, uid: int | None = None, quick: bool = False) -> int | None:
         self.owner_lookups.append(socket_inode)
         return self.socket_owners.get(socket_inode)
 
     def holders_of(self, device: int, inode: int) -> tuple[int, ...]:
         return self.file_holders.get((device, inode), ())
+
+    def openings(self, pid: int, device: int, inode: int) -> tuple[OpenFile, ...]:
+        return self.open_files.get((pid, device, inode), ())
+
+    def recent(self, container_id: str, since: float) -> Sequence[Recent]:
+        dead = [one for where, one in self.dead if where == container_id and (one.ended or 0.0) >= since]
+        alive = [Recent(self.processes[pid]) for pid in self.pids() if self.container_ids[pid] == container_id]
+        return [*reversed(dead), *alive]
+
+    def is_up_to_date(self) -> bool:
+        return self.up_to_date
+
+    def catch_up(self) -> None:
+        """There is nothing that was not looked at."""
 
     def listen(self, listener: ContainerListener) -> None:
         self._listeners.append(listener)

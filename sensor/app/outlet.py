@@ -13,6 +13,7 @@ from sensor.model.protocols import Shipper
 from sensor.pipeline.batch import SealWhen
 from sensor.pipeline.delivery import Delivery
 from sensor.pipeline.encode import Encoder
+from sensor.pipeline.links import Links
 from shippers import registry
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class Outlet:
     def __init__(self, handover: Handover, *, header: Callable[[], Header], counters: Counters, clock: Clock) -> None:
         settings = handover.settings
         self._encoder = Encoder(counters)
+        self._links = Links(header)
         self._gone = False
         self._deliveries = [
             Delivery(
@@ -39,7 +41,9 @@ class Outlet:
 
     def put(self, event: Event) -> None:
         """Encode the event and queue it everywhere."""
+        event = self._links.resolve(event)
         if (encoded := self._encoder.encode(event)) is not None:
+            self._links.told(event._replace(lane=encoded.lane, seq=encoded.seq))
             for delivery in self._deliveries:
                 delivery.put(encoded)
 

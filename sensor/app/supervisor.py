@@ -38,7 +38,7 @@ class Supervisor:
     def health(self) -> Mapping[str, CollectorHealth]:
         """How each collector stands now, by name; one that runs and reports speaks for itself."""
         reported = {
-            collector.name: CollectorHealth(found.status, found.reason)
+            collector.name: CollectorHealth(found.status, found.reason, found.figures)
             for collector in self._collectors
             if isinstance(collector, Reporting) and self._runs(collector.name)
             for found in (collector.status(),)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from sensor.config.settings import Settings, variable
+from sensor.model import path_globs
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
@@ -28,11 +29,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
     yield from _url(settings)
     yield from _token(settings)
     yield from _certificates(settings)
-    yield from (
-        Problem("file_paths", f"should be absolute paths, got {ascii(path)[:100]}")
-        for path in settings.file_paths
-        if not path.startswith("/") or "\0" in path
-    )
+    yield from (Problem("file_paths", problem) for path in settings.file_paths if (problem := path_globs.problem(path)))
     if settings.batch_bytes > settings.spool_bytes:
         yield Problem("batch_bytes", f"should not be more than {variable('spool_bytes')} ({settings.spool_bytes})")
 

@@ -71,8 +71,15 @@ class Settings:
     file_paths: Annotated[
         tuple[Text, ...],
         MaxLen(256),
-        doc("Directories watched in every container besides the usual ones: absolute paths, separated by commas."),
+        doc(
+            "Directories and files watched in every container besides the usual ones, with three levels below: "
+            "absolute globs, separated by commas; `/**` at the end means eight levels. With a `!` before it a glob "
+            "takes away what it matches and all below: `/srv/app,/data/*.pem,!/var/www/cache,!/**/*.log`."
+        ),
     ] = ()
+    file_hashes: Annotated[
+        bool, doc("Whether events of programs that came or changed at run time have their SHA-256.")
+    ] = True
     queue_events: Annotated[
         int, Ge(100), Le(1_000_000), doc("Events that may wait between the collectors and the encoder.")
     ] = 20_000

@@ -19,13 +19,16 @@ def as_text(checks: list[Check], width: int, colour: bool) -> str:
 
 
 def as_json(checks: list[Check]) -> str:
-    """`{"version", "status", "checks": [{"name", "status", "reason", "mend"}]}`; reason and mend may be null."""
+    """`{"version", "status", "checks": [{"name", "status", "reason", "mend", "figures"}]}`.
+
+    `reason` and `mend` may be null; `figures` are numbers by name.
+    """
     listed = [{"name": check.name, **check.capability._asdict()} for check in checks]
     return json.dumps({"version": __version__, "status": worst(checks), "checks": listed}, indent=2) + "\n"
 
 
 def _entry(check: Check, names: int, width: int, colour: bool) -> str:
-    status, reason, mend = check.capability
+    status, reason, mend, _ = check.capability
     shown = f"{status:<{_STATUS_WIDTH}}"
     if colour:
         shown = f"\x1b[{_COLOURS[status]}m{shown}\x1b[0m"

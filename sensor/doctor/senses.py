@@ -7,10 +7,18 @@ import os
 from collections.abc import Iterator, Sequence
 
 from collectors import helper_launcher
+from collectors.container_reach import ContainerReach
+from collectors.file_poll import NoNotices
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
 from collectors.registry import collectors
 from collectors.task_view import Task
+from collectors.watch_coverage import Coverage
+from collectors.watch_limit import most_watches
+from collectors.watch_paths import removed, watch_list
+from collectors.watch_plan import plan
+from collectors.watch_status import coverage_status
+from collectors.watch_table import WatchTable
 from sensor.config.settings import Settings
 from sensor.doctor.check import Check, degraded, ok, unavailable
 from sensor.model.clock import SystemClock
@@ -35,6 +43,8 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield from connections(senses)
         yield processes(_taken_in(task))
         yield from (container(task, container_id) for container_id in task.containers())
+        if settings.files:
+            yield watches(task, settings.file_paths, counters)
     finally:
         task.close()
 
@@ -65,6 +75,21 @@ def container(task: TaskView, container_id: str) -> Check:
     if task.root_of(container_id) is not None:
         return ok(name, "its files can be reached")
     return unavailable(name, f"its files cannot be reached: {task.why_no_root(container_id)}", MEND)
+
+
+def watches(task: TaskView, paths: Sequence[str], counters: Counters) -> Check:
+    """How many watches the list takes in all containers together, and what would not be watched. Nothing is watched."""
+    table = WatchTable(NoNotices(), most_watches(Procfs()))
+    reach, planned = ContainerReach(task, Procfs()), plan(watch_list(paths))
+    coverage = Coverage(plan=planned, table=table, reach=reach, counters=counters, removed=removed(paths))
+    for container_id in task.containers():
+        if container_id != task.own_container or container_id == HOST:
+            reach.find_mounts(container_id)
+            coverage.cover(container_id)
+    found = coverage_status(table)
+    used = f"{len(table)} of {table.limit} watches are needed"
+    reason = f"{used}; {found.reason}" if found.reason else used
+    return Check("file watches", found._replace(reason=reason))
 
 
 def _taken_in(task: Task) -> list[Tracked]:

@@ -64,7 +64,13 @@ class Process(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file as its container sees it. `size` in bytes, `mode` the full st_mode, `uid` its owner."""
+    """A file as its container sees it. `size` in bytes, `mode` the full st_mode, `uid` its owner.
+
+    `drift` is true for a file that can run and came, or was changed, after its container had started; `sha256` is given
+    for those only. `actor_evidence` says by what the event's process is known to have done it: `descriptor` (it has the
+    file open at its end, or has just opened it), `argument` (its arguments name the file), `alone` (it was the only
+    process in the container). Where that is not known `actor_candidates` holds the entities of those that were there.
+    """
 
     path: str
     old_path: str | None = None
@@ -73,6 +79,8 @@ class File(NamedTuple):
     uid: int | None = None
     actor_evidence: str | None = None
     actor_candidates: tuple[str, ...] = ()
+    sha256: str | None = None
+    drift: bool | None = None
 
 
 class Network(NamedTuple):
@@ -143,10 +151,15 @@ class Loss(NamedTuple):
 
 
 class CollectorHealth(NamedTuple):
-    """How one collector stands: ok, degraded, unavailable, standby or restarting, and why when it is not ok."""
+    """How one collector stands: ok, degraded, unavailable, standby or restarting, and why when it is not ok.
+
+    `figures` are numbers of now: of `file_inotify` how many watches it holds, how many it may hold at most, and how
+    many directories are not watched, by reason.
+    """
 
     status: str
     reason: str | None = None
+    figures: Mapping[str, int] = {}
 
 
 class Health(NamedTuple):
@@ -172,7 +185,11 @@ class Health(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Another event (by its id) that belongs to this one, and how."""
+    """Another event (by its id) that belongs to this one, and how.
+
+    `brought_by`: an event of the file that is run here, when it came after its container had started; `changed_by`: the
+    last one, if the file was changed since; `ran_as`: a run of the file that was told before the file was.
+    """
 
     event: str
     relation: str

@@ -1,10 +1,13 @@
 """What the rooms of the house promise each other."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from sensor.model.events import Ancestor, Event, Process
+
+MOST_RECENT = 64
+"""Processes that `TaskView.recent` gives at most."""
 
 HOST = ""
 """The container id that stands for processes outside any container (a plain machine)."""
@@ -21,11 +24,33 @@ class Status(StrEnum):
 
 
 class Capability(NamedTuple):
-    """What a probe found: the status, why it is not ok, and what would mend it."""
+    """What a probe found: the status, why it is not ok, what would mend it, and numbers of now by name."""
 
     status: Status
     reason: str | None = None
     mend: str | None = None
+    figures: Mapping[str, int] = {}
+
+
+class OpenFile(NamedTuple):
+    """One descriptor by which a process has a file open (proc_pid_fdinfo(5)).
+
+    `flags` are those of open(2), `position` and the file's `size` in bytes. `written` is how much the process has
+    written to anything since its fork, -1 where the kernel does not tell.
+    """
+
+    number: int
+    flags: int
+    position: int
+    size: int
+    written: int = -1
+
+
+class Recent(NamedTuple):
+    """A process, and when it was found to have ended, in monotonic seconds; None while it lives."""
+
+    process: Process
+    ended: float | None = None
 
 
 Emit = Callable[[Event], bool]
@@ -96,7 +121,28 @@ class TaskView(Protocol):
         ...
 
     def holders_of(self, device: int, inode: int) -> tuple[int, ...]:
-        """The PIDs that have the file open now."""
+        """The PIDs that have the file open now, newest processes first, as far as the time for it reached."""
+        ...
+
+    def openings(self, pid: int, device: int, inode: int) -> tuple[OpenFile, ...]:
+        """By which descriptors the process has the file open now; empty where that cannot be read."""
+        ...
+
+    def recent(self, container_id: str, since: float) -> Sequence[Recent]:
+        """The processes of a container that live or ended since then (monotonic seconds), newest first, at most
+        `MOST_RECENT`."""
+        ...
+
+    def lived_at(self, entity: str, moment: float) -> bool:
+        """Whether a process had not ended then (monotonic seconds); False for what ended more than a minute ago."""
+        ...
+
+    def is_up_to_date(self) -> bool:
+        """Whether every process that was started until now has been looked at."""
+        ...
+
+    def catch_up(self) -> None:
+        """Look at the processes that were started since the last look."""
         ...
 
     def listen(self, listener: ContainerListener) -> None:

@@ -26,6 +26,7 @@ ACCOUNTS = {
     "socket_owners_full": Account("task_view", UNKNOWN),
     "inotify_overflow": Account("file_inotify", UNKNOWN, told=True),
     "directory_too_long": Account("file_inotify", UNKNOWN),
+    "directory_not_remembered": Account("file_inotify", UNKNOWN),
     "file_gone_before_look": Account("file_inotify", AT_MOST),
     "file_look_skipped": Account("file_inotify", AT_MOST),
     "netlink_overflow": Account("network_sockdiag", UNKNOWN, told=True),

@@ -9,6 +9,8 @@ from fakes import Emitted, FakeTaskView
 from running import collecting, until
 
 from collectors.file_inotify import FileInotify
+from collectors.file_telling import Hashes
+from collectors.inotify_stream import InotifyStream
 from collectors.procfs import Procfs
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
@@ -84,10 +86,21 @@ async def watching(
     others: Sequence[tuple[str, Path]] = (),
     procfs: Procfs | None = None,
     prepare: Callable[[FakeTaskView], None] | None = None,
+    hashes: Hashes | None = None,
+    make_stream: Callable[[], InotifyStream] = InotifyStream,
+    cores: Callable[[], float] = lambda: 4.0,
 ) -> AsyncIterator[FileScene]:
     """The collector over `root` as `APP` and the other containers, once it has watched them all."""
     task, counters = FakeTaskView(), Counters()
-    collector = FileInotify(counters=counters, clock=SystemClock(), paths=paths, procfs=procfs)
+    collector = FileInotify(
+        counters=counters,
+        clock=SystemClock(),
+        paths=paths,
+        procfs=procfs,
+        hashes=hashes,
+        make_stream=make_stream,
+        cores=cores,
+    )
     with ExitStack() as roots:
         for name, path in [(APP, root), *others]:
             task.roots[name] = os.open(path, os.O_PATH | os.O_DIRECTORY)

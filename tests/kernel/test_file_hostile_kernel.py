@@ -10,21 +10,21 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from fakes import Emitted, FakeClock, FakeTaskView
+from fakes import FakeTaskView
 from file_scene import APP, DIRECTORIES, FileScene, make_root, watching
+from file_still import Still, overflow_the_queue
 from needs import Need
 from running import until
 
+from collectors import file_inotify
 from collectors.file_events import OVERFLOW
-from collectors.file_watch import RESCAN_S, RETRY_S, FileWatch
-from collectors.inotify_stream import InotifyStream
+from collectors.file_watch import RESCAN_S, RETRY_S
 from collectors.procfs import Procfs
 from collectors.watch_coverage import LISTED, Coverage, Reach
-from collectors.watch_list import watch_list
+from collectors.watch_paths import watch_list
 from collectors.watch_plan import plan
 from collectors.watch_table import BUDGET, WatchTable
 from sensor.model.codec import event_from_wire, to_wire
-from sensor.model.counters import Counters
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Status
 
@@ -63,6 +63,51 @@ async def test_a_path_near_the_longest_is_told(scene: FileScene) -> None:
     await until(lambda: scene.told("/data/" + "/".join(["d" * 250] * 3)), "the deepest directory")
     (deep / ("f" * 250)).touch()
     await scene.tells("/data/" + "/".join([*["d" * 250] * 3, "f" * 250]), Kind.FILE_CREATE)
+
+
+async def test_the_longest_paths_are_told(tmp_path: Path) -> None:
+    """The last file's path is as long as a path can be for the container; from here it has no path at all."""
+    parts = ["data", *["d" * 250] * 16]
+    root = make_root(tmp_path)
+    deep = os.open(root, os.O_PATH)
+    for part in parts:
+        os.mkdir(part, dir_fd=deep)
+        below = os.open(part, os.O_PATH, dir_fd=deep)
+        os.close(deep)
+        deep = below
+    directory = "/" + "/".join(parts)
+    async with watching(root, paths=[directory]) as scene:
+        for length in (4095, 4096, 4097):
+            name = "f" * (length - len(directory) - 1)
+            os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=deep))
+            await scene.tells(f"{directory}/{name}", Kind.FILE_CREATE)
+    os.close(deep)
+
+
+async def test_who_fills_the_queue_on_purpose_does_not_get_our_cpu_and_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_inotify, "LEAST", 0.05)
+    monkeypatch.setattr(file_inotify, "SAVED_S", 1.5)
+    monkeypatch.setattr(file_inotify, "STORM_S", 0.05)
+    root, done = make_root(tmp_path), threading.Event()
+
+    def flood() -> None:
+        while not done.is_set():
+            overflow_the_queue(root / "etc")
+
+    attacker = threading.Thread(target=flood)
+    async with watching(root, cores=lambda: 0.0) as scene:
+        attacker.start()
+        try:
+            await until(lambda: scene.counters.seen["files.looked_away"] > 2, "the sensor to look away")
+            (root / "root/.ssh").mkdir()
+            (root / "root/.ssh/authorized_keys").write_text("evil")
+        finally:
+            done.set()
+            attacker.join()
+        await scene.tells("/root/.ssh/authorized_keys", Kind.FILE_CREATE)
+        assert scene.counters.losses[OVERFLOW] > 0
 
 
 async def test_a_link_in_place_of_a_directory_leads_nowhere_outside(tmp_path: Path) -> None:
@@ -150,49 +195,11 @@ async def test_a_directory_of_very_many_files_is_listed_up_to_a_limit_and_that_i
     assert scene.counters.losses["directory_too_long"] == 1
 
 
-class Still:
-    """A `FileWatch` that nobody asks to work but the test, on a clock that the test moves."""
-
-    def __init__(self, root: Path) -> None:
-        self.counters, self.clock, self.emitted, self.task = Counters(), FakeClock(), Emitted(), FakeTaskView()
-        self.stream = InotifyStream()
-        self.root = root
-        self.root_fd = os.open(root, os.O_PATH)
-        self.watch = FileWatch(
-            stream=self.stream,
-            plan=plan(watch_list()),
-            limit=1000,
-            task=self.task,
-            emit=self.emitted,
-            procfs=Procfs(),
-            counters=self.counters,
-            clock=self.clock,
-        )
-        self.task.listen(self.watch)
-
-    def work(self) -> None:
-        while self.watch.work():
-            pass
-
-    def close(self) -> None:
-        self.stream.close()
-        os.close(self.root_fd)
-
-
 @pytest.fixture
 def still(tmp_path: Path) -> Iterator[Still]:
     still = Still(make_root(tmp_path))
     yield still
     still.close()
-
-
-def overflow_the_queue(directory: Path) -> None:
-    """More notices than the kernel keeps, each different from the one before, so that it merges none."""
-    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
-    for name in "xy":
-        (directory / name).touch()
-    for number in range(limit + 10):
-        os.utime(directory / "xy"[number % 2])
 
 
 def test_an_overflow_is_told_as_a_loss_of_unknown_size_and_directories_are_looked_for_anew(still: Still) -> None:
@@ -242,7 +249,7 @@ def test_programs_of_a_container_that_ended_are_forgotten(still: Still) -> None:
 
 def test_when_the_kernel_has_no_watches_left_that_is_the_budget(still: Still) -> None:
     class Exhausted:
-        def add(self, directory: int, mask: int) -> int:
+        def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
             raise OSError(errno.ENOSPC, "no watches are left")
 
         def remove(self, wd: int) -> None:
@@ -284,7 +291,8 @@ def hung_mounts(points: Sequence[Path], need: Need) -> Iterator[None]:
         for point in points:
             server = os.open("/dev/fuse", os.O_RDWR)
             servers.callback(os.close, server)
-            options = f"fd={server},rootmode=40000,user_id=0,group_id=0".encode()
+            kind = "40000" if point.is_dir() else "100000"
+            options = f"fd={server},rootmode={kind},user_id=0,group_id=0".encode()
             mounted = libc.mount(b"hung", bytes(point), b"fuse", 0, options) == 0
             need(mounted, f"the right to mount: {os.strerror(ctypes.get_errno())}")
         takes_away.start()
@@ -299,23 +307,30 @@ def hung_mounts(points: Sequence[Path], need: Need) -> Iterator[None]:
 async def test_a_file_system_that_hangs_is_left_alone_and_said(tmp_path: Path, need: Need) -> None:
     app = make_root(tmp_path / "app", [*DIRECTORIES, "etc/nginx", "var/www/files"])
     (app / "root/.ssh").symlink_to("/etc/nginx/keys")
+    (app / "etc/shadow").touch()
     mountinfo = tmp_path / "proc/7/mountinfo"
     mountinfo.parent.mkdir(parents=True)
     mountinfo.write_text(
         "1 0 0:1 / / rw - overlay overlay rw\n"
         "2 1 0:2 / /etc/nginx rw - fuse hung rw\n"
         "3 1 0:3 / /var/www/files rw - fuse.s3fs hung rw\n"
+        "4 1 0:4 / /etc/shadow rw - fuse hung rw\n"
     )
 
     def prepare(task: FakeTaskView) -> None:
         task.add(7, APP)
 
     started = time.monotonic()
-    with hung_mounts([app / "etc/nginx", app / "var/www/files"], need):
+    with hung_mounts([app / "etc/nginx", app / "var/www/files", app / "etc/shadow"], need):
         async with watching(app, procfs=Procfs(str(tmp_path / "proc")), prepare=prepare) as scene:
             (app / "etc/passwd").write_text("x")
             await scene.tells("/etc/passwd", Kind.FILE_MODIFY)
-            assert scene.collector.status().reason == "directories not watched: 3 remote"
+            assert scene.collector.status().reason == "directories not watched: 4 remote"
+            overflow_the_queue(app / "etc")
+            (app / "etc/late").touch()
+            await scene.tells("/etc/late", Kind.FILE_CREATE)
+            await until(lambda: scene.emitted.of(Kind.SENSOR_LOSS), "the loss, after which all is compared")
+            await scene.is_told()
     assert time.monotonic() - started < HUNG_S
 
 

@@ -291,5 +291,5 @@ def test_the_probe_finds_inotify_here_and_leaves_nothing(tmp_path: Path) -> None
 
 
 def test_wrong_paths_are_told_when_it_is_made() -> None:
-    with pytest.raises(WrongConfiguration, match="is not absolute"):
+    with pytest.raises(WrongConfiguration, match="should be absolute paths"):
         FileInotify(counters=Counters(), clock=SystemClock(), paths=["etc"])

@@ -74,7 +74,7 @@ async def test_what_is_unavailable_is_not_run_until_it_can_be() -> None:
     blind = FakeCollector("blind", capability=Capability(Status.UNAVAILABLE, "no inotify"))
     async with supervising(blind) as (supervisor, _, _):
         await until(lambda: "blind" in supervisor.health(), "the probe")
-        assert supervisor.health()["blind"] == (Status.UNAVAILABLE, "no inotify")
+        assert supervisor.health()["blind"][:2] == (Status.UNAVAILABLE, "no inotify")
         assert blind.runs == 0
         blind.capability = Capability(Status.DEGRADED, "some of it")
         await until(lambda: blind.runs == 1, "a run once it can")
@@ -98,14 +98,14 @@ async def test_one_that_reports_speaks_for_itself_while_it_runs() -> None:
     reporter = Reporter("reporter", failures=1)
     async with supervising(reporter) as (supervisor, _, _):
         await until(lambda: reporter.runs == 2, "the run after the failure")
-        assert supervisor.health()["reporter"] == (Status.DEGRADED, "3 directories are not watched")
+        assert supervisor.health()["reporter"][:2] == (Status.DEGRADED, "3 directories are not watched")
 
 
 async def test_what_stands_by_is_not_run_until_it_is_needed(caplog: pytest.LogCaptureFixture) -> None:
     spare = FakeCollector("spare", capability=Capability(Status.STANDBY, "another is in use"))
     async with supervising(spare) as (supervisor, _, _):
         await until(lambda: "spare" in supervisor.health(), "the probe")
-        assert supervisor.health()["spare"] == (Status.STANDBY, "another is in use")
+        assert supervisor.health()["spare"][:2] == (Status.STANDBY, "another is in use")
         assert (spare.runs, [r for r in caplog.records if r.levelname == "WARNING"]) == (0, [])
         spare.capability = Capability(Status.DEGRADED, "instead of another")
         await until(lambda: spare.runs == 1, "a run once it is needed")

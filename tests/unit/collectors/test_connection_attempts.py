@@ -6,7 +6,8 @@ from network_scene import CLOSED_BY_SERVER, NetworkScene, ended, ends_of, listen
 from collectors.attribution import LOOKUPS_SAVED, RECENT_S
 from collectors.connection_attempts import LOOK_S, MOST_PENDING
 from collectors.inet_diag import ESTABLISHED, SYN_SENT, TIME_WAIT, InetSocket, TcpInfo
-from sensor.model.events import Event
+from sensor.model.events import Event, Timestamp
+from sensor.model.protocols import Recent
 
 SYN, SYN_ACK, RST = 0x02, 0x12, 0x14
 OUT = sock(state=SYN_SENT)
@@ -156,6 +157,31 @@ def test_an_outbound_one_that_was_over_belongs_to_the_last_of_the_same_destinati
     opens(scene, last, there=False)
     scene.tracker.end(ended(last))
     assert owner(told(scene, "network.flow")) == (None, None)
+
+
+def test_a_process_that_had_ended_before_is_not_the_next_ones_owner(scene: NetworkScene) -> None:
+    opens(scene)
+    scene.task.dead.append(("c1", Recent(scene.task.processes[42], scene.clock.monotonic())))
+    scene.clock.advance(0.01)
+    later = sock(cookie=2, src_port=50002)
+    opens(scene, later, there=False)
+    scene.tracker.end(ended(later))
+
+    assert owner(told(scene, "network.flow")) == (None, None)
+
+
+@pytest.mark.parametrize(("age", "expected"), [(0.002, (43, "recent")), (0.2, (None, None))])
+def test_who_had_only_just_started_is_taken_for_the_owner_of_a_connection_of_a_moment(
+    scene: NetworkScene, age: float, expected: tuple[int | None, str | None]
+) -> None:
+    started = scene.task.add(43, "c1")
+    scene.task.processes[43] = started._replace(start=Timestamp(scene.clock.wall()))
+    scene.task.processes[42] = scene.task.processes[42]._replace(start=Timestamp(scene.clock.wall() - 10**10))
+    scene.clock.advance(age)
+    opens(scene, there=False)
+    scene.tracker.end(ended(OUT))
+
+    assert owner(told(scene, "network.flow")) == expected
 
 
 def test_what_stands_in_a_closed_sockets_place_is_not_taken_for_it(scene: NetworkScene) -> None:

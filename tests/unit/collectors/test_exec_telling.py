@@ -51,8 +51,35 @@ class Scene:
 
 
 async def test_what_is_known_is_told_at_once() -> None:
+    scene = Scene(Facts(HASH, Timestamp(50)))
+    scene.tell()
+    assert scene.told == [("process.exec", HASH, False)]
+
+
+async def test_a_program_that_came_at_run_time_waits_for_its_file_to_be_told() -> None:
     scene = Scene(Facts(HASH, Timestamp(200)))
     scene.tell()
+    scene.telling.follow(scene.process, scene.event(Kind.PROCESS_EXIT))
+    assert scene.told == []
+    await until(lambda: scene.told, "the exec")
+    assert scene.told[0] == ("process.exec", HASH, True)
+    assert LATE not in scene.emitted.events[0].evidence.missing
+    assert [kind for kind, *_ in scene.told] == ["process.exec", "process.exit"]
+
+
+async def test_it_does_so_after_it_waited_for_its_hash() -> None:
+    scene = Scene()
+    scene.tell()
+    scene.telling.follow(scene.process, scene.event(Kind.PROCESS_EXIT))
+    scene.task.waiting[0](Facts(HASH, Timestamp(200)))
+    assert scene.told == []
+    await until(lambda: len(scene.told) == 2, "the exec and what came after")
+    assert scene.told[0] == ("process.exec", HASH, True)
+
+
+async def test_what_ran_before_we_watched_has_no_file_to_wait_for() -> None:
+    scene = Scene(Facts(HASH, Timestamp(200)))
+    scene.tell(from_before=True)
     assert scene.told == [("process.exec", HASH, True)]
 
 

@@ -38,8 +38,8 @@ ETC, ROOT, TMP, WWW, VAR = range(1, 6)
 class FakeKernel:
     """The directory's descriptor is its watch."""
 
-    def add(self, directory: int, mask: int) -> int:
-        return directory
+    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
+        return place
 
     def remove(self, wd: int) -> None:
         pass

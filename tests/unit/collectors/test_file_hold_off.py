@@ -1,6 +1,6 @@
 """Folding, on a clock that the test moves."""
 
-from collectors.file_changes import SCAN, Change
+from collectors.file_changes import RESCAN, SCAN, Change
 from collectors.file_hold_off import HoldOff
 from sensor.model.kinds import Kind
 
@@ -17,7 +17,7 @@ def test_the_first_change_is_told_at_once_and_what_follows_as_one_with_its_count
     assert offer(held, LOG, 10.0) == [LOG]
     assert [told for n in range(500) for told in offer(held, LOG, 10.1 + n / 1000)] == []
     assert list(held.due(11.9)) == []
-    assert list(held.due(12.0)) == [LOG._replace(count=500)]
+    assert list(held.due(12.0)) == [LOG._replace(count=500, since=10.0)]
     assert list(held.due(100.0)) == []
 
 
@@ -48,7 +48,7 @@ def test_what_was_folded_is_told_before_the_next_first_if_nobody_asked_in_betwee
     held = HoldOff(2.0)
     offer(held, LOG, 0.0)
     offer(held, LOG, 1.0)
-    assert offer(held, LOG, 9.0) == [LOG, LOG]
+    assert offer(held, LOG, 9.0) == [LOG._replace(since=0.0), LOG]
 
 
 def test_nothing_wakes_anybody_while_nothing_is_folded() -> None:
@@ -74,8 +74,8 @@ def test_the_end_of_a_container_tells_what_was_folded_in_it() -> None:
     other = LOG._replace(container="d")
     for change in (LOG, LOG, other, other):
         offer(held, change, 0.0)
-    assert list(held.end("c")) == [LOG]
-    assert list(held.end()) == [other]
+    assert list(held.end("c")) == [LOG._replace(since=0.0)]
+    assert list(held.end()) == [other._replace(since=0.0)]
     assert held.next_due() is None
 
 
@@ -86,7 +86,7 @@ def test_a_file_found_by_a_scan_and_then_told_by_the_kernel_is_one_creation() ->
     assert offer(held, NEW, 0.1) == []
     assert held.next_due() is None
     offer(held, NEW, 0.2)
-    assert list(held.due(2.0)) == [NEW], "a second creation is another one"
+    assert list(held.due(2.0)) == [NEW._replace(since=0.0)], "a second creation is another one"
 
 
 def test_a_file_told_by_the_kernel_and_then_found_by_a_scan_is_one_creation() -> None:
@@ -101,4 +101,19 @@ def test_a_creation_after_a_deletion_is_not_taken_for_the_scans() -> None:
     offer(held, NEW._replace(source=SCAN), 0.0)
     offer(held, NEW._replace(kind=Kind.FILE_DELETE), 0.1)
     assert offer(held, NEW, 0.2) == []
-    assert list(held.due(2.0)) == [NEW]
+    assert list(held.due(2.0)) == [NEW._replace(since=0.0)]
+
+
+def test_what_a_comparison_finds_of_a_file_that_was_told_is_told_at_the_end() -> None:
+    held = HoldOff(2.0)
+    offer(held, LOG, 0.0)
+    found = LOG._replace(source=RESCAN)
+    assert offer(held, found, 0.5) == []
+    assert list(held.due(2.0)) == [found._replace(since=0.0)]
+
+
+def test_a_comparison_adds_nothing_to_what_is_folded_already() -> None:
+    held = HoldOff(2.0)
+    for change in (LOG, LOG, LOG._replace(source=RESCAN)):
+        offer(held, change, 0.0)
+    assert [change.count for change in held.due(2.0)] == [1]

@@ -83,3 +83,15 @@ def test_newest_first() -> None:
     for pid in (5, 3, 9):
         table.add(process(pid))
     assert [p.pid for p in table.newest_first()] == [9, 3, 5]
+
+
+def test_recent_ones_of_a_container_are_the_living_and_those_that_ended_since() -> None:
+    table = ProcessTable()
+    for pid in range(1, 6):
+        table.add(one := process(pid))
+        one.container = "app" if pid != 3 else "other"
+    table.end(one := table.newest_first()[0], now=5.0)
+    table.end(table.newest_first()[0], now=7.0)
+    assert [p.pid for p in table.recent("app", 6.0, 10)] == [4, 2, 1]
+    assert [p.pid for p in table.recent("app", 5.0, 10)] == [4, 5, 2, 1]
+    assert [p.pid for p in table.recent("app", 0.0, 2)] == [4, 5]

@@ -1,9 +1,6 @@
-"""The list of directories that matter, and its extension by configuration."""
+"""The list of directories that matter."""
 
-import pytest
-
-from collectors.watch_list import CONTENT, DEFAULT, Entry, watch_list
-from sensor.model.errors import WrongConfiguration
+from collectors.watch_list import CONTENT, DEFAULT, KEYS, Entry
 from sensor.model.kinds import Kind
 
 
@@ -43,19 +40,15 @@ def test_an_entry_wants_its_kinds_and_names() -> None:
     assert not entry.wants(Kind.FILE_ATTRIBUTES, b".bashrc")
 
 
-def test_configured_directories_come_first_with_what_is_below_them() -> None:
-    entries = watch_list(["/app/data/", "//srv//x"])
-    assert [entry.path for entry in entries[:2]] == [b"/app/data", b"/srv/x"]
-    assert entries[0].depth > 0
-    assert entries[2:] == DEFAULT
+def test_a_secret_is_known_by_its_name() -> None:
+    entry = Entry(b"/root/.ssh", "keys", secrets=KEYS)
+    assert entry.is_secret(b"id_ed25519")
+    assert entry.is_secret(b"deploy.pem")
+    assert not entry.is_secret(b"id_ed25519.pub")
+    assert not entry.is_secret(b"known_hosts")
 
 
-def test_all_wrong_paths_are_named_at_once() -> None:
-    with pytest.raises(WrongConfiguration) as caught:
-        watch_list(["app", "/a/../b", "/", "/ok", "/" + "x" * 5000, "/a\0b"])
-    assert len(caught.value.problems) == 5
-    assert all(problem.startswith("file_paths: ") for problem in caught.value.problems)
-
-
-def test_a_path_that_is_no_utf8_is_taken_as_the_bytes_it_was() -> None:
-    assert watch_list(["/a\udcff"])[0].path == b"/a\xff"
+def test_a_pattern_restricts_an_entry_as_names_do() -> None:
+    entry = Entry(b"/srv", "configured", pattern=b"*.c[on]f")
+    assert entry.wants(Kind.FILE_MODIFY, b"app.cnf")
+    assert not entry.wants(Kind.FILE_MODIFY, b"app.txt")

@@ -37,6 +37,25 @@ def test_a_star_stands_for_real_directories_only() -> None:
     assert [spot.starred for spot in walk(root, b"/home/anna")] == [True]
 
 
+def test_a_pattern_stands_for_the_directories_that_match() -> None:
+    root = plan([Entry(b"/srv/app-*/conf", "configured")])
+    assert walk(root, b"/srv/app-1/conf")
+    assert not walk(root, b"/srv/web/conf")
+
+
+def test_an_entry_may_be_the_root() -> None:
+    root = plan([Entry(b"/", "configured", pattern=b"data")])
+    assert root.has(b"data")
+    assert not root.has(b"etc")
+
+
+def test_secrets_belong_to_the_levels_below_as_well() -> None:
+    root = plan([Entry(b"/run/secrets", "mounts", depth=1, secrets=(b"*",))])
+    (below,) = walk(root, b"/run/secrets/app")
+    assert below.is_secret(b"token")
+    assert not walk(root, b"/run")[0].is_secret(b"token")
+
+
 def test_depth_ends_and_ranks_behind_all_entries() -> None:
     root = plan([Entry(b"/www", "web", depth=2), Entry(b"/etc", "accounts")])
     assert walk(root, b"/www/a")[0].rank == BELOW > walk(root, b"/etc")[0].rank

@@ -6,12 +6,11 @@ import pytest
 
 from collectors.watch_list import Entry
 from collectors.watch_plan import Spot, plan
-from collectors.watch_table import BUDGET, DIRECTORIES, REMEMBERED, WatchTable
+from collectors.watch_table import BUDGET, DIRECTORIES, LIMIT, REMEMBERED, WatchTable
 
 ROOT = plan([Entry(b"/etc", "accounts"), Entry(b"/www", "web", depth=1), Entry(b"/bin", "programs")])
 ETC, BIN, WWW = ROOT.named[b"etc"], ROOT.named[b"bin"], ROOT.named[b"www"]
-BELOW = WWW.any
-assert BELOW is not None
+BELOW = WWW.patterns[b"*"]
 
 
 class FakeKernel:
@@ -21,11 +20,11 @@ class FakeKernel:
         self.watched: dict[int, int] = {}
         self._last = 0
 
-    def add(self, directory: int, mask: int) -> int:
-        if directory not in self.watched:
+    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
+        if place not in self.watched:
             self._last += 1
-            self.watched[directory] = self._last
-        return self.watched[directory]
+            self.watched[place] = self._last
+        return self.watched[place]
 
     def remove(self, wd: int) -> None:
         self.watched = {directory: held for directory, held in self.watched.items() if held != wd}
@@ -115,7 +114,7 @@ def test_a_star_takes_so_many_directories_and_no_more(kernel: FakeKernel) -> Non
     held = table(kernel, limit=10 * DIRECTORIES)
     taken = [held.add("a", b"/www/%d" % n, spots(BELOW), directory=n) for n in range(DIRECTORIES + 5)]
     assert taken.count(True) == DIRECTORIES
-    assert held.unwatched() == {BUDGET: 5}
+    assert held.unwatched() == {LIMIT: 5}
     assert held.add("b", b"/www/0", spots(BELOW), directory=5000), "each container has its own count"
     held.drop_from("a", b"/www/0")
     assert held.add("a", b"/www/more", spots(BELOW), directory=5001)

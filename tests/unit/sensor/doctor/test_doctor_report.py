@@ -42,4 +42,5 @@ def test_the_object_holds_everything() -> None:
         "status": "degraded",
         "reason": "few watches",
         "mend": "more of them",
+        "figures": {},
     }

@@ -1,0 +1,83 @@
+"""Compares what the watched directories hold with what was known of them, and tells what differs.
+
+After the kernel's queue was full nobody knows what was lost, but a file whose status change time lies after the moment
+up to which all was read has been changed, and a name that is new or missing has come or gone. How often and in which
+order is lost for good; so is what came and went again.
+"""
+
+from collections.abc import Iterator
+
+from collectors.file_changes import Change, told
+from collectors.watch_coverage import Coverage, Listed, Visited
+from collectors.watch_names import Names
+from collectors.watch_table import WatchTable
+from sensor.model.counters import Counters
+from sensor.model.kinds import Kind
+
+CLOCK_TICK_NS = 20_000_000
+"""The kernel stamps files with a clock that may lie this much behind (CONFIG_HZ=100, and one tick more)."""
+
+FORGOTTEN = "directory_not_remembered"
+"""Reason of a loss: what went from a directory is not known, since what it held was too much to keep in mind."""
+
+
+class Rescan:
+    """One comparison of a container; all times are wall times in nanoseconds."""
+
+    def __init__(
+        self, *, container: str, table: WatchTable, coverage: Coverage, counters: Counters, since_ns: int, source: str
+    ) -> None:
+        self._container = container
+        self._table = table
+        self._coverage = coverage
+        self._counters = counters
+        self._since_ns = since_ns - CLOCK_TICK_NS
+        self._source = source
+        self._appeared: set[bytes] = set()
+
+    def differences(self) -> Iterator[Change | None]:
+        """What differs; None after each directory, where other work may be done."""
+        left = dict(self._table.names.of_container(self._container))
+        for visited in self._coverage.visits(self._container, facts=True):
+            if visited.listed is not None:
+                yield from self._of(visited, visited.listed, left.pop(visited.path, None))
+            yield None
+        for path, names in left.items():
+            if self._table.at(self._container, path) is None and not self._table.is_refused(self._container, path):
+                for name in names:
+                    yield Change(Kind.FILE_DELETE, self._container, path + b"/" + name, source=self._source)
+
+    def _of(self, visited: Visited, listed: list[Listed], known: Names | None) -> Iterator[Change]:
+        """Of one directory. `known` is None for one that was not watched until now."""
+        now = [one for one in listed if any(spot.has(one.name) for spot in visited.spots)]
+        if known is not None:
+            before = set(known)
+            yield from self._arrived(visited, [one for one in now if one.name not in before])
+            if not visited.cut:
+                yield from self._gone(visited, before.difference(one.name for one in now))
+        elif visited.path in self._appeared:
+            yield from self._arrived(visited, now)
+        elif any(spot.entries for spot in visited.spots):
+            self._counters.lost(FORGOTTEN)
+        changed = [one for one in now if known is not None and one.name in known and self._differs(one, known)]
+        self._table.names.learn(self._container, visited.path, (one.name for one in now))
+        for one in changed:
+            yield from self._told(Kind.FILE_MODIFY, visited, one.name)
+
+    def _arrived(self, visited: Visited, news: list[Listed]) -> Iterator[Change]:
+        for one in news:
+            if one.is_directory:
+                self._appeared.add(visited.path + b"/" + one.name)
+            yield from self._told(Kind.FILE_CREATE, visited, one.name)
+
+    def _gone(self, visited: Visited, names: set[bytes]) -> Iterator[Change]:
+        for name in sorted(names):
+            yield from self._told(Kind.FILE_DELETE, visited, name)
+
+    def _differs(self, one: Listed, known: Names) -> bool:
+        return one.ctime_ns is not None and one.ctime_ns >= self._since_ns and one.ctime_ns != known.get(one.name)
+
+    def _told(self, kind: Kind, visited: Visited, name: bytes) -> Iterator[Change]:
+        place = self._table.at(self._container, visited.path)
+        if place is not None:
+            yield from (change._replace(source=self._source) for change in told(kind, (place,), name))

@@ -1,0 +1,129 @@
+"""Links an exec to the events of the file that it runs, where that came after its container had started.
+
+Ids are given when events are encoded, so this is done there, by container and path, of what was told before. The
+collectors need not know each other for it.
+"""
+
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from sensor.model.events import Event, File, Header, Link, Process
+from sensor.model.identity import event_id
+from sensor.model.kinds import Kind
+
+BROUGHT_BY, CHANGED_BY, RAN_AS = "brought_by", "changed_by", "ran_as"
+
+MOST_FILES = 2048
+"""Programs that came at run time and are remembered; beyond it the one that was told longest ago is forgotten."""
+MOST_RUNS = 256
+"""Runs of such programs whose file has not been told yet."""
+SCRIPTS = 4
+"""So many arguments at the beginning are taken for the script that an interpreter runs, if there is one."""
+DELETED = " (deleted)"
+"""Behind the path of an executable that has no name any more (proc_pid_exe(5))."""
+
+_Name = tuple[str, str]
+"""A container and a path in it."""
+
+
+class _Brought(NamedTuple):
+    """The ids of the events that brought a file and last changed it; `gone` once nothing has its name."""
+
+    first: str
+    last: str
+    gone: bool = False
+
+
+class Links:
+    """`resolve` before an event is encoded, `told` with what it was given then."""
+
+    def __init__(self, header: Callable[[], Header]) -> None:
+        self._header = header
+        self._files: OrderedDict[_Name, _Brought] = OrderedDict()
+        self._runs: OrderedDict[_Name, str] = OrderedDict()
+
+    def resolve(self, event: Event) -> Event:
+        """The event with its links."""
+        if event.container is None:
+            return event
+        container = event.container.id
+        links: tuple[Link, ...] = ()
+        if event.kind is Kind.PROCESS_EXEC and event.process is not None:
+            links = self._of_run(container, event.process)
+        elif event.file is not None and event.file.drift:
+            run = self._runs.pop((container, event.file.path), None)
+            links = () if run is None else (Link(run, RAN_AS),)
+        return event._replace(links=(*event.links, *links)) if links else event
+
+    def told(self, event: Event) -> None:
+        """The event has its lane and number; later ones may be linked to it."""
+        if event.container is None:
+            return
+        container = event.container.id
+        if event.kind is Kind.CONTAINER_STOP:
+            self._forget(container)
+        elif event.file is not None and event.kind is not Kind.FILE_OPEN:
+            self._file(container, event, event.file)
+        elif event.kind is Kind.PROCESS_EXEC and event.process is not None and event.process.drift:
+            self._run(container, event, event.process)
+
+    def _of_run(self, container: str, process: Process) -> tuple[Link, ...]:
+        for path in _run_paths(process):
+            if (brought := self._files.get((container, path))) is not None:
+                later = () if brought.last == brought.first else (Link(brought.last, CHANGED_BY),)
+                return (Link(brought.first, BROUGHT_BY), *later)
+        return ()
+
+    def _run(self, container: str, event: Event, process: Process) -> None:
+        if not event.links and process.exe is not None:
+            self._runs[container, process.exe.removesuffix(DELETED)] = self._id(event)
+            if len(self._runs) > MOST_RUNS:
+                self._runs.popitem(last=False)
+
+    def _file(self, container: str, event: Event, file: File) -> None:
+        name = (container, file.path)
+        if event.kind is Kind.FILE_DELETE:
+            self._leaves(name)
+            return
+        before = self._files.pop(name, None)
+        if event.kind is Kind.FILE_RENAME and file.old_path is not None:
+            if file.mode is not None and stat.S_ISDIR(file.mode):
+                self._move_below(container, file.old_path, file.path)
+            before = self._files.get((container, file.old_path))
+            self._leaves((container, file.old_path))
+        if file.drift:
+            known = before is not None and (event.kind is Kind.FILE_RENAME or not before.gone)
+            event_id = self._id(event)
+            self._files[name] = _Brought(before.first if before and known else event_id, event_id)
+            if len(self._files) > MOST_FILES:
+                self._files.popitem(last=False)
+
+    def _leaves(self, name: _Name) -> None:
+        """What ran from there may be told after this."""
+        if (brought := self._files.get(name)) is not None:
+            self._files[name] = brought._replace(gone=True)
+
+    def _move_below(self, container: str, old: str, new: str) -> None:
+        for name in [n for n in self._files if n[0] == container and n[1].startswith(old + "/")]:
+            self._files[container, new + name[1][len(old) :]] = self._files[name]
+            self._leaves(name)
+
+    def _forget(self, container: str) -> None:
+        for known in (self._files, self._runs):
+            for name in [name for name in known if name[0] == container]:
+                del known[name]
+
+    def _id(self, event: Event) -> str:
+        return event_id(self._header(), event)
+
+
+def _run_paths(process: Process) -> Iterator[str]:
+    """What a process runs: its executable, or the script that an interpreter was given."""
+    if process.exe is not None:
+        yield process.exe.removesuffix(DELETED)
+    for word in (process.args or ())[1 : 1 + SCRIPTS]:
+        if not word.startswith("-"):
+            yield os.path.normpath(os.path.join(process.cwd or "/", word))

@@ -1,0 +1,107 @@
+"""Opens of secrets are told, of others not, and none of our own."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fakes import FakeTaskView
+from file_scene import APP, FileScene, make_root, watching
+
+from sensor.model.kinds import Kind
+from sensor.model.protocols import OpenFile
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[FileScene]:
+    root = make_root(tmp_path, ["etc/ssl/private", "root/.ssh", "home/anna/.aws", "run/secrets/app", "var/www"])
+    for name in ("etc/shadow", "etc/hosts", "root/.ssh/id_ed25519", "root/.ssh/known_hosts", "run/secrets/app/token"):
+        (root / name).write_text("secret")
+
+    def prepare(task: FakeTaskView) -> None:
+        task.add(os.getpid(), APP)
+
+    async with watching(root, prepare=prepare) as scene:
+        yield scene
+
+
+def read(path: Path) -> None:
+    """As a program does that was given the path."""
+    with path.open() as file:
+        file.read()
+
+
+@pytest.mark.parametrize("path", ["/etc/shadow", "/root/.ssh/id_ed25519", "/run/secrets/app/token"])
+async def test_a_secret_that_is_opened_is_told_with_its_facts(scene: FileScene, path: str) -> None:
+    read(scene.root / path[1:])
+    event = await scene.tells(path, Kind.FILE_OPEN)
+    assert event.file is not None
+    assert event.file.size == len("secret")
+    assert event.file.drift is None
+
+
+async def test_what_is_no_secret_may_be_opened_by_anybody(scene: FileScene) -> None:
+    for name in ("etc/hosts", "root/.ssh/known_hosts", "etc/passwd"):
+        read(scene.root / name)
+    await scene.is_told()
+    assert not scene.emitted.of(Kind.FILE_OPEN)
+
+
+async def test_a_secret_that_comes_later_is_watched_and_its_successor_too(scene: FileScene) -> None:
+    key = scene.root / "home/anna/.aws/credentials"
+    key.write_text("x")
+    await scene.tells("/home/anna/.aws/credentials", Kind.FILE_CREATE)
+    read(key)
+    await scene.tells("/home/anna/.aws/credentials", Kind.FILE_OPEN)
+    new = scene.root / "etc/shadow.new"
+    new.write_text("y")
+    new.rename(scene.root / "etc/shadow")
+    await scene.tells("/etc/shadow", Kind.FILE_RENAME)
+    read(scene.root / "etc/shadow")
+    await scene.tells("/etc/shadow", Kind.FILE_OPEN)
+
+
+async def test_changes_of_a_secret_and_our_own_looks_are_no_opens(scene: FileScene) -> None:
+    (scene.root / "etc/shadow").chmod(0o600)
+    await scene.tells("/etc/shadow", Kind.FILE_ATTRIBUTES)
+    await scene.is_told()
+    assert not scene.emitted.of(Kind.FILE_OPEN)
+
+
+async def test_a_link_in_the_place_of_a_secret_leads_nowhere(scene: FileScene) -> None:
+    (scene.root / "etc/shadow").unlink()
+    (scene.root / "etc/shadow").symlink_to("/etc/hosts")
+    await scene.tells("/etc/shadow", Kind.FILE_CREATE)
+    read(Path("/etc/hosts"))
+    await scene.is_told()
+    assert not scene.emitted.of(Kind.FILE_OPEN)
+
+
+async def test_a_fifo_in_the_place_of_a_secret_blocks_nobody(scene: FileScene) -> None:
+    os.mkfifo(scene.root / "etc/ssl/private/key")
+    await scene.tells("/etc/ssl/private/key", Kind.FILE_CREATE)
+
+
+async def test_who_holds_a_secret_open_is_named(scene: FileScene) -> None:
+    status = (scene.root / "etc/shadow").stat()
+    file = (status.st_dev, status.st_ino)
+    thief = scene.task.add(70_000, APP, exe="/bin/thief")
+    scene.task.file_holders[file] = (70_000,)
+    scene.task.open_files[(70_000, *file)] = (OpenFile(5, os.O_RDONLY, 0, status.st_size),)
+    read(scene.root / "etc/shadow")
+    event = await scene.tells("/etc/shadow", Kind.FILE_OPEN)
+    assert event.file is not None
+    assert (event.process, event.file.actor_evidence) == (thief, "descriptor")
+
+
+async def test_a_secret_costs_one_watch_and_lets_go_of_it(scene: FileScene) -> None:
+    before = scene.watches()
+    (scene.root / "root/.ssh/id_rsa").write_text("x")
+    await scene.tells("/root/.ssh/id_rsa", Kind.FILE_CREATE)
+    assert scene.watches() == before + 1
+    (scene.root / "root/.ssh/id_rsa").unlink()
+    await scene.tells("/root/.ssh/id_rsa", Kind.FILE_DELETE)
+    await scene.is_told()
+    assert scene.watches() == before

@@ -1,0 +1,138 @@
+"""Execs are linked to the events of the files that they run."""
+
+import stat
+
+from sensor.model.events import Container, Event, Evidence, File, Header, Link, Process, Sensor, Timestamp
+from sensor.model.kinds import Kind, Lane
+from sensor.pipeline.links import BROUGHT_BY, CHANGED_BY, MOST_FILES, MOST_RUNS, RAN_AS, Links
+
+HEADER = Header(Sensor("s", "e", "0"))
+
+
+class Scene:
+    """Events that go by one after the other; `id` is that of the last one."""
+
+    def __init__(self) -> None:
+        self.links = Links(lambda: HEADER)
+        self.seq = 0
+
+    def go_by(self, event: Event) -> tuple[Link, ...]:
+        self.seq += 1
+        event = self.links.resolve(event)
+        self.links.told(event._replace(lane=Lane.ORDINARY, seq=self.seq))
+        return event.links
+
+    @property
+    def id(self) -> str:
+        return f"s/e/ordinary/{self.seq}"
+
+    def file(
+        self,
+        kind: Kind,
+        path: str,
+        old_path: str | None = None,
+        *,
+        drift: bool | None = True,
+        mode: int = stat.S_IFREG | 0o755,
+        container: str = "app",
+    ) -> tuple[Link, ...]:
+        file = File(path, old_path, mode=mode, drift=drift)
+        return self.go_by(Event(kind, Timestamp(0), Evidence("inotify"), container=Container(container), file=file))
+
+    def run(
+        self, exe: str, *args: str, cwd: str = "/", drift: bool | None = True, container: str = "app"
+    ) -> tuple[Link, ...]:
+        process = Process("entity", 7, exe=exe, args=(exe, *args), cwd=cwd, drift=drift)
+        return self.go_by(
+            Event(Kind.PROCESS_EXEC, Timestamp(0), Evidence("cursor"), container=Container(container), process=process)
+        )
+
+
+def test_a_run_is_linked_to_the_event_that_brought_its_file() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    brought = scene.id
+    assert scene.run("/tmp/x") == (Link(brought, BROUGHT_BY),)
+    assert scene.run("/tmp/x (deleted)") == (Link(brought, BROUGHT_BY),)
+
+
+def test_a_file_that_was_changed_since_is_linked_to_both() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    scene.file(Kind.FILE_MODIFY, "/tmp/x")
+    assert scene.run("/tmp/x") == (Link("s/e/ordinary/1", BROUGHT_BY), Link("s/e/ordinary/2", CHANGED_BY))
+
+
+def test_what_shipped_with_the_image_and_what_cannot_run_is_no_link() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_MODIFY, "/etc/motd", drift=None)
+    assert scene.run("/bin/ls", "/etc/motd", drift=False) == ()
+    assert scene.run("/tmp/x", container="other") == ()
+
+
+def test_containers_are_kept_apart() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    assert scene.run("/tmp/x", container="other") == ()
+
+
+def test_a_script_is_linked_through_its_interpreter() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/x.sh")
+    brought = (Link(scene.id, BROUGHT_BY),)
+    assert scene.run("/bin/sh", "-e", "/tmp/x.sh", drift=False) == brought
+    assert scene.run("/bin/sh", "./x.sh", cwd="/tmp", drift=False) == brought
+    assert scene.run("/bin/sh", "-c", "/tmp/y.sh", drift=False) == ()
+
+
+def test_a_renamed_file_keeps_what_brought_it() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    scene.file(Kind.FILE_RENAME, "/tmp/y", "/tmp/x")
+    assert scene.run("/tmp/y") == (Link("s/e/ordinary/1", BROUGHT_BY), Link("s/e/ordinary/2", CHANGED_BY))
+
+
+def test_a_renamed_directory_takes_its_files_along() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/a/x")
+    brought = scene.id
+    scene.file(Kind.FILE_RENAME, "/tmp/b", "/tmp/a", drift=None, mode=stat.S_IFDIR | 0o755)
+    assert scene.run("/tmp/b/x") == (Link(brought, BROUGHT_BY),)
+
+
+def test_a_run_that_is_told_after_its_file_was_deleted_is_linked_and_the_next_file_is_another() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    scene.file(Kind.FILE_DELETE, "/tmp/x", drift=None)
+    assert scene.run("/tmp/x (deleted)") == (Link("s/e/ordinary/1", BROUGHT_BY),)
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    assert scene.run("/tmp/x") == (Link("s/e/ordinary/4", BROUGHT_BY),)
+
+
+def test_a_file_that_is_told_after_its_run_is_linked_to_that() -> None:
+    scene = Scene()
+    assert scene.run("/tmp/x") == ()
+    run = scene.id
+    assert scene.file(Kind.FILE_CREATE, "/tmp/x") == (Link(run, RAN_AS),)
+    assert scene.file(Kind.FILE_MODIFY, "/tmp/x") == ()
+
+
+def test_a_container_that_has_ended_is_forgotten() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    scene.run("/tmp/y")
+    scene.go_by(Event(Kind.CONTAINER_STOP, Timestamp(0), Evidence("cursor"), container=Container("app")))
+    assert scene.run("/tmp/x") == ()
+    assert scene.file(Kind.FILE_CREATE, "/tmp/y") == ()
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    scene = Scene()
+    for number in range(MOST_FILES + 1):
+        scene.file(Kind.FILE_CREATE, f"/tmp/{number}")
+    for number in range(MOST_RUNS + 1):
+        scene.run(f"/run/{number}")
+    assert scene.run("/tmp/0") == ()
+    assert scene.run("/tmp/1")
+    assert scene.file(Kind.FILE_CREATE, "/run/0") == ()
+    assert scene.file(Kind.FILE_CREATE, "/run/2")
