@@ -6,10 +6,11 @@ for `PATIENCE_S`. Its end is the matter of `network_tracker`, which finds in the
 """
 
 from collections import deque
+from collections.abc import Callable
 
 from collectors.attribution import Attribution
 from collectors.inet_diag import TCP, is_loopback
-from collectors.network_telling import NetworkTelling
+from collectors.network_telling import Moment, NetworkTelling
 from collectors.packet_filter import RST
 from collectors.packet_headers import Segment
 from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, SocketTable
@@ -18,8 +19,10 @@ from sensor.model.counters import Counters
 
 LOOK_S = (0.02, 0.1, 0.3, 0.5)
 """How long after its first packet a connection is looked at again, while its owner or its answer is not known."""
+ORPHAN_S = 0.5
+"""So long the end of a connection waits for an owner."""
 MOST_PENDING = 4_096
-"""Connections that wait at once; beyond it the oldest is told as it is."""
+"""Connections that wait at once, of either sort; beyond it the oldest is told as it is."""
 
 
 class ConnectionAttempts:
@@ -40,14 +43,15 @@ class ConnectionAttempts:
         self._counters = counters
         self._clock = clock
         self._waiting: tuple[deque[Known], ...] = tuple(deque() for _ in LOOK_S)
+        self._orphans: deque[tuple[float, Known, Callable[[], None]]] = deque()
 
-    def opened(self, segment: Segment, *, sent: bool, within: bool) -> None:
+    def opened(self, segment: Segment, moment: Moment, *, sent: bool, within: bool) -> None:
         """A SYN. `within`: over loopback, so that both ends are the task's."""
         ours = Ends(segment.src, segment.src_port, segment.dst, segment.dst_port)
         if sent:
-            self._begin(segment.family, ours, OUTBOUND)
+            self._begin(segment.family, ours, OUTBOUND, moment)
         if within or not sent:
-            self._begin(segment.family, reverse(ours), INBOUND)
+            self._begin(segment.family, reverse(ours), INBOUND, moment)
 
     def answered(self, segment: Segment) -> None:
         """A SYN with ACK, or a RST, whoever sent it."""
@@ -78,25 +82,39 @@ class ConnectionAttempts:
                 known = waiting.popleft()
                 if not known.told and not known.own and not self._concluded(known, stage):
                     self._waiting[stage + 1].append(known)
+        while self._orphans and self._orphans[0][0] <= now:
+            self._adopt()
 
-    def ending(self, known: Known) -> None:
-        """A connection that was seen from its first packet on has ended: it is told now, if it was not yet."""
+    def ending(self, known: Known, tell_end: Callable[[], None]) -> None:
+        """A connection that was seen from its first packet on has ended: it is told, if it was not yet, and its end.
+
+        Where its owner is not known that waits a little: the next connection to the same destination may show it.
+        """
         self._attribution.fall_back(known)
-        if not known.told:
-            self._telling.connect(known)
+        if known.owner is None and len(self._orphans) < MOST_PENDING:
+            self._orphans.append((self._clock.monotonic() + ORPHAN_S, known, tell_end))
+        else:
+            self._tell(known, tell_end)
+
+    def flush(self) -> None:
+        """Tell at once of what has ended and still waits for an owner."""
+        while self._orphans:
+            self._adopt()
 
     def next_due(self) -> float | None:
         """When `settle` has something to do."""
-        return min((_since(w[0]) + wait for w, wait in zip(self._waiting, LOOK_S, strict=True) if w), default=None)
+        due = [_since(w[0]) + wait for w, wait in zip(self._waiting, LOOK_S, strict=True) if w]
+        due += [self._orphans[0][0]] if self._orphans else []
+        return min(due, default=None)
 
-    def _begin(self, family: int, ends: Ends, direction: str) -> None:
+    def _begin(self, family: int, ends: Ends, direction: str, moment: Moment) -> None:
         known = self._table.at(ends)
         if known is not None and known.at is not None and not (known.established or known.refused):
             return  # the same SYN again
         if known is None or known.at is not None:
             known = Known(family, TCP, ends, None, direction=direction)
             self._table.add_loose(known)
-        known.since, known.at, known.direction = self._clock.monotonic(), self._clock.wall(), direction
+        known.since, known.at, known.direction = moment.monotonic, moment.wall, direction
         if direction == OUTBOUND:
             self._look_up(known)
         if known.own:
@@ -127,6 +145,16 @@ class ConnectionAttempts:
             self._conclude(known)
             return True
         return False
+
+    def _adopt(self) -> None:
+        _, known, tell_end = self._orphans.popleft()
+        self._attribution.fall_back(known)
+        self._tell(known, tell_end)
+
+    def _tell(self, known: Known, tell_end: Callable[[], None]) -> None:
+        if not known.told:
+            self._telling.connect(known)
+        tell_end()
 
     def _conclude(self, known: Known) -> None:
         if known.direction == INBOUND and not known.offered and is_loopback(known.family, known.ends.src):

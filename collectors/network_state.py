@@ -91,6 +91,7 @@ class NetworkParts:
 
     def release(self) -> None:
         """A collector ends: tell what is folded, and let go of descriptors, which come back when they are needed."""
+        self.attempts.flush()
         self.telling.flush()
         self.questions.close()
 

@@ -13,14 +13,16 @@ import socket
 from collectors import network_events, packet_filter, packet_tap
 from collectors.allowance import Allowance
 from collectors.network_state import NetworkParts, NetworkState, do_nothing
-from collectors.network_telling import DNS
+from collectors.network_telling import DNS, Moment
 from collectors.packet_filter import ACK, RST, SYN, Loopback
 from collectors.packet_headers import TCP, Segment, parse
-from collectors.packet_tap import RECEIVE_BUFFER, PacketTap
+from collectors.packet_tap import RECEIVE_BUFFER, Packet, PacketTap
 from collectors.readiness import readable
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
+from sensor.model.events import Timestamp
 from sensor.model.protocols import Capability, Emit, Status, TaskView
+from sensor.model.times import NS
 
 LOOPBACK = "lo"
 READS = 128
@@ -31,6 +33,7 @@ WAKES_PER_SECOND, WAKES_SAVED = 200, 2_000
 """How often a packet may wake us. Beyond it packets are read every `HOLD_OFF_S`, and lose their process more often."""
 HOLD_OFF_S = 0.02
 MEND = "leave NET_RAW, one of the default capabilities, to the sensor"
+OLDEST_NS = 60 * NS
 LOST = "packets_dropped"
 """The reason of a loss: packets passed the filter and found no room in the receive buffer."""
 
@@ -128,12 +131,16 @@ class Following:
         """
         answered, more = _read(self._answers)
         opened, more_opened = _read(self._openings)
-        for segment, sent, within in opened:
+        wall, monotonic = self._clock.wall(), self._clock.monotonic()
+        for segment, packet in opened:
+            sent, within = packet.sent, packet.interface == LOOPBACK
             if segment.protocol == TCP and segment.flags & (SYN | ACK | RST) == SYN:
-                self._parts.attempts.opened(segment, sent=sent, within=within)
+                age = _age(packet, wall)
+                moment = Moment(Timestamp(wall - age), monotonic - age / NS)
+                self._parts.attempts.opened(segment, moment, sent=sent, within=within)
             if DNS in (segment.src_port, segment.dst_port):
                 self._parts.dns.segment(segment, sent=sent, within=within)
-        for segment, _, _ in answered:
+        for segment, _ in answered:
             self._parts.attempts.answered(segment)
         self._see_losses()
         self._parts.attempts.settle()
@@ -165,13 +172,19 @@ class Following:
             )
 
 
-def _read(tap: PacketTap) -> tuple[list[tuple[Segment, bool, bool]], bool]:
-    """Up to `READS` segments, whether each was sent from here and whether over loopback; and whether more may wait."""
-    found: list[tuple[Segment, bool, bool]] = []
+def _age(packet: Packet, now: Timestamp) -> int:
+    """How long ago the packet came by, in ns; 0 where that cannot be: the wall clock was set meanwhile."""
+    age = 0 if packet.time is None else now - packet.time
+    return age if 0 <= age < OLDEST_NS else 0
+
+
+def _read(tap: PacketTap) -> tuple[list[tuple[Segment, Packet]], bool]:
+    """Up to `READS` segments with their packets, and whether more may wait."""
+    found: list[tuple[Segment, Packet]] = []
     for _ in range(READS):
         packet = tap.receive()
         if packet is None:
             return found, False
         if (segment := parse(packet.data)) is not None:
-            found.append((segment, packet.sent, packet.interface == LOOPBACK))
+            found.append((segment, packet))
     return found, True

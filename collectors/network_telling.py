@@ -1,7 +1,7 @@
 """From sockets to the queue: names and marks are added to what is told, and what comes too often is folded."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from collectors import network_events as events
 from collectors.address_marks import DNS_BYPASS
@@ -9,9 +9,16 @@ from collectors.inet_diag import InetSocket, address_text, is_unspecified
 from collectors.network_fold import NetworkFold
 from collectors.socket_table import OUTBOUND, Known, Owner
 from sensor.model.clock import Clock
-from sensor.model.events import Event
+from sensor.model.events import Event, Timestamp
 
 DNS = 53
+
+
+class Moment(NamedTuple):
+    """When something was: wall time in ns, and monotonic seconds."""
+
+    wall: Timestamp
+    monotonic: float
 
 
 class Names(Protocol):
@@ -39,11 +46,15 @@ class NetworkTelling:
         self._name(known)
         self._put(events.connected(known, self._clock.wall(), accepted=accepted))
 
-    def flow(self, sock: InetSocket, known: Known, *, was_known: bool) -> None:
-        """Tell the end of a socket. `was_known` is false where it was heard of by its end only."""
+    def now(self) -> Moment:
+        """This moment, for what is told later."""
+        return Moment(self._clock.wall(), self._clock.monotonic())
+
+    def flow(self, sock: InetSocket, known: Known, moment: Moment, *, was_known: bool = True) -> None:
+        """Tell that a socket ended then. `was_known` is false where it was heard of by its end only."""
         self._name(known)
-        duration = None if known.since is None else self._clock.monotonic() - known.since
-        self._put(events.ended(sock, known, duration, self._clock.wall(), was_known=was_known))
+        duration = None if known.since is None else moment.monotonic - known.since
+        self._put(events.ended(sock, known, duration, moment.wall, was_known=was_known))
 
     def listening(self, sock: InetSocket, protocol: int, owner: Owner | None) -> None:
         """Announce a socket that waits for others."""

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from collectors import network_events as events
 from collectors.attribution import Attribution, Own
@@ -23,7 +24,7 @@ class NetworkTracker:
 
     `served` asks the kernel whether a TCP listener serves a socket's local end. Ports in `ephemeral` are those that
     the kernel hands out by itself: an unconnected UDP socket on any other port is there to be found. `ending` is told
-    of connections that were seen from their first packet on, before their end is.
+    of the end of connections that were seen from their first packet on, and how to tell it.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class NetworkTracker:
         attribution: Attribution,
         own: Own,
         proxies: Proxies,
-        ending: Callable[[Known], None],
+        ending: Callable[[Known, Callable[[], None]], None],
         counters: Counters,
         clock: Clock,
         loopback: bool,
@@ -105,20 +106,21 @@ class NetworkTracker:
         protocol = UDP if sock.protocol == UDP else TCP
         fresh = known_of(sock, protocol, None)
         known = self._table.pop(sock.cookie) or (self._table.pop_loose(fresh.ends) if protocol == TCP else None)
-        if (known is None and self._own.has_cookie(sock.cookie)) or self._is_sensors(known):
-            self._counters.add("own_sockets", known is None)
+        if known is None and self._own.has_cookie(sock.cookie):
+            self._counters.add("own_sockets")
+            return
+        if known is not None and known.own:
             return
         told = known or fresh
         if self._hidden(sock) or (is_unspecified(told.ends.dst) and (protocol == TCP or not sock.src_port)):
             return  # also a listener, or a socket that was never used
         told.direction = told.direction or self._direction(sock, protocol)
+        moment = self._telling.now()
         if told.at is not None and protocol == TCP:
             told.established |= bool(sock.info and (sock.info.rtt_us or sock.info.bytes_acked))
-            self._ending(told)
-        self._telling.flow(sock, told, was_known=known is not None)
-
-    def _is_sensors(self, known: Known | None) -> bool:
-        return known is not None and known.own
+            self._ending(told, partial(self._telling.flow, sock, told, moment))
+        else:
+            self._telling.flow(sock, told, moment, was_known=known is not None)
 
     def _take_in(self, sock: InetSocket, protocol: int) -> Known | None:
         if self._hidden(sock) and sock.state != LISTEN:

@@ -8,6 +8,7 @@ import ctypes
 import os
 import socket
 import struct
+from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ RECEIVE_BUFFER = 4 << 20
 """Bytes asked for; the kernel gives at most net.core.rmem_max, and counts its own overhead by doubling it."""
 LONGEST = 0xFFFF
 _SO_ATTACH_FILTER = 26
+_SO_TIMESTAMPNS = 35  # socket(7) of times; the control message has the same number
+_TIMESPEC = struct.Struct("@ll")
+_BESIDE_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 _PACKET_STATISTICS = 6
 _SOL_PACKET = 263
 _INSTRUCTION_BYTES = 8
@@ -26,11 +30,15 @@ _DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)
 
 
 class Packet(NamedTuple):
-    """From its network header on; whether it was sent from here, and over which interface it went."""
+    """From its network header on; whether it was sent from here, over which interface it went, and when.
+
+    `time` is wall time in ns, as the kernel stamped it when the packet came by; None where it did not.
+    """
 
     data: bytes
     sent: bool
     interface: str
+    time: int | None = None
 
 
 class PacketTap:
@@ -42,6 +50,7 @@ class PacketTap:
         self._socket = socket.socket(socket.AF_PACKET, kind, 0)  # protocol 0: nothing comes before the filter is there
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             self.filter(filter_code)
             self._bind()
         except OSError:
@@ -76,10 +85,11 @@ class PacketTap:
     def receive(self) -> Packet | None:
         """The next packet; None when there is none."""
         try:
-            data, (interface, _protocol, kind, _hardware, _address) = self._socket.recvfrom(LONGEST)
+            data, beside, _flags, address = self._socket.recvmsg(LONGEST, _BESIDE_BYTES)
         except BlockingIOError:
             return None
-        return Packet(data, kind == OUTGOING, interface)
+        interface, _protocol, kind, _hardware, _address = address
+        return Packet(data, kind == OUTGOING, interface, _stamp(beside))
 
     def newly_dropped(self) -> int:
         """Packets that passed the filter and found no room, since this was asked last."""
@@ -89,6 +99,15 @@ class PacketTap:
     def close(self) -> None:
         """Release the descriptor. Safe to call twice."""
         self._socket.close()
+
+
+def _stamp(beside: Sequence[tuple[int, int, bytes]]) -> int | None:
+    """The time in a packet's control messages, in ns since 1970."""
+    for level, kind, data in beside:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(data) == _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack(data)
+            return int(seconds) * 1_000_000_000 + int(nanoseconds)
+    return None
 
 
 def probe() -> None:

@@ -4,7 +4,7 @@ import pytest
 from network_scene import CLOSED_BY_SERVER, NetworkScene, ended, ends_of, listener, segment, sock
 
 from collectors.attribution import LOOKUPS_SAVED, RECENT_S
-from collectors.connection_attempts import LOOK_S, MOST_PENDING
+from collectors.connection_attempts import LOOK_S, MOST_PENDING, ORPHAN_S
 from collectors.inet_diag import ESTABLISHED, SYN_SENT, TIME_WAIT, InetSocket, TcpInfo
 from sensor.model.events import Event, Timestamp
 from sensor.model.protocols import Recent
@@ -25,11 +25,11 @@ def opens(scene: NetworkScene, one: InetSocket = OUT, *, there: bool = True) -> 
     """The task opens a connection; `there`: the kernel still knows its socket."""
     if there:
         scene.sockets[ends_of(one)] = one
-    scene.attempts.opened(segment(one, SYN), sent=True, within=False)
+    scene.attempts.opened(segment(one, SYN), scene.telling.now(), sent=True, within=False)
 
 
 def comes_in(scene: NetworkScene, one: InetSocket = IN) -> None:
-    scene.attempts.opened(segment(one, SYN, back=True), sent=False, within=False)
+    scene.attempts.opened(segment(one, SYN, back=True), scene.telling.now(), sent=False, within=False)
 
 
 def answers(scene: NetworkScene, one: InetSocket = OUT, flags: int = SYN_ACK) -> None:
@@ -39,6 +39,12 @@ def answers(scene: NetworkScene, one: InetSocket = OUT, flags: int = SYN_ACK) ->
 def told(scene: NetworkScene, kind: str = "network.connect") -> Event:
     (event,) = scene.emitted.of(kind)
     return event
+
+
+def at_last(scene: NetworkScene, kind: str = "network.flow") -> Event:
+    """What is told when nothing is waited for any more."""
+    scene.attempts.flush()
+    return told(scene, kind)
 
 
 def owner(event: Event) -> tuple[int | None, str | None]:
@@ -77,7 +83,7 @@ def test_a_refused_connect_that_was_gone_before_the_look_is_found_by_its_port(sc
     answers(scene, flags=RST)
     scene.tracker.end(ended(sock(cookie=9, src="0.0.0.0", dst_port=0), TcpInfo(0, 0, 0, 0, 0, 0)))
 
-    network = told(scene, "network.flow").network
+    network = at_last(scene).network
     assert network is not None
     assert (network.dst_port, network.outcome) == (443, "refused")
     assert scene.emitted.events[0].kind == "network.connect"
@@ -149,14 +155,14 @@ def test_an_outbound_one_that_was_over_belongs_to_the_last_of_the_same_destinati
     later = sock(cookie=2, src_port=50002)
     opens(scene, later, there=False)
     scene.tracker.end(ended(later))
-    assert owner(told(scene, "network.flow")) == (42, "recent")
+    assert owner(at_last(scene)) == (42, "recent")
 
     scene.emitted.events.clear()
     scene.clock.advance(RECENT_S + 1)
     last = sock(cookie=3, src_port=50003)
     opens(scene, last, there=False)
     scene.tracker.end(ended(last))
-    assert owner(told(scene, "network.flow")) == (None, None)
+    assert owner(at_last(scene)) == (None, None)
 
 
 def test_a_process_that_had_ended_before_is_not_the_next_ones_owner(scene: NetworkScene) -> None:
@@ -167,7 +173,7 @@ def test_a_process_that_had_ended_before_is_not_the_next_ones_owner(scene: Netwo
     opens(scene, later, there=False)
     scene.tracker.end(ended(later))
 
-    assert owner(told(scene, "network.flow")) == (None, None)
+    assert owner(at_last(scene)) == (None, None)
 
 
 @pytest.mark.parametrize(("age", "expected"), [(0.002, (43, "recent")), (0.2, (None, None))])
@@ -181,7 +187,24 @@ def test_who_had_only_just_started_is_taken_for_the_owner_of_a_connection_of_a_m
     opens(scene, there=False)
     scene.tracker.end(ended(OUT))
 
-    assert owner(told(scene, "network.flow")) == expected
+    assert owner(at_last(scene)) == expected
+
+
+def test_the_end_of_a_connection_without_an_owner_waits_for_the_next_to_show_it(scene: NetworkScene) -> None:
+    first = sock(cookie=2, src_port=50002)
+    opens(scene, first, there=False)
+    scene.clock.advance(0.01)
+    scene.tracker.end(ended(first))
+    assert scene.emitted.events == []
+    over = scene.clock.wall()
+    opens(scene)
+    scene.wait(ORPHAN_S)
+
+    flow = told(scene, "network.flow")
+    assert owner(flow) == (42, "recent")
+    assert (flow.time, flow.network and flow.network.duration_ms) == (over, 10.0)
+    connects = {e.network.src_port: owner(e) for e in scene.emitted.of("network.connect") if e.network}
+    assert connects[50002] == (42, "recent")
 
 
 def test_what_stands_in_a_closed_sockets_place_is_not_taken_for_it(scene: NetworkScene) -> None:
@@ -189,7 +212,7 @@ def test_what_stands_in_a_closed_sockets_place_is_not_taken_for_it(scene: Networ
     opens(scene, closed)
     scene.tracker.end(ended(sock(cookie=1)))
 
-    assert told(scene, "network.flow").network is not None
+    assert at_last(scene).network is not None
     assert told(scene).network is not None
 
 
@@ -199,7 +222,7 @@ def test_over_loopback_both_ends_are_told(scene: NetworkScene) -> None:
         sock(cookie=2, src_port=8080, dst="192.0.2.1", dst_port=50000),
     )
     scene.sockets = {ends_of(client): client, ends_of(server): server}
-    scene.attempts.opened(segment(client, SYN), sent=True, within=True)
+    scene.attempts.opened(segment(client, SYN), scene.telling.now(), sent=True, within=True)
     answers(scene, client)
     scene.wait(LOOK_S[0])
 
@@ -213,7 +236,7 @@ def test_over_loopback_both_ends_are_told(scene: NetworkScene) -> None:
 def test_a_reset_before_the_handshake_refuses_only_from_the_end_that_was_asked(
     scene: NetworkScene, one: InetSocket, back: bool, outcome: str
 ) -> None:
-    scene.attempts.opened(segment(one, SYN, back=one is IN), sent=one is OUT, within=False)
+    scene.attempts.opened(segment(one, SYN, back=one is IN), scene.telling.now(), sent=one is OUT, within=False)
     scene.attempts.answered(segment(one, RST, back=back))
     scene.wait(LOOK_S[1])
 
@@ -226,6 +249,7 @@ def test_an_inbound_connection_that_we_answered_and_broke_off_was_not_refused(sc
     scene.attempts.answered(segment(IN, RST))
     scene.tracker.end(ended(sock(src_port=8080, dst_port=0), TcpInfo(0, 0, 0, 0, 0, 0)))
 
+    scene.attempts.flush()
     assert [n.outcome for n in scene.networks("network.flow")] == ["reset"]
     assert scene.networks("network.flow")[0].dst_port == 51000
 
