@@ -6,6 +6,7 @@ same destination, or holds the listening socket: evidence `recent`, never `descr
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from operator import itemgetter
 from typing import Protocol
 
 from collectors.allowance import Allowance
@@ -21,7 +22,9 @@ LOOKUPS_PER_SECOND, LOOKUPS_SAVED = 100, 1_000
 RECENT_S = 5.0
 """So long the last owner of a destination, or of a listener, is taken for the next one's."""
 NEW_NS = 100_000_000
-"""So long before a connection its process may have started to count as a newcomer; starts are known to 10 ms."""
+"""So long before a connection its process may have started to count as a newcomer."""
+TICK_NS = 10_000_000
+"""So exactly starts are known; they are rounded down."""
 MOST_RECENT = 1_024
 """Destinations and listeners whose last owner is remembered."""
 
@@ -105,19 +108,25 @@ class Attribution:
         owner, at = self._recent.get(_sort(known), (None, 0.0))
         if owner is None or self._clock.monotonic() - at > RECENT_S:
             return None
-        return owner if self._task.lived_at(owner.process.entity, began) else None
+        had_started = known.at is None or (owner.process.start or 0) <= known.at
+        return owner if had_started and self._task.lived_at(owner.process.entity, began) else None
 
     def _newcomer(self, known: Known, began: float) -> Owner | None:
-        """The youngest process that lived then and had started only just before."""
+        """A process that lived then and had started only just before: the last one, as far as starts can tell."""
         latest = known.at or 0
-        youngest: tuple[int, Owner] | None = None
-        for container in self._task.containers():
-            for process, ended in self._task.recent(container, began):
-                start = process.start or 0
-                new = latest - NEW_NS < start <= latest and (ended is None or ended >= began)
-                if new and (youngest is None or start >= youngest[0]) and not self._task.is_own(process.pid):
-                    youngest = (start, Owner(process, container))
-        return youngest[1] if youngest else None
+        found = [
+            (process.start, Owner(process, container))
+            for container in self._task.containers()
+            for process, ended in self._task.recent(container, began)
+            if process.start is not None and latest - NEW_NS < process.start <= latest
+            if (ended is None or ended >= began) and not self._task.is_own(process.pid)
+        ]
+        above = {ancestor.entity for _, owner in found for ancestor in owner.process.ancestors}
+        found = sorted((one for one in found if one[1].process.entity not in above), key=itemgetter(0))
+        within_a_tick = [owner for start, owner in found if start > latest - TICK_NS]
+        if within_a_tick:  # of these some may have started a little later
+            return within_a_tick[0]
+        return found[-1][1] if found else None
 
     def _see_listener(self, known: Known, listener: InetSocket) -> None:
         owner = self._holder(listener, quick=True) if known.direction == INBOUND else None

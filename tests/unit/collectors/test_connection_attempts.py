@@ -176,6 +176,17 @@ def test_a_process_that_had_ended_before_is_not_the_next_ones_owner(scene: Netwo
     assert owner(at_last(scene)) == (None, None)
 
 
+def test_a_process_that_started_later_is_not_an_earlier_ones_owner(scene: NetworkScene) -> None:
+    first = sock(cookie=2, src_port=50002)
+    opens(scene, first, there=False)
+    scene.tracker.end(ended(first))
+    scene.clock.advance(0.2)
+    scene.task.processes[42] = scene.task.processes[42]._replace(start=Timestamp(scene.clock.wall()))
+    opens(scene)
+
+    assert owner(at_last(scene)) == (None, None)
+
+
 @pytest.mark.parametrize(("age", "expected"), [(0.002, (43, "recent")), (0.2, (None, None))])
 def test_who_had_only_just_started_is_taken_for_the_owner_of_a_connection_of_a_moment(
     scene: NetworkScene, age: float, expected: tuple[int | None, str | None]
