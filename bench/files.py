@@ -3,7 +3,6 @@
 Nothing is asserted. The root of busybox is made of a static busybox, where the machine has one on PATH.
 """
 
-import argparse
 import shutil
 import sys
 import tarfile
@@ -14,9 +13,10 @@ from tempfile import TemporaryDirectory
 from docker_cli import BASE, LABEL, docker, wait_for
 from file_attack import ATTACK, missed, run_attack
 from file_scenarios import DATA, Verdict, appending, figures, held_by_shells, unpack
-from lab import Lab, temporary_lab
+from lab import Lab
 from load import on_cpu
-from machine import describe, table
+from machine import table
+from parts import measure
 from terms import TERMS
 
 SETTLED_S = 10
@@ -128,28 +128,13 @@ def _busybox_image(busybox: str) -> str:
     return f"{LABEL}:busybox"
 
 
-PARTS = ("attack", "actor", "tree", "logs", "watches")
-
-
-def main() -> int:
-    """Measure what was asked for, all by default, and print tables."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=60, help="how long to append (60)")
-    arguments.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure (all)")
-    given = arguments.parse_args()
-    with temporary_lab() as lab:
-        print(describe(lab.images.sensor))
-        parts = {
-            "attack": lambda: attack(lab),
-            "actor": lambda: actor(lab),
-            "tree": lambda: tree(lab),
-            "logs": lambda: logs(lab, given.seconds),
-            "watches": lambda: watches(lab),
-        }
-        for name in given.parts or PARTS:
-            parts[name]()
-    return 0
-
+PARTS = {
+    "attack": lambda lab, _: attack(lab),
+    "actor": lambda lab, _: actor(lab),
+    "tree": lambda lab, _: tree(lab),
+    "logs": logs,
+    "watches": lambda lab, _: watches(lab),
+}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(measure(__doc__, PARTS))

@@ -3,7 +3,6 @@
 Nothing is asserted. Run by `make bench`.
 """
 
-import argparse
 import statistics
 import sys
 import time
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from docker_cli import BASE, Container, docker
-from lab import Lab, temporary_lab
-from machine import describe, table
+from lab import Lab
+from machine import table
+from parts import measure
 from short_processes import UNFOLDED, execs, program, shell, unexplained, wait_over
 from storm import storm
 
@@ -121,27 +121,12 @@ def on_cpu(container: Container) -> float:
     return sum(int(file.read_text().split()[0]) for file in threads) / 1e9
 
 
-PARTS = ("precision", "loops", "quiet", "storm")
-
-
-def main() -> int:
-    """Measure what was asked for, all by default, and print tables."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=60, help="how long to idle, each time (60)")
-    arguments.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure (all)")
-    given = arguments.parse_args()
-    with temporary_lab() as lab:
-        print(describe(lab.images.sensor))
-        parts = {
-            "precision": lambda: precision(lab),
-            "loops": lambda: loops(lab, 3),
-            "quiet": lambda: quiet(lab, (50, 500, 2000), given.seconds),
-            "storm": lambda: storm(lab),
-        }
-        for name in given.parts or PARTS:
-            parts[name]()
-    return 0
-
+PARTS = {
+    "precision": lambda lab, _: precision(lab),
+    "loops": lambda lab, _: loops(lab, 3),
+    "quiet": lambda lab, seconds: quiet(lab, (50, 500, 2000), seconds),
+    "storm": lambda lab, _: storm(lab),
+}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(measure(__doc__, PARTS))

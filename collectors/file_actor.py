@@ -52,10 +52,12 @@ class Actors:
         self._counters = counters
         self._clock = clock
         self._unexplained = (counters.unexplained, float("-inf"))
+        self._recent: dict[tuple[str, float], list[Process]] = {}
 
     def new_turn(self) -> None:
         """Before the changes that are told in one go."""
         self.descriptors.new_turn()
+        self._recent.clear()
         self._task.catch_up()
         if self._counters.unexplained != self._unexplained[0]:
             self._unexplained = (self._counters.unexplained, self._clock.monotonic())
@@ -68,13 +70,20 @@ class Actors:
             return Actor(holders[0], DESCRIPTOR)
         if change.source not in (INOTIFY, SCAN):
             return Actor()  # when it happened is not known, so anybody may have been
-        there = [one.process for one in self._task.recent(change.container, since)]
+        there = self._there(change.container, since)
         named = _last_of_line([process for process in there if self._names(process, change, since)])
         if len(named) == 1:
             return Actor(named[0], ARGUMENT)
         if len(there) == 1 and apart and self._sees_all(change, since):
             return Actor(there[0], ALONE)
         return _candidates([*holders, *named, *there])
+
+    def _there(self, container: str, since: float) -> list[Process]:
+        """Who lived in the container at any time since then, newest first; asked once for all changes of a turn."""
+        key = (container, since)
+        if key not in self._recent:
+            self._recent[key] = [one.process for one in self._task.recent(container, since)]
+        return self._recent[key]
 
     def _holders(self, change: Change, status: os.stat_result | None) -> list[Process]:
         if status is None or not stat.S_ISREG(status.st_mode):

@@ -13,8 +13,8 @@ from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 
 LONGEST_S = 0.01
-SHARE = 0.01
-SAVED_S = 0.5
+SHARE = 0.02
+SAVED_S = 2.0
 
 UNASKED = "holders.unasked"
 """Searches that were not made, since the allowance was used up."""

@@ -136,13 +136,14 @@ class FileInotify:
 
     async def _follow(self, stream: InotifyStream, watch: FileWatch) -> None:
         cpu, soon = self._share(), Allowance(per_second=SOON_PER_SECOND, burst=SOON_SAVED, clock=self._clock)
+        done = True
         while True:
-            if await self._something(stream, watch):
+            if done and await self._something(stream, watch):
                 watch.was_idle()
             if cpu.is_overdrawn():
                 await self._look_away(watch)
                 continue
-            await self._work(watch, cpu)
+            done = await self._work(watch, cpu)
             await asyncio.sleep(SOON_S if soon.take(1) else COALESCE_S)
 
     async def _poll(self, watch: FileWatch) -> None:

@@ -40,7 +40,9 @@ class Rescan:
         left = dict(self._table.names.of_container(self._container))
         for visited in self._coverage.visits(self._container, facts=True):
             if visited.listed is not None:
-                yield from self._of(visited, visited.listed, left.pop(visited.path, None))
+                before = left.pop(visited.path, None)
+                known = self._table.names.of(self._container, visited.path)
+                yield from self._of(visited, visited.listed, before if known is None else known)
             yield None
         for path, names in left.items():
             if self._table.at(self._container, path) is None and not self._table.is_refused(self._container, path):

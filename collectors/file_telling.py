@@ -60,7 +60,7 @@ class FileTelling:
         for change in changes:
             if change.since is None:
                 change = change._replace(since=since)
-            self._counters.add(change.kind, change.count)
+            self._counters.add("files.changes", change.count)
             reach = self._reach(change.container)
             found = facts(change, reach)
             if found.status is not None:

@@ -12,6 +12,7 @@ import heapq
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from collectors import rootfs
@@ -170,7 +171,7 @@ class Coverage:
         if reach is None or self._removed(path):
             return None
         follow = any(not spot.starred for spot in spots)
-        try:
+        with self._or_left_out(container, path):
             fd = rootfs.open_directory(reach.root_fd, path or b"/", follow=follow, remote=reach.remote)
             with rootfs.held(fd):
                 if not self._table.add(container, path, spots, fd):
@@ -178,13 +179,19 @@ class Coverage:
                 if not any(spot.entries or spot.patterns for spot in spots):
                     return Visited(path, spots, None, cut=False)
                 return self._list(fd, visit, room, reach.remote if facts else None)
+        return None
+
+    @contextmanager
+    def _or_left_out(self, container: str, path: bytes) -> Iterator[None]:
+        """What cannot be watched in the block is left out, with the reason."""
+        try:
+            yield
         except rootfs.Refused:
             self._leave_out(container, path, REMOTE)
         except AccessDenied:
             self._leave_out(container, path, DENIED)
         except OSError as error:
             self._leave_out(container, path, _reason(error))
-        return None
 
     def _leave_out(self, container: str, path: bytes, reason: str | None) -> None:
         self._table.drop_from(container, path)
@@ -212,7 +219,7 @@ class Coverage:
         reach, held = self._reach(container), self._table.at(container, path)
         if reach is None or self._removed(path):
             return
-        try:
+        with self._or_left_out(container, path):
             status = rootfs.status(reach.root_fd, path, remote=reach.remote)
             file = FileId(status.st_dev, status.st_ino)
             if not stat.S_ISREG(status.st_mode) or (held is not None and held.file == file):
@@ -220,12 +227,6 @@ class Coverage:
             with rootfs.held(rootfs.open_handle(reach.root_fd, path, remote=reach.remote)) as handle:
                 if self._table.add_file(container, path, spots, handle, file):
                     self._secret_watched((container, path), status)
-        except rootfs.Refused:
-            self._leave_out(container, path, REMOTE)
-        except AccessDenied:
-            self._leave_out(container, path, DENIED)
-        except OSError as error:
-            self._leave_out(container, path, _reason(error))
 
 
 def _is_mount(directory: int, name: bytes) -> bool:

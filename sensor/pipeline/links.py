@@ -5,6 +5,7 @@ collectors need not know each other for it.
 """
 
 import os
+import re
 import stat
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ SCRIPTS = 4
 """So many arguments at the beginning are taken for the script that an interpreter runs, if there is one."""
 DELETED = " (deleted)"
 """Behind the path of an executable that has no name any more (proc_pid_exe(5))."""
+
+_INTERPRETER = re.compile(r"(ba|da|a|z|k|mk|c|tc|fi)?sh|busybox|(python|perl|ruby|node|nodejs|php|lua|tclsh)[\d.]*")
 
 _Name = tuple[str, str]
 """A container and a path in it."""
@@ -67,7 +70,7 @@ class Links:
             self._forget(container)
         elif event.file is not None and event.kind is not Kind.FILE_OPEN:
             self._file(container, event, event.file)
-        elif event.kind is Kind.PROCESS_EXEC and event.process is not None and event.process.drift:
+        elif event.kind is Kind.PROCESS_EXEC and event.process is not None and not event.links:
             self._run(container, event, event.process)
 
     def _of_run(self, container: str, process: Process) -> tuple[Link, ...]:
@@ -78,10 +81,12 @@ class Links:
         return ()
 
     def _run(self, container: str, event: Event, process: Process) -> None:
-        if not event.links and process.exe is not None:
-            self._runs[container, process.exe.removesuffix(DELETED)] = self._id(event)
-            if len(self._runs) > MOST_RUNS:
-                self._runs.popitem(last=False)
+        """Its file may yet be told of: a program that came at run time, or any script."""
+        for path in _run_paths(process):
+            if process.drift or path != process.exe:
+                self._runs[container, path] = self._id(event)
+                if len(self._runs) > MOST_RUNS:
+                    self._runs.popitem(last=False)
 
     def _file(self, container: str, event: Event, file: File) -> None:
         name = (container, file.path)
@@ -124,6 +129,8 @@ def _run_paths(process: Process) -> Iterator[str]:
     """What a process runs: its executable, or the script that an interpreter was given."""
     if process.exe is not None:
         yield process.exe.removesuffix(DELETED)
+    if process.exe is None or not _INTERPRETER.fullmatch(os.path.basename(process.exe)):
+        return
     for word in (process.args or ())[1 : 1 + SCRIPTS]:
         if not word.startswith("-"):
             yield os.path.normpath(os.path.join(process.cwd or "/", word))

@@ -115,7 +115,8 @@ def _file(verb: str) -> Callable[[Plain], str]:
     def told(event: Plain) -> str:
         file = part(event, "file")
         origin = f"{file['old_path']} to " if "old_path" in file else ""
-        evidence = f" (by its {file['actor_evidence']})" if "actor_evidence" in file else ""
+        known_by = file.get("actor_evidence")
+        evidence = " (alone there)" if known_by == "alone" else f" (by its {known_by})" if known_by else ""
         return f"{verb} {origin}{file.get('path', '?')}{evidence}"
 
     return told

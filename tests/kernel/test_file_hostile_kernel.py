@@ -101,12 +101,14 @@ async def test_who_fills_the_queue_on_purpose_does_not_get_our_cpu_and_hides_not
         attacker.start()
         try:
             await until(lambda: scene.counters.seen["files.looked_away"] > 2, "the sensor to look away")
-            (root / "root/.ssh").mkdir()
-            (root / "root/.ssh/authorized_keys").write_text("evil")
+            for number in range(100):
+                (root / f"var/www/{number}").mkdir()
+                (root / f"var/www/{number}/shell.php").write_text("<?php")
         finally:
             done.set()
             attacker.join()
-        await scene.tells("/root/.ssh/authorized_keys", Kind.FILE_CREATE)
+        for number in range(100):
+            await scene.tells(f"/var/www/{number}/shell.php", Kind.FILE_CREATE)
         assert scene.counters.losses[OVERFLOW] > 0
 
 

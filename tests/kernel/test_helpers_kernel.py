@@ -58,6 +58,17 @@ def test_gated_facts_are_read_as_the_other_uid(helpers: Helpers, app: subprocess
     assert not helpers.holds(who, pid, start, file.st_dev, file.st_ino + 1)
 
 
+def test_the_descriptors_of_a_file_come_back_with_how_far_they_are(
+    helpers: Helpers, app: subprocess.Popen[bytes]
+) -> None:
+    file = os.stat("/etc/hostname")
+    (found,) = helpers.openings((UID, GID), app.pid, ticks(app.pid), file.st_dev, file.st_ino)
+    assert found.flags & os.O_ACCMODE == os.O_RDONLY
+    assert (found.position, found.size) == (0, file.st_size)
+    assert found.written > 0, "it has said that it is ready"
+    assert helpers.openings((UID, GID), app.pid, ticks(app.pid), file.st_dev, file.st_ino + 1) == []
+
+
 def test_the_root_comes_back_as_a_descriptor(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
     fd = helpers.descriptor((UID, GID), wire.ROOT, app.pid, ticks(app.pid))
     try:

@@ -54,11 +54,9 @@ def test_one_search_ends_after_a_while_and_what_it_did_not_come_to_is_counted() 
 
 def test_over_time_no_more_is_used_than_is_allowed() -> None:
     scene = Scene(2, 1, seconds=LONGEST_S / 2)
-    searches = 0
     while UNASKED not in scene.counters.seen:
         scene.holders.find(1, 2)
-        searches += 1
-    assert searches == round(SAVED_S / LONGEST_S) + 2
+    assert SAVED_S <= len(scene.asked) * scene.seconds <= SAVED_S * 1.1
     scene.clock.advance(10)
     asked = len(scene.asked)
     scene.holders.find(1, 2)

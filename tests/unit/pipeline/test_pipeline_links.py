@@ -85,6 +85,18 @@ def test_a_script_is_linked_through_its_interpreter() -> None:
     assert scene.run("/bin/sh", "-c", "/tmp/y.sh", drift=False) == ()
 
 
+def test_a_script_that_is_told_after_its_run_is_linked_to_that() -> None:
+    scene = Scene()
+    scene.run("/usr/bin/python3.13", "/tmp/x.py", drift=False)
+    assert scene.file(Kind.FILE_CREATE, "/tmp/x.py") == (Link("s/e/ordinary/1", RAN_AS),)
+
+
+def test_a_file_that_a_program_is_given_is_not_what_it_runs() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    assert scene.run("/usr/bin/mv", "/tmp/x", "/tmp/y", drift=False) == ()
+
+
 def test_a_renamed_file_keeps_what_brought_it() -> None:
     scene = Scene()
     scene.file(Kind.FILE_CREATE, "/tmp/x")

@@ -107,6 +107,7 @@ def brief(everything: bool = False) -> WatchView:
         (event(Kind.FILE_MODIFY, file=File("/etc/passwd")), "changed /etc/passwd"),
         (event(Kind.FILE_RENAME, file=File("/b", old_path="/a"), count=3), "renamed /a to /b (3 times)"),
         (event(Kind.FILE_CREATE, file=File("/a", actor_evidence="descriptor")), "created /a (by its descriptor)"),
+        (event(Kind.FILE_MODIFY, file=File("/a", actor_evidence="alone")), "changed /a (alone there)"),
         (event(Kind.CONTAINER_START, container=WEB._replace(image="nginx:1")), "container started from nginx:1"),
         (event(Kind.DETECTION, detection=Detection("r", "A shell from the web", "high")), "high: A shell from the web"),
         (
