@@ -3,6 +3,7 @@
 import logging
 import ssl
 import sys
+from collections.abc import Sequence
 
 from sensor import __version__
 from sensor.model.errors import PermanentError
@@ -33,8 +34,11 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-def http_client(*, ca_file: str | None, timeout: httpx.Timeout) -> httpx.AsyncClient:
-    """A client over HTTP/1.1. Raises `PermanentError` for a certificate file or a proxy that cannot be used."""
+def http_client(*, ca_file: str | None, timeout: httpx.Timeout, direct: Sequence[str] = ()) -> httpx.AsyncClient:
+    """A client over HTTP/1.1. Raises `PermanentError` for a certificate file or a proxy that cannot be used.
+
+    `direct` are hosts that no proxy can reach, such as the link-local address of the platform.
+    """
     context = tls_context(ca_file)
     try:
         return httpx.AsyncClient(
@@ -44,6 +48,7 @@ def http_client(*, ca_file: str | None, timeout: httpx.Timeout) -> httpx.AsyncCl
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             follow_redirects=False,
             trust_env=True,
+            mounts={f"all://{host}": None for host in direct},
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
         # Neither the text nor the cause is passed on: a proxy's address may hold a password.

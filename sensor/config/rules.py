@@ -5,20 +5,14 @@ import ssl
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from sensor.config import aws_rules
+from sensor.config.problem import Problem
 from sensor.config.settings import Settings, variable
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
-
-
-class Problem(NamedTuple):
-    """What is wrong with one setting."""
-
-    name: str
-    text: str
 
 
 def problems(settings: Settings) -> Iterator[Problem]:
@@ -28,6 +22,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
     yield from _url(settings)
     yield from _token(settings)
     yield from _certificates(settings)
+    yield from aws_rules.problems(settings)
     yield from (
         Problem("file_paths", f"should be absolute paths, got {ascii(path)[:100]}")
         for path in settings.file_paths

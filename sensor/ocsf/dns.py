@@ -13,12 +13,11 @@ CATEGORY = 4
 QUERY, TRAFFIC = 1, 6
 """A question without an answer, and both together."""
 
-RCODES = {
-    name: number
-    for number, name in enumerate(
-        "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET NOTAUTH NOTZONE".split()
-    )
-}
+_RCODE_NAMES = (
+    *("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"),
+    *("YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE"),
+)
+RCODES = {name: number for number, name in enumerate(_RCODE_NAMES)}
 """RFC 6895, section 2.3."""
 
 
