@@ -56,11 +56,13 @@ class Facts(NamedTuple):
 def facts(record: bytes) -> Facts:
     """The facts of a record. Raises ValueError for one that the pipeline did not make."""
     plain = json.loads(record)
+    if not isinstance(plain, dict):
+        raise ValueError("no event of ours: it is no object")  # noqa: TRY004  # bad content, as all else here
     try:
         found = _of_ocsf(plain) if "class_uid" in plain else _of_native(plain)
         if not _IDENTITY.fullmatch(found.id):
             raise ValueError(f"{found.id!r} is no identity of an event")
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"no event of ours: {error!r}") from error
     return found
 
