@@ -54,6 +54,15 @@ class ShipperSettings(Protocol):
     def aws_region(self) -> str | None: ...
 
     @property
+    def aws_access_key_id(self) -> str | None: ...
+
+    @property
+    def aws_secret_access_key(self) -> str | None: ...
+
+    @property
+    def aws_session_token(self) -> str | None: ...
+
+    @property
     def aws_format(self) -> str: ...
 
     @property
@@ -145,9 +154,16 @@ def _s3(settings: ShipperSettings, clock: Clock) -> Shipper:
 
 
 def _aws(destination: str, settings: ShipperSettings, clock: Clock) -> "Aws":
+    """Keys are among the settings and not in our environment any more, where SDKs look for them."""
     from shippers.aws_client import Aws
 
-    return Aws(_needed(destination, "aws_region", settings.aws_region), os.environ, clock)
+    keys = {
+        "AWS_ACCESS_KEY_ID": settings.aws_access_key_id,
+        "AWS_SECRET_ACCESS_KEY": settings.aws_secret_access_key,
+        "AWS_SESSION_TOKEN": settings.aws_session_token,
+    }
+    environ = {**os.environ, **{name: value for name, value in keys.items() if value}}
+    return Aws(_needed(destination, "aws_region", settings.aws_region), environ, clock)
 
 
 def _needed(destination: str, name: str, value: str | None) -> str:

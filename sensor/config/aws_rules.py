@@ -37,6 +37,9 @@ def problems(settings: Settings) -> Iterator[Problem]:
             yield Problem(name, f"missing; {destination} needs it, {example}")
     if wanted and not settings.aws_region:
         yield Problem("aws_region", f"missing, and AWS_REGION is not set; {' and '.join(wanted)} need it")
+    if bool(settings.aws_access_key_id) != bool(settings.aws_secret_access_key):
+        lacking = "aws_secret_access_key" if settings.aws_access_key_id else "aws_access_key_id"
+        yield Problem(lacking, "missing; a key and its secret are only set together")
     for name, (pattern, looks) in _NAMES.items():
         value = getattr(settings, name)
         if value is not None and not pattern.fullmatch(value):

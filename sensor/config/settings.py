@@ -65,6 +65,16 @@ class Settings:
     aws_region: Annotated[
         Label | None, doc("Region of the AWS destinations; `AWS_REGION`, which ECS and EKS set, where this is not set.")
     ] = None
+    aws_access_key_id: Annotated[
+        Label | None,
+        doc("Key of an AWS identity; or `AWS_ACCESS_KEY_ID`. Not needed where the task or the pod has a role."),
+    ] = None
+    aws_secret_access_key: Annotated[
+        Text | None, doc("Its secret; or `AWS_SECRET_ACCESS_KEY`. Never on the command line.")
+    ] = field(default=None, repr=False)
+    aws_session_token: Annotated[
+        Text | None, doc("Its session token, if it has one; or `AWS_SESSION_TOKEN`. Never on the command line.")
+    ] = field(default=None, repr=False)
     aws_format: Annotated[
         Format, doc("What the AWS destinations are sent: events in the sensor's own form, or in OCSF.")
     ] = "native"

@@ -12,8 +12,14 @@ _SERVICE_LINK = re.compile(
 )
 """What Kubernetes adds to every container for a service named `sensor` or `sensor-…`; nobody set it on purpose."""
 
-ELSEWHERE = (("AWS_DEFAULT_REGION", "aws_region"), ("AWS_REGION", "aws_region"))
-"""Variables that others set, ECS and EKS among them; the later ones win, and `SENSOR_*` before all."""
+ELSEWHERE = (
+    ("AWS_DEFAULT_REGION", "aws_region"),
+    ("AWS_REGION", "aws_region"),
+    ("AWS_ACCESS_KEY_ID", "aws_access_key_id"),
+    ("AWS_SECRET_ACCESS_KEY", "aws_secret_access_key"),
+    ("AWS_SESSION_TOKEN", "aws_session_token"),
+)
+"""Variables of AWS that stand for settings too; the later ones win, and `SENSOR_*` before all."""
 
 _VARIABLES = {variable(f.name): f.name for f in SETTINGS}
 _OPTIONS = {option(f.name): f.name for f in SETTINGS if f.name not in SECRETS}

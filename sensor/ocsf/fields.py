@@ -26,12 +26,16 @@ class Field(NamedTuple):
     within: str | None = None
 
 
-def move(fields: Iterable[Field], native: Plain, ocsf: Plain, at: str = "") -> None:
-    """Take out of `native` what finds its place in `ocsf`, below `at`; the rest stays.
+def move(fields: Iterable[Field], native: Plain, ocsf: Plain) -> None:
+    """Take out of `native` what finds its place in `ocsf`; the rest stays.
 
     A place that is taken is not overwritten; a field may have several places.
     """
-    moved = [field.native for field in fields if _moves(field, native, ocsf, at)]
+    moved = []
+    for field in fields:
+        value = found(native, field.native)
+        if value is not None and _moves(field, value, ocsf):
+            moved.append(field.native)
     for path in moved:
         discard(native, path)
 
@@ -40,7 +44,9 @@ def found(plain: Plain, path: str) -> Any:
     """What stands at a dotted path, None where nothing does."""
     value: Any = plain
     for name in _names(path):
-        value = value.get(name) if isinstance(value, dict) else None
+        if type(value) is not dict:
+            return None
+        value = value.get(name)
     return value
 
 
@@ -53,13 +59,14 @@ def place(plain: Plain, path: str, value: Any) -> None:
 
 
 def discard(plain: Plain, path: str) -> None:
-    """Remove what stands at a dotted path, and the objects around it that are empty then."""
-    parent, _, rest = path.partition(".")
-    inner = plain.get(parent)
-    if rest and isinstance(inner, dict):
-        discard(inner, rest)
-    if not rest or inner == {}:
-        plain.pop(parent, None)
+    """Remove what stands at a dotted path, and the object around it that is empty then."""
+    part, *rest = _names(path)
+    if not rest:
+        plain.pop(part, None)
+    elif part in plain:
+        discard(plain[part], ".".join(rest))
+        if not plain[part]:
+            del plain[part]
 
 
 @cache
@@ -68,14 +75,14 @@ def _names(path: str) -> tuple[str, ...]:
     return tuple(path.split("."))
 
 
-def _moves(field: Field, native: Plain, ocsf: Plain, at: str) -> bool:
-    value = found(native, field.native)
-    if value is None or (field.within is not None and not isinstance(found(ocsf, at + field.within), dict)):
+def _moves(field: Field, value: Any, ocsf: Plain) -> bool:
+    if field.within is not None and found(ocsf, field.within) is None:
         return False
     converted = field.convert(value)
     if converted is None:
         return False
-    there = found(ocsf, at + field.target)
+    there = found(ocsf, field.target)
     if there is None:
-        place(ocsf, at + field.target, converted)
-    return there is None or there == converted
+        place(ocsf, field.target, converted)
+        return True
+    return bool(there == converted)

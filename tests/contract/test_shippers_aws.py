@@ -5,7 +5,7 @@ import gzip
 import json
 import logging
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from sensor.model.counters import Counters
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
 from sensor.model.events import Header, Process, Task
 from sensor.model.kinds import Lane
-from sensor.model.protocols import Encoding, Roll
+from sensor.model.protocols import Encoding, Roll, Shipper
 from sensor.pipeline.batch import SealWhen, sealer
 from sensor.pipeline.delivery import Delivery
 from sensor.pipeline.encode import Encoded
@@ -91,6 +91,22 @@ def failing(name: str, *codes: str, senders_fault: bool = False) -> bytes:
     key, count = ("Records", "FailedRecordCount") if name == "kinesis" else ("RequestResponses", "FailedPutCount")
     entries = [{"ErrorCode": code, "ErrorMessage": "m"} if code else {"SequenceNumber": "1"} for code in codes]
     return answer(200, {count: len([code for code in codes if code]), key: entries})
+
+
+async def delivered(shipper: Shipper, items: Sequence[Encoded], counters: Counters, events: int) -> None:
+    """Deliver all of them through the pipeline, so many events at once."""
+    delivery = Delivery(
+        shipper,
+        header=lambda: TASK,
+        counters=counters,
+        clock=FakeClock(),
+        max_bytes=2**24,
+        seal_when=SealWhen(events=events, bytes=2**24),
+    )
+    for item in items:
+        delivery.put(item)
+    assert await delivery.flush(20)
+    await delivery.aclose()
 
 
 # Signatures and permissions
@@ -167,18 +183,8 @@ async def test_a_request_that_is_called_wrong_is_refused_and_the_next_one_is_not
     wrong = answer(400, {"__type": "ValidationException", "message": "no"})
     counters = Counters()
     async with loopback(wrong, *[fine(name)] * 3) as server:
-        delivery = Delivery(
-            aws_far.shipper(name, at(server), **({"roll": Roll(2, 2**20, 60)} if name == "s3" else {})),
-            header=lambda: TASK,
-            counters=counters,
-            clock=FakeClock(),
-            max_bytes=2**20,
-            seal_when=SealWhen(events=2),
-        )
-        for seq in (1, 2, 3, 4):
-            delivery.put(encoded(seq))
-        assert await delivery.flush(20)
-        await delivery.aclose()
+        roll = {"roll": Roll(2, 2**20, 60)} if name == "s3" else {}
+        await delivered(aws_far.shipper(name, at(server), **roll), [encoded(seq) for seq in (1, 2, 3, 4)], counters, 2)
     assert (counters.losses["refused"], counters.seen["delivered"]) == (2, 2)
 
 
@@ -191,18 +197,7 @@ async def test_only_the_records_that_failed_are_sent_again(name: str) -> None:
     counters = Counters()
     partial = failing(name, "", "InternalFailure", "", "InternalFailure")
     async with loopback(partial, failing(name, "", "")) as server:
-        delivery = Delivery(
-            aws_far.shipper(name, at(server)),
-            header=lambda: TASK,
-            counters=counters,
-            clock=FakeClock(),
-            max_bytes=2**20,
-            seal_when=SealWhen(events=4),
-        )
-        for seq in (1, 2, 3, 4):
-            delivery.put(encoded(seq))
-        assert await delivery.flush(20)
-        await delivery.aclose()
+        await delivered(aws_far.shipper(name, at(server)), [encoded(seq) for seq in (1, 2, 3, 4)], counters, 4)
     assert counters.seen["delivered"] == 4
     assert not counters.losses
     assert [[facts(one).seq for one in carried(name, r.body)] for r in server.requests] == [[1, 2, 3, 4], [2, 4]]
@@ -278,18 +273,7 @@ async def test_an_event_over_the_limit_is_cut_to_it_and_says_so(name: str) -> No
     counters = Counters()
     async with loopback(*[fine(name)] * 40) as server:
         shipper = aws_far.shipper(name, at(server))
-        delivery = Delivery(
-            shipper,
-            header=lambda: TASK,
-            counters=counters,
-            clock=FakeClock(),
-            max_bytes=2**24,
-            seal_when=SealWhen(events=12, bytes=2**24),
-        )
-        for seq in range(1, 13):
-            delivery.put(huge(seq))
-        assert await delivery.flush(20)
-        await delivery.aclose()
+        await delivered(shipper, [huge(seq) for seq in range(1, 13)], counters, 12)
     assert not counters.losses
     assert counters.seen["delivered"] == 12
     limits = shipper.limits

@@ -16,7 +16,8 @@ from sensor.config.handover import take
 handover = take(int(sys.argv[sys.argv.index("--handover") + 1]))
 told = {"argv": sys.argv[1:], "environ": dict(os.environ), "parked": handover.parked, "view": handover.view,
         "run_for": handover.run_for, "token": handover.settings.ingest_token, "url": handover.settings.ingest_url,
-        "destinations": handover.settings.destinations, "batch_age": handover.settings.batch_age, "stdout_all": handover.settings.stdout_all,
+        "destinations": handover.settings.destinations, "batch_age": handover.settings.batch_age,
+        "stdout_all": handover.settings.stdout_all,
         "descriptors": sorted(os.listdir("/proc/self/fd"))}
 os.write(2, ("TOLD " + json.dumps(told) + "\\n").encode())
 """

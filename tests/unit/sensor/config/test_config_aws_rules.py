@@ -2,6 +2,7 @@
 
 import pytest
 
+from sensor.commands.second_stage import environment
 from sensor.config.validate import check
 
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
@@ -73,3 +74,31 @@ def test_a_queue_that_cannot_be_one_is_told_without_its_password(url: str) -> No
 @pytest.mark.parametrize("stream", ["events", "arn:aws:kinesis:eu-central-1:123456789012:stream/events"])
 def test_a_stream_is_named_by_its_name_or_its_arn(stream: str) -> None:
     assert check(ALL | {"SENSOR_KINESIS_STREAM": stream}).problems == ()
+
+
+def test_keys_come_under_both_names_and_are_secrets() -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": "hush-hush", "AWS_SESSION_TOKEN": "t0ken"}
+    for environ in (keys, {f"SENSOR_{name}": value for name, value in keys.items()}):
+        checked = check(ALL | environ)
+        assert checked.problems == ()
+        found = checked.settings
+        assert (found.aws_access_key_id, found.aws_secret_access_key, found.aws_session_token) == (
+            "AKIA1",
+            "hush-hush",
+            "t0ken",
+        )
+        assert "hush" not in repr(found)
+        assert "t0ken" not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_half_a_key_is_told(name: str) -> None:
+    other = ({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} - {name}).pop()
+    assert check(ALL | {name: "x"}).problems == (
+        f"SENSOR_{other}: missing; a key and its secret are only set together",
+    )
+
+
+def test_what_was_taken_over_is_not_in_the_environment_of_the_second_stage() -> None:
+    left = environment({"AWS_SECRET_ACCESS_KEY": "x", "AWS_SESSION_TOKEN": "x", "SENSOR_A": "x", "AWS_ROLE_ARN": "r"})
+    assert left == {"AWS_ROLE_ARN": "r"}
