@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import boto3
+from botocore.config import Config
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -143,7 +144,7 @@ def _policy(actions: tuple[str, ...]) -> str:
 @cache
 def _client(service: str, url: str, keys: Keys) -> Any:
     session = boto3.session.Session(keys.id, keys.secret, region_name=REGION)
-    return session.client(service, endpoint_url=url)
+    return session.client(service, endpoint_url=url, config=Config(proxies={}), verify=False)
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ NEEDS = {
 }
 """The setting that each destination cannot do without, and what it looks like."""
 
+_REGION = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _NAMES = {
-    "aws_region": (re.compile(r"[a-z0-9-]{1,64}", re.ASCII), "a region, such as eu-central-1"),
     "kinesis_stream": (
         re.compile(r"[\w.-]{1,128}|arn:[\w-]+:kinesis:[\w-]*:\d{12}:stream/[\w.-]{1,128}", re.ASCII),
         "a stream's name or ARN",
@@ -29,23 +29,30 @@ _NAMES = {
 
 
 def problems(settings: Settings) -> Iterator[Problem]:
-    """All that is wrong with the settings of AWS destinations; those of destinations not in use are looked at too."""
+    """All that is wrong with the settings of AWS destinations; where none is in use, region and keys are not ours."""
     wanted = [name for name in NEEDS if name in settings.destinations]
     for destination in wanted:
         name, example = NEEDS[destination]
         if not getattr(settings, name):
             yield Problem(name, f"missing; {destination} needs it, {example}")
-    if wanted and not settings.aws_region:
-        yield Problem("aws_region", f"missing, and AWS_REGION is not set; {' and '.join(wanted)} need it")
-    if bool(settings.aws_access_key_id) != bool(settings.aws_secret_access_key):
-        lacking = "aws_secret_access_key" if settings.aws_access_key_id else "aws_access_key_id"
-        yield Problem(lacking, "missing; a key and its secret are only set together")
+    if wanted:
+        yield from _identity(settings, " and ".join(wanted))
     for name, (pattern, looks) in _NAMES.items():
         value = getattr(settings, name)
         if value is not None and not pattern.fullmatch(value):
             yield Problem(name, f"should be {looks}, got {ascii(value)[:100]}")
     if settings.sqs_queue_url and not _is_queue(settings.sqs_queue_url):
         yield Problem("sqs_queue_url", "should be https:// or http://, a host, an account and a queue's name")
+
+
+def _identity(settings: Settings, wanted: str) -> Iterator[Problem]:
+    if not settings.aws_region:
+        yield Problem("aws_region", f"missing, and AWS_REGION is not set; {wanted} need it")
+    elif not _REGION.fullmatch(settings.aws_region):
+        yield Problem("aws_region", f"should be a region, such as eu-central-1, got {ascii(settings.aws_region)[:100]}")
+    if bool(settings.aws_access_key_id) != bool(settings.aws_secret_access_key):
+        lacking = "aws_secret_access_key" if settings.aws_access_key_id else "aws_access_key_id"
+        yield Problem(lacking, "missing; a key and its secret are only set together")
 
 
 def _is_queue(text: str) -> bool:

@@ -17,6 +17,7 @@ Format = Literal["native", "ocsf"]
 Level = Literal["debug", "info", "warning", "error"]
 Text = Annotated[str, MaxLen(4096)]
 Label = Annotated[str, MaxLen(253)]
+Secret = Annotated[str, MaxLen(16 * KIB)]
 Command = Annotated[tuple[Text, ...], MinLen(1), MaxLen(256)]
 """The arguments of a command, its program first."""
 
@@ -70,10 +71,10 @@ class Settings:
         doc("Key of an AWS identity; or `AWS_ACCESS_KEY_ID`. Not needed where the task or the pod has a role."),
     ] = None
     aws_secret_access_key: Annotated[
-        Text | None, doc("Its secret; or `AWS_SECRET_ACCESS_KEY`. Never on the command line.")
+        Secret | None, doc("Its secret; or `AWS_SECRET_ACCESS_KEY`. Never on the command line.")
     ] = field(default=None, repr=False)
     aws_session_token: Annotated[
-        Text | None, doc("Its session token, if it has one; or `AWS_SESSION_TOKEN`. Never on the command line.")
+        Secret | None, doc("Its session token, if it has one; or `AWS_SESSION_TOKEN`. Never on the command line.")
     ] = field(default=None, repr=False)
     aws_format: Annotated[
         Format, doc("What the AWS destinations are sent: events in the sensor's own form, or in OCSF.")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sensor.ocsf.fields import Field, Plain, discard, found, move
+from sensor.ocsf.fields import Field, Plain, found, move
 from sensor.ocsf.values import as_milliseconds, cut, number_text, text
 
 VERSION = "1.3.0"
@@ -87,7 +87,7 @@ def common(native: Plain, class_uid: int, category_uid: int, activity_id: int) -
         "metadata": {"version": VERSION, "product": {"name": PRODUCT, "vendor_name": PRODUCT}},
     }
     move(METADATA, native, ocsf)
-    discard(native, "lane")  # it stands in the identity
+    native.pop("lane", None)  # it stands in the identity
     return ocsf
 
 

@@ -75,7 +75,7 @@ _EVERYWHERE = (
     ("", common.METADATA),
     ("", common.DEVICE),
     ("", common.CLOUD),
-    ("device.container.", tuple(f._replace(native=f"container.{f.native}") for f in common.CONTAINER)),
+    ("device.container.", tuple(Field(f"container.{f.native}", f.target) for f in common.CONTAINER)),
 )
 _NOTES = {
     process.CLASS: "The actor of a launch is the parent; the chain of `process.ancestors` nests in `parent_process`.",

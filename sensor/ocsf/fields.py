@@ -1,12 +1,13 @@
 """Moving fields from the JSON form of an event to their places in OCSF, by tables that documents can print too."""
 
 from collections.abc import Callable, Iterable
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 Plain = dict[str, Any]
 Convert = Callable[[Any], Any]
 """The value as OCSF has it; None where it has no such form, and the field stays where it is."""
+
+Path = tuple[str, ...]
 
 
 def as_it_is(value: Any) -> Any:
@@ -14,16 +15,23 @@ def as_it_is(value: Any) -> Any:
     return value
 
 
-class Field(NamedTuple):
-    """One field of ours, by its path in the JSON form, and its path in OCSF.
+class Field:
+    """One field of ours, by its dotted path in the JSON form, and its dotted path in OCSF.
 
-    `within` names an object in OCSF that has to be there already: some fields say nothing without it.
+    `within` names an object in OCSF that has to be there already: some fields say nothing without it. Paths are taken
+    apart once: an event goes through 50 of these.
     """
 
-    native: str
-    target: str
-    convert: Convert = as_it_is
-    within: str | None = None
+    __slots__ = ("convert", "name", "native", "parents", "source", "target", "within")
+
+    def __init__(self, native: str, target: str, convert: Convert = as_it_is, within: str | None = None) -> None:
+        self.native = native
+        self.target = target
+        self.convert = convert
+        self.source: Path = tuple(native.split("."))
+        *parents, self.name = target.split(".")
+        self.parents: Path = tuple(parents)
+        self.within: Path = tuple(within.split(".")) if within else ()
 
 
 def move(fields: Iterable[Field], native: Plain, ocsf: Plain) -> None:
@@ -33,56 +41,41 @@ def move(fields: Iterable[Field], native: Plain, ocsf: Plain) -> None:
     """
     moved = []
     for field in fields:
-        value = found(native, field.native)
-        if value is not None and _moves(field, value, ocsf):
-            moved.append(field.native)
+        value = at(native, field.source)
+        if value is None or (field.within and at(ocsf, field.within) is None):
+            continue
+        converted = field.convert(value)
+        if converted is None:
+            continue
+        into = ocsf
+        for parent in field.parents:
+            into = into.setdefault(parent, {})
+        if into.setdefault(field.name, converted) == converted:
+            moved.append(field.source)
     for path in moved:
         discard(native, path)
 
 
 def found(plain: Plain, path: str) -> Any:
     """What stands at a dotted path, None where nothing does."""
+    return at(plain, tuple(path.split(".")))
+
+
+def at(plain: Plain, path: Path) -> Any:
+    """What stands at a path, None where nothing does."""
     value: Any = plain
-    for name in _names(path):
+    for name in path:
         if type(value) is not dict:
             return None
         value = value.get(name)
     return value
 
 
-def place(plain: Plain, path: str, value: Any) -> None:
-    """Put a value at a dotted path, with the objects around it."""
-    *parents, name = _names(path)
-    for parent in parents:
-        plain = plain.setdefault(parent, {})
-    plain[name] = value
-
-
-def discard(plain: Plain, path: str) -> None:
-    """Remove what stands at a dotted path, and the object around it that is empty then."""
-    part, *rest = _names(path)
-    if not rest:
-        plain.pop(part, None)
-    elif part in plain:
-        discard(plain[part], ".".join(rest))
-        if not plain[part]:
-            del plain[part]
-
-
-@cache
-def _names(path: str) -> tuple[str, ...]:
-    """The paths are those of the tables: there are no others."""
-    return tuple(path.split("."))
-
-
-def _moves(field: Field, value: Any, ocsf: Plain) -> bool:
-    if field.within is not None and found(ocsf, field.within) is None:
-        return False
-    converted = field.convert(value)
-    if converted is None:
-        return False
-    there = found(ocsf, field.target)
-    if there is None:
-        place(ocsf, field.target, converted)
-        return True
-    return bool(there == converted)
+def discard(plain: Plain, path: Path) -> None:
+    """Remove what stands at a path, and the object around it that is empty then."""
+    if len(path) == 1:
+        plain.pop(path[0], None)
+    elif path[0] in plain:
+        discard(plain[path[0]], path[1:])
+        if not plain[path[0]]:
+            del plain[path[0]]

@@ -18,6 +18,7 @@ from fakes import FakeClock
 from fakes_pipeline import HEADER, encoded, event, zstd
 from loopback_http import HANG, Loopback, answer, loopback
 
+from sensor.config.settings import Settings
 from sensor.model.codec import to_wire
 from sensor.model.counters import Counters
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
@@ -27,6 +28,7 @@ from sensor.model.protocols import Encoding, Roll, Shipper
 from sensor.pipeline.batch import SealWhen, sealer
 from sensor.pipeline.delivery import Delivery
 from sensor.pipeline.encode import Encoded
+from shippers import registry
 from shippers.record_facts import facts
 from shippers.s3 import bucket_address
 
@@ -256,6 +258,25 @@ async def test_keys_stand_nowhere_but_in_the_signature(name: str, caplog: pytest
 async def test_without_any_credentials_opening_says_what_to_do(name: str) -> None:
     with pytest.raises(PermanentError, match=r"no AWS credentials: give the task a role \(taskRoleArn\)"):
         await aws_far.shipper(name, {}).open()
+
+
+async def test_keys_of_the_settings_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(
+        aws_region=REGION,
+        aws_access_key_id="AKIASETTINGS",
+        aws_secret_access_key="hush",
+        aws_session_token="t0ken",
+        kinesis_stream="events",
+    )
+    async with loopback(fine("kinesis")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS", server.address)
+        shipper = registry.make("kinesis", settings, FakeClock())
+        await shipper.open()
+        await shipper.send(records(1))
+        await shipper.aclose()
+    (request,) = server.requests
+    assert f"Credential=AKIASETTINGS/20231114/{REGION}/kinesis/aws4_request" in request.headers["authorization"]
+    assert request.headers["x-amz-security-token"] == "t0ken"
 
 
 # Limits

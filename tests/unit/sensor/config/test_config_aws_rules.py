@@ -102,3 +102,8 @@ def test_half_a_key_is_told(name: str) -> None:
 def test_what_was_taken_over_is_not_in_the_environment_of_the_second_stage() -> None:
     left = environment({"AWS_SECRET_ACCESS_KEY": "x", "AWS_SESSION_TOKEN": "x", "SENSOR_A": "x", "AWS_ROLE_ARN": "r"})
     assert left == {"AWS_ROLE_ARN": "r"}
+
+
+def test_without_an_aws_destination_region_and_keys_are_none_of_our_business() -> None:
+    odd = {"AWS_REGION": "Not One!", "AWS_ACCESS_KEY_ID": "half", "SENSOR_DESTINATIONS": "stdout"}
+    assert check(odd).problems == ()
