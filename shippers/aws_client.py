@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from sensor.model.clock import Clock
@@ -24,13 +25,25 @@ ANSWER_BYTES = 1024 * 1024
 REASON_CHARACTERS = 300
 
 
-class Aws(NamedTuple):
-    """What is the same for all AWS destinations of this sensor."""
+@dataclass(frozen=True, slots=True)
+class Aws:
+    """What is the same for all AWS destinations of this sensor. The environment may hold secrets."""
 
     region: str
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     clock: Clock
     patience: float = PATIENCE
+
+
+def http(aws: Aws) -> httpx.AsyncClient:
+    """A client for services of AWS and for the container's credentials, which no proxy can reach.
+
+    Raises `PermanentError` for certificates or a proxy that cannot be used.
+    """
+    timeout = httpx.Timeout(aws.patience, connect=min(5.0, aws.patience))
+    direct = {ECS_HOST, urlsplit(container_uri(aws.environ)).hostname or ECS_HOST}
+    hosts = sorted(f"[{host}]" if ":" in host else host for host in direct)
+    return http_client(ca_file=aws.environ.get("AWS_CA_BUNDLE") or None, timeout=timeout, direct=hosts)
 
 
 class AwsClient:
@@ -48,11 +61,7 @@ class AwsClient:
         Raises `PermanentError`.
         """
         self._credentials.find_source()
-        ca_file = self._aws.environ.get("AWS_CA_BUNDLE") or None
-        timeout = httpx.Timeout(self._aws.patience, connect=min(5.0, self._aws.patience))
-        direct = {ECS_HOST, urlsplit(container_uri(self._aws.environ)).hostname or ECS_HOST}
-        hosts = sorted(f"[{host}]" if ":" in host else host for host in direct)
-        self._client = http_client(ca_file=ca_file, timeout=timeout, direct=hosts)
+        self._client = http(self._aws)
 
     async def aclose(self) -> None:
         """Release the connections. Safe to call more than once."""

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from shippers.aws_client import Aws
 
 MIB = 1024 * 1024
-S3_EVENTS = 5_000
-S3_BYTES = MIB
-"""An object holds at most so many events and bytes of them in msgpack: as JSON three times that, compressed a fifth."""
+S3_EVENTS = 2_500
+S3_BYTES = MIB // 2
+"""An object holds at most so many events and bytes of them in msgpack. As JSON that is several times as much, and it is
+in memory twice for a moment."""
 
 ENCODINGS: Mapping[str, Encoding] = {"native": Encoding.JSON, "ocsf": Encoding.OCSF}
 """By the word in the settings."""
@@ -121,21 +122,21 @@ def _kinesis(settings: ShipperSettings, clock: Clock) -> Shipper:
     from shippers.kinesis import Kinesis
 
     stream = _needed("kinesis", "kinesis_stream", settings.kinesis_stream)
-    return Kinesis(_aws("kinesis", settings, clock), stream=stream, encoding=ENCODINGS[settings.aws_format])
+    return Kinesis(aws("kinesis", settings, clock), stream=stream, encoding=ENCODINGS[settings.aws_format])
 
 
 def _firehose(settings: ShipperSettings, clock: Clock) -> Shipper:
     from shippers.firehose import Firehose
 
     stream = _needed("firehose", "firehose_stream", settings.firehose_stream)
-    return Firehose(_aws("firehose", settings, clock), stream=stream, encoding=ENCODINGS[settings.aws_format])
+    return Firehose(aws("firehose", settings, clock), stream=stream, encoding=ENCODINGS[settings.aws_format])
 
 
 def _sqs(settings: ShipperSettings, clock: Clock) -> Shipper:
     from shippers.sqs import Sqs
 
     queue_url = _needed("sqs", "sqs_queue_url", settings.sqs_queue_url)
-    return Sqs(_aws("sqs", settings, clock), queue_url=queue_url, encoding=ENCODINGS[settings.aws_format])
+    return Sqs(aws("sqs", settings, clock), queue_url=queue_url, encoding=ENCODINGS[settings.aws_format])
 
 
 def _s3(settings: ShipperSettings, clock: Clock) -> Shipper:
@@ -144,7 +145,7 @@ def _s3(settings: ShipperSettings, clock: Clock) -> Shipper:
 
     share = settings.spool_bytes // max(1, len(settings.destinations))
     return S3(
-        _aws("s3", settings, clock),
+        aws("s3", settings, clock),
         bucket=_needed("s3", "s3_bucket", settings.s3_bucket),
         prefix=settings.s3_prefix,
         roll=Roll(S3_EVENTS, min(S3_BYTES, share // 4), settings.s3_age),
@@ -153,8 +154,11 @@ def _s3(settings: ShipperSettings, clock: Clock) -> Shipper:
     )
 
 
-def _aws(destination: str, settings: ShipperSettings, clock: Clock) -> "Aws":
-    """Keys are among the settings and not in our environment any more, where SDKs look for them."""
+def aws(asking: str, settings: ShipperSettings, clock: Clock) -> "Aws":
+    """What the settings and the environment say of AWS. Raises `WrongConfiguration` in the name of who asks.
+
+    Keys are among the settings and not in our environment any more, where SDKs look for them.
+    """
     from shippers.aws_client import Aws
 
     keys = {
@@ -163,7 +167,7 @@ def _aws(destination: str, settings: ShipperSettings, clock: Clock) -> "Aws":
         "AWS_SESSION_TOKEN": settings.aws_session_token,
     }
     environ = {**os.environ, **{name: value for name, value in keys.items() if value}}
-    return Aws(_needed(destination, "aws_region", settings.aws_region), environ, clock)
+    return Aws(_needed(asking, "aws_region", settings.aws_region), environ, clock)
 
 
 def _needed(destination: str, name: str, value: str | None) -> str:

@@ -4,13 +4,12 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 import aws_far
 import pytest
-from aws_server import AwsServer, aws_server
 from fakes import FakeClock
 from fakes_pipeline import HEADER, encoded, unsealed
 from loopback_http import HANG, loopback
@@ -140,12 +139,6 @@ BROKEN = {"ingest_http": no_ingest, "stdout": pipe_without_reader}
 each = pytest.mark.parametrize("name", sorted(registry.FACTORIES))
 
 Taking = Callable[[str], AbstractAsyncContextManager[Far]]
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[AwsServer]:
-    with aws_server() as server:
-        yield server
 
 
 @pytest.fixture

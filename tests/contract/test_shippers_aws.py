@@ -5,7 +5,7 @@ import gzip
 import json
 import logging
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from typing import Any
 import aws_far
 import msgpack
 import pytest
-from aws_server import BUCKET, QUEUE, REGION, AwsServer, Keys, aws_server
+from aws_server import BUCKET, QUEUE, REGION, AwsServer, Keys
 from fakes import FakeClock
 from fakes_pipeline import HEADER, encoded, event, zstd
 from loopback_http import HANG, Loopback, answer, loopback
 
 from sensor.config.settings import Settings
+from sensor.model.clock import SystemClock
 from sensor.model.codec import to_wire
 from sensor.model.counters import Counters
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
@@ -29,6 +30,7 @@ from sensor.pipeline.batch import SealWhen, sealer
 from sensor.pipeline.delivery import Delivery
 from sensor.pipeline.encode import Encoded
 from shippers import registry
+from shippers.aws_client import Aws
 from shippers.record_facts import facts
 from shippers.s3 import bucket_address
 
@@ -39,12 +41,6 @@ TASK = Header(
     Task("ecs-fargate", "123456789012", REGION, "shop", f"arn:aws:ecs:{REGION}:123456789012:task/shop/s1"),
 )
 each = pytest.mark.parametrize("name", AWS)
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[AwsServer]:
-    with aws_server() as server:
-        yield server
 
 
 def records(*seqs: int, encoding: Encoding = Encoding.JSON, header: Header = TASK) -> list[bytes]:
@@ -249,7 +245,12 @@ async def test_keys_stand_nowhere_but_in_the_signature(name: str, caplog: pytest
         with pytest.raises(DeliveryError) as failed:
             await shipper.send(records(1))
     assert "you hold <secret>" in str(failed.value)
-    seen = [repr(failed.value), repr(failed.value.__cause__), *(r.getMessage() for r in caplog.records)]
+    seen = [
+        repr(Aws(REGION, at(server), SystemClock())),
+        repr(failed.value),
+        repr(failed.value.__cause__),
+        *(r.getMessage() for r in caplog.records),
+    ]
     assert not [text for text in seen if secret in text]
     assert secret.encode() not in b"".join(repr(request).encode() for request in server.requests)
 
@@ -354,6 +355,17 @@ async def test_a_message_holds_no_character_that_sqs_refuses() -> None:
     (entry,) = json.loads(server.requests[0].body)["Entries"]
     assert not {"\ufffe", "\uffff"} & set(entry["MessageBody"])
     assert json.loads(entry["MessageBody"]) == json.loads(odd)
+
+
+async def test_messages_that_grow_stay_within_the_limit() -> None:
+    shipper = aws_far.shipper("sqs", {})
+    head = records(1)[0][:-1] + b',"x":"'
+    room = (shipper.limits.record_bytes - len(head) - 2) // 3
+    odd = head + ("\uffff" * room).encode() + b'"}'
+    async with loopback(fine("sqs")) as server, shipping("sqs", at(server)) as opened:
+        await opened.send([odd])
+    (entry,) = json.loads(server.requests[0].body)["Entries"]
+    assert len(odd) < len(entry["MessageBody"]) <= 2**20
 
 
 @pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
