@@ -3,6 +3,7 @@
 `python aws_server.py` is that process: it prints its port and lives until its standard input ends.
 """
 
+import gzip
 import json
 import logging
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
+
+from shippers.record_facts import facts
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -147,9 +150,39 @@ def _client(service: str, url: str, keys: Keys) -> Any:
     return session.client(service, endpoint_url=url, config=Config(proxies={}), verify=False)
 
 
+def kinesis_records(server: AwsServer) -> list[bytes]:
+    client = server.client("kinesis")
+    shards = client.describe_stream(StreamName=STREAM)["StreamDescription"]["Shards"]
+    found: list[bytes] = []
+    for shard in shards:
+        where = {"StreamName": STREAM, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        step = client.get_records(ShardIterator=client.get_shard_iterator(**where)["ShardIterator"])
+        while step["Records"]:
+            found += [record["Data"] for record in step["Records"]]
+            step = client.get_records(ShardIterator=step["NextShardIterator"])
+    return found
+
+
+def objects(server: AwsServer, bucket: str) -> list[tuple[str, bytes]]:
+    """Keys and bodies, in the order of the keys."""
+    client = server.client("s3")
+    keys = sorted(found["Key"] for found in client.list_objects_v2(Bucket=bucket).get("Contents", []))
+    return [(key, client.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
+
+
+def s3_records(server: AwsServer) -> list[bytes]:
+    return [line for _, body in objects(server, BUCKET) for line in gzip.decompress(body).splitlines()]
+
+
+def firehose_records(server: AwsServer) -> list[bytes]:
+    """Firehose promises no order; ours is in the records."""
+    found = [line for _, body in objects(server, LANDING) for line in body.splitlines()]
+    return sorted(found, key=lambda record: facts(record).seq)
+
+
 def main() -> None:
     """Serve until nobody holds the other end of standard input."""
-    from moto.server import ThreadedMotoServer
+    from moto.server import ThreadedMotoServer  # slow, and only here
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

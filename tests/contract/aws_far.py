@@ -1,13 +1,22 @@
 """The far ends of the AWS shippers: what moto's server holds, read as its consumers would."""
 
 import asyncio
-import gzip
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from aws_server import BUCKET, DELIVERY, LANDING, QUEUE, REGION, STREAM, AwsServer
+from aws_server import (
+    BUCKET,
+    DELIVERY,
+    QUEUE,
+    REGION,
+    STREAM,
+    AwsServer,
+    firehose_records,
+    kinesis_records,
+    s3_records,
+)
 from loopback_http import HANG, loopback
 from running import DEADLINE_S
 
@@ -16,7 +25,6 @@ from sensor.model.protocols import Roll, Shipper
 from shippers.aws_client import Aws
 from shippers.firehose import Firehose
 from shippers.kinesis import Kinesis
-from shippers.record_facts import facts
 from shippers.s3 import S3
 from shippers.sqs import Sqs
 
@@ -39,19 +47,6 @@ class FarAws:
         return got
 
 
-def kinesis_records(server: AwsServer) -> list[bytes]:
-    client = server.client("kinesis")
-    shards = client.describe_stream(StreamName=STREAM)["StreamDescription"]["Shards"]
-    found: list[bytes] = []
-    for shard in shards:
-        where = {"StreamName": STREAM, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
-        step = client.get_records(ShardIterator=client.get_shard_iterator(**where)["ShardIterator"])
-        while step["Records"]:
-            found += [record["Data"] for record in step["Records"]]
-            step = client.get_records(ShardIterator=step["NextShardIterator"])
-    return found
-
-
 def sqs_reader(server: AwsServer) -> Callable[[], list[bytes]]:
     """What a queue gives it does not give again, so it is kept."""
     got: list[bytes] = []
@@ -62,23 +57,6 @@ def sqs_reader(server: AwsServer) -> Callable[[], list[bytes]]:
         return got
 
     return read
-
-
-def objects(server: AwsServer, bucket: str) -> list[tuple[str, bytes]]:
-    """Keys and bodies, in the order of the keys."""
-    client = server.client("s3")
-    keys = sorted(found["Key"] for found in client.list_objects_v2(Bucket=bucket).get("Contents", []))
-    return [(key, client.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
-
-
-def s3_records(server: AwsServer) -> list[bytes]:
-    return [line for _, body in objects(server, BUCKET) for line in gzip.decompress(body).splitlines()]
-
-
-def firehose_records(server: AwsServer) -> list[bytes]:
-    """Firehose promises no order; ours is in the records."""
-    found = [line for _, body in objects(server, LANDING) for line in body.splitlines()]
-    return sorted(found, key=lambda record: facts(record).seq)
 
 
 def shipper(name: str, environ: Mapping[str, str], **settings: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import aws_far
 import msgpack
 import pytest
-from aws_server import BUCKET, QUEUE, REGION, AwsServer, Keys
+from aws_server import BUCKET, QUEUE, REGION, AwsServer, Keys, kinesis_records, objects
 from fakes import FakeClock
 from fakes_pipeline import HEADER, encoded, event, zstd
 from loopback_http import HANG, Loopback, answer, loopback
@@ -155,7 +155,7 @@ async def test_a_web_identity_is_exchanged_for_keys_that_work(aws: AwsServer, tm
     await asyncio.to_thread(aws.check_after, 1)  # moto would have the exchange signed, which has nothing to sign with
     async with shipping("kinesis", environ) as shipper:
         assert not await shipper.send(records(1, 2))
-    assert await asyncio.to_thread(aws_far.kinesis_records, aws) == records(1, 2)
+    assert await asyncio.to_thread(kinesis_records, aws) == records(1, 2)
 
 
 # Bad days
@@ -378,7 +378,7 @@ async def test_a_retry_writes_the_same_object_again(aws: AwsServer, encoding: En
     for _ in range(2):
         async with shipping("s3", aws.environ(), encoding=encoding) as shipper:
             assert not await shipper.send(sent)
-        ((key, body),) = await asyncio.to_thread(aws_far.objects, aws, BUCKET)
+        ((key, body),) = await asyncio.to_thread(objects, aws, BUCKET)
         bodies.append(body)
     day = f"fargate-sensor/account=123456789012/region={REGION}/eventDay=20231114"
     assert key == f"{day}/s1/epoch1-ordinary-000000000007-000000000009.jsonl.gz"
@@ -393,7 +393,7 @@ async def test_days_go_to_partitions_of_their_own_and_zstd_is_understood(aws: Aw
     (other,) = sealer(Encoding.JSON, lambda: TASK, Counters())([late._replace(data=later)])
     async with shipping("s3", aws.environ(), compression="zstd", prefix="") as shipper:
         assert not await shipper.send([*records(1), other.data, *records(3)])
-    found = await asyncio.to_thread(aws_far.objects, aws, BUCKET)
+    found = await asyncio.to_thread(objects, aws, BUCKET)
     start = f"account=123456789012/region={REGION}/eventDay=202311"
     assert [key for key, _ in found] == [
         f"{start}14/s1/epoch1-ordinary-000000000001-000000000003.jsonl.zst",
