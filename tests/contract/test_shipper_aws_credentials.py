@@ -16,6 +16,7 @@ from running import until
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
 from sensor.model.events import Timestamp
 from sensor.model.times import to_rfc3339
+from shippers.aws_client import Aws, http
 from shippers.aws_credentials import AGAIN_S, RENEW_S, AwsCredentials
 from shippers.aws_sources import container_uri
 from shippers.http_client import http_client, httpx
@@ -195,6 +196,18 @@ async def test_a_token_file_that_is_none_is_named(tmp_path: Path, content: bytes
     assert isinstance(error, RetryableError)
     assert str(file) in str(error)
     assert reason in str(error)
+
+
+async def test_the_containers_endpoint_is_never_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    async with loopback() as proxy, loopback(container_answer(1, clock)) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.address)
+        aws = Aws("eu-central-1", container(server), clock)
+        async with http(aws) as opened:
+            assert (await made(container(server), clock).current(opened)).access_key_id == "ASIA1"
+            await opened.get("http://kinesis.invalid/")
+    assert [request.target for request in proxy.requests] == ["http://kinesis.invalid/"]
+    assert len(server.requests) == 1
 
 
 # Renewal
