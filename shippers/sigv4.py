@@ -89,8 +89,20 @@ def _canonical(request: Request, headers: Mapping[str, str], digest: str, *, onc
     plain = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
     names = ";".join(sorted(plain))
     lines = "".join(f"{name}:{plain[name]}\n" for name in sorted(plain))
-    path = path if once else quote(path, safe="/~")
+    path = path if once else quote(_resolved(path), safe="/~")
     return names, "\n".join((request.method, path, _query(parts.query), lines, names, digest))
+
+
+def _resolved(path: str) -> str:
+    """The path as other services than S3 sign it: without empty parts and dots (RFC 3986, 5.2.4)."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    end = "/" if parts and path.endswith("/") else ""
+    return "/" + "/".join(parts) + end
 
 
 def _query(query: str) -> str:

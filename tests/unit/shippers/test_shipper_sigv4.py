@@ -56,13 +56,17 @@ def assert_equal(request: Request, credentials: Credentials, region: str, servic
 def test_signatures_are_those_of_botocore(
     path: str, query: Any, headers: dict[str, str], body: bytes, service: str, region: str, host: str, token: str | None
 ) -> None:
-    if service != "s3":
-        path = path.replace(".", "")  # botocore resolves dots in paths; of these services none has such a path
-    url = f"{host}/{quote(path.lstrip('/').replace('//', '/'), safe='/~')}"
+    url = f"{host}/{quote(path, safe='/~')}"
     if query:
         url += "?" + "&".join(f"{quote(k, safe='~')}={quote(v, safe='~')}" for k, v in query)
     unlike = {name.lower(): value for name, value in headers.items()}
     assert_equal(Request("POST", url, unlike, body), replace(OURS, session_token=token), region, service)
+
+
+@pytest.mark.parametrize("path", ["/0///", "//", "/a/./b/../c", "/..", "/a/..", "/a/.", "/%2e%2e/a", "/a//b/"])
+@pytest.mark.parametrize("service", ["s3", "kinesis"])
+def test_dots_and_empty_parts_of_paths(path: str, service: str) -> None:
+    assert_equal(Request("GET", f"https://x.amazonaws.com{path}"), OURS, "eu-central-1", service)
 
 
 @pytest.mark.parametrize("service", ["s3", "kinesis"])
