@@ -11,6 +11,7 @@ from pathlib import Path
 from sensor.config import document
 from sensor.model import events
 from sensor.model.kinds import Kind, lane_of
+from sensor.ocsf import document as ocsf
 
 HERE = Path(__file__).parent
 SCALARS = {int: "integer", float: "number", str: "text", bool: "true or false"}
@@ -84,7 +85,7 @@ def _is_enum(hint: object) -> bool:
     return isinstance(hint, type) and issubclass(hint, StrEnum)
 
 
-DOCUMENTS = {"configuration.md": document.render, "events.md": render}
+DOCUMENTS = {"configuration.md": document.render, "events.md": render, "ocsf.md": ocsf.render}
 
 
 def main(argv: list[str]) -> int:

@@ -3,6 +3,8 @@
 import logging
 import ssl
 import sys
+from collections.abc import Sequence
+from functools import cache
 
 from sensor import __version__
 from sensor.model.errors import PermanentError
@@ -23,18 +25,30 @@ USER_AGENT = f"fargate-sensor/{__version__}"
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Trusts the system's authorities and those in the PEM file. Raises `PermanentError` naming a bad file."""
+    """Trusts the system's authorities and those in the PEM file. Raises `PermanentError` naming a bad file.
+
+    Without a file it is the same one for all: the system's authorities take 1 MB.
+    """
+    if ca_file is None:
+        return _of_the_system()
     context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            raise PermanentError(f"no certificates can be read from {ca_file}: {error}") from error
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise PermanentError(f"no certificates can be read from {ca_file}: {error}") from error
     return context
 
 
-def http_client(*, ca_file: str | None, timeout: httpx.Timeout) -> httpx.AsyncClient:
-    """A client over HTTP/1.1. Raises `PermanentError` for a certificate file or a proxy that cannot be used."""
+@cache
+def _of_the_system() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def http_client(*, ca_file: str | None, timeout: httpx.Timeout, direct: Sequence[str] = ()) -> httpx.AsyncClient:
+    """A client over HTTP/1.1. Raises `PermanentError` for a certificate file or a proxy that cannot be used.
+
+    `direct` are hosts that no proxy can reach, such as the link-local address of the platform.
+    """
     context = tls_context(ca_file)
     try:
         return httpx.AsyncClient(
@@ -44,6 +58,7 @@ def http_client(*, ca_file: str | None, timeout: httpx.Timeout) -> httpx.AsyncCl
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             follow_redirects=False,
             trust_env=True,
+            mounts={f"all://{host}": None for host in direct},
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
         # Neither the text nor the cause is passed on: a proxy's address may hold a password.

@@ -16,14 +16,14 @@ LATER = frozenset({408, 425, 429})
 _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 
 
-async def body_head(response: httpx.Response) -> bytes:
+async def body_head(response: httpx.Response, most: int = ANSWER_BYTES) -> bytes:
     """The first bytes of a streamed answer; a connection whose answer is longer is not used again."""
-    head = b""
+    head = bytearray()
     async for part in response.aiter_raw():
         head += part
-        if len(head) >= ANSWER_BYTES:
+        if len(head) >= most:
             break
-    return head[:ANSWER_BYTES]
+    return bytes(head[:most])
 
 
 def error_text(body: bytes) -> str:

@@ -1,11 +1,24 @@
 """Destinations by name. A shipper's module, and what it imports, is loaded only when its name is asked for."""
 
+import os
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sensor.model.clock import Clock
 from sensor.model.errors import WrongConfiguration
-from sensor.model.protocols import Shipper
+from sensor.model.protocols import Encoding, Roll, Shipper
+
+if TYPE_CHECKING:
+    from shippers.aws_client import Aws
+
+MIB = 1024 * 1024
+S3_EVENTS = 2_500
+S3_BYTES = MIB // 2
+"""An object holds at most so many events and bytes of them in msgpack. As JSON that is several times as much, and it is
+in memory twice for a moment."""
+
+ENCODINGS: Mapping[str, Encoding] = {"native": Encoding.JSON, "ocsf": Encoding.OCSF}
+"""By the word in the settings."""
 
 
 class ShipperSettings(Protocol):
@@ -23,6 +36,57 @@ class ShipperSettings(Protocol):
     @property
     def ingest_ca_file(self) -> str | None: ...
 
+    @property
+    def destinations(self) -> tuple[str, ...]: ...
+
+    @property
+    def spool_bytes(self) -> int: ...
+
+    @property
+    def stdout_format(self) -> str: ...
+
+    @property
+    def stdout_all(self) -> bool: ...
+
+    @property
+    def stdout_line_bytes(self) -> int: ...
+
+    @property
+    def aws_region(self) -> str | None: ...
+
+    @property
+    def aws_access_key_id(self) -> str | None: ...
+
+    @property
+    def aws_secret_access_key(self) -> str | None: ...
+
+    @property
+    def aws_session_token(self) -> str | None: ...
+
+    @property
+    def aws_format(self) -> str: ...
+
+    @property
+    def kinesis_stream(self) -> str | None: ...
+
+    @property
+    def firehose_stream(self) -> str | None: ...
+
+    @property
+    def sqs_queue_url(self) -> str | None: ...
+
+    @property
+    def s3_bucket(self) -> str | None: ...
+
+    @property
+    def s3_prefix(self) -> str: ...
+
+    @property
+    def s3_compression(self) -> str: ...
+
+    @property
+    def s3_age(self) -> float: ...
+
 
 def make(name: str, settings: ShipperSettings, clock: Clock) -> Shipper:
     """The shipper of that name. Raises `WrongConfiguration` for an unknown name or a setting that it lacks."""
@@ -35,10 +99,8 @@ def make(name: str, settings: ShipperSettings, clock: Clock) -> Shipper:
 def _ingest_http(settings: ShipperSettings, clock: Clock) -> Shipper:
     from shippers.ingest_http import IngestHttp
 
-    if settings.ingest_url is None:
-        raise WrongConfiguration(["ingest_url: missing, and ingest_http needs it"])
     return IngestHttp(
-        url=settings.ingest_url,
+        url=_needed("ingest_http", "ingest_url", settings.ingest_url),
         clock=clock,
         token=settings.ingest_token,
         token_file=settings.ingest_token_file,
@@ -46,13 +108,79 @@ def _ingest_http(settings: ShipperSettings, clock: Clock) -> Shipper:
     )
 
 
-def _stdout(_settings: ShipperSettings, _clock: Clock) -> Shipper:
-    from shippers.stdout import Stdout
+def _stdout(settings: ShipperSettings, _clock: Clock) -> Shipper:
+    from shippers.stdout import Stdout, what_matters
 
-    return Stdout()
+    return Stdout(
+        render=None if settings.stdout_all else what_matters,
+        encoding=ENCODINGS[settings.stdout_format],
+        line_bytes=settings.stdout_line_bytes,
+    )
+
+
+def _kinesis(settings: ShipperSettings, clock: Clock) -> Shipper:
+    from shippers.kinesis import Kinesis
+
+    stream = _needed("kinesis", "kinesis_stream", settings.kinesis_stream)
+    return Kinesis(aws("kinesis", settings, clock), stream=stream, encoding=ENCODINGS[settings.aws_format])
+
+
+def _firehose(settings: ShipperSettings, clock: Clock) -> Shipper:
+    from shippers.firehose import Firehose
+
+    stream = _needed("firehose", "firehose_stream", settings.firehose_stream)
+    return Firehose(aws("firehose", settings, clock), stream=stream, encoding=ENCODINGS[settings.aws_format])
+
+
+def _sqs(settings: ShipperSettings, clock: Clock) -> Shipper:
+    from shippers.sqs import Sqs
+
+    queue_url = _needed("sqs", "sqs_queue_url", settings.sqs_queue_url)
+    return Sqs(aws("sqs", settings, clock), queue_url=queue_url, encoding=ENCODINGS[settings.aws_format])
+
+
+def _s3(settings: ShipperSettings, clock: Clock) -> Shipper:
+    """What waits for an object to fill must leave room in the destination's share of the spool."""
+    from shippers.s3 import S3
+
+    share = settings.spool_bytes // max(1, len(settings.destinations))
+    return S3(
+        aws("s3", settings, clock),
+        bucket=_needed("s3", "s3_bucket", settings.s3_bucket),
+        prefix=settings.s3_prefix,
+        roll=Roll(S3_EVENTS, min(S3_BYTES, share // 4), settings.s3_age),
+        compression=settings.s3_compression,
+        encoding=ENCODINGS[settings.aws_format],
+    )
+
+
+def aws(asking: str, settings: ShipperSettings, clock: Clock) -> "Aws":
+    """What the settings and the environment say of AWS. Raises `WrongConfiguration` in the name of who asks.
+
+    Keys are among the settings and not in our environment any more, where SDKs look for them.
+    """
+    from shippers.aws_client import Aws
+
+    keys = {
+        "AWS_ACCESS_KEY_ID": settings.aws_access_key_id,
+        "AWS_SECRET_ACCESS_KEY": settings.aws_secret_access_key,
+        "AWS_SESSION_TOKEN": settings.aws_session_token,
+    }
+    environ = {**os.environ, **{name: value for name, value in keys.items() if value}}
+    return Aws(_needed(asking, "aws_region", settings.aws_region), environ, clock)
+
+
+def _needed(destination: str, name: str, value: str | None) -> str:
+    if not value:
+        raise WrongConfiguration([f"{name}: missing, and {destination} needs it"])
+    return value
 
 
 FACTORIES: Mapping[str, Callable[[ShipperSettings, Clock], Shipper]] = {
     "ingest_http": _ingest_http,
     "stdout": _stdout,
+    "kinesis": _kinesis,
+    "firehose": _firehose,
+    "sqs": _sqs,
+    "s3": _s3,
 }

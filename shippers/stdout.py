@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 
 from sensor.model.errors import DestinationGone
 from sensor.model.protocols import Encoding, Limits
+from shippers.record_facts import matters
 
 MIB = 1024 * 1024
+LINE_BYTES = 4 * MIB
 
 Render = Callable[[bytes], bytes | None]
 """What is written for a JSON record, without a line end; None for nothing."""
@@ -25,10 +27,18 @@ class Stdout:
     """
 
     name = "stdout"
-    encoding = Encoding.JSON
-    limits = Limits(records=500, record_bytes=4 * MIB, request_bytes=MIB)
 
-    def __init__(self, *, fd: int = 1, render: Render | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        fd: int = 1,
+        render: Render | None = None,
+        encoding: Encoding = Encoding.JSON,
+        line_bytes: int = LINE_BYTES,
+    ) -> None:
+        """`line_bytes` counts the line end."""
+        self.encoding = encoding
+        self.limits = Limits(records=500, record_bytes=line_bytes - 1, request_bytes=MIB)
         self._fd = fd
         self._render = render
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -80,6 +90,11 @@ class Stdout:
         except OSError as error:
             return error
         return None
+
+
+def what_matters(record: bytes) -> bytes | None:
+    """A `Render` for logs that people read: findings, and what the sensor says of itself."""
+    return record if matters(record) else None
 
 
 def _finish(done: asyncio.Future[None], failure: OSError | None) -> None:

@@ -2,9 +2,14 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from needs import Need
+
+if TYPE_CHECKING:
+    from aws_server import AwsServer
 
 
 def pytest_configure() -> None:
@@ -25,3 +30,12 @@ def need() -> Need:
         pytest.skip(reason)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def aws() -> "Iterator[AwsServer]":
+    """A stand-in for AWS, started when it is first asked for."""
+    from aws_server import aws_server  # boto3 takes a second, which most runs need not spend
+
+    with aws_server() as server:
+        yield server

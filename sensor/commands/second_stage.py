@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from sensor.config.handover import Handover, seal
-from sensor.config.sources import PREFIX
+from sensor.config.sources import ELSEWHERE, PREFIX
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ def command(descriptor: int) -> list[str]:
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The second stage's environment: proxies, certificates and the platform's variables, but no `SENSOR_*`.
 
-    None of them, not only the token: the settings are in the handover, and a misspelt token is still a token.
+    None of them, not only the token: the settings are in the handover, and a misspelt token is still a token. Nor those
+    of AWS that were taken over from there.
     """
-    return {key: value for key, value in environ.items() if not key.startswith(PREFIX)}
+    taken = {key for key, _ in ELSEWHERE}
+    return {key: value for key, value in environ.items() if not key.startswith(PREFIX) and key not in taken}

@@ -17,6 +17,8 @@ Piped, or with --json, every event is one JSON object a line. The log goes to st
 LIVELY = {"SENSOR_BATCH_AGE": "0.2", "SENSOR_LOG_LEVEL": "warning"}
 """A person waits less gladly than a destination, and reads events, not the log; what the user sets wins."""
 
+EVERYTHING = {"destinations": "stdout", "stdout_all": "true", "stdout_line_bytes": "4194304"}
+
 
 def main(argv: list[str]) -> int:
     """Check, and become a second stage that writes to standard output."""
@@ -25,7 +27,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--all", action="store_true", help="every event, with what was there before")
     parser.add_run_for()
     options, settings = parser.parse_known_args(argv)
-    checked = check(LIVELY | dict(os.environ), settings, forced={"destinations": "stdout"})
+    checked = check(LIVELY | dict(os.environ), settings, forced=EVERYTHING)
     tell(checked)
     if checked.problems:
         return 2

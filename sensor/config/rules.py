@@ -5,21 +5,15 @@ import ssl
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from sensor.config import aws_rules
+from sensor.config.problem import Problem
 from sensor.config.settings import Settings, variable
 from sensor.model import path_globs
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
-
-
-class Problem(NamedTuple):
-    """What is wrong with one setting."""
-
-    name: str
-    text: str
 
 
 def problems(settings: Settings) -> Iterator[Problem]:
@@ -30,6 +24,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
     yield from _token(settings)
     yield from _certificates(settings)
     yield from (Problem("file_paths", problem) for path in settings.file_paths if (problem := path_globs.problem(path)))
+    yield from aws_rules.problems(settings)
     if settings.batch_bytes > settings.spool_bytes:
         yield Problem("batch_bytes", f"should not be more than {variable('spool_bytes')} ({settings.spool_bytes})")
 

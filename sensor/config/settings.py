@@ -12,10 +12,12 @@ from annotated_types import Ge, Le, MaxLen, MinLen, doc
 KIB = 1024
 MIB = 1024 * KIB
 
-Destination = Literal["ingest_http", "stdout"]
+Destination = Literal["ingest_http", "stdout", "kinesis", "firehose", "sqs", "s3"]
+Format = Literal["native", "ocsf"]
 Level = Literal["debug", "info", "warning", "error"]
 Text = Annotated[str, MaxLen(4096)]
 Label = Annotated[str, MaxLen(253)]
+Secret = Annotated[str, MaxLen(16 * KIB)]
 Command = Annotated[tuple[Text, ...], MinLen(1), MaxLen(256)]
 """The arguments of a command, its program first."""
 
@@ -42,6 +44,50 @@ class Settings:
     ingest_ca_file: Annotated[Text | None, doc("PEM file of the authority that signed the ingest's certificate.")] = (
         None
     )
+    stdout_format: Annotated[
+        Format, doc("What `stdout` writes: events in the sensor's own form, or in OCSF (docs/ocsf.md).")
+    ] = "native"
+    stdout_all: Annotated[
+        bool,
+        doc(
+            "Whether `stdout` writes every event; without it detections, misconfigurations and what the sensor says of "
+            "itself."
+        ),
+    ] = False
+    stdout_line_bytes: Annotated[
+        int,
+        Ge(2 * KIB),
+        Le(4 * MIB),
+        doc(
+            "Bytes of a line on `stdout`, at most; an event that is longer has its long fields cut. Log drivers split "
+            "what is longer than 16384 (FireLens, EKS on Fargate) or 262118 (awslogs)."
+        ),
+    ] = 16 * KIB
+    aws_region: Annotated[
+        Label | None, doc("Region of the AWS destinations; `AWS_REGION`, which ECS and EKS set, where this is not set.")
+    ] = None
+    aws_access_key_id: Annotated[
+        Label | None,
+        doc("Key of an AWS identity; or `AWS_ACCESS_KEY_ID`. Not needed where the task or the pod has a role."),
+    ] = None
+    aws_secret_access_key: Annotated[
+        Secret | None, doc("Its secret; or `AWS_SECRET_ACCESS_KEY`. Never on the command line.")
+    ] = field(default=None, repr=False)
+    aws_session_token: Annotated[
+        Secret | None, doc("Its session token, if it has one; or `AWS_SESSION_TOKEN`. Never on the command line.")
+    ] = field(default=None, repr=False)
+    aws_format: Annotated[
+        Format, doc("What the AWS destinations are sent: events in the sensor's own form, or in OCSF.")
+    ] = "native"
+    kinesis_stream: Annotated[Text | None, doc("Name or ARN of the Kinesis data stream. Needed for `kinesis`.")] = None
+    firehose_stream: Annotated[Text | None, doc("Name of the Firehose delivery stream. Needed for `firehose`.")] = None
+    sqs_queue_url: Annotated[
+        Text | None, doc("URL of the queue, standard or FIFO, in the region above. Needed for `sqs`.")
+    ] = None
+    s3_bucket: Annotated[Text | None, doc("Name of the bucket. Needed for `s3`.")] = None
+    s3_prefix: Annotated[Text, doc("What the keys of objects begin with.")] = "fargate-sensor"
+    s3_compression: Annotated[Literal["gzip", "zstd"], doc("How objects are compressed.")] = "gzip"
+    s3_age: Annotated[float, Ge(1), Le(3600), doc("Seconds of events in an object, unless it is full before.")] = 60.0
     process: Annotated[Literal["cursor"], doc("How processes are seen.")] = "cursor"
     fold: Annotated[
         bool, doc("Whether programs that run again and again in the same way become one event with a `count`.")

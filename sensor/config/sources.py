@@ -12,6 +12,15 @@ _SERVICE_LINK = re.compile(
 )
 """What Kubernetes adds to every container for a service named `sensor` or `sensor-…`; nobody set it on purpose."""
 
+ELSEWHERE = (
+    ("AWS_DEFAULT_REGION", "aws_region"),
+    ("AWS_REGION", "aws_region"),
+    ("AWS_ACCESS_KEY_ID", "aws_access_key_id"),
+    ("AWS_SECRET_ACCESS_KEY", "aws_secret_access_key"),
+    ("AWS_SESSION_TOKEN", "aws_session_token"),
+)
+"""Variables of AWS that stand for settings too; the later ones win, and `SENSOR_*` before all."""
+
 _VARIABLES = {variable(f.name): f.name for f in SETTINGS}
 _OPTIONS = {option(f.name): f.name for f in SETTINGS if f.name not in SECRETS}
 _SECRET_OPTIONS = {option(name): name for name in SECRETS}
@@ -33,8 +42,11 @@ class Sources(NamedTuple):
 
 
 def from_environment(environ: Mapping[str, str]) -> Sources:
-    """The `SENSOR_*` variables. An empty one counts as not set, as compose files leave it that way."""
-    values: dict[str, Given] = {}
+    """The `SENSOR_*` variables, and those in `ELSEWHERE`.
+
+    An empty one counts as not set, as compose files leave it that way.
+    """
+    values = {name: Given(key, environ[key].strip()) for key, name in ELSEWHERE if environ.get(key, "").strip()}
     problems = []
     for key in sorted(k for k in environ if k.startswith(PREFIX)):
         if key in _VARIABLES:

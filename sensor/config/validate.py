@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from sensor.config import rules
-from sensor.config.rules import Problem
+from sensor.config.problem import Problem
 from sensor.config.settings import JSON, LISTS, SECRETS, SETTINGS, SWITCHES, Settings, variable
 from sensor.config.sources import Given, Sources, from_environment, from_options, merged
 
 _SETTINGS = TypeAdapter(Settings)
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in SETTINGS}
 _PREAMBLE = re.compile(r"^(Input|String|Tuple) | after validation, not \d+")
-_UNSHOWN = SECRETS | {"ingest_url"}
+_UNSHOWN = SECRETS | {"ingest_url", "sqs_queue_url"}
 """Settings whose value is not repeated in a line: it is a secret, or may hold one."""
 
 

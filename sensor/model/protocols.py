@@ -178,18 +178,32 @@ class Reporting(Protocol):
 
 
 class Encoding(StrEnum):
-    """What a shipper wants to be handed."""
+    """What a shipper wants to be handed: whole batches, or events one by one in our own form or in OCSF's."""
 
     BATCH = "batch"
     JSON = "json"
+    OCSF = "ocsf"
+
+
+class Roll(NamedTuple):
+    """For a destination that keeps what it is sent as objects: one holds at most that many events and bytes (before
+    they take their final form), and is begun at most that many seconds after the one before it."""
+
+    events: int
+    bytes: int
+    age: float
 
 
 class Limits(NamedTuple):
-    """The most that one `send` may carry. For `Encoding.BATCH` a record is a whole sealed batch."""
+    """The most that one `send` may carry. For `Encoding.BATCH` a record is a whole sealed batch.
+
+    `roll` None leaves it to the settings when the ordinary lane is sealed; the urgent one never waits.
+    """
 
     records: int
     record_bytes: int
     request_bytes: int
+    roll: Roll | None = None
 
 
 class Shipper(Protocol):

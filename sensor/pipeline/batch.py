@@ -4,17 +4,18 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgpack
 
 from sensor.model.codec import event_from_wire, event_to_json, to_wire
 from sensor.model.counters import Counters
 from sensor.model.errors import MalformedEvent
-from sensor.model.events import Header
+from sensor.model.events import Event, Header
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding
 from sensor.pipeline.encode import Encoded
+from sensor.pipeline.trim import STEPS, trimmed
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -48,9 +49,28 @@ Seal = Callable[[Sequence[Encoded]], list[Sealed]]
 """Makes records of events of one lane, in their order."""
 
 
-def sealer(encoding: Encoding, header: Callable[[], Header], counters: Counters) -> Seal:
-    """What makes the records for a shipper of that encoding; the header is asked for at each sealing."""
-    return BatchSealer(header) if encoding is Encoding.BATCH else JsonSealer(header, counters)
+Form = Callable[[Event, Header], dict[str, Any]]
+"""The JSON object of one event that travels alone."""
+
+
+def sealer(
+    encoding: Encoding, header: Callable[[], Header], counters: Counters, record_bytes: int = sys.maxsize
+) -> Seal:
+    """What makes the records for a shipper of that encoding; the header is asked for at each sealing.
+
+    `record_bytes` is the most that a record of one event should have.
+    """
+    if encoding is Encoding.BATCH:
+        return BatchSealer(header)
+    return JsonSealer(_form(encoding), header, counters, record_bytes)
+
+
+def _form(encoding: Encoding) -> Form:
+    if encoding is Encoding.JSON:
+        return event_to_json
+    from sensor.ocsf.mapper import to_ocsf  # only where a destination wants the standard
+
+    return to_ocsf
 
 
 class BatchSealer:
@@ -67,11 +87,16 @@ class BatchSealer:
 
 
 class JsonSealer:
-    """A record for each event: one JSON object that carries the sensor and the task, UTF-8, without a newline."""
+    """A record for each event: one JSON object that carries the sensor and the task, UTF-8, without a newline.
 
-    def __init__(self, header: Callable[[], Header], counters: Counters) -> None:
+    One that is larger than the destination takes has its long fields cut, as `evidence.truncated` says.
+    """
+
+    def __init__(self, form: Form, header: Callable[[], Header], counters: Counters, record_bytes: int) -> None:
+        self._form = form
         self._header = header
         self._counters = counters
+        self._record_bytes = record_bytes
 
     def __call__(self, events: Sequence[Encoded]) -> list[Sealed]:
         """An event without a JSON form is counted as `unencodable`."""
@@ -79,13 +104,25 @@ class JsonSealer:
 
     def _one(self, event: Encoded) -> Sealed | None:
         try:
-            plain = event_to_json(event_from_wire(msgpack.unpackb(event.data)), self._header())
+            data = self._fitting(msgpack.unpackb(event.data), self._header())
         except MalformedEvent as error:
             self._counters.lost("unencodable")
             log.warning("%s event %d has no JSON form and is lost: %s", event.lane, event.seq, error)
             return None
-        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-        return Sealed(text.encode(), event.lane, 1, event.seq, event.seq)
+        return Sealed(data, event.lane, 1, event.seq, event.seq)
+
+    def _fitting(self, plain: dict[str, Any], header: Header) -> bytes:
+        """As it is, or with as little cut as it takes; what is still too large then is for the outbox to count."""
+        data = self._data(plain, header)
+        for characters, items in STEPS:
+            if len(data) <= self._record_bytes:
+                break
+            data = self._data(trimmed(plain, characters, items), header)
+        return data
+
+    def _data(self, plain: dict[str, Any], header: Header) -> bytes:
+        form = self._form(event_from_wire(plain), header)
+        return json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _head(header: Header, count: int) -> bytes:

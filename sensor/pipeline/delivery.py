@@ -52,7 +52,7 @@ class Delivery:
         self._clock = clock
         self._outbox = Outbox(
             lanes=Lanes(max_bytes=max_bytes, counters=counters),
-            seal=sealer(shipper.encoding, header, counters),
+            seal=sealer(shipper.encoding, header, counters, shipper.limits.record_bytes),
             when=seal_when or SealWhen(),
             limits=shipper.limits,
             counters=counters,

@@ -19,6 +19,7 @@ class Outbox:
     ) -> None:
         self._lanes = lanes
         self._seal = seal
+        when = when if limits.roll is None else SealWhen(*limits.roll)
         self._when = when._replace(bytes=min(when.bytes, limits.record_bytes))
         self._limits = limits
         self._counters = counters

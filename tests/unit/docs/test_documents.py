@@ -8,6 +8,8 @@ import pytest
 
 from ingest.config import PREFIX, Settings
 from sensor.config.settings import SETTINGS, variable
+from shippers import firehose, kinesis, s3, sqs
+from shippers.registry import FACTORIES
 
 PROJECT = Path(__file__).parents[3]
 DOCUMENTS = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
@@ -47,6 +49,25 @@ def test_every_setting_of_the_ingest_is_documented_and_no_other():
     files = {"INGEST_WRITE_TOKEN_FILE", "INGEST_READ_TOKEN_FILE"}
 
     assert documented == {PREFIX + name.upper() for name in Settings.model_fields} | files
+
+
+def test_policies_allow_what_each_destination_needs_and_no_more():
+    text = (PROJECT / "docs/destinations.md").read_text()
+    documented = {}
+    for title, section in re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
+        for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL):
+            (statement,) = json.loads(block)["Statement"]
+            documented[title] = statement["Action"]
+            assert f":{title}:" in statement["Resource"]
+
+    needed = {aim.service: aim.permission.split()[0] for aim in (kinesis.AIM, firehose.AIM, sqs.AIM, s3.AIM)}
+    assert documented == needed
+
+
+def test_every_destination_is_documented():
+    titles = re.findall(r"^\| `(\w+)` \|", (PROJECT / "docs/destinations.md").read_text(), re.MULTILINE)
+
+    assert titles == list(FACTORIES)
 
 
 def test_the_task_definition_in_the_readme_is_one_that_the_sensor_needs():

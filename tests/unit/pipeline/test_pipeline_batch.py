@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from sensor.model.codec import event_from_json
 from sensor.model.counters import Counters
-from sensor.model.events import Event, Header
+from sensor.model.events import Event, Header, Process
 from sensor.model.kinds import Kind, Lane
 from sensor.model.protocols import Encoding
+from sensor.ocsf.mapper import to_ocsf
 from sensor.pipeline.batch import sealer
 from sensor.pipeline.encode import Encoded, Encoder
 
@@ -88,3 +89,21 @@ def test_an_urgent_event_travels_in_its_lane() -> None:
     (item,) = through_encoder([event(Kind.DETECTION)])
     (sealed,) = sealer(Encoding.JSON, lambda: HEADER, Counters())([item])
     assert (sealed.lane, json.loads(sealed.data)["lane"]) == (Lane.URGENT, "urgent")
+
+
+def test_an_ocsf_record_is_what_the_mapper_makes() -> None:
+    (record,) = sealer(Encoding.OCSF, lambda: HEADER, Counters())([encoded(3)])
+    assert json.loads(record.data) == to_ocsf(event()._replace(seq=3), HEADER)
+
+
+@pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
+def test_a_record_that_the_destination_could_not_take_is_cut_and_says_so(encoding: Encoding) -> None:
+    args = tuple(f"{n:0200}" for n in range(500))
+    (item,) = through_encoder([event()._replace(process=Process("e1", 7, args=args))])
+    (whole,) = sealer(encoding, lambda: HEADER, Counters())([item])
+    (record,) = sealer(encoding, lambda: HEADER, Counters(), 30_000)([item])
+    assert len(whole.data) > 100_000
+    assert 20_000 < len(record.data) <= 30_000
+    plain = json.loads(record.data)
+    assert plain.get("unmapped", plain)["evidence"]["truncated"] == ["process.args"]
+    assert sealer(encoding, lambda: HEADER, Counters(), 30_000)([item]) == [record]

@@ -17,7 +17,7 @@ from sensor.model.counters import Counters
 from sensor.model.errors import DestinationGone, PermanentError, RetryableError
 from sensor.model.events import Batch, Task
 from sensor.model.kinds import Lane
-from sensor.model.protocols import Encoding, Limits
+from sensor.model.protocols import Encoding, Limits, Roll
 from sensor.pipeline.backoff import Backoff
 from sensor.pipeline.batch import SealWhen
 from sensor.pipeline.delivery import LAST_WAIT_S, MOST_FAULTS, Delivery
@@ -199,7 +199,7 @@ async def test_requests_keep_to_the_shippers_limits() -> None:
 
 
 async def test_a_record_that_the_destination_cannot_carry_is_lost_alone() -> None:
-    rig = Rig(json_shipper(limits=Limits(10, 1_000, MIB)), SealWhen(events=3))
+    rig = Rig(json_shipper(limits=Limits(10, 400, MIB)), SealWhen(events=3))
     rig.put(1)
     rig.put(2, padding=2_000)
     rig.put(3)
@@ -207,6 +207,16 @@ async def test_a_record_that_the_destination_cannot_carry_is_lost_alone() -> Non
         await rig.delivered(2)
     assert rig.counters.losses == {"record_too_large": 1}
     assert [seq for records in rig.shipper.sent for seq in json_seqs(records)] == [1, 3]
+
+
+async def test_a_destination_of_objects_has_its_own_measure_of_when_one_is_full() -> None:
+    limits = Limits(10, MIB, MIB, Roll(events=4, bytes=MIB, age=60.0))
+    rig = Rig(json_shipper(limits=limits), SealWhen(events=2, age=1.0))
+    rig.put(1, 2, 3, 4, 5)
+    async with rig.running():
+        await rig.delivered(5)
+    assert [json_seqs(records) for records in rig.shipper.sent] == [[1, 2, 3, 4], [5]]
+    assert rig.pause.seconds == [60.0]
 
 
 async def test_batches_are_no_larger_than_the_shipper_carries() -> None:

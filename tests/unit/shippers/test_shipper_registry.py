@@ -2,39 +2,75 @@
 
 import subprocess
 import sys
-from typing import NamedTuple
+import typing
+from dataclasses import replace
 
 import pytest
 from fakes import FakeClock
 
+from sensor.config.settings import Destination, Settings
 from sensor.model.errors import WrongConfiguration
+from sensor.model.protocols import Encoding
 from shippers import registry
 
-
-class Given(NamedTuple):
-    ingest_url: str | None = None
-    ingest_token: str | None = None
-    ingest_token_file: str | None = None
-    ingest_ca_file: str | None = None
+ENOUGH = Settings(
+    ingest_url="http://127.0.0.1:1",
+    ingest_token="t",
+    aws_region="eu-central-1",
+    kinesis_stream="events",
+    firehose_stream="events",
+    sqs_queue_url="https://sqs.eu-central-1.amazonaws.com/123456789012/events",
+    s3_bucket="events",
+)
+AWS = ("kinesis", "firehose", "sqs", "s3")
 
 
 @pytest.mark.parametrize("name", sorted(registry.FACTORIES))
 def test_every_name_makes_the_shipper_of_that_name(name: str) -> None:
-    shipper = registry.make(name, Given(ingest_url="http://127.0.0.1:1", ingest_token="t"), FakeClock())
+    shipper = registry.make(name, ENOUGH, FakeClock())
     assert shipper.name == name
 
 
+def test_every_destination_that_can_be_configured_can_be_made() -> None:
+    assert set(typing.get_args(Destination)) == set(registry.FACTORIES)
+
+
 @pytest.mark.parametrize(
-    ("name", "problem"),
+    ("name", "settings", "problem"),
     [
-        ("carrier_pigeon", "destinations: 'carrier_pigeon' is none of ingest_http, stdout"),
-        ("ingest_http", "ingest_url: missing, and ingest_http needs it"),
+        ("pigeon", ENOUGH, "destinations: 'pigeon' is none of ingest_http, stdout, kinesis, firehose, sqs, s3"),
+        ("ingest_http", Settings(), "ingest_url: missing, and ingest_http needs it"),
+        ("kinesis", replace(ENOUGH, kinesis_stream=None), "kinesis_stream: missing, and kinesis needs it"),
+        ("firehose", replace(ENOUGH, firehose_stream=None), "firehose_stream: missing, and firehose needs it"),
+        ("sqs", replace(ENOUGH, sqs_queue_url=None), "sqs_queue_url: missing, and sqs needs it"),
+        ("s3", replace(ENOUGH, s3_bucket=None), "s3_bucket: missing, and s3 needs it"),
+        *((name, replace(ENOUGH, aws_region=None), f"aws_region: missing, and {name} needs it") for name in AWS),
     ],
 )
-def test_what_is_wrong_names_its_setting(name: str, problem: str) -> None:
+def test_what_is_wrong_names_its_setting(name: str, settings: Settings, problem: str) -> None:
     with pytest.raises(WrongConfiguration) as wrong:
-        registry.make(name, Given(), FakeClock())
+        registry.make(name, settings, FakeClock())
     assert wrong.value.problems == (problem,)
+
+
+@pytest.mark.parametrize("name", ["stdout", *AWS])
+def test_the_form_of_events_follows_the_settings(name: str) -> None:
+    ocsf = replace(ENOUGH, stdout_format="ocsf", aws_format="ocsf")
+    assert registry.make(name, ENOUGH, FakeClock()).encoding is Encoding.JSON
+    assert registry.make(name, ocsf, FakeClock()).encoding is Encoding.OCSF
+
+
+def test_lines_on_stdout_are_as_long_as_the_settings_say() -> None:
+    assert registry.make("stdout", ENOUGH, FakeClock()).limits.record_bytes == 16 * 1024 - 1
+    longer = replace(ENOUGH, stdout_line_bytes=262_118)
+    assert registry.make("stdout", longer, FakeClock()).limits.record_bytes == 262_117
+
+
+def test_objects_roll_by_age_and_by_what_the_spool_can_hold() -> None:
+    roll = registry.make("s3", replace(ENOUGH, s3_age=90.0), FakeClock()).limits.roll
+    assert roll == (2_500, 512 * 1024, 90.0)
+    small = replace(ENOUGH, spool_bytes=1024 * 1024, destinations=("s3", "stdout"))
+    assert registry.make("s3", small, FakeClock()).limits.roll == (2_500, 128 * 1024, 60.0)
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -46,8 +82,17 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_a_shipper_that_is_not_used_costs_nothing() -> None:
-    assert loaded_by("import shippers.registry").isdisjoint({"httpx", "shippers.ingest_http", "shippers.stdout"})
+    assert loaded_by("import shippers.registry").isdisjoint(
+        {"httpx", "shippers.ingest_http", "shippers.stdout", "shippers.aws_client", "sensor.ocsf.mapper"}
+    )
     assert "httpx" not in loaded_by("import shippers.stdout, sensor.pipeline.delivery, sensor.pipeline.queue")
+
+
+def test_the_aws_shippers_need_no_sdk_and_only_ocsf_loads_the_mapper() -> None:
+    loaded = loaded_by(
+        "import shippers.kinesis, shippers.firehose, shippers.sqs, shippers.s3, sensor.pipeline.delivery"
+    )
+    assert loaded.isdisjoint({"boto3", "botocore", "xml.etree.ElementTree", "sensor.ocsf.mapper", "pydantic"})
 
 
 def test_the_http_shipper_brings_no_command_line_along() -> None:

@@ -7,9 +7,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from fakes import FakeClock
+from fakes_pipeline import HEADER, event
 
+from sensor.model.counters import Counters
 from sensor.model.errors import DestinationGone
-from shippers.stdout import Render, Stdout
+from sensor.model.events import Detection, Process
+from sensor.model.kinds import Kind
+from sensor.model.protocols import Encoding
+from sensor.pipeline.delivery import Delivery
+from sensor.pipeline.encode import Encoder
+from shippers.record_facts import facts
+from shippers.stdout import Render, Stdout, what_matters
 
 
 @pytest.fixture
@@ -74,3 +83,26 @@ async def test_more_than_a_pipe_holds_is_written_while_it_is_read(pipe: tuple[in
             got += await asyncio.to_thread(os.read, out, 65536)
         assert not await sending
     assert got == record + b"\n"
+
+
+@pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
+async def test_a_log_gets_what_matters_in_lines_that_its_driver_does_not_split(
+    pipe: tuple[int, int], encoding: Encoding
+) -> None:
+    out, into = pipe
+    counters = Counters()
+    shipper = Stdout(fd=into, render=what_matters, encoding=encoding, line_bytes=16_384)
+    delivery = Delivery(shipper, header=lambda: HEADER, counters=counters, clock=FakeClock(), max_bytes=2**20)
+    args = tuple("x" * 100 for _ in range(1_000))
+    encoder = Encoder(counters)
+    for kind in (Kind.PROCESS_EXEC, Kind.DETECTION, Kind.SENSOR_HEARTBEAT):
+        detection = Detection("r1", "t", "high") if kind is Kind.DETECTION else None
+        item = encoder.encode(event(kind)._replace(process=Process("e1", 7, args=args), detection=detection))
+        assert item is not None
+        delivery.put(item)
+    assert await delivery.flush(20)
+    await delivery.aclose()
+    lines = os.read(out, 2**17).splitlines(keepends=True)
+    assert [facts(line).kind for line in lines] == ["detection", "sensor.heartbeat"]
+    assert max(map(len, lines)) <= 16_384
+    assert not counters.losses

@@ -17,6 +17,7 @@ handover = take(int(sys.argv[sys.argv.index("--handover") + 1]))
 told = {"argv": sys.argv[1:], "environ": dict(os.environ), "parked": handover.parked, "view": handover.view,
         "run_for": handover.run_for, "token": handover.settings.ingest_token, "url": handover.settings.ingest_url,
         "destinations": handover.settings.destinations, "batch_age": handover.settings.batch_age,
+        "stdout_all": handover.settings.stdout_all,
         "descriptors": sorted(os.listdir("/proc/self/fd"))}
 os.write(2, ("TOLD " + json.dumps(told) + "\\n").encode())
 """
@@ -119,6 +120,7 @@ def test_watch_piped_is_json_and_needs_no_ingest(stage_two: Path) -> None:
     assert (code, lines) == (0, [])
     assert (told["view"], told["run_for"], told["destinations"]) == ("json", 2.5, ["stdout"])
     assert told["batch_age"] < 1
+    assert told["stdout_all"] is True
 
 
 @pytest.mark.parametrize(

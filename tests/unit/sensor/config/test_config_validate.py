@@ -76,7 +76,7 @@ def test_all_wrong_keys_are_told_at_once_each_by_the_name_that_was_written() -> 
     assert sorted(found) == [
         "--queue-events: should be a valid integer, unable to parse string as an integer, got 'many'",
         "SENSOR_BATCH_AGE: should be greater than or equal to 0.05, got '0'",
-        "SENSOR_DESTINATIONS: should be 'ingest_http' or 'stdout', got 'pigeon'",
+        "SENSOR_DESTINATIONS: should be 'ingest_http', 'stdout', 'kinesis', 'firehose', 'sqs' or 's3', got 'pigeon'",
         "SENSOR_FILE_PATHS: should be absolute paths, got 'relative'",
         "SENSOR_HEARTBEET: no such setting; did you mean SENSOR_HEARTBEAT?",
         "SENSOR_LOG_LEVEL: should be 'debug', 'info', 'warning' or 'error', got 'loud'",

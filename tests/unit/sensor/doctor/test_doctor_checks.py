@@ -3,13 +3,14 @@
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from collectors.procfs import Procfs
 from sensor.config.settings import Settings
-from sensor.doctor import destination, machine, resources
+from sensor.doctor import aws, destination, machine, resources
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst
 from sensor.model.protocols import HOST, Status
 from tests.local_http import QuietHandler, serving
@@ -236,6 +237,34 @@ def test_an_authority_file_that_cannot_be_used_is_told(tmp_path: Path) -> None:
 def test_without_an_ingest_nothing_is_asked() -> None:
     assert destination.check(Settings()) is None
     assert destination.check(Settings(destinations=("stdout",), ingest_url="https://a.example")) is None
+
+
+KINESIS = Settings(destinations=("kinesis",), aws_region="eu-central-1", kinesis_stream="events")
+
+
+@pytest.fixture
+def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("no_aws")
+def test_credentials_of_aws_are_told_by_their_key() -> None:
+    found = aws.check(replace(KINESIS, aws_access_key_id="AKIA1", aws_secret_access_key="hush"))
+    assert found == ok("aws credentials", "AKIA1; whether they may write to kinesis is seen at the first record")
+
+
+@pytest.mark.usefixtures("no_aws")
+def test_without_credentials_of_aws_it_says_what_would_mend_it() -> None:
+    found = aws.check(KINESIS)
+    assert found is not None
+    assert status(found) is Status.UNAVAILABLE
+    assert str(found.capability.reason).startswith("no AWS credentials: give the task a role")
+
+
+def test_without_an_aws_destination_nobody_is_asked() -> None:
+    assert aws.check(Settings()) is None
+    assert aws.check(replace(KINESIS, aws_region=None)) is None
 
 
 def test_the_worst_decides() -> None:

@@ -1,0 +1,107 @@
+"""Sending to an AWS destination that answers as it is told, and reading what it was sent."""
+
+import gzip
+import json
+from base64 import b64decode
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aws_far
+from aws_server import REGION
+from fakes import FakeClock
+from fakes_pipeline import HEADER, encoded
+from loopback_http import Loopback, answer, loopback
+
+from sensor.model.counters import Counters
+from sensor.model.errors import DeliveryError
+from sensor.model.events import Header, Task
+from sensor.model.protocols import Encoding, Shipper
+from sensor.pipeline.batch import SealWhen, sealer
+from sensor.pipeline.delivery import Delivery
+from sensor.pipeline.encode import Encoded
+
+AWS = ("kinesis", "firehose", "sqs", "s3")
+BY_RECORD = ("kinesis", "firehose", "sqs")
+TASK = Header(
+    HEADER.sensor,
+    Task("ecs-fargate", "123456789012", REGION, "shop", f"arn:aws:ecs:{REGION}:123456789012:task/shop/s1"),
+)
+
+
+def records(*seqs: int, encoding: Encoding = Encoding.JSON, header: Header = TASK) -> list[bytes]:
+    return [sealed.data for sealed in sealer(encoding, lambda: header, Counters())([encoded(seq) for seq in seqs])]
+
+
+@asynccontextmanager
+async def shipping(name: str, environ: dict[str, str], **settings: Any) -> AsyncIterator[Any]:
+    shipper = aws_far.shipper(name, environ, **settings)
+    await shipper.open()
+    try:
+        yield shipper
+    finally:
+        await shipper.aclose()
+
+
+def at(server: Loopback) -> dict[str, str]:
+    return aws_far.KEYS | {"AWS_ENDPOINT_URL": server.address}
+
+
+async def outcome(name: str, *answers: bytes | str, count: int = 3, **settings: Any) -> Any:
+    """The indices that one send of a shipper gives, or its error, when the service answers like that."""
+    async with loopback(*answers) as server, shipping(name, at(server), **settings) as shipper:
+        try:
+            return list(await shipper.send(records(*range(1, count + 1))))
+        except DeliveryError as error:
+            return checked(error)
+
+
+def checked(error: DeliveryError) -> DeliveryError:
+    """An error is one line without secrets."""
+    assert aws_far.KEYS["AWS_SECRET_ACCESS_KEY"] not in str(error)
+    assert str(error).isprintable()
+    return error
+
+
+def failing(name: str, *codes: str, senders_fault: bool = False) -> bytes:
+    """The answer that tells record by record, with a code for each that failed and an empty one for the others."""
+    if name == "sqs":
+        failed = [
+            {"Id": str(at), "Code": code, "Message": "m", "SenderFault": senders_fault}
+            for at, code in enumerate(codes)
+            if code
+        ]
+        return answer(200, {"Successful": [], "Failed": failed})
+    key, count = ("Records", "FailedRecordCount") if name == "kinesis" else ("RequestResponses", "FailedPutCount")
+    entries = [{"ErrorCode": code, "ErrorMessage": "m"} if code else {"SequenceNumber": "1"} for code in codes]
+    return answer(200, {count: len([code for code in codes if code]), key: entries})
+
+
+async def delivered(shipper: Shipper, items: Sequence[Encoded], counters: Counters, events: int) -> None:
+    """Deliver all of them through the pipeline, so many events at once."""
+    delivery = Delivery(
+        shipper,
+        header=lambda: TASK,
+        counters=counters,
+        clock=FakeClock(),
+        max_bytes=2**24,
+        seal_when=SealWhen(events=events, bytes=2**24),
+    )
+    for item in items:
+        delivery.put(item)
+    assert await delivery.flush(20)
+    await delivery.aclose()
+
+
+def fine(name: str) -> bytes:
+    return failing(name, "") if name in BY_RECORD else answer(200)
+
+
+def carried(name: str, body: bytes) -> list[bytes]:
+    """The records of a request, decoded as the service would."""
+    if name == "s3":
+        return gzip.decompress(body).splitlines()
+    plain = json.loads(body)
+    if name == "sqs":
+        return [entry["MessageBody"].encode() for entry in plain["Entries"]]
+    return [b64decode(entry["Data"]).removesuffix(b"\n") for entry in plain["Records"]]

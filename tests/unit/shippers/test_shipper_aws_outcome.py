@@ -1,0 +1,78 @@
+"""What errors of AWS mean, and what the user is told to do."""
+
+import pytest
+
+from sensor.model.errors import PermanentError, RetryableError
+from shippers.aws_outcome import Aim, Said, about_keys, fault, said
+
+AIM = Aim("kinesis", "SENSOR_KINESIS_STREAM", "kinesis:PutRecords on the stream")
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "found"),
+    [
+        (b'{"__type":"com.amazonaws.x#NoSuchThing","message":"m"}', "", Said("NoSuchThing", "m")),
+        (b'{"__type":"Throttled","Message":"M"}', "", Said("Throttled", "M")),
+        (b'{"message":"m"}', "Denied:http://internal.amazon.com/", Said("Denied", "m")),
+        (b"<Error><Code>SlowDown</Code><Message>less</Message></Error>", "", Said("SlowDown", "less")),
+        (b"<Error><Code>SlowDown</Co", "Header", Said("SlowDown", "")),
+        (b"<html>", "", Said("", "")),
+        (b"", "FromHeader", Said("FromHeader", "")),
+        (b"[" * 100_000, "", Said("", "")),
+        (b'{"__type":7,"message":["x"]}', "", Said("7", "['x']")),
+    ],
+)
+def test_errors_are_read_in_every_form(body: bytes, code: str, found: Said) -> None:
+    assert said(body, code) == found
+
+
+def test_what_others_said_is_one_short_line() -> None:
+    assert str(Said("A", "b\n\x1b[31m" + "x" * 999)) == "A: b [31m" + "x" * 191
+    assert str(Said("", "")) == "no reason given"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "advice"),
+    [
+        ("ExpiredTokenException", "", "the credentials have ended; new ones are asked for"),
+        ("InvalidSignatureException", "Signature expired: 2020", "the clock of this machine is wrong"),
+        ("RequestTimeTooSkewed", "", "the clock of this machine is wrong"),
+        ("UnrecognizedClientException", "", "check the role of this task, or the AWS_* keys"),
+        ("AccessDeniedException", "", "the role of this task needs kinesis:PutRecords on the stream"),
+        ("KMSAccessDeniedException", "", "the role of this task needs kinesis:PutRecords on the stream"),
+        ("ResourceNotFoundException", "", "check SENSOR_KINESIS_STREAM and SENSOR_AWS_REGION"),
+        ("PermanentRedirect", "", "SENSOR_KINESIS_STREAM is in another region: check SENSOR_AWS_REGION"),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 403])
+def test_what_can_be_mended_is_tried_again_and_says_how(code: str, message: str, advice: str, status: int) -> None:
+    error = fault(AIM, status, Said(code, message))
+    assert isinstance(error, RetryableError)
+    assert str(error).endswith(f"{advice})")
+
+
+@pytest.mark.parametrize(
+    "code", ["ProvisionedThroughputExceededException", "ThrottlingException", "KMSThrottlingException", "SlowDown"]
+)
+def test_throttling_waits_as_long_as_is_asked_for(code: str) -> None:
+    error = fault(AIM, 400, Said(code, ""), 3.0)
+    assert isinstance(error, RetryableError)
+    assert error.retry_after == 3.0
+
+
+@pytest.mark.parametrize("status", [400, 404, 413])
+def test_what_the_service_calls_wrong_is_refused(status: int) -> None:
+    assert isinstance(fault(AIM, status, Said("ValidationException", "no")), PermanentError)
+
+
+@pytest.mark.parametrize("status", [100, 204, 302, 403, 408, 429, 500, 503])
+def test_an_answer_of_something_else_is_tried_again(status: int) -> None:
+    assert isinstance(fault(AIM, status, Said("", "")), RetryableError)
+
+
+@pytest.mark.parametrize(
+    ("code", "other_keys"),
+    [("ExpiredToken", True), ("SignatureDoesNotMatch", True), ("AccessDenied", True), ("SlowDown", False)],
+)
+def test_whether_other_keys_would_help(code: str, other_keys: bool) -> None:
+    assert about_keys(Said(code, "")) is other_keys
