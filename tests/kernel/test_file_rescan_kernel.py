@@ -131,6 +131,18 @@ def test_a_container_that_ends_while_it_is_compared_is_let_go(still: Still) -> N
     assert still.watch.watches == 0
 
 
+def test_a_second_loss_before_all_is_compared_loses_nothing_of_the_first(still: Still) -> None:
+    still.start()
+    (still.root / "etc/passwd").write_text("evil")
+    long_after(still, "etc/passwd")
+    still.stream.discard()
+    still.watch._begin_comparing(still.clock.wall(), "rescan")
+    still.clock.wall_ns = (still.root / "etc/passwd").stat().st_ctime_ns + 1_000_000_000
+    still.watch._begin_comparing(still.clock.wall(), "rescan")
+    still.work()
+    assert ("modify", "/etc/passwd") in still.told()
+
+
 def test_what_is_discarded_unread_is_a_loss_and_found_afterwards(still: Still) -> None:
     still.start()
     (still.root / "etc/cron.d/job").write_text("evil")
