@@ -52,17 +52,20 @@ class Rescan:
     def _of(self, visited: Visited, listed: list[Listed], known: Names | None) -> Iterator[Change]:
         """Of one directory. `known` is None for one that was not watched until now."""
         now = [one for one in listed if any(spot.has(one.name) for spot in visited.spots)]
+        if visited.cut:  # which names were left out may differ from time to time
+            known = None
+            self._table.names.drop(self._container, visited.path)
         if known is not None:
             before = set(known)
             yield from self._arrived(visited, [one for one in now if one.name not in before])
-            if not visited.cut:
-                yield from self._gone(visited, before.difference(one.name for one in now))
+            yield from self._gone(visited, before.difference(one.name for one in now))
         elif visited.path in self._appeared:
             yield from self._arrived(visited, now)
         elif any(spot.entries for spot in visited.spots):
             self._counters.lost(FORGOTTEN)
         changed = [one for one in now if known is not None and one.name in known and self._differs(one, known)]
-        self._table.names.learn(self._container, visited.path, (one.name for one in now))
+        if not visited.cut:
+            self._table.names.learn(self._container, visited.path, (one.name for one in now))
         for one in changed:
             yield from self._told(Kind.FILE_MODIFY, visited, one.name)
 

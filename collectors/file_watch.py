@@ -114,6 +114,7 @@ class FileWatch:
         self._all_read_ns = self._read_at_ns = self._compared_ns = clock.wall()
         self._lost_since_ns: Timestamp | None = None
         self._comparing: dict[str, Iterator[Change | None]] = {}
+        self._comparing_since_ns = self._all_read_ns
         self._retries: dict[str, tuple[float, float]] = {}
         self._rescan_at = 0.0
         self._logged = ("", 0.0)
@@ -248,6 +249,10 @@ class FileWatch:
         self._begin_comparing(since, RESCAN)
 
     def _begin_comparing(self, since_ns: Timestamp, source: str) -> None:
+        """What another comparison has not come to yet is looked at from where that one would have begun."""
+        if self._comparing:
+            since_ns = min(since_ns, self._comparing_since_ns)
+        self._comparing_since_ns = since_ns
         for container in list(self._table.containers()):
             self._comparing[container] = Rescan(
                 container=container,

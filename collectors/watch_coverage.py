@@ -145,7 +145,7 @@ class Coverage:
     def _learn(self, container: str, visited: Visited) -> None:
         """What a directory holds when its watch is set; from then on the notices tell."""
         names = self._table.names
-        if visited.listed is not None and names.of(container, visited.path) is None:
+        if visited.listed is not None and not visited.cut and names.of(container, visited.path) is None:
             names.learn(container, visited.path, (listed.name for listed in _of_entries(visited)))
 
     def _walk(self, container: str, first: _Visit, *, room: int = LISTED, facts: bool = False) -> Iterator[Visited]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from docker_cli import BASE
 from fargate_task import FargateTask
+from ingest_container import Event
 from lab import Lab
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
@@ -113,7 +114,11 @@ def run_attack(lab: Lab, task: FargateTask, user: str) -> tuple[Changes, list[st
     lab.ingest.wait_for("process.exec", lambda event: event["container"]["id"] == app.id)
     paths = [step.path for step in ATTACK]
     subprocess.run(["docker", "exec", "--user=0", app.id, "python3", "-c", PREPARE, *paths], check=True)
-    lab.ingest.wait_for("file.create", lambda event: event["file"]["path"] == "/etc/end", 60)
+
+    def is_end(event: Event) -> bool:
+        return event["container"]["id"] == app.id and event["file"]["path"] == "/etc/end"
+
+    lab.ingest.wait_for("file.create", is_end, 60)
     told = [event for event in lab.ingest.events() if "file" in event and event["container"]["id"] == app.id]
     begin = next(event["time"] for event in told if event["file"]["path"] == "/etc/begin")
     changes = {(e["kind"].removeprefix("file."), e["file"]["path"]) for e in told if e["time"] >= begin}

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 class Images(NamedTuple):
-    """The tags of this checkout's images."""
+    """The ids of this checkout's images: a tag may be given to those of another one meanwhile."""
 
     sensor: str
     ingest: str
@@ -23,10 +23,12 @@ class Images(NamedTuple):
 
 def build_images() -> Images:
     """Build both images; what has not changed comes from the engine's cache."""
-    for target in Images._fields:
-        options = ["--quiet", "--network=host", "--target", target, "--tag", f"{LABEL}:{target}"]
-        docker("build", *options, str(PROJECT), timeout=600)
-    return Images(*(f"{LABEL}:{target}" for target in Images._fields))
+    return Images(*map(_built, Images._fields))
+
+
+def _built(target: str) -> str:
+    options = ["--quiet", "--network=host", "--target", target, "--tag", f"{LABEL}:{target}"]
+    return docker("build", *options, str(PROJECT), timeout=600)
 
 
 def build_traffic() -> str:

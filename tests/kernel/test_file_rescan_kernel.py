@@ -12,7 +12,7 @@ from file_scene import make_root, watching
 from file_still import Still, overflow_the_queue
 from running import until
 
-from collectors import file_inotify
+from collectors import file_inotify, watch_coverage
 from collectors.file_events import OVERFLOW
 from collectors.file_rescan import FORGOTTEN
 from collectors.inotify_stream import InotifyStream
@@ -122,6 +122,18 @@ def test_a_directory_too_large_to_be_remembered_is_said(still: Still) -> None:
     assert still.counters.losses[FORGOTTEN] > 0
 
 
+def test_a_directory_too_long_to_be_listed_whole_is_not_compared(still: Still, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_coverage, "LISTED", 3)
+    for name in range(10):
+        (still.root / f"var/www/{name}").touch()
+    still.start()
+    overflow_the_queue(still.root / "etc")
+    still.work()
+    assert not [path for _, path in still.told() if path.startswith("/var/www/")]
+    assert still.counters.losses[FORGOTTEN] > 0
+    assert still.counters.losses["directory_too_long"] > 0
+
+
 def test_a_container_that_ends_while_it_is_compared_is_let_go(still: Still) -> None:
     still.start()
     overflow_the_queue(still.root / "etc")
@@ -129,6 +141,18 @@ def test_a_container_that_ends_while_it_is_compared_is_let_go(still: Still) -> N
     still.task.stop_container("app")
     still.work()
     assert still.watch.watches == 0
+
+
+def test_a_second_loss_before_all_is_compared_loses_nothing_of_the_first(still: Still) -> None:
+    still.start()
+    (still.root / "etc/passwd").write_text("evil")
+    long_after(still, "etc/passwd")
+    still.stream.discard()
+    still.watch._begin_comparing(still.clock.wall(), "rescan")
+    still.clock.wall_ns = (still.root / "etc/passwd").stat().st_ctime_ns + 1_000_000_000
+    still.watch._begin_comparing(still.clock.wall(), "rescan")
+    still.work()
+    assert ("modify", "/etc/passwd") in still.told()
 
 
 def test_what_is_discarded_unread_is_a_loss_and_found_afterwards(still: Still) -> None:
