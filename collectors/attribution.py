@@ -79,17 +79,18 @@ class Attribution:
 
     def find_owner(self, known: Known, sock: InetSocket, *, quick: bool = False) -> None:
         """Search for the holder of the socket; `quick` where it may be over in a moment."""
-        owner = self._holder(sock, quick=quick)
-        if isinstance(owner, Owner):
+        pid = self._holder(sock, quick=quick)
+        if self._own.has_inode(sock.inode) or (pid is not None and self._task.is_own(pid)):
+            known.own = True
+        elif (owner := self._owner(pid)) is not None:
             known.owner, known.evidence = owner, DESCRIPTOR
             self._remember(_sort(known), owner)
-        known.own |= owner == "own"
 
-    def fall_back(self, known: Known) -> None:
-        """The best that is left to say of a connection that was over before anybody looked.
+    def fall_back(self, known: Known, *, is_over: bool) -> None:
+        """The best that is left to say where nobody was found holding the socket.
 
-        That it was the last owner of the same destination, if that lived when it began; or who holds the listener; or
-        else who had only just started: a process of a moment that was started to connect.
+        That it was the last owner of the same destination, if that lived when it began; or who holds the listener; or,
+        once it is over, who had only just started: a process of a moment that was started to connect.
         """
         if known.owner is not None or known.since is None:
             return
@@ -99,7 +100,7 @@ class Attribution:
             if listener is not None:
                 self._see_listener(known, listener)
             found = self._lately(known, known.since)
-        if found is None and known.direction == OUTBOUND:
+        if found is None and is_over and known.direction == OUTBOUND:
             found = self._newcomer(known, known.since)
         if found is not None:
             known.owner, known.evidence = found, RECENT
@@ -129,14 +130,16 @@ class Attribution:
         return found[-1][1] if found else None
 
     def _see_listener(self, known: Known, listener: InetSocket) -> None:
-        owner = self._holder(listener, quick=True) if known.direction == INBOUND else None
-        if isinstance(owner, Owner):
+        owner = self._owner(self._holder(listener, quick=True)) if known.direction == INBOUND else None
+        if owner is not None and not self._task.is_own(owner.process.pid):
             self._remember(_sort(known), owner)
 
-    def _holder(self, sock: InetSocket, *, quick: bool) -> Owner | str | None:
-        pid = None if self._own.has_inode(sock.inode) else self._task.owner_of(sock.inode, uid=sock.uid, quick=quick)
-        if self._own.has_inode(sock.inode) or (pid is not None and self._task.is_own(pid)):
-            return "own"
+    def _holder(self, sock: InetSocket, *, quick: bool) -> int | None:
+        if self._own.has_inode(sock.inode):
+            return None  # there is nobody else to look for
+        return self._task.owner_of(sock.inode, uid=sock.uid, quick=quick)
+
+    def _owner(self, pid: int | None) -> Owner | None:
         process = None if pid is None else self._task.process(pid)
         return Owner(process, self._task.container_of(process.pid)) if process else None
 

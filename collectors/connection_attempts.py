@@ -2,7 +2,7 @@
 
 A SYN that leaves is looked up at once, since its process may be gone in a millisecond. One that comes in has an owner
 only once it was accepted, so it is looked up a little later. A connection is told when its answer has come, or has not
-for `PATIENCE_S`. Its end is the matter of `network_tracker`, which finds in the table what was known of it.
+for half a second. Its end is the matter of `network_tracker`, which finds in the table what was known of it.
 """
 
 from collections import deque
@@ -90,7 +90,7 @@ class ConnectionAttempts:
 
         Where its owner is not known that waits a little: the next connection to the same destination may show it.
         """
-        self._attribution.fall_back(known)
+        self._attribution.fall_back(known, is_over=True)
         if known.owner is None and len(self._orphans) < MOST_PENDING:
             self._orphans.append((self._clock.monotonic() + ORPHAN_S, known, tell_end))
         else:
@@ -109,7 +109,7 @@ class ConnectionAttempts:
 
     def _begin(self, family: int, ends: Ends, direction: str, moment: Moment) -> None:
         known = self._table.at(ends)
-        if known is not None and known.at is not None and not (known.established or known.refused):
+        if known is not None and known.at is not None and not (known.established or known.refused or known.reset):
             return  # the same SYN again
         if known is None or known.at is not None:
             known = Known(family, TCP, ends, None, direction=direction)
@@ -148,7 +148,7 @@ class ConnectionAttempts:
 
     def _adopt(self) -> None:
         _, known, tell_end = self._orphans.popleft()
-        self._attribution.fall_back(known)
+        self._attribution.fall_back(known, is_over=True)
         self._tell(known, tell_end)
 
     def _tell(self, known: Known, tell_end: Callable[[], None]) -> None:
@@ -159,7 +159,7 @@ class ConnectionAttempts:
     def _conclude(self, known: Known) -> None:
         if known.direction == INBOUND and not known.offered and is_loopback(known.family, known.ends.src):
             return  # nobody has it; the end that asked tells of it
-        self._attribution.fall_back(known)
+        self._attribution.fall_back(known, is_over=known.refused or known.reset)
         self._telling.connect(known)
 
 

@@ -77,7 +77,7 @@ class NetworkTracker:
         if known is None or known.own:
             return
         known.established = protocol == TCP and sock.state not in (SYN_SENT, LISTEN)
-        if known.owner is None and known.looks < LOOKS:
+        if (known.owner is None or known.evidence == events.RECENT) and known.looks < LOOKS:
             self._unowned.append((sock, protocol, known))
 
     def finish(self, *, whole: bool, forget: bool) -> None:

@@ -279,6 +279,31 @@ def test_the_sensors_own_connections_are_counted_and_never_told(scene: NetworkSc
     assert scene.counters.seen["own_sockets"] == 1
 
 
+def test_a_connection_that_is_still_open_is_not_taken_for_a_newcomers(scene: NetworkScene) -> None:
+    started = scene.task.add(43, "c1")
+    scene.task.processes[43] = started._replace(start=Timestamp(scene.clock.wall()))
+    scene.task.socket_owners.clear()
+    opens(scene)
+    answers(scene)
+    scene.wait(1)
+
+    assert owner(told(scene)) == (None, None)
+
+
+def test_a_dump_that_finds_the_holder_outweighs_what_was_concluded(scene: NetworkScene) -> None:
+    opens(scene)
+    later = sock(cookie=2, src_port=50002, inode=101)
+    opens(scene, later, there=False)
+    answers(scene, later)
+    scene.wait(1)
+    scene.task.add(43, "c1", sockets=[101])
+    scene.dump(later)
+    scene.tracker.end(ended(later))
+
+    connect = next(e for e in scene.emitted.of("network.connect") if e.network and e.network.src_port == 50002)
+    assert (owner(connect), owner(told(scene, "network.flow"))) == ((42, "recent"), (43, "descriptor"))
+
+
 def test_a_dump_that_saw_it_first_does_not_make_it_two(scene: NetworkScene) -> None:
     scene.dump()
     scene.dump(sock())
