@@ -20,6 +20,7 @@ else:
     from backports import zstd
 
 MIB = 1024 * 1024
+ONE_BATCH = Limits(records=1, record_bytes=MIB, request_bytes=4 * MIB)
 LIMITS = Limits(records=500, record_bytes=MIB, request_bytes=4 * MIB)
 
 Outcome = Exception | Sequence[int]
@@ -72,11 +73,11 @@ class FakeShipper:
         self,
         *outcomes: Outcome,
         encoding: Encoding = Encoding.BATCH,
-        limits: Limits = LIMITS,
+        limits: Limits | None = None,
         opening: Sequence[Exception] = (),
     ) -> None:
         self.encoding = encoding
-        self.limits = limits
+        self.limits = limits or (ONE_BATCH if encoding is Encoding.BATCH else LIMITS)
         self.sent: list[tuple[bytes, ...]] = []
         self.opened = 0
         self.closed = 0
@@ -92,8 +93,8 @@ class FakeShipper:
 
     async def send(self, records: Sequence[bytes]) -> Sequence[int]:
         self.sent.append(tuple(records))
-        await self.gate.wait()
         outcome = self._outcomes.pop(0) if self._outcomes else ()
+        await self.gate.wait()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome

@@ -85,9 +85,7 @@ def batch_from_wire(plain: object) -> Batch:
     The form is the header's own fields and `events`, a list. Raises `MalformedEvent` or `UnknownSchema`; there is
     no half of a batch.
     """
-    if not isinstance(plain, dict):
-        raise MalformedEvent(f"batch: expected a map, got {_name(plain)}")
-    plain = _upgraded(plain)
+    plain = upgraded(plain)
     events = plain.get("events")
     if not isinstance(events, list):
         raise MalformedEvent(f"batch.events: expected a list, got {_name(events)}")
@@ -95,7 +93,10 @@ def batch_from_wire(plain: object) -> Batch:
     return Batch(header, tuple(event_from_wire(e, f"batch.events[{i}]") for i, e in enumerate(events)))
 
 
-def _upgraded(plain: dict[str, Any]) -> dict[str, Any]:
+def upgraded(plain: object) -> dict[str, Any]:
+    """A batch's plain form in this version's schema. Raises `MalformedEvent` or `UnknownSchema`."""
+    if not isinstance(plain, dict):
+        raise MalformedEvent(f"batch: expected a map, got {_name(plain)}")
     number = plain.get("schema")
     if type(number) is not int or number not in UNDERSTOOD:  # 1.0 and True would pass for 1
         raise UnknownSchema(f"batch.schema: {number!r} is not among those understood here: {UNDERSTOOD}")

@@ -1,29 +1,15 @@
-"""Sealing: encoded events become the records that a shipper pushes, once; every retry sends the same bytes."""
+"""Sealing: encoded events become a batch, once; every destination and every retry gets what was sealed."""
 
-import json
-import logging
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgpack
 
-from sensor.model.codec import event_from_wire, event_to_json, to_wire
-from sensor.model.counters import Counters
-from sensor.model.errors import MalformedEvent
+from sensor.model.codec import to_wire
 from sensor.model.events import Header
 from sensor.model.kinds import Lane
-from sensor.model.protocols import Encoding
+from sensor.pipeline.compression import compressed
 from sensor.pipeline.encode import Encoded
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-LEVEL = 3
-
-log = logging.getLogger(__name__)
 
 
 class SealWhen(NamedTuple):
@@ -35,7 +21,10 @@ class SealWhen(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """One record, never changed again: `count` events of a lane, numbered from `first_seq` to `last_seq`."""
+    """A batch, never changed again: `count` events of a lane, numbered from `first_seq` to `last_seq`.
+
+    `data` is the batch's msgpack map (`codec.batch_from_wire`) in one zstd frame.
+    """
 
     data: bytes
     lane: Lane
@@ -44,48 +33,10 @@ class Sealed(NamedTuple):
     last_seq: int
 
 
-Seal = Callable[[Sequence[Encoded]], list[Sealed]]
-"""Makes records of events of one lane, in their order."""
-
-
-def sealer(encoding: Encoding, header: Callable[[], Header], counters: Counters) -> Seal:
-    """What makes the records for a shipper of that encoding; the header is asked for at each sealing."""
-    return BatchSealer(header) if encoding is Encoding.BATCH else JsonSealer(header, counters)
-
-
-class BatchSealer:
-    """One record for all events: the batch's msgpack map (`codec.batch_from_wire`) in one zstd frame."""
-
-    def __init__(self, header: Callable[[], Header]) -> None:
-        self._header = header
-
-    def __call__(self, events: Sequence[Encoded]) -> list[Sealed]:
-        """The bytes of the events are joined as they are, behind the header's."""
-        plain = b"".join((_head(self._header(), len(events)), *(event.data for event in events)))
-        data = zstd.compress(plain, LEVEL)
-        return [Sealed(data, events[0].lane, len(events), events[0].seq, events[-1].seq)]
-
-
-class JsonSealer:
-    """A record for each event: one JSON object that carries the sensor and the task, UTF-8, without a newline."""
-
-    def __init__(self, header: Callable[[], Header], counters: Counters) -> None:
-        self._header = header
-        self._counters = counters
-
-    def __call__(self, events: Sequence[Encoded]) -> list[Sealed]:
-        """An event without a JSON form is counted as `unencodable`."""
-        return [sealed for event in events if (sealed := self._one(event)) is not None]
-
-    def _one(self, event: Encoded) -> Sealed | None:
-        try:
-            plain = event_to_json(event_from_wire(msgpack.unpackb(event.data)), self._header())
-        except MalformedEvent as error:
-            self._counters.lost("unencodable")
-            log.warning("%s event %d has no JSON form and is lost: %s", event.lane, event.seq, error)
-            return None
-        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-        return Sealed(text.encode(), event.lane, 1, event.seq, event.seq)
+def seal(header: Header, events: Sequence[Encoded]) -> Sealed:
+    """The bytes of the events, at least one and all of one lane, are joined as they are, behind the header's."""
+    plain = b"".join((_head(header, len(events)), *(event.data for event in events)))
+    return Sealed(compressed(plain), events[0].lane, len(events), events[0].seq, events[-1].seq)
 
 
 def _head(header: Header, count: int) -> bytes:

@@ -18,8 +18,9 @@ from sensor.model.codec import event_from_json
 from sensor.model.counters import Counters
 from sensor.model.errors import DeliveryError, DestinationGone, RetryableError
 from sensor.model.protocols import Encoding, Shipper
-from sensor.pipeline.batch import SealWhen
+from sensor.pipeline.batch import seal
 from sensor.pipeline.delivery import Delivery
+from sensor.pipeline.spool.spool import Spool
 from shippers import registry
 from shippers.ingest_http import IngestHttp
 from shippers.stdout import Stdout
@@ -206,16 +207,17 @@ async def test_a_stalled_destination_stalls_nobody_else_and_can_be_given_up(name
 async def test_a_delivery_through_it_loses_nothing(name: str) -> None:
     counters = Counters()
     async with TAKING[name]() as far:
-        delivery = Delivery(
-            far.shipper,
-            header=lambda: HEADER,
+        clock = FakeClock()
+        spool = Spool(
+            [far.shipper.name],
+            memory_bytes=2**20,
             counters=counters,
-            clock=FakeClock(),
-            max_bytes=2**20,
-            seal_when=SealWhen(events=10),
+            clock=clock,
+            later=asyncio.get_running_loop().call_later,
         )
-        for seq in range(1, 31):
-            delivery.put(encoded(seq))
+        delivery = Delivery(far.shipper, spool=spool, counters=counters, clock=clock)
+        for first in range(1, 31, 10):
+            spool.append(seal(HEADER, [encoded(seq) for seq in range(first, first + 10)]))
         assert await delivery.flush(20)
         await delivery.aclose()
         records = await far.received(3 if far.shipper.encoding is Encoding.BATCH else 30)
