@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sensor.model.kinds import Lane
 from sensor.pipeline.batch import Sealed
+from sensor.pipeline.spool.record import HEADER_BYTES
 
 OVERHEAD = 250
 """Bytes of memory that a batch takes besides its own: the objects around it, on 64-bit CPython."""
@@ -12,7 +13,7 @@ OVERHEAD = 250
 
 @dataclass(slots=True, eq=False)
 class Segment:
-    """`counts` has the events of each batch, from position `first` on; `size` is their bytes.
+    """`counts` has the events of each batch, from position `first` on; `size` is their bytes in a file.
 
     `records` are the batches in memory, None for one that was let go; it is empty where all of them are on disk only.
     `filed` says that there is a file, `saved` how many batches are known to be in it, `held` the bytes in memory.
@@ -42,7 +43,7 @@ class Segment:
         """Add a batch; its position."""
         self.counts.append(sealed.count)
         self.records.append(sealed)
-        self.size += len(sealed.data)
+        self.size += HEADER_BYTES + len(sealed.data)
         self.held += len(sealed.data) + OVERHEAD
         return self.end - 1
 
