@@ -31,10 +31,11 @@ check: .venv/.dev ## lint, format, types, import directions, generated documents
 e2e: .venv/.dev ## tests in containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-bench: .venv/.bench ## catch rate, load, CPU and memory in containers; ARGS="--seconds 20" idles for less than 60 s
+bench: .venv/.bench ## catch rate, load, CPU, memory and delivery in containers; ARGS="--seconds 20" idles for less than 60 s
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/load.py $(ARGS)
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
+	@PYTHONPATH=tests/e2e:tests:. $(BIN)/python bench/delivery.py $(ARGS)
 
 image: ## build both images and print their size over the base
 	@docker build --quiet --network=host --target ingest --tag fargate-sensor:ingest . >/dev/null

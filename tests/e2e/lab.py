@@ -10,6 +10,9 @@ from docker_cli import LABEL, Container, docker
 from fargate_task import FargateTask
 from ingest_container import WRITE_TOKEN, IngestContainer
 
+STOP_DEADLINE = "6"
+"""Seconds; beside an app that goes on the sensor takes two thirds of it to stop."""
+
 PROJECT = Path(__file__).parents[2]
 
 
@@ -65,7 +68,12 @@ class Lab:
         sensor_options: Sequence[str] = (),
     ) -> FargateTask:
         """A task whose sensor delivers to the ingest."""
-        settings = {"SENSOR_INGEST_URL": self.ingest.url, "SENSOR_INGEST_TOKEN": WRITE_TOKEN, **(environment or {})}
+        settings = {
+            "SENSOR_INGEST_URL": self.ingest.url,
+            "SENSOR_INGEST_TOKEN": WRITE_TOKEN,
+            "SENSOR_STOP_DEADLINE": STOP_DEADLINE,
+            **(environment or {}),
+        }
         return FargateTask(
             self.new,
             self.network,

@@ -101,6 +101,10 @@ class Spool:
             if lane is sealed.lane:
                 wake.set()
 
+    def held(self, lane: Lane) -> int:
+        """Bytes of the lane in memory."""
+        return self._tracks[lane].held
+
     def unread(self, name: str, lane: Lane) -> bool:
         """Whether there is something for the destination to read."""
         return name in self._tracks[lane].cursors and self._tracks[lane].unread(name)
