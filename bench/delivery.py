@@ -196,10 +196,9 @@ def stopping(lab: Lab) -> None:
     begin = time.monotonic()
     health = stop(lab, task)["health"]
     took = time.monotonic() - begin
-    created = health["counters"].get("file.create", 0)
     print(
         f"\nSIGTERM after 20,000 file creations, the ingest away until then, a link of 1 MB/s: {took:.1f} s, exit code "
-        f"{task.sensor.exit_code()}, {created} told by the collector, {len(numbers(lab.ingest, app))} stored, "
+        f"{task.sensor.exit_code()}, {len(numbers(lab.ingest, app))} stored, "
         f"lost and counted {health.get('losses', {})}, added to the stop {health['stop_added_s']} s"
     )
     _remove(app, link, task.sensor, task.pause)

@@ -88,8 +88,7 @@ def test_a_slow_link_gets_all_that_waits_or_the_rest_is_counted(lab, ingest):
     assert task.sensor.exit_code() == 0
     health = stop_report(ingest)
     lost = sum(health.get("losses", {}).values())
-    created = health["counters"]["file.create"]
-    assert len(numbers(ingest, app)) >= created - lost
+    assert len(numbers(ingest, app)) >= 5000 - lost
     assert ingest.told_once() or lost
 
 
