@@ -153,7 +153,8 @@ class Shipper(Protocol):
 
     async def send(self, records: Sequence[bytes]) -> Sequence[int]:
         """Push the records; the indices of those that failed and may be sent again.
-        Raises `RetryableError` or `PermanentError` for all of them."""
+        Raises `RetryableError` or `PermanentError` for all of them. May be called again while a call is under way:
+        the two lanes do not wait for each other."""
         ...
 
     async def aclose(self) -> None:

@@ -52,13 +52,12 @@ class JsonRecords:
 
     def _events(self, sealed: Sealed, plain: list[Any]) -> Iterable[Event]:
         for one in plain:
+            if self._wanted is not None and isinstance(one, dict) and one.get("kind") not in self._wanted:
+                continue
             try:
-                event = event_from_wire(one)
+                yield event_from_wire(one)
             except MalformedEvent as error:
                 self._give_up(sealed, 1, error)
-                continue
-            if self._wanted is None or event.kind in self._wanted:
-                yield event
 
     def _give_up(self, sealed: Sealed, count: int, error: Exception) -> None:
         self._counters.lost("unencodable", count)

@@ -125,6 +125,7 @@ class Spool:
                 return Record(position, sealed)
             if events := segment.counts[position - segment.first]:
                 self._counters.lost("spool_corrupt", events)
+        self._loaded.pop((name, lane), None)
         return None
 
     def acknowledge(self, name: str, lane: Lane, position: int) -> None:
