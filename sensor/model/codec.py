@@ -138,12 +138,16 @@ def _record_encoder(kind: Any, text: bool) -> Encode:
     fields = []
     for name in kind._fields:
         convert = _encoder(hints[name], text)
-        fields.append((name, defaults.get(name), name in ALWAYS, None if convert is _same else convert))
+        left_out = object() if name in ALWAYS else defaults.get(name)  # an object of its own equals no value
+        fields.append((name, left_out, None if convert is _same else convert))
 
     def encode(record: Any) -> dict[str, Any]:
         plain = {}
-        for (name, default, always, convert), value in zip(fields, record, strict=True):
-            if value is not None and (always or value != default):
+        for field, value in zip(fields, record, strict=True):
+            if value is None:
+                continue
+            name, left_out, convert = field
+            if value != left_out:
                 plain[name] = value if convert is None else convert(value)
         return plain
 

@@ -62,6 +62,7 @@ class Disk:
     def __init__(self, parent: str) -> None:
         self._directory = SpoolDirectory(parent)
         self._open: dict[Lane, tuple[int, int, int]] = {}
+        self._spooled = dict.fromkeys(Lane, 0)
         self._marks = -1
 
     def recover(self) -> Recovered:
@@ -73,7 +74,7 @@ class Disk:
                 found = self._recover(found, name, Lane(match[1]), int(match[2], 16))
         return found
 
-    def append(self, lane: Lane, first: int, written: Record, marks: Marks) -> None:
+    def append(self, lane: Lane, first: int, written: Record) -> None:
         """Add a record to the lane's open segment, which begins with it where there is none that starts at `first`."""
         if lane not in self._open or self._open[lane][1] != first:
             self._let_go(lane)
@@ -89,7 +90,7 @@ class Disk:
             self._let_go(lane)
             raise
         self._open[lane] = (fd, first, end + len(raw))
-        self.mark(marks)
+        self._spooled[lane] = written.sealed.last_seq
 
     def finish(self, lane: Lane, first: int) -> None:
         """The segment is full: for good on the disk, and under its last name."""
@@ -114,7 +115,9 @@ class Disk:
             self._directory.remove(_name(lane, first, ending))
 
     def mark(self, marks: Marks) -> None:
-        """Overwrite the marks."""
+        """Overwrite the marks; what is spooled is known here."""
+        for lane in Lane:
+            marks = marks.moved(lane, marks.lane(lane)._replace(spooled=self._spooled[lane]))
         if self._marks < 0:
             self._marks = self._directory.open("marks", os.O_WRONLY | os.O_CREAT)
             os.ftruncate(self._marks, MARKS_BYTES)

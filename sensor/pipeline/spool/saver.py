@@ -35,6 +35,8 @@ class Saver:
         self._clock = clock
         self._marks = Marks(epoch)
         self._trouble = Trouble("the spool directory cannot be used, events are kept in memory", clock)
+        self._marks_sent = False
+        self._cursors: Cursors | None = None
         self._waiting_since: list[float] = []
         self._retry_at = clock.monotonic()
         self._last = dict.fromkeys(Lane, 0)
@@ -68,13 +70,12 @@ class Saver:
         lane = segment.lane
         if self._clock.monotonic() - self._promised_at[lane] > FAST_S:
             self._ahead[lane] = AHEAD
-        self._promise(lane, spooled=record.sealed.last_seq)
-        marks = self._marks
         self._waiting_since.append(self._clock.monotonic())
         self._worker.submit(
-            lambda: self._disk.append(lane, segment.first, record, marks),
-            lambda answer: self._appended(segment, answer),
+            lambda: self._disk.append(lane, segment.first, record), lambda answer: self._appended(segment, answer)
         )
+        self._promise(lane)
+        self._send_marks()
 
     def finish(self, segment: Segment) -> None:
         """Nothing more is appended to the segment."""
@@ -92,8 +93,10 @@ class Saver:
         self._worker.submit(lambda: self._disk.read(lane, first), done)
 
     def save(self, cursors: Cursors) -> None:
-        """Write down how far the destinations are."""
-        self._submit(lambda: self._disk.save(cursors))
+        """Write down how far the destinations are; of several that wait for the disk the last counts."""
+        waits, self._cursors = self._cursors is not None, cursors
+        if not waits:
+            self._submit(self._save)
 
     def beyond(self, in_memory: bool) -> None:
         """Whether events are kept in memory only, so that the marks bound nothing."""
@@ -104,17 +107,33 @@ class Saver:
     def close(self, done: Callable[[], None]) -> None:
         """Mark the end as clean, let go of the files, and call `done`."""
         self._marks = self._marks._replace(flags=self._marks.flags | CLEAN)
-        self._send_marks()
+        self._submit(self._mark)
         self._worker.submit(self._disk.close, lambda _answer: done())
 
-    def _promise(self, lane: Lane, spooled: int | None = None) -> None:
-        before = self._marks.lane(lane)
-        mark = Mark(before.spooled if spooled is None else spooled, self._last[lane] + self._ahead[lane])
-        self._marks = self._marks.moved(lane, mark)
+    def _promise(self, lane: Lane) -> None:
+        self._marks = self._marks.moved(lane, Mark(promised=self._last[lane] + self._ahead[lane]))
 
     def _send_marks(self) -> None:
+        """At most one such job waits for the disk, and writes what holds when its turn comes."""
+        if not self._marks_sent:
+            self._marks_sent = True
+            self._worker.submit(self._mark, self._marked)
+
+    def _mark(self) -> Marks:
         marks = self._marks
-        self._submit(lambda: self._disk.mark(marks))
+        self._disk.mark(marks)
+        return marks
+
+    def _marked(self, answer: object) -> None:
+        self._marks_sent = False
+        self._did(answer)
+        if isinstance(answer, Marks) and answer != self._marks:
+            self._send_marks()
+
+    def _save(self) -> None:
+        cursors, self._cursors = self._cursors, None
+        if cursors is not None:
+            self._disk.save(cursors)
 
     def _submit(self, work: Work) -> None:
         self._worker.submit(work, self._did)
