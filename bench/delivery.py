@@ -10,18 +10,16 @@ import json
 import statistics
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import services
 import throughput
 from bad_link import FAULTS, bad_link
-from docker_cli import LABEL, Container, docker, wait_for
+from docker_cli import Container, wait_for
 from fargate_task import FargateTask
 from ingest_container import WRITE_TOKEN
-from lab import Lab, temporary_lab
+from lab import Lab, temporary_lab, temporary_volume
 from latency import latency
 from machine import describe, table
 from numbered_events import missing, numbers, writer
@@ -148,7 +146,7 @@ def misbehaving(lab: Lab, seconds: int) -> None:
 
 def killed(lab: Lab, seconds: int, a_second: int = 100) -> None:
     """kill -9 every five seconds."""
-    with volume() as name:
+    with temporary_volume() as name:
         options = [f"--volume={name}:{SPOOL}"]
         task = lab.task({**EVERYTHING, "SENSOR_SPOOL_DIR": SPOOL}, sensor_options=options)
         task.wait_healthy()
@@ -202,17 +200,6 @@ def stopping(lab: Lab) -> None:
         f"lost and counted {health.get('losses', {})}, added to the stop {health['stop_added_s']} s"
     )
     _remove(app, link, task.sensor, task.pause)
-
-
-@contextmanager
-def volume() -> Iterator[str]:
-    """A volume that is removed at the end."""
-    name = f"{LABEL}-{uuid.uuid4().hex[:8]}"
-    docker("volume", "create", "--label", LABEL, name)
-    try:
-        yield name
-    finally:
-        docker("volume", "rm", "--force", name, check=False)
 
 
 def _remove(*containers: Container) -> None:

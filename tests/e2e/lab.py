@@ -42,6 +42,17 @@ def temporary_network() -> Iterator[str]:
         docker("network", "rm", name)
 
 
+@contextmanager
+def temporary_volume() -> Iterator[str]:
+    """A volume for containers that are gone when the block ends."""
+    name = f"{LABEL}-{uuid.uuid4().hex[:8]}"
+    docker("volume", "create", "--label", LABEL, name)
+    try:
+        yield name
+    finally:
+        docker("volume", "rm", "--force", name, check=False)
+
+
 class Lab:
     """Containers around one ingest. `clear` removes them all."""
 

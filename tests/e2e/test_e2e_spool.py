@@ -1,11 +1,11 @@
 """A sensor that is killed, disks that fail, an ingest that misbehaves: nothing doubled, and what is lost counted."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
 from bad_link import FAULTS, bad_link
-from docker_cli import LABEL, docker, wait_for
+from docker_cli import wait_for
+from lab import temporary_volume
 from numbered_events import missing, numbers, writer
 
 SPOOL = "/var/spool/sensor"
@@ -13,19 +13,11 @@ UNFOLDED = {"SENSOR_FOLD": "off", "SENSOR_DAILY_MB": "0"}
 
 
 @pytest.fixture
-def volume(engine) -> Iterator[str]:
-    """A volume that is removed at the end."""
-    name = f"{LABEL}-{uuid.uuid4().hex[:8]}"
-    docker("volume", "create", "--label", LABEL, name)
-    yield name
-    docker("volume", "rm", "--force", name, check=False)
-
-
-@pytest.fixture(autouse=True)
-def cleared(volume, lab) -> Iterator[None]:
-    """Containers go before the volume."""
-    yield
-    lab.clear()
+def volume(lab) -> Iterator[str]:
+    """A volume that goes after the lab's containers."""
+    with temporary_volume() as name:
+        yield name
+        lab.clear()
 
 
 def spooling(lab, volume, **environment):
