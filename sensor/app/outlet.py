@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from sensor.config.handover import Handover, View
-from sensor.model.clock import Clock, Later
+from sensor.model.clock import Clock, Timer
 from sensor.model.counters import Counters
 from sensor.model.errors import DestinationGone, WrongConfiguration
 from sensor.model.events import Event, Header
@@ -53,21 +53,20 @@ class Outlet:
         self._header = header
         self._counters = counters
         self._clock = clock
-        later: Later = lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call)  # noqa: E731
         self.budget = Budget(settings.daily_mb * MB if handover.view is View.NONE else 0, clock, counters)
         self._encoder = Encoder(counters)
         self._filters = Filters(settings, counters)
-        self._fold = CoarseFold(wanted=self.budget.folds, release=self._admit, counters=counters, later=later)
+        self._fold = CoarseFold(wanted=self.budget.folds, release=self._admit, counters=counters, later=_later)
         shippers = _shippers(handover, clock)
         self._spool = Spool(
             [shipper.name for shipper in shippers],
             memory_bytes=settings.spool_bytes,
             counters=counters,
             clock=clock,
-            later=later,
+            later=_later,
         )
         when = SealWhen(settings.batch_events, _batch_bytes(settings.batch_bytes, shippers), settings.batch_age)
-        self._batcher = Batcher(header=header, out=self._sealed, later=later, when=when)
+        self._batcher = Batcher(header=header, out=self._sealed, later=_later, when=when)
         self._deliveries = [self._delivery(shipper) for shipper in shippers]
         self._wanted = BRIEF if all(self._is_brief(shipper) for shipper in shippers) else None
         self._going = set(self._deliveries)
@@ -148,6 +147,11 @@ class Outlet:
             clock=self._clock,
             unseal=unsealer(shipper.encoding, self._counters, BRIEF if self._is_brief(shipper) else None),
         )
+
+
+def _later(seconds: float, call: Callable[[], None]) -> Timer:
+    """By the loop that runs then: the outlet is made before it does."""
+    return asyncio.get_running_loop().call_later(seconds, call)
 
 
 def _batch_bytes(wanted: int, shippers: list[Shipper]) -> int:
