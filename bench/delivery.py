@@ -134,7 +134,7 @@ def misbehaving(lab: Lab, seconds: int) -> None:
     task.wait_healthy()
     app = writer(lab, task, count=50 * seconds, a_second=50)
     app.wait_stopped(seconds + 60)
-    wait_for("all are there", lambda: len(numbers(lab.ingest, app)) >= 50 * seconds or None, 200)
+    wait_for("all are there", lambda: len(numbers(lab.ingest, app)) >= 50 * seconds or None, 400)
     found = numbers(lab.ingest, app)
     faults = sum(name != "none" for name in link.logs().split())
     print(

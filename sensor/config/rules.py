@@ -66,7 +66,9 @@ def _destinations(settings: Settings) -> Iterator[Problem]:
         try:
             parse_range(text)
         except ValueError as error:
-            yield Problem("drop_destinations", f"{ascii(text)[:100]} is no address range: {ascii(str(error))[1:100]}")
+            yield Problem(
+                "drop_destinations", f"{ascii(text)[:100]} is no address range: {ascii(str(error))[1:-1][:100]}"
+            )
 
 
 def _missing(settings: Settings) -> Iterator[Problem]:

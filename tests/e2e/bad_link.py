@@ -48,7 +48,6 @@ async def serve(reader, writer):
             if fault == "busy": writer.write(BUSY)
             elif fault == "broken": writer.write(BROKEN)
             elif fault == "reset": reset(writer); return
-            elif fault == "stall": await asyncio.sleep(float(chance.choice([1, 3, 40])))
             elif fault == "half":
                 await onward(data)
                 writer.write(b"HTTP/1.1 202 Acc")
@@ -59,6 +58,8 @@ async def serve(reader, writer):
                 reset(writer)
                 return
             else:
+                if fault == "stall":
+                    await asyncio.sleep(chance.choice([1, 2, 31]))
                 writer.write(await onward(data))
                 await writer.drain()
                 return
@@ -74,8 +75,8 @@ async def main():
 asyncio.run(main())
 """
 
-FAULTS = ("busy", "broken", "reset", "stall", "half", "lost", "none", "none", "none", "none")
-"""A 429, a 500, a reset, a stall, an answer that breaks off, one that is lost though the batch was stored; and none."""
+FAULTS = ("busy", "broken", "reset", "stall", "half", "lost", *(["none"] * 12))
+"""A 429, a 500, a reset, a stall of up to 31 s, an answer that breaks off, one that is lost though the batch was stored."""
 
 
 def bad_link(
