@@ -22,7 +22,7 @@ from ingest_container import WRITE_TOKEN
 from lab import Lab, temporary_lab, temporary_volume
 from latency import latency
 from machine import describe, table
-from numbered_events import missing, numbers, writer
+from numbered_events import holes, missing, numbers, writer
 from outage import outage
 
 from sensor.model.codec import event_from_json, header_from_json
@@ -167,19 +167,9 @@ def killed(lab: Lab, seconds: int, a_second: int = 100) -> None:
     print(
         f"\nkill -9 every 5 s, {lives - 1} times, {a_second} events/s, disk spool: {a_second * seconds} happened, "
         f"{missing(found, a_second * seconds)} not told (while no sensor ran, or lost), "
-        f"{len(found) - len(set(found))} doubled; holes in the numbers: {holes(lab, app)}, told as lost at most: "
+        f"{len(found) - len(set(found))} doubled; holes in the numbers: {holes(lab.ingest, app)}, told as lost at most: "
         f"{sum(e['loss']['count'] for e in told)}"
     )
-
-
-def holes(lab: Lab, app: Container) -> int:
-    """How many numbered events of the sensors of this app's task never came, the tails that nobody saw left out."""
-    lanes: dict[str, list[int]] = {}
-    epochs = {event["sensor"]["epoch"] for event in lab.ingest.events(container=app.id)}
-    for event in lab.ingest.events():
-        if event["sensor"]["epoch"] in epochs:
-            lanes.setdefault(event["id"].rpartition("/")[0], []).append(event["seq"])
-    return sum(max(seqs) - len(seqs) for seqs in lanes.values())
 
 
 def stopping(lab: Lab) -> None:

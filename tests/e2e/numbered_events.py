@@ -32,3 +32,16 @@ def numbers(ingest: IngestContainer, app: Container) -> list[int]:
 def missing(found: list[int], count: int) -> int:
     """How many of the first `count` numbers are not there."""
     return count - len(set(found) & set(range(count)))
+
+
+def holes(ingest: IngestContainer, app: Container) -> int:
+    """How many events of the sensors that told of this app were numbered and never came.
+
+    What a killed sensor numbered after the last event that came is in no hole, and not counted.
+    """
+    epochs = {event["sensor"]["epoch"] for event in ingest.events(container=app.id)}
+    lanes: dict[str, list[int]] = {}
+    for event in ingest.events():
+        if event["sensor"]["epoch"] in epochs:
+            lanes.setdefault(event["id"].rpartition("/")[0], []).append(event["seq"])
+    return sum(max(seqs) - len(seqs) for seqs in lanes.values())

@@ -6,8 +6,10 @@ import pytest
 from bad_link import FAULTS, bad_link
 from docker_cli import wait_for
 from lab import temporary_volume
-from numbered_events import missing, numbers, writer
+from numbered_events import holes, missing, numbers, writer
 
+PROMISED_AHEAD = 256
+"""Numbers of both lanes that may have been promised and not handed out, after a burst."""
 SPOOL = "/var/spool/sensor"
 UNFOLDED = {"SENSOR_FOLD": "off", "SENSOR_DAILY_MB": "0"}
 
@@ -49,6 +51,28 @@ def test_what_waits_on_disk_for_an_ingest_that_is_away_survives_kills(lab, volum
     found = numbers(lab.ingest, app)
     assert len(found) == len(set(found)), "none twice"
     assert missing(found, 300) <= losses(lab.ingest, "killed")
+
+
+def test_kills_every_few_seconds_double_nothing_and_cost_a_second_each_at_most(lab, ingest, volume):
+    task = spooling(lab, volume)
+    task.wait_healthy()
+    app = writer(lab, task, count=1000, a_second=50)
+    for _ in range(4):
+        before = len(numbers(ingest, app))
+        wait_for("the sensor tells of the app", lambda before=before: len(numbers(ingest, app)) > before + 50, 30)
+        task.sensor.kill("KILL")
+        task.sensor.wait_stopped()
+        task.sensor.start()
+    app.wait_stopped(60)
+    task.sensor.kill("TERM")
+    task.sensor.wait_stopped()
+
+    found = numbers(ingest, app)
+    told = [e["loss"]["count"] for e in ingest.events(kind="sensor.loss") if e["loss"]["reason"] == "killed"]
+    assert len(found) == len(set(found)), "none twice"
+    assert holes(ingest, app) <= sum(told)
+    assert len(told) == 4
+    assert max(told) <= 50 + PROMISED_AHEAD
 
 
 def spooled(task):
