@@ -167,8 +167,8 @@ def killed(lab: Lab, seconds: int, a_second: int = 100) -> None:
     print(
         f"\nkill -9 every 5 s, {lives - 1} times, {a_second} events/s, disk spool: {a_second * seconds} happened, "
         f"{missing(found, a_second * seconds)} not told (while no sensor ran, or lost), "
-        f"{len(found) - len(set(found))} doubled; holes in the numbers: {holes(lab.ingest, app)}, told as lost at most: "
-        f"{sum(e['loss']['count'] for e in told)}"
+        f"{len(found) - len(set(found))} doubled; holes in the numbers: {holes(lab.ingest, app)}, "
+        f"told as lost at most: {sum(e['loss']['count'] for e in told)}"
     )
 
 

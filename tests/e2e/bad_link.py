@@ -76,7 +76,7 @@ asyncio.run(main())
 """
 
 FAULTS = ("busy", "broken", "reset", "stall", "half", "lost", *(["none"] * 12))
-"""A 429, a 500, a reset, a stall of up to 31 s, an answer that breaks off, one that is lost after the batch was stored."""
+"""A 429, a 500, a reset, a stall of up to 31 s, an answer that breaks off, one that is lost after all was stored."""
 
 
 def bad_link(
