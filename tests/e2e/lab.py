@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 class Images(NamedTuple):
-    """The tags of this checkout's images."""
+    """This checkout's images, by their ids: their tags move when another checkout builds."""
 
     sensor: str
     ingest: str
@@ -25,10 +25,13 @@ class Images(NamedTuple):
 
 def build_images() -> Images:
     """Build both images; what has not changed comes from the engine's cache."""
-    for target in Images._fields:
-        options = ["--quiet", "--network=host", "--target", target, "--tag", f"{LABEL}:{target}"]
-        docker("build", *options, str(PROJECT), timeout=600)
-    return Images(*(f"{LABEL}:{target}" for target in Images._fields))
+    return Images(*map(_build, Images._fields))
+
+
+def _build(target: str) -> str:
+    """The id of the image, which `--quiet` prints."""
+    options = ["--quiet", "--network=host", "--target", target, "--tag", f"{LABEL}:{target}"]
+    return docker("build", *options, str(PROJECT), timeout=600)
 
 
 @contextmanager
