@@ -110,7 +110,7 @@ async def _run(
     if opened is None:
         raise OSError(f"{directory} cannot be used")
     spool.adopt(opened.saver, 64 * MIB, opened.found)
-    batcher = Batcher(header=lambda: HEADER, out=spool.append, later=timers.later, when=SealWhen())
+    batcher = Batcher(header=lambda: HEADER, out=spool.append, clock=timers.clock, later=timers.later, when=SealWhen())
     encoder = Encoder(counters)
 
     async def pause(wait: float | None, until: asyncio.Event) -> None:

@@ -66,7 +66,7 @@ class Outlet:
             later=_later,
         )
         when = SealWhen(settings.batch_events, _batch_bytes(settings.batch_bytes, shippers), settings.batch_age)
-        self._batcher = Batcher(header=header, out=self._sealed, later=_later, when=when)
+        self._batcher = Batcher(header=header, out=self._sealed, clock=clock, later=_later, when=when)
         self._deliveries = [self._delivery(shipper) for shipper in shippers]
         self._wanted = BRIEF if all(self._is_brief(shipper) for shipper in shippers) else None
         self._going = set(self._deliveries)

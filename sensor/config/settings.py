@@ -136,7 +136,9 @@ class Settings:
     batch_bytes: Annotated[int, Ge(4 * KIB), Le(4 * MIB), doc("Bytes in a batch before compression, at most.")] = (
         256 * KIB
     )
-    batch_age: Annotated[float, Ge(0.05), Le(60), doc("Seconds that an event waits for its batch to fill.")] = 1.0
+    batch_age: Annotated[
+        float, Ge(0.05), Le(60), doc("Seconds that an event waits, at most, for its batch to fill.")
+    ] = 1.0
     heartbeat: Annotated[float, Ge(1), Le(3600), doc("Seconds between two heartbeats.")] = 30.0
     stop_deadline: Annotated[
         float,

@@ -20,7 +20,13 @@ class Rig:
         self.timers = FakeTimers()
         self.header = HEADER
         when = SealWhen(events, size, age)
-        self.batcher = Batcher(header=lambda: self.header, out=self.sealed.append, later=self.timers.later, when=when)
+        self.batcher = Batcher(
+            header=lambda: self.header,
+            out=self.sealed.append,
+            clock=self.timers.clock,
+            later=self.timers.later,
+            when=when,
+        )
 
     def put(self, *numbers: int, lane: Lane = ORDINARY) -> None:
         for seq in numbers:
@@ -32,13 +38,26 @@ class Rig:
 
 def test_an_ordinary_batch_waits_for_its_age_and_not_longer() -> None:
     rig = Rig(age=1.0)
+    rig.put(0)
+    rig.batcher.flush()
     rig.put(1)
     rig.timers.pass_time(0.6)
     rig.put(2)
-    assert rig.seqs() == []
+    assert rig.seqs() == [(ORDINARY, [0])]
     rig.timers.pass_time(0.4)
-    assert rig.seqs() == [(ORDINARY, [1, 2])]
+    assert rig.seqs() == [(ORDINARY, [0]), (ORDINARY, [1, 2])]
     assert rig.timers.waiting == []
+
+
+def test_after_a_pause_it_waits_for_half_of_its_age() -> None:
+    rig = Rig(age=1.0)
+    for number in (1, 2):
+        rig.timers.pass_time(5)
+        rig.put(number)
+        rig.timers.pass_time(0.4)
+        assert len(rig.sealed) == number - 1
+        rig.timers.pass_time(0.1)
+        assert len(rig.sealed) == number
 
 
 def test_a_full_batch_does_not_wait() -> None:
