@@ -24,12 +24,12 @@ class Latency(NamedTuple):
     worst: float
 
 
-def latency(url: str, token: str, kind: Kind, times: int) -> Latency:
-    """So many events one by one, at random distances, as in an idle task."""
-    return asyncio.run(_latency(url, token, kind, times))
+def latency(url: str, token: str, kind: Kind, times: int, apart: float) -> Latency:
+    """So many events one by one, each up to `apart` seconds after the one before was stored."""
+    return asyncio.run(_latency(url, token, kind, times, apart))
 
 
-async def _latency(url: str, token: str, kind: Kind, times: int) -> Latency:
+async def _latency(url: str, token: str, kind: Kind, times: int, apart: float) -> Latency:
     counters, clock = Counters(), SystemClock()
     names = ContainerNames(sensor=Sensor("latency", f"{time.time_ns()}", "0"), platform="docker")
     settings = Settings(ingest_url=url, ingest_token=token, daily_mb=0)
@@ -44,7 +44,7 @@ async def _latency(url: str, token: str, kind: Kind, times: int) -> Latency:
         while counters.seen["delivered"] < number:  # noqa: ASYNC110  # a counter tells nobody
             await asyncio.sleep(0.001)
         found.append(time.monotonic() - begin)
-        await asyncio.sleep(random.uniform(0, 0.3))
+        await asyncio.sleep(random.uniform(0, apart))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await outlet.aclose()

@@ -1,9 +1,10 @@
 """What a task may send a day, and what is left out as that is used up: first by folding, then by sampling.
 
-A day begins with the sensor and is 24 hours long. What is sealed is counted, compressed. From `FOLD_AT` of the budget
-on, the same is folded together (`coarse_fold.py`); from `SAMPLE_AT` on, ordinary events are sampled so that what is
-left until `ORDINARY_UNTIL` lasts until the end of the day. The rest is for what is never left out: detections, what the
-sensor says of itself, and the coming and going of containers.
+A day begins with the sensor and is 24 hours long. What is sealed is counted, compressed. While more is used than the
+hours that have passed allow, with `HEAD_START` to begin with, the same is folded together (`coarse_fold.py`). From
+`SAMPLE_AT` on, ordinary events are sampled so that what is left until `ORDINARY_UNTIL` lasts until the end of the day.
+The rest is for what is never left out: detections, what the sensor says of itself, and the coming and going of
+containers.
 
 Sampling is by process, so that of one that is kept everything is kept.
 """
@@ -16,7 +17,7 @@ from sensor.model.events import Event
 from sensor.model.kinds import Kind, Lane, lane_of
 
 DAY_S = 86_400.0
-FOLD_AT, SAMPLE_AT, ORDINARY_UNTIL = 0.4, 0.6, 0.85
+HEAD_START, SAMPLE_AT, ORDINARY_UNTIL = 0.1, 0.6, 0.85
 
 LOOK_S = 10.0
 """Seconds between two looks at how much there is to send."""
@@ -52,7 +53,10 @@ class Budget:
 
     def folds(self) -> bool:
         """Whether more is to be folded than usual."""
-        return self._daily > 0 and self._used >= FOLD_AT * self._daily
+        if not self._daily:
+            return False
+        passed = min(1.0, (self._clock.monotonic() - self._began) / DAY_S)
+        return self._used >= (HEAD_START + (1 - HEAD_START) * passed) * self._daily
 
     def admits(self, event: Event) -> bool:
         """Whether the event goes out; otherwise it has been counted, with all that was folded into it."""

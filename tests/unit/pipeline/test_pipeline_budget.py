@@ -6,7 +6,7 @@ from fakes_pipeline import event
 from sensor.model.counters import Counters
 from sensor.model.events import Event, File, Process
 from sensor.model.kinds import URGENT_KINDS, Kind
-from sensor.pipeline.budget import ALWAYS, DAY_S, FOLD_AT, LOOK_S, ORDINARY_UNTIL, SAMPLE_AT, Budget
+from sensor.pipeline.budget import ALWAYS, DAY_S, HEAD_START, LOOK_S, ORDINARY_UNTIL, SAMPLE_AT, Budget
 
 MB = 1_000_000
 
@@ -50,12 +50,22 @@ def test_within_the_budget_everything_goes_out() -> None:
 def test_first_it_folds_then_it_samples() -> None:
     rig = Rig()
     assert not rig.budget.folds()
-    rig.budget.spent(int(FOLD_AT * MB), 1000)
+    rig.budget.spent(int(HEAD_START * MB), 1000)
     assert rig.budget.folds()
     assert rig.offer(100) == 100
-    rig.budget.spent(int((SAMPLE_AT - FOLD_AT) * MB) + 1, 1000)
+    rig.budget.spent(int((SAMPLE_AT - HEAD_START) * MB) + 1, 1000)
     rig.clock.advance(LOOK_S)
     assert rig.offer(1000) < 1000
+
+
+def test_it_folds_while_more_is_used_than_the_hours_allow() -> None:
+    rig = Rig()
+    rig.budget.spent(MB // 2, 1000)
+    assert rig.budget.folds()
+    rig.clock.advance(DAY_S / 2)
+    assert not rig.budget.folds()
+    rig.budget.spent(MB // 10, 1000)
+    assert rig.budget.folds()
 
 
 def test_a_busy_task_stays_within_its_day_and_is_heard_to_its_end() -> None:
