@@ -81,7 +81,7 @@ def wire(told: Sequence[Plain]) -> None:
 
 
 def days(lab: Lab, seconds: float) -> None:
-    """Bytes that a task of three ordinary services sends a day, by the later half of what it did: as usual, and folded."""
+    """Bytes that a task of three ordinary services sends a day, by the later half of what it did, and folded harder."""
     rows = [day(lab, seconds, name, daily_mb) for name, daily_mb in (("as usual", "0"), ("folded harder", "0.3"))]
     head = ("", "MB a day", "events a day", "bytes an event", "sampled")
     print(f"\na task-day of three ordinary services, by {seconds / 2:.0f} s of it\n\n{table(head, rows)}")

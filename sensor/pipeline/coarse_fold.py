@@ -1,24 +1,35 @@
-"""Folding harder: while the budget runs low, what happens again to the same file, peer or name becomes one event.
+"""Folding harder: while the budget runs low, what happens again in nearly the same way becomes one event.
+
+That is: to the same file, peer or name; or a program with the same arguments but for numbers and identifiers in them.
 
 The first goes out at once. Those of the next `WINDOW_S` are held and leave as one, with their `count` and the sum of
-their bytes; it names the process of the last one. Processes are folded elsewhere, by all that they tell
-(`sensor.enrich.fold`), and not here.
+their bytes; it names the process of the last one. What a person runs in a session is never held.
 """
 
+import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from sensor.model.clock import Later
 from sensor.model.counters import Counters
-from sensor.model.events import Event, Network
+from sensor.model.events import Event, Network, Process
 from sensor.model.kinds import Kind
 
 WINDOW_S = 60.0
 MOST = 1_024
 """Things that are watched at once; what comes beyond them goes out as it is."""
 
+MOST_ARGS, LONGEST_ARG = 32, 256
+"""Arguments, and characters of each, that are compared."""
+
+_VARYING = re.compile(r"\b[0-9a-f]{8,}\b|[0-9]+", re.ASCII | re.IGNORECASE)
+
+PROCESSES = frozenset({Kind.PROCESS_EXEC, Kind.PROCESS_EXIT})
+
 FOLDED = frozenset(
     {
+        Kind.PROCESS_EXEC,
+        Kind.PROCESS_EXIT,
         Kind.FILE_CREATE,
         Kind.FILE_MODIFY,
         Kind.FILE_DELETE,
@@ -52,7 +63,7 @@ class CoarseFold:
 
     def put(self, event: Event) -> None:
         """Release the event now, or hold it."""
-        if event.kind not in FOLDED or event.links or not (self._windows or self._wanted()):
+        if not _may_be_held(event) or not (self._windows or self._wanted()):
             self._release(event)
             return
         key = _key(event)
@@ -79,15 +90,32 @@ class CoarseFold:
             self._release(window.held)
 
 
+def _may_be_held(event: Event) -> bool:
+    if event.kind not in FOLDED or event.links:
+        return False
+    process = event.process
+    if process is None or event.kind not in PROCESSES:
+        return True
+    return process.session != "exec" and process.exe is not None and process.args is not None
+
+
 def _key(event: Event) -> Hashable:
     """What makes two events tell of the same thing."""
     container = event.container and event.container.id
-    program = event.process and event.process.exe
+    process = event.process
+    program = process and (_run(process) if event.kind in PROCESSES else process.exe)
     file = event.file and event.file.path
     network = event.network
     peer = network and (network.direction, network.transport, network.dst, network.outcome, _service(network))
     question = event.dns and (event.dns.question, event.dns.type, event.dns.rcode, event.dns.answers)
     return event.kind, container, program, file, peer, question
+
+
+def _run(process: Process) -> Hashable:
+    """A program as it is run again and again: `gzip /srv/jobs/7.tmp` is as `gzip /srv/jobs/8.tmp`."""
+    args = tuple(_VARYING.sub("0", arg[:LONGEST_ARG]) for arg in (process.args or ())[:MOST_ARGS])
+    above = tuple(ancestor.exe for ancestor in process.ancestors)
+    return process.exe, args, process.uid, process.sha256, process.drift, process.exit_code, above
 
 
 def _service(network: Network) -> int | None:

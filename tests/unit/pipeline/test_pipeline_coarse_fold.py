@@ -1,5 +1,7 @@
 """Folding harder, while it is wanted: fewer events with the same sum of counts."""
 
+from typing import Any
+
 from fakes_pipeline import event
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,11 +87,34 @@ def test_bytes_that_are_not_known_stay_unknown() -> None:
     assert rig.out[-1].network.bytes_out is None
 
 
-def test_processes_detections_and_linked_events_are_not_held() -> None:
+def test_detections_linked_events_and_what_people_run_are_not_held() -> None:
     rig = Rig()
     linked = wrote()._replace(links=(Link("id", "cause"),))
-    rig.put(event(), event(), event(Kind.DETECTION), event(Kind.DETECTION), linked, linked)
+    person = ran(1, "id", session="exec")
+    rig.put(event(Kind.DETECTION), event(Kind.DETECTION), linked, linked, person, person)
     assert len(rig.out) == 6
+
+
+def ran(pid: int, *args: str, exe: str | None = "/bin/app", **fields: Any) -> Event:
+    return event()._replace(process=Process(f"entity-{pid}", pid, exe=exe, args=args, **fields))
+
+
+def test_a_program_that_differs_in_numbers_and_identifiers_only_is_the_same() -> None:
+    rig = Rig()
+    for n in range(5):
+        rig.put(ran(n, "gzip", f"/srv/jobs/{n}.tmp", f"--id=5f3a9c0{n}deadbeef"))
+    rig.fold.flush()
+    assert rig.counts() == [1, 4]
+
+
+def test_other_arguments_users_programs_and_ends_are_something_else() -> None:
+    rig = Rig()
+    first = ran(1, "sh", "-c", "backup")
+    other_exit = first._replace(kind=Kind.PROCESS_EXIT, process=first.process and first.process._replace(exit_code=1))
+    rig.put(first, ran(2, "sh", "-c", "curl x"), ran(3, "sh", "-c", "backup", uid=7), ran(4, "sh", exe="/tmp/sh"))
+    rig.put(other_exit, other_exit._replace(process=first.process), ran(5, "sh", "-c", "backup", drift=True))
+    rig.put(ran(6, exe=None), ran(7, exe=None))
+    assert rig.counts() == [1] * 9
 
 
 def test_what_is_held_when_it_is_not_wanted_any_more_still_leaves() -> None:
