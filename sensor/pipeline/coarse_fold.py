@@ -96,7 +96,7 @@ def _may_be_held(event: Event) -> bool:
     process = event.process
     if process is None or event.kind not in PROCESSES:
         return True
-    return process.session != "exec" and process.exe is not None and process.args is not None
+    return process.session != "exec" and process.exe is not None
 
 
 def _key(event: Event) -> Hashable:
@@ -112,8 +112,11 @@ def _key(event: Event) -> Hashable:
 
 
 def _run(process: Process) -> Hashable:
-    """A program as it is run again and again: `gzip /srv/jobs/7.tmp` is as `gzip /srv/jobs/8.tmp`."""
-    args = tuple(_VARYING.sub("0", arg[:LONGEST_ARG]) for arg in (process.args or ())[:MOST_ARGS])
+    """A program as it is run again and again: `gzip /srv/jobs/7.tmp` is as `gzip /srv/jobs/8.tmp`.
+
+    Runs of which nothing but the program is known tell nothing that would be lost.
+    """
+    args = process.args and tuple(_VARYING.sub("0", arg[:LONGEST_ARG]) for arg in process.args[:MOST_ARGS])
     above = tuple(ancestor.exe for ancestor in process.ancestors)
     return process.exe, args, process.uid, process.sha256, process.drift, process.exit_code, above
 

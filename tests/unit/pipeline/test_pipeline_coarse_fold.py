@@ -117,6 +117,15 @@ def test_other_arguments_users_programs_and_ends_are_something_else() -> None:
     assert rig.counts() == [1] * 9
 
 
+def test_runs_of_which_only_the_program_is_known_are_the_same() -> None:
+    rig = Rig()
+    for n in range(4):
+        rig.put(event()._replace(process=Process(f"e{n}", n, exe="/usr/bin/gzip")))
+    rig.put(ran(9, exe="/usr/bin/gzip"))
+    rig.fold.flush()
+    assert rig.counts() == [1, 1, 3], "no arguments and unknown ones are not the same"
+
+
 def test_what_is_held_when_it_is_not_wanted_any_more_still_leaves() -> None:
     rig = Rig()
     rig.put(wrote(), wrote())
