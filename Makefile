@@ -31,12 +31,13 @@ check: .venv/.dev ## lint, format, types, import directions, generated documents
 e2e: .venv/.dev ## tests in containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-bench: .venv/.bench ## catch rate, load, connections, files, CPU and memory in containers; ARGS="--seconds 20" idles for less than 60 s
+bench: .venv/.bench ## catch rate, load, connections, files, delivery, CPU, memory; ARGS="--seconds 20" idles for less than 60 s
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/load.py $(ARGS)
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/network.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/files.py $(ARGS)
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
+	@PYTHONPATH=tests/e2e:tests:. $(BIN)/python bench/delivery.py $(ARGS)
 
 fuzz: .venv/.dev ## fuzz the decoders of DNS and netlink with atheris; ARGS="--seconds 60"
 	@$(MAKE) --no-print-directory .venv/.fuzz || { \

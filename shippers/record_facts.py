@@ -7,10 +7,6 @@ from typing import Any, NamedTuple
 from sensor.model.times import to_rfc3339
 
 UNKNOWN = "unknown"
-KEPT_QUIET = ("process.", "file.", "network.", "dns.", "container.")
-"""How the kinds begin that tell of ordinary doings; the others are findings, and what the sensor says of itself."""
-
-
 _IDENTITY = re.compile(r"[^/]+/[^/]+/[^/]+/\d{1,20}", re.ASCII)
 
 
@@ -65,11 +61,6 @@ def facts(record: bytes) -> Facts:
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"no event of ours: {error!r}") from error
     return found
-
-
-def matters(record: bytes) -> bool:
-    """Whether it is a finding or a report of the sensor, and not one of the many events that are neither."""
-    return not facts(record).kind.startswith(KEPT_QUIET)
 
 
 def _of_native(plain: dict[str, Any]) -> Facts:

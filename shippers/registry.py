@@ -11,11 +11,8 @@ from sensor.model.protocols import Encoding, Roll, Shipper
 if TYPE_CHECKING:
     from shippers.aws_client import Aws
 
-MIB = 1024 * 1024
 S3_EVENTS = 2_500
-S3_BYTES = MIB // 2
-"""An object holds at most so many events and bytes of them in msgpack. As JSON that is several times as much, and it is
-in memory twice for a moment."""
+"""An object holds at most so many events: it is in memory twice for a moment."""
 
 ENCODINGS: Mapping[str, Encoding] = {"native": Encoding.JSON, "ocsf": Encoding.OCSF}
 """By the word in the settings."""
@@ -37,16 +34,7 @@ class ShipperSettings(Protocol):
     def ingest_ca_file(self) -> str | None: ...
 
     @property
-    def destinations(self) -> tuple[str, ...]: ...
-
-    @property
-    def spool_bytes(self) -> int: ...
-
-    @property
     def stdout_format(self) -> str: ...
-
-    @property
-    def stdout_all(self) -> bool: ...
 
     @property
     def stdout_line_bytes(self) -> int: ...
@@ -109,10 +97,9 @@ def _ingest_http(settings: ShipperSettings, clock: Clock) -> Shipper:
 
 
 def _stdout(settings: ShipperSettings, _clock: Clock) -> Shipper:
-    from shippers.stdout import Stdout, what_matters
+    from shippers.stdout import Stdout
 
     return Stdout(
-        render=None if settings.stdout_all else what_matters,
         encoding=ENCODINGS[settings.stdout_format],
         line_bytes=settings.stdout_line_bytes,
     )
@@ -140,15 +127,13 @@ def _sqs(settings: ShipperSettings, clock: Clock) -> Shipper:
 
 
 def _s3(settings: ShipperSettings, clock: Clock) -> Shipper:
-    """What waits for an object to fill must leave room in the destination's share of the spool."""
     from shippers.s3 import S3
 
-    share = settings.spool_bytes // max(1, len(settings.destinations))
     return S3(
         aws("s3", settings, clock),
         bucket=_needed("s3", "s3_bucket", settings.s3_bucket),
         prefix=settings.s3_prefix,
-        roll=Roll(S3_EVENTS, min(S3_BYTES, share // 4), settings.s3_age),
+        roll=Roll(S3_EVENTS, settings.s3_age),
         compression=settings.s3_compression,
         encoding=ENCODINGS[settings.aws_format],
     )

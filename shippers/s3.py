@@ -40,7 +40,7 @@ COMPRESSIONS: Mapping[str, Compression] = {
 
 
 class S3:
-    """An object holds the records of one `send`; of more than one only where they are of two days.
+    """An object holds the records of one `send`; of more than one only where they are of two days, or of two starts.
 
     Its key, `prefix/account=A/region=R/eventDay=yyyymmdd/sensor/epoch-lane-first-last`, follows from the records, and
     so do its bytes: what was cut off and is sent again overwrites itself.
@@ -59,7 +59,7 @@ class S3:
         encoding: Encoding = Encoding.JSON,
     ) -> None:
         self.encoding = encoding
-        self.limits = Limits(records=roll.events, record_bytes=4 * MIB, request_bytes=16 * MIB, roll=roll)
+        self.limits = Limits(records=roll.events, record_bytes=MIB, request_bytes=2 * MIB, roll=roll)
         self._aws = aws
         self._client = AwsClient(aws, AIM)
         self._bucket = bucket
@@ -73,10 +73,10 @@ class S3:
 
     async def send(self, records: Sequence[bytes]) -> Sequence[int]:
         """All or nothing: an object that was there before the error is written again as it was."""
-        days: dict[tuple[str, str, str], list[tuple[Facts, bytes]]] = {}
+        days: dict[tuple[str, ...], list[tuple[Facts, bytes]]] = {}
         for record in records:
             of = facts(record)
-            days.setdefault((of.account, of.region, of.day), []).append((of, record))
+            days.setdefault((of.account, of.region, of.day, of.epoch), []).append((of, record))
         for found in days.values():
             await self._put([of for of, _ in found], [record for _, record in found])
         return ()

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from sensor.model.errors import DestinationGone
 from sensor.model.protocols import Encoding, Limits
-from shippers.record_facts import matters
 
 MIB = 1024 * 1024
 LINE_BYTES = 4 * MIB
@@ -90,11 +89,6 @@ class Stdout:
         except OSError as error:
             return error
         return None
-
-
-def what_matters(record: bytes) -> bytes | None:
-    """A `Render` for logs that people read: findings, and what the sensor says of itself."""
-    return record if matters(record) else None
 
 
 def _finish(done: asyncio.Future[None], failure: OSError | None) -> None:

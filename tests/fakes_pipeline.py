@@ -2,16 +2,19 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgpack
 from fakes import FakeClock
 
 from sensor.model.codec import batch_from_wire, to_wire
+from sensor.model.counters import Counters
 from sensor.model.events import Batch, Event, Evidence, Header, Sensor, Task, Timestamp
 from sensor.model.kinds import Kind, Lane
 from sensor.model.protocols import Encoding, Limits
+from sensor.pipeline.batch import seal
 from sensor.pipeline.encode import Encoded
+from sensor.pipeline.unseal import unsealer
 
 HEADER = Header(Sensor("s1", "epoch1", "1.0"), Task("docker"))
 if sys.version_info >= (3, 14):
@@ -20,6 +23,7 @@ else:
     from backports import zstd
 
 MIB = 1024 * 1024
+ONE_BATCH = Limits(records=1, record_bytes=MIB, request_bytes=4 * MIB)
 LIMITS = Limits(records=500, record_bytes=MIB, request_bytes=4 * MIB)
 
 Outcome = Exception | Sequence[int]
@@ -34,6 +38,11 @@ def encoded(seq: int, lane: Lane = Lane.ORDINARY, padding: int = 0) -> Encoded:
     kind = Kind.DETECTION if lane is Lane.URGENT else Kind.PROCESS_EXEC
     plain = to_wire(event(kind, "test" + "x" * padding)._replace(lane=lane, seq=seq))
     return Encoded(lane, seq, msgpack.packb(plain))
+
+
+def alone(encoding: Encoding, header: Header, items: Iterable[Encoded]) -> list[bytes]:
+    """Events of one lane as they travel alone, in JSON or OCSF."""
+    return [record for record, _ in unsealer(encoding, Counters())(seal(header, list(items)))]
 
 
 def plain_bytes(record: bytes) -> bytes:
@@ -72,11 +81,11 @@ class FakeShipper:
         self,
         *outcomes: Outcome,
         encoding: Encoding = Encoding.BATCH,
-        limits: Limits = LIMITS,
+        limits: Limits | None = None,
         opening: Sequence[Exception] = (),
     ) -> None:
         self.encoding = encoding
-        self.limits = limits
+        self.limits = limits or (ONE_BATCH if encoding is Encoding.BATCH else LIMITS)
         self.sent: list[tuple[bytes, ...]] = []
         self.opened = 0
         self.closed = 0
@@ -92,8 +101,8 @@ class FakeShipper:
 
     async def send(self, records: Sequence[bytes]) -> Sequence[int]:
         self.sent.append(tuple(records))
-        await self.gate.wait()
         outcome = self._outcomes.pop(0) if self._outcomes else ()
+        await self.gate.wait()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome

@@ -13,6 +13,8 @@ from collectors.registry import collectors
 from collectors.task_view import Task
 from sensor.app.identity import PodNames, container_names, instance
 from sensor.app.outlet import Outlet
+from sensor.app.siblings import ALONE_S, Siblings
+from sensor.app.stopping import Stopping
 from sensor.app.supervisor import Supervisor
 from sensor.config.handover import Handover, View
 from sensor.containers.ecs_metadata import EcsMetadata, endpoint
@@ -59,7 +61,10 @@ class Sidecar:
         self._handover = handover
         self._settings = settings
         self._counters = counters
+        self._clock = clock
         self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._opened = asyncio.Event()
         self._task = Task(
             instance=instance(settings, os.environ, procfs),
             launcher=launcher,
@@ -89,7 +94,9 @@ class Sidecar:
             usage=meter.look,
             collectors=self._supervisor.health,
             parked=handover.parked,
+            budget_used=self._outlet.budget.used,
         )
+        self._siblings = Siblings(self._task, clock)
         self._pulse = Pulse(clock=clock, read=procfs.read)
         self._background: set[asyncio.Task[None]] = set()
 
@@ -97,17 +104,35 @@ class Sidecar:
         """Start everything, wait to be stopped, stop everything in the order in which events flow."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self._told_to_stop)
         self._task.start()
         self._task.listen(PodNames(self._task, self._names))
+        self._task.listen(self._siblings)
         enriching = asyncio.create_task(self._enrich())
         self._supervisor.start(self._task, self._queue.emit)
         self._in_background(self._pulse.run(parked=bool(self._handover.parked)))
         self._in_background(self._deliver())
-        self._in_background(self._beats())
+        self._beating = self._in_background(self._beats())
+        if self._settings.exit_when_alone:
+            self._in_background(self._until_alone())
         await self._until_stopped(enriching)
-        await self._finish(enriching)
+        try:
+            await self._finish(enriching, Stopping(self._settings.stop_deadline, self._clock))
+        except Exception:  # whatever went wrong, it was told to end
+            log.exception("the stop did not go as it should")
         return 0
+
+    def _told_to_stop(self) -> None:
+        """The second time, it is in a hurry."""
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    async def _until_alone(self) -> None:
+        """Stop when all other containers have ended."""
+        await self._siblings.alone_for(ALONE_S)
+        log.info("all other containers have ended")
+        self._stop.set()
 
     async def _until_stopped(self, enriching: asyncio.Task[None]) -> None:
         """Until a signal, the end of `--for`, or a part that all else depends on gives up."""
@@ -121,22 +146,48 @@ class Sidecar:
         if enriching.done():
             enriching.result()
 
-    async def _finish(self, enriching: asyncio.Task[None]) -> None:
-        """From the collectors to the destinations, each part drained before the next one ends."""
+    async def _finish(self, enriching: asyncio.Task[None], stopping: Stopping) -> None:
+        """From the collectors to the destinations, each part drained before the next one ends; the last report at last.
+
+        What could not be delivered is counted before that report is made, so that its counters are final.
+        """
         log.info("stopping")
+        if self._handover.view is View.NONE:
+            stopping.end_in_any_case()
+            await self._outlast(stopping)
         await self._supervisor.stop()
-        self._emit_all(self._heartbeat.stop())
+        self._beating.cancel()
         self._queue.close()
         await enriching
-        await self._outlet.flush(self._settings.stop_deadline)
+        await self._outlet.flush(stopping.to_deliver())
+        added = stopping.added(self._siblings.alone_since, self._siblings.alive)
+        for event in self._heartbeat.stop(added):
+            self._outlet.put(event)
+        await self._outlet.flush(stopping.for_the_last_word())
         for background in self._background:
             background.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._outlet.aclose()
         self._task.close()
+        added = stopping.added(self._siblings.alone_since, self._siblings.alive)
+        log.info("stopped %.1f s after being told to, %.1f s of them alone", stopping.took(), added)
+
+    async def _outlast(self, stopping: Stopping) -> None:
+        """Go on watching while other containers live, until it is time to deliver."""
+        seconds = stopping.to_watch()
+        waits = [asyncio.create_task(self._siblings.gone()), asyncio.create_task(self._hurry.wait())]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if self._siblings.alive:
+            log.warning("other containers still live; the sensor watches them no longer")
 
     async def _enrich(self) -> None:
-        """From the queue to the outlet, from the moment when events can be named."""
+        """From the queue to the outlet, from the moment when events can be named and kept."""
+        try:
+            await self._outlet.open()
+        finally:
+            self._opened.set()
         if self._metadata is not None:
             self._in_background(self._metadata.run())
             try:
@@ -152,6 +203,7 @@ class Sidecar:
 
     async def _beats(self) -> None:
         await asyncio.sleep(0)  # the collectors are probed first
+        await self._opened.wait()  # what a sensor before this one has lost is known then
         self._emit_all(self._heartbeat.start())
         while True:
             await asyncio.sleep(self._settings.heartbeat)
@@ -177,11 +229,12 @@ class Sidecar:
         if found.cores is not None and self._settings.cpus is None:
             self._task.cores = found.cores
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside the rest until the end; what fails there is told and ends nothing else."""
         running = asyncio.create_task(work)
         self._background.add(running)
         running.add_done_callback(self._ended)
+        return running
 
     def _ended(self, running: asyncio.Task[None]) -> None:
         if not running.cancelled() and (error := running.exception()) is not None:

@@ -10,7 +10,7 @@ from collectors.procfs import Procfs
 from sensor.commands.arguments import Parser
 from sensor.config.sources import PREFIX
 from sensor.config.validate import Checked, check
-from sensor.doctor import aws, destination, machine, report, resources, senses
+from sensor.doctor import aws, destination, machine, report, resources, senses, spool
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst
 from sensor.model.protocols import HOST, Status
 
@@ -42,7 +42,7 @@ def all_checks(checked: Checked, configured: bool) -> Iterator[Check]:
     yield from resources.checks(Path("/sys/fs/cgroup"), contained=machine.own_container(procfs) != HOST)
     yield from senses.checks(checked.settings)
     yield from configuration(checked, configured)
-    for look in (destination.check, aws.check):
+    for look in (spool.check, destination.check, aws.check):
         if found := look(checked.settings):
             yield found
 

@@ -11,6 +11,7 @@ from sensor.config import aws_rules
 from sensor.config.problem import Problem
 from sensor.config.settings import Settings, variable
 from sensor.model import path_globs
+from sensor.model.ranges import parse_range
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
@@ -25,6 +26,8 @@ def problems(settings: Settings) -> Iterator[Problem]:
     yield from _certificates(settings)
     yield from (Problem("file_paths", problem) for path in settings.file_paths if (problem := path_globs.problem(path)))
     yield from aws_rules.problems(settings)
+    yield from _spool(settings)
+    yield from _destinations(settings)
     if settings.batch_bytes > settings.spool_bytes:
         yield Problem("batch_bytes", f"should not be more than {variable('spool_bytes')} ({settings.spool_bytes})")
 
@@ -42,6 +45,22 @@ def warnings(settings: Settings) -> Iterator[Problem]:
             for name, value in pod.items()
             if not value
         )
+
+
+def _spool(settings: Settings) -> Iterator[Problem]:
+    """Only what can never be right: whether the directory can be used is seen, and told, when it is."""
+    if settings.spool_dir is not None and (not settings.spool_dir.startswith("/") or "\0" in settings.spool_dir):
+        yield Problem("spool_dir", f"should be an absolute path, got {ascii(settings.spool_dir)[:100]}")
+
+
+def _destinations(settings: Settings) -> Iterator[Problem]:
+    for text in settings.drop_destinations:
+        try:
+            parse_range(text)
+        except ValueError as error:
+            yield Problem(
+                "drop_destinations", f"{ascii(text)[:100]} is no address range: {ascii(str(error))[1:-1][:100]}"
+            )
 
 
 def _missing(settings: Settings) -> Iterator[Problem]:

@@ -15,6 +15,25 @@ MIB = 1024 * KIB
 Destination = Literal["ingest_http", "stdout", "kinesis", "firehose", "sqs", "s3"]
 Format = Literal["native", "ocsf"]
 Level = Literal["debug", "info", "warning", "error"]
+DroppableKind = Literal[
+    "process.exec",
+    "process.exit",
+    "process.identity",
+    "file.create",
+    "file.modify",
+    "file.delete",
+    "file.rename",
+    "file.attributes",
+    "file.open",
+    "network.connect",
+    "network.listen",
+    "network.flow",
+    "dns.query",
+    "container.start",
+    "container.stop",
+    "posture",
+]
+"""All kinds but detections and what the sensor says of itself."""
 Text = Annotated[str, MaxLen(4096)]
 Label = Annotated[str, MaxLen(253)]
 Secret = Annotated[str, MaxLen(16 * KIB)]
@@ -133,20 +152,65 @@ class Settings:
         int,
         Ge(64 * KIB),
         Le(1024 * MIB),
-        doc("Bytes of encoded events kept in memory while the destination does not take them."),
+        doc("Bytes of sealed batches kept in memory while a destination does not take them."),
     ] = 8 * MIB
+    spool_dir: Annotated[
+        Text | None,
+        doc(
+            "Directory, on a volume of the task, where batches wait as well, so that a restart loses none of them. "
+            "Without it, and whenever it cannot be used, they wait in memory."
+        ),
+    ] = None
+    spool_disk_bytes: Annotated[
+        int, Ge(MIB), Le(16 * 1024 * MIB), doc("Bytes of sealed batches kept in `SENSOR_SPOOL_DIR`.")
+    ] = 64 * MIB
+    daily_mb: Annotated[
+        float,
+        Ge(0),
+        Le(100_000),
+        doc(
+            "Megabytes (10^6 bytes, compressed) that the task may send a day. As they are used up events are folded "
+            "harder, then sampled, and counted; detections, losses and health always go. 0 is no bound."
+        ),
+    ] = 10.0
+    drop_kinds: Annotated[
+        tuple[DroppableKind, ...], doc("Kinds of events that are not wanted, separated by commas.")
+    ] = ()
+    drop_programs: Annotated[
+        tuple[Text, ...],
+        MaxLen(256),
+        doc("Programs whose events are not wanted: patterns of the executable's path, such as `/usr/bin/apt*`."),
+    ] = ()
+    drop_paths: Annotated[
+        tuple[Text, ...],
+        MaxLen(256),
+        doc("Files whose changes are not wanted: patterns of the path, such as `/tmp/*.cache`."),
+    ] = ()
+    drop_destinations: Annotated[
+        tuple[Text, ...],
+        MaxLen(256),
+        doc("Addresses to which connections are not wanted: `10.0.0.0/8`, `10.1.2.3:443`, `[2001:db8::]/32`."),
+    ] = ()
     batch_events: Annotated[int, Ge(1), Le(10_000), doc("Events in a batch, at most.")] = 500
     batch_bytes: Annotated[int, Ge(4 * KIB), Le(4 * MIB), doc("Bytes in a batch before compression, at most.")] = (
         256 * KIB
     )
-    batch_age: Annotated[float, Ge(0.05), Le(60), doc("Seconds that an event waits for its batch to fill.")] = 1.0
+    batch_age: Annotated[
+        float, Ge(0.05), Le(60), doc("Seconds that an event waits, at most, for its batch to fill.")
+    ] = 1.0
     heartbeat: Annotated[float, Ge(1), Le(3600), doc("Seconds between two heartbeats.")] = 30.0
     stop_deadline: Annotated[
         float,
         Ge(1),
         Le(110),
-        doc("Seconds to deliver what is left after SIGTERM. Keep it below the container's stop timeout."),
+        doc(
+            "Seconds from SIGTERM to the end, at most: it watches while other containers of the task live, then "
+            "delivers what is left. Keep it below the container's stop timeout."
+        ),
     ] = 25.0
+    exit_when_alone: Annotated[
+        bool, doc("Whether the sensor ends by itself once all other containers have ended, for pods of a Job.")
+    ] = False
     cpus: Annotated[
         float | None,
         Ge(0.01),

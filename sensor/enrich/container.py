@@ -14,4 +14,5 @@ class ContainerStep:
         """The event with its container as it is known."""
         if event.container is None or event.container.name is not None:
             return event
-        return event._replace(container=self._names.container(event.container.id))
+        found = self._names.container(event.container.id)
+        return event if found == event.container else event._replace(container=found)

@@ -13,7 +13,10 @@ from sensor.model.counters import Counters
 from sensor.model.events import Event
 
 REMEMBERED = 512
-"""Processes whose masked arguments are kept: most events come from few programs."""
+"""Command lines whose masked form is kept: most events come from few programs, started in the same ways."""
+
+SHORT = 2048
+"""Characters up to which a command line is known again by itself; a longer one by its process."""
 
 Args = tuple[str, ...]
 
@@ -29,7 +32,7 @@ class Masking:
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._remembered: dict[str, tuple[Args, Args]] = {}
+        self._remembered: dict[Args | str, tuple[Args, Args]] = {}
 
     def __call__(self, event: Event) -> Event:
         """The event without secrets; the same object where it had none."""
@@ -45,13 +48,14 @@ class Masking:
         return event._replace(process=process._replace(args=args, preload=preload))
 
     def _args(self, entity: str, args: Args) -> Args:
-        """Masked once for each program: the same tuple comes again with the process's next event."""
-        known = self._remembered.get(entity)
-        if known is not None and known[0] is args:
-            return known[1]
+        """Masked once: the same comes again with the process's next event, and with the next run of its program."""
+        key = args if sum(map(len, args)) <= SHORT else entity
+        known = self._remembered.get(key)
+        if known is not None and (known[0] is args or key is args):
+            return args if known[1] is known[0] else known[1]
         masked = mask_args(args)
-        self._remembered.pop(entity, None)
-        self._remembered[entity] = (args, masked)
+        self._remembered.pop(key, None)
+        self._remembered[key] = (args, masked)
         if len(self._remembered) > REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
         return masked

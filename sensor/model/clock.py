@@ -1,6 +1,7 @@
 """Time, injected so that tests can move it."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from sensor.model.events import Timestamp
@@ -16,6 +17,18 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only ever grow."""
         ...
+
+
+class Timer(Protocol):
+    """What `loop.call_later` gives back."""
+
+    def cancel(self) -> None:
+        """Do not call."""
+        ...
+
+
+Later = Callable[[float, Callable[[], None]], Timer]
+"""Calls back after that many seconds, as `loop.call_later` does."""
 
 
 class SystemClock:

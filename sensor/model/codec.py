@@ -14,11 +14,11 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, Union, cast
 
 from sensor.model.errors import MalformedEvent, UnknownSchema
-from sensor.model.events import SCHEMA, Batch, Event, Header, Timestamp
+from sensor.model.events import SCHEMA, Ancestor, Batch, Container, Event, Evidence, Header, Timestamp
 from sensor.model.identity import event_id, task_key
 from sensor.model.times import from_rfc3339, in_range, to_rfc3339
 
@@ -34,6 +34,11 @@ UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 ALWAYS = frozenset({"schema", "lane", "seq", "count"})
 """Fields that readers may count on, whatever their value."""
+
+REPEATED = frozenset({Ancestor, Container, Evidence})
+"""Small parts that come again and again; what they become is remembered and shared, and must not be changed."""
+
+REMEMBERED = 1024
 
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 """What msgpack can carry; larger integers are refused."""
@@ -85,9 +90,7 @@ def batch_from_wire(plain: object) -> Batch:
     The form is the header's own fields and `events`, a list. Raises `MalformedEvent` or `UnknownSchema`; there is
     no half of a batch.
     """
-    if not isinstance(plain, dict):
-        raise MalformedEvent(f"batch: expected a map, got {_name(plain)}")
-    plain = _upgraded(plain)
+    plain = upgraded(plain)
     events = plain.get("events")
     if not isinstance(events, list):
         raise MalformedEvent(f"batch.events: expected a list, got {_name(events)}")
@@ -95,7 +98,10 @@ def batch_from_wire(plain: object) -> Batch:
     return Batch(header, tuple(event_from_wire(e, f"batch.events[{i}]") for i, e in enumerate(events)))
 
 
-def _upgraded(plain: dict[str, Any]) -> dict[str, Any]:
+def upgraded(plain: object) -> dict[str, Any]:
+    """A batch's plain form in this version's schema. Raises `MalformedEvent` or `UnknownSchema`."""
+    if not isinstance(plain, dict):
+        raise MalformedEvent(f"batch: expected a map, got {_name(plain)}")
     number = plain.get("schema")
     if type(number) is not int or number not in UNDERSTOOD:  # 1.0 and True would pass for 1
         raise UnknownSchema(f"batch.schema: {number!r} is not among those understood here: {UNDERSTOOD}")
@@ -127,17 +133,25 @@ def _encoder(kind: Any, text: bool) -> Encode:
 
 
 def _record_encoder(kind: Any, text: bool) -> Encode:
+    """One loop without calls for what needs no conversion: every event comes through here."""
     hints, defaults = typing.get_type_hints(kind), kind._field_defaults
-    fields = [(name, defaults.get(name), _encoder(hints[name], text)) for name in kind._fields]
+    fields = []
+    for name in kind._fields:
+        convert = _encoder(hints[name], text)
+        left_out = object() if name in ALWAYS else defaults.get(name)  # an object of its own equals no value
+        fields.append((name, left_out, None if convert is _same else convert))
 
     def encode(record: Any) -> dict[str, Any]:
-        return {
-            name: convert(value)
-            for (name, default, convert), value in zip(fields, record, strict=True)
-            if value is not None and (value != default or name in ALWAYS)
-        }
+        plain = {}
+        for field, value in zip(fields, record, strict=True):
+            if value is None:
+                continue
+            name, left_out, convert = field
+            if value != left_out:
+                plain[name] = value if convert is None else convert(value)
+        return plain
 
-    return encode
+    return lru_cache(REMEMBERED)(encode) if kind in REPEATED else encode
 
 
 @cache
@@ -259,6 +273,8 @@ def _same(value: Any) -> Any:
 
 def _sent_time(value: Any) -> Any:
     """What readers would refuse is refused here, where it costs one event and not the batch around it."""
+    if type(value) is int and 0 <= value <= INT_MAX:  # which is before the year 10000
+        return value
     return _timestamp(value, "a time")
 
 

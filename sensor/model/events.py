@@ -169,6 +169,9 @@ class Health(NamedTuple):
     have gone unseen in it, `seen` the new processes that were not, and `catch_rate` the least share of new processes
     that they are, from 0 to 1. `counters` and `losses` run since the start of the sensor. `cpu_percent` is of one core,
     `memory_bytes` the proportional set size of all the sensor's processes. `parked` lists why nothing is collected.
+    `budget_used` is the share of the day's volume budget (SENSOR_DAILY_MB) that was sent, 1 for all of it.
+    `stop_added_s`, in sensor.stop, are the seconds that the sensor has lived on after the last other container of the
+    task, or after SIGTERM where there was none.
     """
 
     uptime_s: float
@@ -182,6 +185,8 @@ class Health(NamedTuple):
     cpu_percent: float | None = None
     memory_bytes: int | None = None
     parked: tuple[str, ...] = ()
+    budget_used: float | None = None
+    stop_added_s: float | None = None
 
 
 class Link(NamedTuple):

@@ -186,18 +186,17 @@ class Encoding(StrEnum):
 
 
 class Roll(NamedTuple):
-    """For a destination that keeps what it is sent as objects: one holds at most that many events and bytes (before
-    they take their final form), and is begun at most that many seconds after the one before it."""
+    """For a destination that keeps what it is sent as objects: one holds about that many events, or what has come in
+    that many seconds. A request that failed is made again as it was."""
 
     events: int
-    bytes: int
     age: float
 
 
 class Limits(NamedTuple):
     """The most that one `send` may carry. For `Encoding.BATCH` a record is a whole sealed batch.
 
-    `roll` None leaves it to the settings when the ordinary lane is sealed; the urgent one never waits.
+    With `roll` None the ordinary lane's batches are sent as they come; the urgent lane's always are.
     """
 
     records: int
@@ -219,7 +218,8 @@ class Shipper(Protocol):
 
     async def send(self, records: Sequence[bytes]) -> Sequence[int]:
         """Push the records; the indices of those that failed and may be sent again.
-        Raises `RetryableError` or `PermanentError` for all of them."""
+        Raises `RetryableError` or `PermanentError` for all of them. May be called again while a call is under way:
+        the two lanes do not wait for each other."""
         ...
 
     async def aclose(self) -> None:

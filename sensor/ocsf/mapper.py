@@ -42,11 +42,16 @@ def to_ocsf(event: Event, header: Header) -> Plain:
 
     Fields without a place in the class stand in `unmapped`, as in our own JSON form.
     """
-    native = event_to_json(event, header)
+    native = _own(event_to_json(event, header))
     ocsf = CLASSES[event.kind](native) or _base(native)
     if native:
         ocsf["unmapped"] = native
     return ocsf
+
+
+def _own(plain: Plain) -> Plain:
+    """The objects are taken apart below, and those of the codec are shared (`codec.REPEATED`)."""
+    return {name: _own(value) if type(value) is dict else value for name, value in plain.items()}
 
 
 def _base(native: Plain) -> Plain:

@@ -1,24 +1,23 @@
-"""Delivery to one destination: push what is due, try again, give up honestly.
+"""Delivery to one destination: push what is there, try again, give up honestly.
 
-Each destination has a `Delivery` of its own, with its own lanes, so that a slow one holds up nobody; the bytes of an
-event are shared between them. Records stay in the outbox until the destination has taken or refused them, or the
+Each destination has a `Delivery` of its own, and reads the spool at its own pace, so that a slow one holds up nobody.
+Its two lanes are served beside each other: an urgent event does not wait behind an ordinary request that takes its
+time, nor for the end of its backoff. Records stay in the spool until the destination has taken or refused them, or the
 sensor's time is up.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import DeliveryError, DestinationGone, PermanentError, RetryableError
-from sensor.model.events import Header
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Shipper
 from sensor.pipeline.backoff import Backoff, Pause, pause
-from sensor.pipeline.batch import Sealed, SealWhen, sealer
-from sensor.pipeline.encode import Encoded
-from sensor.pipeline.lanes import Lanes
-from sensor.pipeline.outbox import Outbox
+from sensor.pipeline.outbox import Outbox, Sending
+from sensor.pipeline.spool.spool import Left, Spool
+from sensor.pipeline.unseal import Unseal, unsealer
 from sensor.telemetry.trouble import Trouble
 
 MOST_FAULTS = 5
@@ -29,97 +28,121 @@ LAST_WAIT_S = 0.1
 
 
 class Delivery:
-    """`put` events in, `run` in a task, `flush` at the end, `aclose`.
+    """`run` in a task, `flush` at the end, `aclose`.
 
-    Counts `batches` (requests that were taken), `delivered` (events), `shipped_bytes` and `retries`; and as lost
-    `spool_full`, `record_too_large`, `refused` and `undelivered_at_stop`.
+    Counts `batches` (requests that were taken), `delivered` (events), `shipped_bytes` and `retries`, at the end
+    `left_in_spool` (events that the next start finds on disk); and as lost `record_too_large`, `refused` and
+    `undelivered_at_stop`.
     """
 
     def __init__(
         self,
         shipper: Shipper,
         *,
-        header: Callable[[], Header],
+        spool: Spool,
         counters: Counters,
         clock: Clock,
-        max_bytes: int,
-        seal_when: SealWhen | None = None,
+        unseal: Unseal | None = None,
         backoff: Backoff | None = None,
         pause: Pause = pause,
     ) -> None:
         self._shipper = shipper
         self._counters = counters
         self._clock = clock
-        self._outbox = Outbox(
-            lanes=Lanes(max_bytes=max_bytes, counters=counters),
-            seal=sealer(shipper.encoding, header, counters, shipper.limits.record_bytes),
-            when=seal_when or SealWhen(),
-            limits=shipper.limits,
-            counters=counters,
-            clock=clock,
-        )
-        self._backoff = backoff or Backoff()
+        self._spool = spool
+        unseal = unseal or unsealer(shipper.encoding, counters, record_bytes=shipper.limits.record_bytes)
+        self._outboxes = {
+            lane: Outbox(shipper.name, lane, spool=spool, unseal=unseal, limits=shipper.limits, counters=counters)
+            for lane in Lane
+        }
+        self._backoffs = {lane: backoff or Backoff() for lane in Lane}
         self._pause = pause
         self._trouble = Trouble(f"delivery to {shipper.name} fails and will be tried again", clock)
         self._refusals = Trouble(f"{shipper.name} refuses events, which are lost", clock)
+        self._opening = asyncio.Lock()
         self._opened = False
         self._faults = 0
-        self._turn = asyncio.Lock()
-        self._wake = asyncio.Event()
+        self._not_before = clock.monotonic()
+        self._turns = {lane: asyncio.Lock() for lane in Lane}
+        self._wakes = {lane: spool.wake(shipper.name, lane) for lane in Lane}
         self._stopping = asyncio.Event()
         self._deadline: float | None = None
 
-    def put(self, item: Encoded) -> None:
-        """Take an event; it or older ones are counted as lost where there is no room."""
-        idle = self._outbox.due_in(item.lane) is None
-        self._outbox.put(item)
-        if idle or self._outbox.due_in(item.lane) == 0:
-            self._wake.set()
+    @property
+    def name(self) -> str:
+        """The destination's."""
+        return self._shipper.name
 
     async def run(self) -> None:
         """Deliver until cancelled, or until `flush` takes over. Raises `DestinationGone`: there is no more use."""
-        while not self._stopping.is_set():
-            waits = {lane: wait for lane in Lane if (wait := self._outbox.due_in(lane)) is not None}
-            due = next((lane for lane, wait in waits.items() if wait == 0), None)
-            if due is not None:
-                await self._step(due)
-            else:
-                self._wake.clear()
-                await self._pause(min(waits.values(), default=None), self._wake)
+        lanes = [asyncio.ensure_future(self._run(lane)) for lane in Lane]
+        try:
+            await asyncio.gather(*lanes)
+        finally:
+            for lane in lanes:
+                lane.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
 
     async def flush(self, deadline_seconds: float) -> bool:
-        """Deliver all that is left; whether that succeeded in time. The rest is counted as `undelivered_at_stop`.
+        """Deliver all that is left; whether that succeeded in time. The rest is counted, and not sent any more.
 
-        Takes over from `run`, which returns after the request that it is in. Cancel `run` afterwards, not before:
-        a request that was cut off is made again.
+        Takes over from `run`, which returns after the requests that it is in. Cancel `run` afterwards, not before:
+        a request that was cut off is made again. May be called again for what was appended since.
         """
         self._deadline = self._clock.monotonic() + deadline_seconds
         self._stopping.set()
-        self._wake.set()
-        self._backoff.reset()
+        for lane in Lane:
+            self._wakes[lane].set()
+            self._backoffs[lane].reset()
         try:
             async with asyncio.timeout(deadline_seconds):
-                while (lane := self._outbox.unsent()) is not None:
-                    await self._step(lane)
+                await asyncio.gather(*(self._drain(lane) for lane in Lane))
         except (TimeoutError, DestinationGone):
-            if left := self._outbox.clear():
-                self._counters.lost("undelivered_at_stop", left)
-                return False
+            return not self._give_up()
         return True
 
     async def aclose(self) -> None:
         """Release the shipper's connections. Safe to call more than once."""
         await self._shipper.aclose()
 
+    async def _run(self, lane: Lane) -> None:
+        while not self._stopping.is_set():
+            self._wakes[lane].clear()
+            wait = self._outboxes[lane].due_in(self._clock.monotonic())
+            if wait == 0:
+                await self._step(lane)
+            else:
+                await self._pause(wait, self._wakes[lane])
+
+    async def _drain(self, lane: Lane) -> None:
+        while self._outboxes[lane].waiting():
+            await self._step(lane)
+
+    def _give_up(self) -> bool:
+        """Whether anything was left."""
+        left = [outbox.give_up() for outbox in self._outboxes.values()]
+        lost, kept = (sum(part) for part in zip(*left, strict=True))
+        if lost:
+            self._counters.lost("undelivered_at_stop", lost)
+        if kept:
+            self._counters.add("left_in_spool", kept)
+        return any(one != Left(0, 0) for one in left)
+
     async def _step(self, lane: Lane) -> None:
         """One request for the lane; after trouble, the wait before the next."""
+        asked = self._not_before - self._clock.monotonic()
+        if asked > 0 and self._deadline is None:
+            await self._pause(asked, self._stopping)
         try:
-            async with self._turn:
+            async with self._turns[lane]:
                 await self._push(lane)
         except RetryableError as error:
             self._counters.add("retries")
             self._trouble.failed(str(error))
-            await self._wait(self._backoff.next(error.retry_after))
+            seconds = self._backoffs[lane].next(error.retry_after)
+            if error.retry_after is not None:
+                self._not_before = self._clock.monotonic() + seconds
+            await self._wait(seconds)
 
     async def _wait(self, seconds: float) -> None:
         """Back off until the stop begins; while stopping, no longer than leaves time to try again."""
@@ -132,7 +155,7 @@ class Delivery:
     async def _push(self, lane: Lane) -> None:
         """Raises `RetryableError` when any of it has to be sent again."""
         await self._open()
-        records = self._outbox.records(lane)
+        records = await self._outboxes[lane].request()
         if not records:
             return
         try:
@@ -144,7 +167,7 @@ class Delivery:
         else:
             self._taken(lane, records, failed)
 
-    async def _attempt(self, records: Sequence[Sealed]) -> frozenset[int]:
+    async def _attempt(self, records: Sequence[Sending]) -> frozenset[int]:
         """The indices of the records that failed. A fault in a shipper is trouble like any other, and ends nothing."""
         try:
             failed = await self._shipper.send([record.data for record in records])
@@ -166,33 +189,34 @@ class Delivery:
 
     async def _open(self) -> None:
         """Until it works: nothing was refused yet, and what it lacks may come, as a file that is mounted late."""
-        if self._opened:
-            return
-        try:
-            await self._shipper.open()
-        except (DestinationGone, RetryableError):
-            raise
-        except Exception as error:
-            raise RetryableError(_described(error)) from error
-        self._opened = True
+        async with self._opening:
+            if self._opened:
+                return
+            try:
+                await self._shipper.open()
+            except (DestinationGone, RetryableError):
+                raise
+            except Exception as error:
+                raise RetryableError(_described(error)) from error
+            self._opened = True
 
-    def _taken(self, lane: Lane, records: Sequence[Sealed], failed: Collection[int]) -> None:
-        taken = self._outbox.settle(lane, records, failed)
+    def _taken(self, lane: Lane, records: Sequence[Sending], failed: Collection[int]) -> None:
+        taken = self._outboxes[lane].settle(records, failed)
         if taken:
             self._counters.add("batches")
-            self._counters.add("delivered", sum(record.count for record in taken))
+            self._counters.add("delivered", sum(record.events for record in taken))
             self._counters.add("shipped_bytes", sum(len(record.data) for record in taken))
-            self._backoff.reset()
+            self._backoffs[lane].reset()
         if failed:
             raise RetryableError(f"{len(failed)} of {len(records)} records were not taken")
         self._trouble.mended(f"delivery to {self._shipper.name} works again")
         self._refusals.mended(f"{self._shipper.name} takes events again")
 
-    def _refused(self, lane: Lane, records: Sequence[Sealed], error: PermanentError) -> None:
-        if refused := self._outbox.settle(lane, records):
-            self._counters.lost("refused", sum(record.count for record in refused))
+    def _refused(self, lane: Lane, records: Sequence[Sending], error: PermanentError) -> None:
+        if refused := self._outboxes[lane].settle(records):
+            self._counters.lost("refused", sum(record.events for record in refused))
         self._refusals.failed(str(error))
-        self._backoff.reset()
+        self._backoffs[lane].reset()
 
 
 def _described(error: Exception) -> str:

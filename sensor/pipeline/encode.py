@@ -41,7 +41,9 @@ class Encoder:
         lane = lane_of(event.kind)
         seq = self._last[lane] + 1
         try:
-            data = self._bytes(to_wire(event._replace(lane=lane, seq=seq)))
+            plain = to_wire(event)
+            plain["lane"], plain["seq"] = lane.value, seq
+            data = self._bytes(plain)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with this event, the next one is not
             self._give_up(event, error)
             return None

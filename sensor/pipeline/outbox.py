@@ -1,94 +1,122 @@
-"""What one destination has not taken yet: events in lanes, then sealed records in front of them."""
+"""What one destination is being sent of one lane: records of the batches at its cursor, until they are settled."""
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Limits
-from sensor.pipeline.batch import Seal, Sealed, SealWhen
-from sensor.pipeline.encode import Encoded
-from sensor.pipeline.lanes import Lanes
+from sensor.pipeline.spool.spool import Left, Spool
+from sensor.pipeline.unseal import Unseal
+
+
+class Sending(NamedTuple):
+    """One record, with the events in it and the position of the batch that it comes from."""
+
+    data: bytes
+    events: int
+    position: int
 
 
 class Outbox:
-    """Keeps each lane in order and seals when it is time; sealed records stay until they are settled."""
+    """Reads batches from the spool as requests need them, and acknowledges each when all of its records are settled."""
 
     def __init__(
-        self, *, lanes: Lanes, seal: Seal, when: SealWhen, limits: Limits, counters: Counters, clock: Clock
+        self, name: str, lane: Lane, *, spool: Spool, unseal: Unseal, limits: Limits, counters: Counters
     ) -> None:
-        self._lanes = lanes
-        self._seal = seal
-        when = when if limits.roll is None else SealWhen(*limits.roll)
-        self._when = when._replace(bytes=min(when.bytes, limits.record_bytes))
+        self._name = name
+        self._lane = lane
+        self._spool = spool
+        self._unseal = unseal
         self._limits = limits
         self._counters = counters
-        self._clock = clock
-        self._sealed: dict[Lane, list[Sealed]] = {lane: [] for lane in Lane}
-        self._since = dict.fromkeys(Lane, 0.0)
+        self._sending: list[Sending] = []
+        self._request: list[Sending] = []
+        self._since: float | None = None
+        self._read_to = 0
 
-    def put(self, item: Encoded) -> None:
-        """Take an event into its lane."""
-        if self._lanes.count(item.lane) == 0:
-            self._since[item.lane] = self._clock.monotonic()
-        self._lanes.put(item)
+    def waiting(self) -> bool:
+        """Whether there may be anything to send."""
+        return bool(self._sending) or self._spool.unread(self._name, self._lane)
 
-    def due_in(self, lane: Lane) -> float | None:
-        """Seconds until the lane has records to push: 0 for now, None where nothing waits."""
-        if self._sealed[lane]:
-            return 0
-        count = self._lanes.count(lane)
-        if count == 0:
-            return None
-        full = count >= self._when.events or self._lanes.bytes(lane) >= self._when.bytes
-        if full or lane is Lane.URGENT:
-            return 0
-        return max(0.0, self._since[lane] + self._when.age - self._clock.monotonic())
+    def due_in(self, now: float) -> float | None:
+        """Seconds until the next request: 0 for now, None where nothing waits. `now` is monotonic time.
 
-    def unsent(self) -> Lane | None:
-        """The first lane that holds anything, due or not; urgent before ordinary."""
-        return next((lane for lane in Lane if self.due_in(lane) is not None), None)
-
-    def records(self, lane: Lane) -> list[Sealed]:
-        """The oldest records of the lane, as many as one request may carry; sealed now if none were."""
-        while not self._sealed[lane] and self._lanes.count(lane):
-            events = self._lanes.take(lane, self._when.events, self._when.bytes)
-            self._since[lane] = self._clock.monotonic()
-            self._sealed[lane] = self._sendable(self._seal(events))
-        return self._one_request(self._sealed[lane])
-
-    def settle(self, lane: Lane, records: Sequence[Sealed], again: Collection[int] = ()) -> list[Sealed]:
-        """Let go of what `records` gave last, except of the indices in `again`, which stay first in order.
-
-        Returns what was let go; nothing where `clear` came in between and has answered for all of it.
+        A destination that keeps what it is sent as objects is sent the ordinary lane's when there is enough for one.
         """
-        sealed = self._sealed[lane]
-        if not sealed:
+        if not self.waiting():
+            self._since = None
+            return None
+        roll = self._limits.roll
+        if roll is None or self._lane is Lane.URGENT or self._request:
+            return 0
+        self._since = now if self._since is None else self._since
+        enough = len(self._sending) + self._spool.unread_events(self._name, self._lane) >= roll.events
+        return 0 if enough else max(0.0, self._since + roll.age - now)
+
+    async def request(self) -> list[Sending]:
+        """The oldest records, as many as one request may carry; none where nothing is left that could be sent.
+
+        Where requests become objects, one that has failed is made again as it was, so that it overwrites itself.
+        """
+        if self._request and self._limits.roll is not None:
+            return self._request
+        self._since = None
+        size = sum(len(sending.data) for sending in self._sending)
+        while len(self._sending) < self._limits.records and size < self._limits.request_bytes:
+            record = await self._spool.read(self._name, self._lane)
+            if record is None:
+                break
+            fitting = self._fitting(record.position, self._unseal(record.sealed))
+            self._sending += fitting
+            size += sum(len(sending.data) for sending in fitting)
+            self._read_to = record.position + 1
+            if not self._sending:
+                self._acknowledge()
+        self._request = self._one_request()
+        return self._request
+
+    def settle(self, records: Sequence[Sending], again: Collection[int] = ()) -> list[Sending]:
+        """Let go of what `request` gave last, except of the indices in `again`, which stay first in order.
+
+        Returns what was let go; nothing where `give_up` came in between and has answered for all of it.
+        """
+        if not self._sending:
             return []
-        sealed[: len(records)] = [record for index, record in enumerate(records) if index in again]
+        self._request = []
+        self._sending[: len(records)] = [record for index, record in enumerate(records) if index in again]
+        self._acknowledge()
         return [record for index, record in enumerate(records) if index not in again]
 
-    def clear(self) -> int:
-        """Forget everything; how many events that were."""
-        left = 0
-        for lane in Lane:
-            left += sum(record.count for record in self._sealed[lane]) + self._lanes.count(lane)
-            self._sealed[lane].clear()
-            self._lanes.take(lane, self._lanes.count(lane), self._lanes.bytes(lane))
-        return left
+    def give_up(self) -> Left:
+        """The time is up: send nothing more. How many events that leaves, gone or on disk."""
+        lost, kept = self._spool.give_up(self._name, self._lane)
+        for record in self._sending:
+            if self._spool.is_saved(self._lane, record.position):
+                kept += record.events
+            else:
+                lost += record.events
+        self._sending.clear()
+        self._request = []
+        return Left(lost, kept)
 
-    def _sendable(self, records: Sequence[Sealed]) -> list[Sealed]:
+    def _acknowledge(self) -> None:
+        self._spool.acknowledge(self._name, self._lane, self._sending[0].position if self._sending else self._read_to)
+
+    def _fitting(self, position: int, records: Sequence[tuple[bytes, int]]) -> list[Sending]:
         """Those that the destination can carry at all."""
-        fitting = [record for record in records if len(record.data) <= self._limits.record_bytes]
-        lost = sum(record.count for record in records) - sum(record.count for record in fitting)
-        if lost:
-            self._counters.lost("record_too_large", lost)
-        return fitting
+        found = []
+        for data, events in records:
+            if len(data) <= self._limits.record_bytes:
+                found.append(Sending(data, events, position))
+            else:
+                self._counters.lost("record_too_large", events)
+        return found
 
-    def _one_request(self, sealed: Sequence[Sealed]) -> list[Sealed]:
-        request: list[Sealed] = []
+    def _one_request(self) -> list[Sending]:
+        request: list[Sending] = []
         size = 0
-        for record in sealed[: self._limits.records]:
+        for record in self._sending[: self._limits.records]:
             size += len(record.data)
             if request and size > self._limits.request_bytes:
                 break

@@ -19,7 +19,8 @@ PROCESS_COLLECTORS = "process_"
 class Heartbeat:
     """Makes the events; whoever calls decides when, and emits what comes back, in its order.
 
-    `collectors` tells how each collector stands. `parked` lists why nothing is collected, empty while all is well.
+    `collectors` tells how each collector stands, `budget_used` how much of the volume budget is used up. `parked` lists
+    why nothing is collected, empty while all is well.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class Heartbeat:
         usage: Callable[[], Usage],
         collectors: Callable[[], Mapping[str, CollectorHealth]],
         parked: tuple[str, ...] = (),
+        budget_used: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._counters = counters
         self._clock = clock
         self._usage = usage
         self._collectors = collectors
         self._parked = parked
+        self._budget_used = budget_used
         self._started = self._reported = clock.monotonic()
         self._losses_told: Counter[str] = Counter()
         self._unexplained_told = 0
@@ -49,18 +52,18 @@ class Heartbeat:
         """A report of the time since the last one."""
         return self._report(Kind.SENSOR_HEARTBEAT)
 
-    def stop(self) -> list[Event]:
-        """The last report."""
-        return self._report(Kind.SENSOR_STOP)
+    def stop(self, added_s: float | None = None) -> list[Event]:
+        """The last report; `added_s` as in `Health.stop_added_s`."""
+        return self._report(Kind.SENSOR_STOP, added_s)
 
-    def _report(self, kind: Kind) -> list[Event]:
+    def _report(self, kind: Kind, added_s: float | None = None) -> list[Event]:
         """New losses first, so that none is told after `sensor.stop`."""
         unexplained = self._counters.unexplained - self._unexplained_told
         seen = self._counters.processes - self._seen_told
         losses = [self._event(Kind.SENSOR_LOSS, loss=loss) for loss in self._new_losses(unexplained)]
         self._unexplained_told += unexplained
         self._seen_told += seen
-        return [*losses, self._health_event(kind, unexplained, seen)]
+        return [*losses, self._health_event(kind, unexplained, seen, added_s)]
 
     def _new_losses(self, unexplained: int) -> Iterator[Loss]:
         new = self._counters.losses - self._losses_told
@@ -72,9 +75,9 @@ class Heartbeat:
             if not told:
                 yield Loss(reason, bound, None if bound == UNKNOWN else n, source)
 
-    def _health_event(self, kind: Kind, unexplained: int, seen: int) -> Event:
+    def _health_event(self, kind: Kind, unexplained: int, seen: int, added_s: float | None) -> Event:
         now = self._clock.monotonic()
-        usage, collectors = self._usage(), dict(self._collectors())
+        usage, collectors, used = self._usage(), dict(self._collectors()), self._budget_used()
         watching = _sees_processes(collectors)
         health = Health(
             uptime_s=round(now - self._started, 3),
@@ -88,6 +91,8 @@ class Heartbeat:
             cpu_percent=usage.cpu_percent,
             memory_bytes=usage.memory_bytes,
             parked=self._parked,
+            budget_used=None if used is None else round(used, 4),
+            stop_added_s=None if added_s is None else round(added_s, 3),
         )
         self._reported = now
         missing = (Missing("health.memory_bytes", usage.inexact),) if usage.inexact else ()

@@ -29,7 +29,7 @@ from shippers.s3 import S3
 from shippers.sqs import Sqs
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cret"}
-ROLL = Roll(events=500, bytes=2**20, age=60.0)
+ROLL = Roll(events=500, age=60.0)
 QUEUE_URL = f"https://sqs.{REGION}.amazonaws.com/123456789012/{QUEUE}"
 
 

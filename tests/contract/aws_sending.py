@@ -1,5 +1,6 @@
 """Sending to an AWS destination that answers as it is told, and reading what it was sent."""
 
+import asyncio
 import gzip
 import json
 from base64 import b64decode
@@ -10,16 +11,17 @@ from typing import Any
 import aws_far
 from aws_server import REGION
 from fakes import FakeClock
-from fakes_pipeline import HEADER, encoded
+from fakes_pipeline import HEADER, alone, encoded
 from loopback_http import Loopback, answer, loopback
 
 from sensor.model.counters import Counters
 from sensor.model.errors import DeliveryError
 from sensor.model.events import Header, Task
 from sensor.model.protocols import Encoding, Shipper
-from sensor.pipeline.batch import SealWhen, sealer
+from sensor.pipeline.batch import seal
 from sensor.pipeline.delivery import Delivery
 from sensor.pipeline.encode import Encoded
+from sensor.pipeline.spool.spool import Spool
 
 AWS = ("kinesis", "firehose", "sqs", "s3")
 BY_RECORD = ("kinesis", "firehose", "sqs")
@@ -30,7 +32,7 @@ TASK = Header(
 
 
 def records(*seqs: int, encoding: Encoding = Encoding.JSON, header: Header = TASK) -> list[bytes]:
-    return [sealed.data for sealed in sealer(encoding, lambda: header, Counters())([encoded(seq) for seq in seqs])]
+    return alone(encoding, header, [encoded(seq) for seq in seqs])
 
 
 @asynccontextmanager
@@ -79,16 +81,12 @@ def failing(name: str, *codes: str, senders_fault: bool = False) -> bytes:
 
 async def delivered(shipper: Shipper, items: Sequence[Encoded], counters: Counters, events: int) -> None:
     """Deliver all of them through the pipeline, so many events at once."""
-    delivery = Delivery(
-        shipper,
-        header=lambda: TASK,
-        counters=counters,
-        clock=FakeClock(),
-        max_bytes=2**24,
-        seal_when=SealWhen(events=events, bytes=2**24),
-    )
-    for item in items:
-        delivery.put(item)
+    clock = FakeClock()
+    later = asyncio.get_running_loop().call_later
+    spool = Spool([shipper.name], memory_bytes=2**26, counters=counters, clock=clock, later=later)
+    delivery = Delivery(shipper, spool=spool, counters=counters, clock=clock)
+    for first in range(0, len(items), events):
+        spool.append(seal(TASK, items[first : first + events]))
     assert await delivery.flush(20)
     await delivery.aclose()
 

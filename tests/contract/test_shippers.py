@@ -11,7 +11,7 @@ from typing import Protocol
 import aws_far
 import pytest
 from fakes import FakeClock
-from fakes_pipeline import HEADER, encoded, unsealed
+from fakes_pipeline import HEADER, alone, encoded, unsealed
 from loopback_http import HANG, loopback
 from running import until
 
@@ -19,8 +19,9 @@ from sensor.model.codec import event_from_json
 from sensor.model.counters import Counters
 from sensor.model.errors import DeliveryError, DestinationGone, RetryableError
 from sensor.model.protocols import Encoding, Shipper
-from sensor.pipeline.batch import SealWhen, sealer
+from sensor.pipeline.batch import seal
 from sensor.pipeline.delivery import Delivery
+from sensor.pipeline.spool.spool import Spool
 from shippers import registry
 from shippers.ingest_http import IngestHttp
 from shippers.stdout import Stdout
@@ -161,8 +162,8 @@ def broken(name: str) -> AbstractAsyncContextManager[Far]:
 
 def record(seq: int, size: int = 0) -> bytes:
     """An event as it travels alone, made longer by a field that nobody knows."""
-    (sealed,) = sealer(Encoding.JSON, lambda: HEADER, Counters())([encoded(seq)])
-    head = sealed.data[:-1] + b',"x":"'
+    (whole,) = alone(Encoding.JSON, HEADER, [encoded(seq)])
+    head = whole[:-1] + b',"x":"'
     return head.ljust(size - 2, b"x") + b'"}'
 
 
@@ -237,16 +238,17 @@ async def test_a_stalled_destination_stalls_nobody_else_and_can_be_given_up(name
 async def test_a_delivery_through_it_loses_nothing(name: str, taking: Taking) -> None:
     counters = Counters()
     async with taking(name) as far:
-        delivery = Delivery(
-            far.shipper,
-            header=lambda: HEADER,
+        clock = FakeClock()
+        spool = Spool(
+            [far.shipper.name],
+            memory_bytes=2**20,
             counters=counters,
-            clock=FakeClock(),
-            max_bytes=2**20,
-            seal_when=SealWhen(events=10),
+            clock=clock,
+            later=asyncio.get_running_loop().call_later,
         )
-        for seq in range(1, 31):
-            delivery.put(encoded(seq))
+        delivery = Delivery(far.shipper, spool=spool, counters=counters, clock=clock)
+        for first in range(1, 31, 10):
+            spool.append(seal(HEADER, [encoded(seq) for seq in range(first, first + 10)]))
         assert await delivery.flush(20)
         await delivery.aclose()
         records = await far.received(3 if far.shipper.encoding is Encoding.BATCH else 30)

@@ -9,7 +9,7 @@ import msgpack
 import pytest
 from aws_sending import AWS, TASK, at, carried, delivered, fine, records, shipping
 from aws_server import BUCKET, REGION, AwsServer, objects
-from fakes_pipeline import encoded, event, zstd
+from fakes_pipeline import alone, encoded, event, zstd
 from loopback_http import loopback
 
 from sensor.model.codec import to_wire
@@ -17,7 +17,6 @@ from sensor.model.counters import Counters
 from sensor.model.events import Process
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding
-from sensor.pipeline.batch import sealer
 from sensor.pipeline.encode import Encoded
 from shippers.record_facts import facts
 from shippers.s3 import bucket_address
@@ -106,9 +105,8 @@ async def test_messages_that_grow_stay_within_the_limit() -> None:
 @pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
 async def test_a_retry_writes_the_same_object_again(aws: AwsServer, encoding: Encoding) -> None:
     await asyncio.to_thread(aws.empty)
-    seal = sealer(encoding, lambda: TASK, Counters())
     plain = [to_wire(event()._replace(seq=seq, process=Process("e1", 7))) for seq in (7, 8, 9)]
-    sent = [sealed.data for sealed in seal([Encoded(Lane.ORDINARY, p["seq"], msgpack.packb(p)) for p in plain])]
+    sent = alone(encoding, TASK, [Encoded(Lane.ORDINARY, p["seq"], msgpack.packb(p)) for p in plain])
     bodies = []
     for _ in range(2):
         async with shipping("s3", aws.environ(), encoding=encoding) as shipper:
@@ -125,9 +123,9 @@ async def test_days_go_to_partitions_of_their_own_and_zstd_is_understood(aws: Aw
     await asyncio.to_thread(aws.empty)
     late = encoded(2)
     later = msgpack.packb(to_wire(event()._replace(seq=2, time=event().time + 86_400 * 10**9)))
-    (other,) = sealer(Encoding.JSON, lambda: TASK, Counters())([late._replace(data=later)])
+    other = alone(Encoding.JSON, TASK, [late._replace(data=later)])
     async with shipping("s3", aws.environ(), compression="zstd", prefix="") as shipper:
-        assert not await shipper.send([*records(1), other.data, *records(3)])
+        assert not await shipper.send([*records(1), *other, *records(3)])
     found = await asyncio.to_thread(objects, aws, BUCKET)
     start = f"account=123456789012/region={REGION}/eventDay=202311"
     assert [key for key, _ in found] == [

@@ -11,11 +11,14 @@ from docker_cli import LABEL, Container, docker
 from fargate_task import FargateTask
 from ingest_container import WRITE_TOKEN, IngestContainer
 
+STOP_DEADLINE = "6"
+"""Seconds; beside an app that goes on the sensor takes two thirds of it to stop."""
+
 PROJECT = Path(__file__).parents[2]
 
 
 class Images(NamedTuple):
-    """The ids of this checkout's images: a tag may be given to those of another one meanwhile."""
+    """This checkout's images, by their ids: their tags move when another checkout builds."""
 
     sensor: str
     ingest: str
@@ -52,6 +55,17 @@ def temporary_network(*, ipv6: bool = False) -> Iterator[str]:
         docker("network", "rm", name)
 
 
+@contextmanager
+def temporary_volume() -> Iterator[str]:
+    """A volume for containers that are gone when the block ends."""
+    name = f"{LABEL}-{uuid.uuid4().hex[:8]}"
+    docker("volume", "create", "--label", LABEL, name)
+    try:
+        yield name
+    finally:
+        docker("volume", "rm", "--force", name, check=False)
+
+
 class Lab:
     """Containers around one ingest. `clear` removes them all."""
 
@@ -78,7 +92,12 @@ class Lab:
         sensor_options: Sequence[str] = (),
     ) -> FargateTask:
         """A task whose sensor delivers to the ingest."""
-        settings = {"SENSOR_INGEST_URL": self.ingest.url, "SENSOR_INGEST_TOKEN": WRITE_TOKEN, **(environment or {})}
+        settings = {
+            "SENSOR_INGEST_URL": self.ingest.url,
+            "SENSOR_INGEST_TOKEN": WRITE_TOKEN,
+            "SENSOR_STOP_DEADLINE": STOP_DEADLINE,
+            **(environment or {}),
+        }
         return FargateTask(
             self.new,
             self.network,

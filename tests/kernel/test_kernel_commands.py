@@ -82,7 +82,7 @@ def test_watch_piped_writes_events_and_nothing_else(start: Start) -> None:
     subprocess.run(["sleep", marker], check=True)
     out, err = watching.communicate(timeout=DEADLINE_S)
     events: list[dict[str, Any]] = [first, *map(json.loads, out.splitlines())]
-    assert watching.returncode == 0
+    assert watching.returncode == 0, err
     assert err == ""
     assert {e["kind"] for e in events} >= {"sensor.start", "process.exec", "sensor.stop"}
     executed = [e["process"] for e in events if e["kind"] == "process.exec"]

@@ -1,4 +1,4 @@
-from sensor.enrich.masking import REMEMBERED, Masking
+from sensor.enrich.masking import REMEMBERED, SHORT, Masking
 from sensor.model.counters import Counters
 from sensor.model.events import Event, Evidence, Process, Timestamp
 from sensor.model.kinds import Kind
@@ -45,7 +45,21 @@ def test_what_is_remembered_is_bounded_and_forgetting_changes_nothing() -> None:
     masking, args = Masking(Counters()), ("app", "--token=x")
     first = args_of(masking(event(args)))
     for i in range(REMEMBERED):
-        masking(event(("app", "--token=x"), entity=f"other-{i}"))
+        masking(event(("app", f"--token=x{i}")))
     again = args_of(masking(event(args)))
     assert again == first
     assert again is not first
+
+
+def test_the_next_run_of_a_program_is_not_masked_again() -> None:
+    masking = Masking(Counters())
+    first = args_of(masking(event(("app", "--token=x"), entity="e1")))
+    assert args_of(masking(event(("app", "--token=x"), entity="e2"))) is first
+
+
+def test_a_long_command_line_is_known_again_by_its_process_only() -> None:
+    masking, args = Masking(Counters()), ("app", "x" * SHORT, "--token=x")
+    first = args_of(masking(event(args, entity="e1")))
+    assert args_of(masking(event(args, entity="e1"))) is first
+    assert args_of(masking(event(args, entity="e2"))) is not first
+    assert args_of(masking(event((*args[:-1], "--token=y"), entity="e1"))) == first

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from fakes import FakeClock
 from fakes_pipeline import HEADER, FakePause, FakeShipper, encoded, unsealed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,12 +14,14 @@ from running import until
 
 from sensor.model.counters import Counters
 from sensor.model.errors import DestinationGone, PermanentError, RetryableError
-from sensor.model.events import Batch, Task
+from sensor.model.events import Batch
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding, Limits, Roll
-from sensor.pipeline.backoff import Backoff
-from sensor.pipeline.batch import SealWhen
+from sensor.pipeline.backoff import Backoff, Pause
+from sensor.pipeline.batch import seal
 from sensor.pipeline.delivery import LAST_WAIT_S, MOST_FAULTS, Delivery
+from sensor.pipeline.spool.spool import Spool
+from tests.fakes_timers import FakeTimers
 
 URGENT, ORDINARY = Lane.URGENT, Lane.ORDINARY
 MIB = 1024 * 1024
@@ -29,25 +30,37 @@ MIB = 1024 * 1024
 class Rig:
     """A delivery with a fake shipper, a clock that runs whenever it waits, and no chance in its waits."""
 
-    def __init__(self, shipper: FakeShipper, when: SealWhen | None = None, max_bytes: int = MIB) -> None:
+    def __init__(self, shipper: FakeShipper, batch: int = 3, max_bytes: int = MIB) -> None:
         self.shipper = shipper
+        self.batch = batch
         self.counters = Counters()
-        self.clock = FakeClock()
+        self.timers = FakeTimers()
+        self.clock = self.timers.clock
         self.pause = FakePause(self.clock)
-        self.delivery = Delivery(
-            shipper,
-            header=lambda: HEADER,
+        self.spool = Spool(
+            [shipper.name],
+            memory_bytes=max_bytes,
             counters=self.counters,
             clock=self.clock,
-            max_bytes=max_bytes,
-            seal_when=when or SealWhen(events=3, bytes=MIB, age=1.0),
+            later=self.timers.later,
+        )
+        self.delivery = self.new_delivery(self.pause)
+
+    def new_delivery(self, pause: Pause) -> Delivery:
+        return Delivery(
+            self.shipper,
+            spool=self.spool,
+            counters=self.counters,
+            clock=self.clock,
             backoff=Backoff(uniform=lambda _low, high: high),
-            pause=self.pause,
+            pause=pause,
         )
 
     def put(self, *numbers: int, lane: Lane = ORDINARY, padding: int = 0) -> None:
-        for seq in numbers:
-            self.delivery.put(encoded(seq, lane, padding))
+        """Events in batches of `batch`."""
+        for start in range(0, len(numbers), self.batch):
+            items = [encoded(seq, lane, padding) for seq in numbers[start : start + self.batch]]
+            self.spool.append(seal(HEADER, items))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -91,24 +104,6 @@ async def test_events_are_delivered_in_order_and_counted() -> None:
     assert not rig.counters.losses
 
 
-async def test_an_ordinary_batch_waits_for_its_age_and_not_longer() -> None:
-    rig = Rig(FakeShipper())
-    async with rig.running():
-        rig.put(1)
-        await rig.delivered(1)
-    assert rig.pause.seconds == [1.0]
-
-
-async def test_a_full_batch_does_not_wait() -> None:
-    two = 2 * len(encoded(1).data)
-    for when in (SealWhen(events=2, bytes=MIB, age=60), SealWhen(events=500, bytes=two, age=60)):
-        rig = Rig(FakeShipper(), when)
-        async with rig.running():
-            rig.put(1, 2)
-            await rig.delivered(2)
-        assert rig.pause.seconds == []
-
-
 async def test_urgent_events_leave_at_once_and_first() -> None:
     rig = Rig(FakeShipper())
     rig.put(1)
@@ -116,7 +111,6 @@ async def test_urgent_events_leave_at_once_and_first() -> None:
     async with rig.running():
         await rig.delivered(3)
     assert rig.seqs() == [(URGENT, [1, 2]), (ORDINARY, [1])]
-    assert rig.pause.seconds == [1.0]
 
 
 async def test_trouble_is_retried_byte_for_byte_with_growing_waits() -> None:
@@ -146,16 +140,66 @@ async def test_what_the_destination_asks_for_is_waited_for() -> None:
     assert rig.pause.seconds == [7.5, 300.5]
 
 
-async def test_what_comes_during_trouble_keeps_its_order_and_urgent_goes_first() -> None:
+async def test_an_urgent_event_does_not_wait_for_an_ordinary_request_that_takes_its_time() -> None:
     rig = Rig(FakeShipper(RetryableError("busy")))
     rig.put(1, 2, 3, 4)
     rig.shipper.gate.clear()
     async with rig.running():
         await until(lambda: rig.shipper.sent, "the first request is under way")
         rig.put(1, lane=URGENT)
+        await until(lambda: len(rig.shipper.sent) == 2, "the urgent one is under way too")
         rig.shipper.gate.set()
         await rig.delivered(5)
     assert rig.seqs() == [(ORDINARY, [1, 2, 3]), (URGENT, [1]), (ORDINARY, [1, 2, 3]), (ORDINARY, [4])]
+
+
+async def test_an_urgent_event_does_not_wait_for_the_end_of_a_backoff() -> None:
+    rig = Rig(FakeShipper(RetryableError("busy")))
+    waiting = asyncio.Event()
+
+    async def pause(seconds: float | None, until_set: asyncio.Event) -> None:
+        if seconds is not None:
+            waiting.set()
+        await until_set.wait()
+
+    rig.delivery = rig.new_delivery(pause)
+    rig.put(1)
+    async with rig.running():
+        await waiting.wait()
+        rig.put(1, lane=URGENT)
+        await rig.delivered(1)
+    assert rig.seqs() == [(ORDINARY, [1]), (URGENT, [1])]
+
+
+async def test_what_the_destination_asks_for_holds_for_urgent_events_too() -> None:
+    rig = Rig(FakeShipper(RetryableError("busy", 20.0)))
+    asked = asyncio.Event()
+    pauses: list[float | None] = []
+
+    async def pause(seconds: float | None, until_set: asyncio.Event) -> None:
+        pauses.append(seconds)
+        if seconds is not None and len([s for s in pauses if s is not None]) == 2:
+            asked.set()
+        await until_set.wait()
+
+    rig.delivery = rig.new_delivery(pause)
+    rig.put(1)
+    async with rig.running():
+        await until(lambda: 20.5 in pauses, "the wait that was asked for")
+        rig.put(1, lane=URGENT)
+        await asked.wait()
+    assert len(rig.shipper.sent) == 1
+    assert [s for s in pauses if s is not None] == [20.5, 20.5]
+
+
+async def test_small_batches_share_a_request_where_records_are_single_events() -> None:
+    rig = Rig(json_shipper())
+    rig.put(1)
+    rig.put(2)
+    rig.put(3)
+    async with rig.running():
+        await rig.delivered(3)
+    assert [json_seqs(records) for records in rig.shipper.sent] == [[1, 2, 3]]
 
 
 async def test_refused_events_are_set_aside_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -169,7 +213,7 @@ async def test_refused_events_are_set_aside_counted_and_told(caplog: pytest.LogC
 
 
 async def test_of_a_partial_failure_only_the_failed_records_are_sent_again() -> None:
-    rig = Rig(json_shipper([0, 2], [1]), SealWhen(events=4))
+    rig = Rig(json_shipper([0, 2], [1]), batch=4)
     rig.put(1, 2, 3, 4)
     async with rig.running():
         await rig.delivered(4)
@@ -187,9 +231,9 @@ async def test_indices_that_no_record_has_are_passed_over() -> None:
 
 
 async def test_requests_keep_to_the_shippers_limits() -> None:
-    rig = Rig(json_shipper(limits=Limits(records=3, record_bytes=MIB, request_bytes=MIB)), SealWhen(events=5))
+    rig = Rig(json_shipper(limits=Limits(records=3, record_bytes=MIB, request_bytes=MIB)), batch=5)
     rig.put(1, 2, 3, 4, 5)
-    narrow = Rig(json_shipper(limits=Limits(records=10, record_bytes=MIB, request_bytes=600)), SealWhen(events=5))
+    narrow = Rig(json_shipper(limits=Limits(records=10, record_bytes=MIB, request_bytes=600)), batch=5)
     narrow.put(1, 2, 3, 4, 5)
     async with rig.running(), narrow.running():
         await rig.delivered(5)
@@ -199,7 +243,7 @@ async def test_requests_keep_to_the_shippers_limits() -> None:
 
 
 async def test_a_record_that_the_destination_cannot_carry_is_lost_alone() -> None:
-    rig = Rig(json_shipper(limits=Limits(10, 400, MIB)), SealWhen(events=3))
+    rig = Rig(json_shipper(limits=Limits(10, 400, MIB)), batch=3)
     rig.put(1)
     rig.put(2, padding=2_000)
     rig.put(3)
@@ -209,9 +253,11 @@ async def test_a_record_that_the_destination_cannot_carry_is_lost_alone() -> Non
     assert [seq for records in rig.shipper.sent for seq in json_seqs(records)] == [1, 3]
 
 
-async def test_a_destination_of_objects_has_its_own_measure_of_when_one_is_full() -> None:
-    limits = Limits(10, MIB, MIB, Roll(events=4, bytes=MIB, age=60.0))
-    rig = Rig(json_shipper(limits=limits), SealWhen(events=2, age=1.0))
+ROLLED = Limits(4, MIB, MIB, Roll(events=4, age=60.0))
+
+
+async def test_a_destination_of_objects_is_sent_an_object_when_there_is_enough_for_one_or_after_a_while() -> None:
+    rig = Rig(json_shipper(limits=ROLLED), batch=1)
     rig.put(1, 2, 3, 4, 5)
     async with rig.running():
         await rig.delivered(5)
@@ -219,13 +265,24 @@ async def test_a_destination_of_objects_has_its_own_measure_of_when_one_is_full(
     assert rig.pause.seconds == [60.0]
 
 
-async def test_batches_are_no_larger_than_the_shipper_carries() -> None:
-    rig = Rig(FakeShipper(limits=Limits(1, 1_000, 1_000)), SealWhen(events=500))
-    rig.put(*range(1, 21))
+async def test_an_object_that_was_not_taken_is_sent_again_as_it_was() -> None:
+    rig = Rig(json_shipper(RetryableError("cut off"), limits=ROLLED), batch=1)
+    rig.put(1, 2)
+    rig.shipper.gate.clear()
     async with rig.running():
-        await rig.delivered(20)
-    assert len(rig.shipper.sent) > 1
-    assert not rig.counters.losses
+        await until(lambda: rig.shipper.sent, "the first request")
+        rig.put(3, 4)
+        rig.shipper.gate.set()
+        await rig.delivered(4)
+    assert [json_seqs(records) for records in rig.shipper.sent] == [[1, 2], [1, 2], [3, 4]]
+
+
+async def test_the_urgent_lane_waits_for_no_object_to_fill() -> None:
+    rig = Rig(json_shipper(limits=ROLLED), batch=1)
+    rig.put(1, lane=URGENT)
+    async with rig.running():
+        await rig.delivered(1)
+    assert rig.pause.seconds == []
 
 
 async def test_a_fault_in_a_shipper_is_trouble_like_any_other(caplog: pytest.LogCaptureFixture) -> None:
@@ -251,25 +308,6 @@ async def test_the_systems_errors_are_tried_again_however_often() -> None:
     async with rig.running():
         await rig.delivered(3)
     assert not rig.counters.losses
-
-
-async def test_the_header_is_the_one_known_when_the_batch_is_sealed() -> None:
-    rig = Rig(FakeShipper(RetryableError("busy")))
-    names = iter(["first", "second"])
-    rig.delivery = Delivery(
-        rig.shipper,
-        header=lambda: HEADER._replace(task=Task(next(names))),
-        counters=rig.counters,
-        clock=rig.clock,
-        max_bytes=MIB,
-        seal_when=SealWhen(events=1),
-        pause=rig.pause,
-    )
-    rig.put(1, 2)
-    async with rig.running():
-        await rig.delivered(2)
-    tasks = [batch.header.task for batch in rig.batches()]
-    assert tasks == [Task("first"), Task("first"), Task("second")]
 
 
 async def test_opening_is_tried_until_it_works() -> None:
@@ -303,15 +341,6 @@ async def test_a_destination_that_is_gone_ends_the_run() -> None:
     assert rig.counters.losses == {"undelivered_at_stop": 4}
 
 
-async def test_flush_sends_what_is_left_without_waiting_for_its_age() -> None:
-    rig = Rig(FakeShipper())
-    rig.put(1, 2, 3, 4)
-    rig.put(1, lane=URGENT)
-    assert await rig.delivery.flush(5)
-    assert rig.seqs() == [(URGENT, [1]), (ORDINARY, [1, 2, 3]), (ORDINARY, [4])]
-    assert rig.pause.seconds == []
-
-
 async def test_flush_of_nothing_is_done_at_once() -> None:
     rig = Rig(FakeShipper())
     assert await rig.delivery.flush(0)
@@ -340,9 +369,7 @@ async def test_flush_ends_a_long_wait() -> None:
         waiting.set()
         await until_set.wait()
 
-    rig.delivery = Delivery(
-        rig.shipper, header=lambda: HEADER, counters=rig.counters, clock=rig.clock, max_bytes=MIB, pause=pause
-    )
+    rig.delivery = rig.new_delivery(pause)
     rig.put(1, lane=URGENT)
     async with rig.running() as task:
         await waiting.wait()

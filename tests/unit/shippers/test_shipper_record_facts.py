@@ -2,16 +2,14 @@
 
 import pytest
 from event_strategies import events
-from fakes_pipeline import HEADER, event
+from fakes_pipeline import HEADER, alone, event
 from hypothesis import given, settings
 
 from sensor.model.counters import Counters
 from sensor.model.events import Event, Header, Process, Task
-from sensor.model.kinds import Kind
 from sensor.model.protocols import Encoding
-from sensor.pipeline.batch import sealer
 from sensor.pipeline.encode import Encoder
-from shippers.record_facts import Facts, facts, matters
+from shippers.record_facts import Facts, facts
 
 TASK = Header(HEADER.sensor, Task("ecs-fargate", "123456789012", "eu-central-1"))
 
@@ -19,8 +17,8 @@ TASK = Header(HEADER.sensor, Task("ecs-fargate", "123456789012", "eu-central-1")
 def record(given_event: Event, encoding: Encoding, header: Header = TASK) -> bytes:
     item = Encoder(Counters()).encode(given_event)
     assert item is not None
-    (sealed,) = sealer(encoding, lambda: header, Counters())([item])
-    return sealed.data
+    (found,) = alone(encoding, header, [item])
+    return found
 
 
 @pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
@@ -43,19 +41,6 @@ def test_every_event_has_an_identity_and_a_day(encoding: Encoding, given_event: 
 def test_without_a_task_place_is_unknown(encoding: Encoding) -> None:
     found = facts(record(event(), encoding, HEADER))
     assert (found.account, found.region) == ("unknown", "unknown")
-
-
-@pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
-def test_findings_and_reports_matter_and_ordinary_doings_do_not(encoding: Encoding) -> None:
-    kept = {kind for kind in Kind if matters(record(event(kind), encoding))}
-    assert kept == {
-        Kind.DETECTION,
-        Kind.POSTURE,
-        Kind.SENSOR_START,
-        Kind.SENSOR_HEARTBEAT,
-        Kind.SENSOR_LOSS,
-        Kind.SENSOR_STOP,
-    }
 
 
 @pytest.mark.parametrize(

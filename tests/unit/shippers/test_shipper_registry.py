@@ -66,11 +66,8 @@ def test_lines_on_stdout_are_as_long_as_the_settings_say() -> None:
     assert registry.make("stdout", longer, FakeClock()).limits.record_bytes == 262_117
 
 
-def test_objects_roll_by_age_and_by_what_the_spool_can_hold() -> None:
-    roll = registry.make("s3", replace(ENOUGH, s3_age=90.0), FakeClock()).limits.roll
-    assert roll == (2_500, 512 * 1024, 90.0)
-    small = replace(ENOUGH, spool_bytes=1024 * 1024, destinations=("s3", "stdout"))
-    assert registry.make("s3", small, FakeClock()).limits.roll == (2_500, 128 * 1024, 60.0)
+def test_objects_roll_by_events_and_age() -> None:
+    assert registry.make("s3", replace(ENOUGH, s3_age=90.0), FakeClock()).limits.roll == (2_500, 90.0)
 
 
 def loaded_by(statement: str) -> set[str]:

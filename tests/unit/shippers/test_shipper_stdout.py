@@ -15,10 +15,12 @@ from sensor.model.errors import DestinationGone
 from sensor.model.events import Detection, Process
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Encoding
+from sensor.pipeline.batch import seal
 from sensor.pipeline.delivery import Delivery
 from sensor.pipeline.encode import Encoder
+from sensor.pipeline.spool.spool import Spool
 from shippers.record_facts import facts
-from shippers.stdout import Render, Stdout, what_matters
+from shippers.stdout import Render, Stdout
 
 
 @pytest.fixture
@@ -86,20 +88,20 @@ async def test_more_than_a_pipe_holds_is_written_while_it_is_read(pipe: tuple[in
 
 
 @pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
-async def test_a_log_gets_what_matters_in_lines_that_its_driver_does_not_split(
-    pipe: tuple[int, int], encoding: Encoding
-) -> None:
+async def test_a_log_gets_lines_that_its_driver_does_not_split(pipe: tuple[int, int], encoding: Encoding) -> None:
     out, into = pipe
-    counters = Counters()
-    shipper = Stdout(fd=into, render=what_matters, encoding=encoding, line_bytes=16_384)
-    delivery = Delivery(shipper, header=lambda: HEADER, counters=counters, clock=FakeClock(), max_bytes=2**20)
+    counters, clock = Counters(), FakeClock()
+    shipper = Stdout(fd=into, encoding=encoding, line_bytes=16_384)
+    later = asyncio.get_running_loop().call_later
+    spool = Spool([shipper.name], memory_bytes=2**20, counters=counters, clock=clock, later=later)
+    delivery = Delivery(shipper, spool=spool, counters=counters, clock=clock)
     args = tuple("x" * 100 for _ in range(1_000))
     encoder = Encoder(counters)
-    for kind in (Kind.PROCESS_EXEC, Kind.DETECTION, Kind.SENSOR_HEARTBEAT):
+    for kind in (Kind.DETECTION, Kind.SENSOR_HEARTBEAT):
         detection = Detection("r1", "t", "high") if kind is Kind.DETECTION else None
         item = encoder.encode(event(kind)._replace(process=Process("e1", 7, args=args), detection=detection))
         assert item is not None
-        delivery.put(item)
+        spool.append(seal(HEADER, [item]))
     assert await delivery.flush(20)
     await delivery.aclose()
     lines = os.read(out, 2**17).splitlines(keepends=True)

@@ -16,12 +16,14 @@ class Bench:
         self.counters, self.clock = Counters(), FakeClock()
         self.usage = Usage(0.4, 30_000_000)
         self.collectors = {} if parked else dict(WELL)
+        self.budget_used: float | None = None
         self.heartbeat = Heartbeat(
             counters=self.counters,
             clock=self.clock,
             usage=lambda: self.usage,
             collectors=lambda: self.collectors,
             parked=parked,
+            budget_used=lambda: self.budget_used,
         )
 
 
@@ -137,6 +139,22 @@ def test_a_parked_sensor_says_why() -> None:
     report = health(bench.heartbeat.start())
     assert report.parked == ("SENSOR_BATCH_AGE: must be at most 60",)
     assert report.unexplained is None
+
+
+def test_reports_say_how_much_of_the_budget_is_used_and_the_last_what_the_stop_took() -> None:
+    bench = Bench()
+    bench.budget_used = 0.123456
+    assert health(bench.heartbeat.beat()).budget_used == 0.1235
+    stop = health(bench.heartbeat.stop(1.23456))
+    assert (stop.budget_used, stop.stop_added_s) == (0.1235, 1.235)
+    assert health(bench.heartbeat.beat()).stop_added_s is None
+
+
+def test_what_a_kill_has_cost_is_at_most_so_much() -> None:
+    bench = Bench()
+    bench.counters.lost("killed", 40)
+    bench.counters.lost("killed_unnumbered")
+    assert losses(bench.heartbeat.start()) == [("killed", "at_most", 40), ("killed_unnumbered", "unknown", None)]
 
 
 def test_memory_that_is_not_proportional_is_named_in_the_evidence() -> None:

@@ -171,6 +171,25 @@ def test_a_batch_fits_the_spool() -> None:
     assert line == "SENSOR_BATCH_BYTES: should not be more than SENSOR_SPOOL_BYTES (65536)"
 
 
+def test_a_spool_directory_is_an_absolute_path() -> None:
+    assert problems(SENSOR_SPOOL_DIR="spool") == ("SENSOR_SPOOL_DIR: should be an absolute path, got 'spool'",)
+    assert problems(SENSOR_SPOOL_DIR="/not/there") == (), "whether it can be used is seen when it is"
+
+
+def test_filters_are_checked() -> None:
+    environ = {"SENSOR_DROP_KINDS": "file.open,detection", "SENSOR_DROP_DESTINATIONS": "10.0.0.0/8, 10.0.0.1:0"}
+    found = problems(**environ)
+    assert [line.split(":")[0] for line in found] == ["SENSOR_DROP_KINDS", "SENSOR_DROP_DESTINATIONS"]
+    assert found[1] == "SENSOR_DROP_DESTINATIONS: '10.0.0.1:0' is no address range: 0 is no port"
+
+
+def test_filters_are_lists() -> None:
+    environ = {"SENSOR_DROP_KINDS": "file.open, file.create", "SENSOR_DROP_PROGRAMS": "/usr/bin/apt*,/opt/x"}
+    found = check(GOOD | environ).settings
+    assert found.drop_kinds == ("file.open", "file.create")
+    assert found.drop_programs == ("/usr/bin/apt*", "/opt/x")
+
+
 @pytest.mark.parametrize("host", ["ingest.example.org", "8.8.8.8", "[2606:4700::1]"])
 def test_a_token_in_the_clear_across_the_network_is_warned_of(host: str) -> None:
     checked = check(GOOD | {"SENSOR_INGEST_URL": f"http://{host}:8080"})

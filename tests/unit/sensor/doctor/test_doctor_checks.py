@@ -10,7 +10,7 @@ import pytest
 
 from collectors.procfs import Procfs
 from sensor.config.settings import Settings
-from sensor.doctor import aws, destination, machine, resources
+from sensor.doctor import aws, destination, machine, resources, spool
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst
 from sensor.model.protocols import HOST, Status
 from tests.local_http import QuietHandler, serving
@@ -271,3 +271,20 @@ def test_the_worst_decides() -> None:
     assert worst([]) is Status.OK
     assert worst([ok("a"), degraded("b", "x")]) is Status.DEGRADED
     assert worst([unavailable("c", "x"), ok("a"), degraded("b", "x")]) is Status.UNAVAILABLE
+
+
+def test_the_spool_directory_is_looked_at_where_there_is_one(tmp_path: Path) -> None:
+    assert spool.check(Settings()) is None
+    found = spool.check(Settings(spool_dir=str(tmp_path), spool_disk_bytes=1))
+    assert found is not None
+    assert status(found) is Status.OK
+    assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+def test_a_spool_directory_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    missing = spool.check(Settings(spool_dir=str(tmp_path / "missing")))
+    small = spool.check(Settings(spool_dir=str(tmp_path), spool_disk_bytes=2**62))
+    for found in (missing, small):
+        assert found is not None
+        assert status(found) is Status.DEGRADED
+        assert str(tmp_path) in (found.capability.reason or "")

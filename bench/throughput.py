@@ -1,0 +1,129 @@
+"""How many events a second go through enrichment, batches, spool and HTTP on one core, without collectors.
+
+The events are those of a capture, again and again, each time as other processes. The far end is a process of its own
+that takes everything. Time is that of this process on the CPU, which is what one core would have to give.
+"""
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from sensor.app.outlet import Outlet
+from sensor.config.handover import Handover
+from sensor.config.settings import Settings
+from sensor.containers.names import ContainerNames
+from sensor.enrich.enricher import Enricher
+from sensor.model.clock import SystemClock
+from sensor.model.counters import Counters
+from sensor.model.events import Ancestor, Event, Process, Sensor
+
+TIMES = 50_000
+
+
+class Speed(NamedTuple):
+    """Events in, seconds on the CPU, and what arrived."""
+
+    events: int
+    cpu_s: float
+    delivered: int
+
+
+class _Taker(BaseHTTPRequestHandler):
+    """Takes every batch."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+def _take(report: Connection) -> None:
+    server = HTTPServer(("127.0.0.1", 0), _Taker)
+    report.send(server.server_port)
+    server.serve_forever()
+
+
+class Processes:
+    """A view of a task in which everything has settled."""
+
+    def __init__(self, chain: tuple[Ancestor, ...]) -> None:
+        self._chain = chain
+
+    def settled(self, *_: object) -> bool:
+        return True
+
+    def current(self, *_: object) -> Process | None:
+        return None
+
+    def ancestors(self, *_: object) -> tuple[Ancestor, ...]:
+        return self._chain
+
+    def container_of(self, *_: object) -> str | None:
+        return None
+
+
+def emitted(events: Sequence[Event], times: int) -> Iterator[Event]:
+    """The events as collectors would emit them: without ancestors, each round as other processes."""
+    for number in range(times):
+        event = events[number % len(events)]
+        if event.process is not None:
+            entity = f"{event.process.entity[:16]}{number // len(events):08x}"
+            event = event._replace(process=event.process._replace(entity=entity, ancestors=()))
+        yield event
+
+
+async def source(events: Sequence[Event]) -> AsyncIterator[Event]:
+    """As the queue hands them out: the loop's other tasks get their turn."""
+    for number, event in enumerate(events):
+        yield event
+        if number % 32 == 0:
+            await asyncio.sleep(0)
+
+
+async def _through(events: Sequence[Event], times: int, url: str, directory: str | None) -> Speed:
+    settings = Settings(
+        ingest_url=url, ingest_token="bench", daily_mb=0, spool_dir=directory, spool_bytes=64 * 1024 * 1024
+    )
+    counters, clock = Counters(), SystemClock()
+    names = ContainerNames(sensor=Sensor("bench", "epoch", "0"), platform="docker")
+    import shippers.ingest_http  # noqa: F401  # loaded before the clock runs, as at a sensor's start
+
+    outlet = Outlet(Handover(settings), header=names.header, counters=counters, clock=clock)
+    await outlet.open()
+    chain = max((e.process.ancestors for e in events if e.process), key=len, default=())
+    enricher = Enricher(task=Processes(chain), names=names, counters=counters, clock=clock)
+    delivering = asyncio.create_task(outlet.run())
+    given = list(emitted(events, times))
+    begin = time.process_time()
+    await enricher.run(source(given), outlet.put)
+    await outlet.flush(60)
+    cpu = time.process_time() - begin
+    delivering.cancel()
+    await outlet.aclose()
+    return Speed(times, cpu, counters.seen["delivered"])
+
+
+def measure(events: Sequence[Event], *, on_disk: bool, times: int = TIMES) -> Speed:
+    """Send so many events through."""
+    near, far = multiprocessing.Pipe()
+    taker = multiprocessing.get_context("fork").Process(target=_take, args=(far,), daemon=True)
+    taker.start()
+    try:
+        with TemporaryDirectory() as directory:
+            url = f"http://127.0.0.1:{near.recv()}"
+            return asyncio.run(_through(events, times, url, str(Path(directory)) if on_disk else None))
+    finally:
+        taker.terminate()
+        taker.join()

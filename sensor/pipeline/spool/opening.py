@@ -1,0 +1,86 @@
+"""Taking over the spool's directory at the start, and telling what the sensor before this one has lost."""
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+from sensor.pipeline.spool.disk import Disk, Recovered
+from sensor.pipeline.spool.marks import BEYOND, CLEAN, Marks
+from sensor.pipeline.spool.saver import Saver
+from sensor.pipeline.spool.worker import Worker
+
+PATIENCE_S = 5.0
+"""How long the first events wait for the directory; one that takes longer is not used in this run."""
+
+log = logging.getLogger(__name__)
+
+
+class Opened(NamedTuple):
+    """A directory that is held, and what was in it."""
+
+    saver: Saver
+    found: Recovered
+
+
+async def open_directory(
+    parent: str, worker: Worker, *, epoch: str, clock: Clock, counters: Counters, patience: float = PATIENCE_S
+) -> Opened | None:
+    """Take hold of the spool below `parent`; None, told in the log, where that cannot be done."""
+    answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    worker.submit(lambda: _open(parent), lambda found: _answered(answer, found))
+    try:
+        found = await asyncio.wait_for(answer, patience)
+    except TimeoutError:
+        found = TimeoutError(f"{parent} does not answer within {patience:g} s")
+    if not isinstance(found, tuple):
+        log.warning("the spool directory cannot be used, events are kept in memory: %s", found)
+        return None
+    disk, recovered = found
+    _tell(recovered, counters)
+    return Opened(Saver(disk, worker, epoch, clock), recovered)
+
+
+def _open(parent: str) -> tuple[Disk, Recovered]:
+    disk = Disk(parent)
+    try:
+        return disk, disk.recover()
+    except OSError:
+        disk.close()
+        raise
+
+
+def _answered(answer: asyncio.Future[object], found: object) -> None:
+    """Hand it on; what comes too late is let go of."""
+    if not answer.done():
+        answer.set_result(found)
+    elif isinstance(found, tuple):
+        found[0].close()
+
+
+def _tell(found: Recovered, counters: Counters) -> None:
+    events = sum(sum(segment.counts) for segment in found.segments)
+    if events:
+        log.info("spool: %d events of an earlier run are delivered now, unless they were taken already", events)
+    if found.torn:
+        log.warning("spool: a torn end was cut off: %d bytes", found.torn)
+    if found.corrupt:
+        log.warning("spool: %d damaged places passed over", found.corrupt)
+        counters.lost("spool_corrupt", max(found.corrupt, found.corrupt_events))
+    if found.marks is not None:
+        _tell_of_kill(found.marks, counters)
+    elif found.segments:
+        counters.lost("killed_unbounded")
+
+
+def _tell_of_kill(marks: Marks, counters: Counters) -> None:
+    if marks.flags & CLEAN:
+        return
+    unspooled = marks.unspooled()
+    log.warning("the sensor before this one was killed: at most %d numbered events were not spooled", unspooled)
+    if unspooled:
+        counters.lost("killed", unspooled)
+    counters.lost("killed_unnumbered")
+    if marks.flags & BEYOND:
+        counters.lost("killed_unbounded")

@@ -1,0 +1,110 @@
+"""What a kill has cost is bounded by the marks, and told by the sensor that starts after it."""
+
+from pathlib import Path
+
+import pytest
+from fakes_spool import KIB, ORDINARY, URGENT, SpoolRig
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensor.pipeline.spool import marks
+from sensor.pipeline.spool.marks import CLEAN, MARKS_BYTES, Mark, Marks
+from sensor.pipeline.spool.saver import AHEAD
+
+NAME = "fargate-sensor-spool"
+
+
+@given(
+    epoch=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=56),
+    numbers=st.lists(st.integers(0, 2**64 - 1), min_size=4, max_size=4),
+    flags=st.integers(0, 255),
+)
+def test_marks_come_back(epoch: str, numbers: list[int], flags: int) -> None:
+    given_marks = Marks(epoch, Mark(*numbers[:2]), Mark(*numbers[2:]), flags)
+    raw = marks.packed(given_marks)
+    assert len(raw) == MARKS_BYTES
+    assert marks.unpacked(raw) == given_marks
+
+
+@given(raw=st.binary(max_size=120))
+def test_other_bytes_are_no_marks(raw: bytes) -> None:
+    assert marks.unpacked(raw) is None
+
+
+async def test_numbered_events_that_were_not_spooled_are_bounded(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1, 2, 3)
+    for seq in range(4, 10):
+        rig.spool.numbered(ORDINARY, seq)
+    rig.spool.numbered(URGENT, 1)
+    rig = await rig.again()
+    told = rig.counters.losses["killed"]
+    assert 7 <= told <= 7 + 2 * AHEAD
+    assert rig.counters.losses["killed_unnumbered"] == 1
+    assert "killed_unbounded" not in rig.counters.losses
+
+
+@pytest.mark.parametrize("burst", [10, 1_000, 50_000])
+async def test_a_burst_is_within_the_bound_too(tmp_path: Path, burst: int) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1)
+    for seq in range(2, 2 + burst):
+        rig.spool.numbered(ORDINARY, seq)
+    rig = await rig.again()
+    assert burst <= rig.counters.losses["killed"] <= burst + 4096 + 2 * AHEAD
+
+
+async def test_after_a_burst_the_bound_is_close_again(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    for seq in range(1, 20_001):
+        rig.spool.numbered(ORDINARY, seq)
+    for seq in range(20_001, 20_004):
+        rig.timers.pass_time(2)
+        rig.put(seq)
+    rig = await rig.again()
+    assert rig.counters.losses["killed"] <= 2 * AHEAD
+
+
+async def test_an_end_in_order_has_cost_nothing(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1, 2)
+    await rig.spool.aclose(1)
+    rig = await rig.again()
+    assert not rig.counters.losses
+    assert await rig.read() == [1, 2]
+
+
+async def test_events_kept_in_memory_only_make_the_bound_unknown(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1)
+    rig.worker.fault = OSError("no space")
+    rig.put(2)
+    rig.worker.fault = None
+    rig.put(3)
+    rig = await rig.again()
+    assert rig.counters.losses["killed_unbounded"] == 1
+    assert await rig.read() == [1]
+
+
+async def test_damaged_marks_make_the_bound_unknown(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1)
+    (tmp_path / NAME / "marks").write_bytes(bytes(MARKS_BYTES))
+    rig = await rig.again()
+    assert rig.counters.losses == {"killed_unbounded": 1}
+
+
+async def test_a_first_start_has_lost_nothing(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    assert not rig.counters.losses
+    assert marks.unpacked((tmp_path / NAME / "marks").read_bytes()) == Marks("e1", Mark(0, AHEAD), Mark(0, AHEAD))
+
+
+async def test_a_clean_end_says_so_in_the_file(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1, padding=KIB)
+    await rig.spool.aclose(1)
+    found = marks.unpacked((tmp_path / NAME / "marks").read_bytes())
+    assert found is not None
+    assert found.flags == CLEAN
+    assert found.ordinary.spooled == 1

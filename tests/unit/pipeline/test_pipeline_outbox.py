@@ -1,0 +1,66 @@
+"""Which batches of the spool count as acknowledged while their records are sent one by one."""
+
+from fakes_pipeline import HEADER, LIMITS, encoded
+
+from sensor.model.counters import Counters
+from sensor.model.kinds import Lane
+from sensor.model.protocols import Encoding
+from sensor.pipeline.batch import seal
+from sensor.pipeline.outbox import Outbox
+from sensor.pipeline.spool.spool import Left, Spool
+from sensor.pipeline.unseal import Unseal, unsealer
+from tests.fakes_timers import FakeTimers
+
+LANE = Lane.ORDINARY
+
+
+class Noting(Spool):
+    """A spool that also notes what it is told."""
+
+    acknowledged: list[int]
+
+    def acknowledge(self, name: str, lane: Lane, position: int) -> None:
+        self.acknowledged.append(position)
+        super().acknowledge(name, lane, position)
+
+
+def outbox(*batches: list[int], unseal: Unseal | None = None) -> tuple[Outbox, Noting]:
+    timers, counters = FakeTimers(), Counters()
+    spool = Noting(["d"], memory_bytes=2**20, counters=counters, clock=timers.clock, later=timers.later)
+    spool.acknowledged = []
+    for numbers in batches:
+        spool.append(seal(HEADER, [encoded(seq) for seq in numbers]))
+    unseal = unseal or unsealer(Encoding.JSON, counters)
+    return Outbox("d", LANE, spool=spool, unseal=unseal, limits=LIMITS, counters=counters), spool
+
+
+async def test_a_batch_is_acknowledged_when_all_of_its_records_are_settled() -> None:
+    sending, spool = outbox([1, 2], [3, 4])
+    first = await sending.request()
+    assert [record.position for record in first] == [1, 1, 2, 2]
+    assert len(sending.settle(first, again=[3])) == 3
+    assert spool.acknowledged == [2]
+    assert len(sending.settle(await sending.request())) == 1
+    assert spool.acknowledged == [2, 3]
+    assert not sending.waiting()
+
+
+async def test_nothing_is_acknowledged_while_the_first_record_waits() -> None:
+    sending, spool = outbox([1, 2], [3])
+    sending.settle(await sending.request(), again=[0])
+    assert max(spool.acknowledged) == 1
+
+
+async def test_what_is_given_up_is_counted_once_and_not_acknowledged() -> None:
+    sending, spool = outbox([1, 2], [3])
+    request = await sending.request()
+    assert sending.give_up() == Left(lost=3, kept=0)
+    assert sending.settle(request) == []
+    assert spool.acknowledged == []
+    assert not sending.waiting()
+
+
+async def test_a_batch_without_any_record_that_fits_is_passed_over() -> None:
+    sending, spool = outbox([1], [2], unseal=lambda sealed: [])
+    assert await sending.request() == []
+    assert spool.acknowledged == [2, 3]
