@@ -19,7 +19,8 @@ from machine import table
 from parts import measure
 from terms import TERMS
 
-SETTLED_S = 10
+SETTLED_S = 75
+"""For a minute after a container has come the sensor looks for others more often."""
 BUSYBOX_DIRECTORIES = ("bin", "sbin", "usr/bin", "usr/sbin", "etc/crontabs", "etc/periodic/daily", "lib/apk/db", "root")
 BUSYBOX_DIRECTORIES += ("tmp", "var/tmp", "var/spool/cron", "var/www", "home", "run", "etc/ssl/certs", "etc/init.d")
 

@@ -52,6 +52,8 @@ class FileTelling:
         self._emit = emit
         self._counters = counters
         self._clock = clock
+        self.told = 0
+        """How many changes became events."""
         self._held: dict[int, tuple[Event, asyncio.TimerHandle]] = {}
         self._last = 0
 
@@ -61,6 +63,7 @@ class FileTelling:
             if change.since is None:
                 change = change._replace(since=since)
             self._counters.add("files.changes", change.count)
+            self.told += 1
             reach = self._reach(change.container)
             found = facts(change, reach)
             if found.status is not None:

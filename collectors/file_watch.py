@@ -179,6 +179,11 @@ class FileWatch:
         """How many of the kernel's watches are held."""
         return len(self._table)
 
+    @property
+    def told(self) -> int:
+        """How many changes became events."""
+        return self._telling.told
+
     def status(self) -> Capability:
         """Whether all that should be watched is; the reason counts what is not."""
         return coverage_status(self._table)

@@ -49,6 +49,7 @@ if sys.argv[1] == "flood":
         open(name, "w").close()
     for _ in range(4):
         threading.Thread(target=fill_the_queue).start()
+time.sleep(2)  # what is there when a container is first seen is no change
 with tarfile.open("/tree.tar") as tree:
     tree.extractall("/var/www/html")
 time.sleep(3)
