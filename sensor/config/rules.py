@@ -29,8 +29,9 @@ def problems(settings: Settings) -> Iterator[Problem]:
     yield from _token(settings)
     yield from _certificates(settings)
     yield from (
-        Problem("file_paths", f"should be absolute paths, got {ascii(path)[:100]}")
-        for path in settings.file_paths
+        Problem(name, f"should be absolute paths, got {ascii(path)[:100]}")
+        for name, paths in (("file_paths", settings.file_paths), ("rules", settings.rules))
+        for path in paths
         if not path.startswith("/") or "\0" in path
     )
     if settings.batch_bytes > settings.spool_bytes:

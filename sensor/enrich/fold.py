@@ -12,8 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sensor.enrich.fold_key import fold_key
-from sensor.enrich.hold import Later, Timer
-from sensor.model.clock import Clock
+from sensor.model.clock import Clock, Later, Timer
 from sensor.model.counters import Counters
 from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind

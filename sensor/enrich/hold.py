@@ -7,9 +7,8 @@ there is no timer, and an event passes straight through.
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
-from sensor.model.clock import Clock
+from sensor.model.clock import Clock, Later, Timer
 from sensor.model.counters import Counters
 from sensor.model.events import Event
 
@@ -18,18 +17,6 @@ TICK_S = 0.01
 MOST = 2_000
 TURN = 32
 """Events released in a row before the loop's other tasks get their turn."""
-
-
-class Timer(Protocol):
-    """What `loop.call_later` gives back."""
-
-    def cancel(self) -> None:
-        """Do not call."""
-        ...
-
-
-Later = Callable[[float, Callable[[], None]], Timer]
-"""Calls back after that many seconds, as `loop.call_later` does."""
 
 
 class Hold:

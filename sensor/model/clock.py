@@ -1,6 +1,7 @@
 """Time, injected so that tests can move it."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from sensor.model.events import Timestamp
@@ -26,3 +27,15 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+class Timer(Protocol):
+    """What `loop.call_later` gives back."""
+
+    def cancel(self) -> None:
+        """Do not call."""
+        ...
+
+
+Later = Callable[[float, Callable[[], None]], Timer]
+"""Calls back after that many seconds, as `loop.call_later` does."""

@@ -47,6 +47,7 @@ ACCOUNTS = {
     "queue_full": Account("pipeline", EXACT),
     "queue_closed": Account("pipeline", EXACT),
     "enrich_failed": Account("enrich", EXACT),
+    "detect_failed": Account("detect", EXACT),
     "unencodable": Account("pipeline", EXACT),
     "spool_full": Account("pipeline", EXACT),
     "record_too_large": Account("pipeline", EXACT),
