@@ -19,7 +19,7 @@ CATEGORIES: Mapping[str, frozenset[Kind]] = {
     "network_connection": frozenset({Kind.NETWORK_CONNECT, Kind.NETWORK_FLOW}),
     "dns_query": frozenset({Kind.DNS_QUERY}),
     "dns": frozenset({Kind.DNS_QUERY}),
-    **{str(kind): frozenset({kind}) for kind in MATCHED},
+    **{str(kind): frozenset({kind}) for kind in sorted(MATCHED)},
 }
 """Sigma's categories, and the names of our own kinds."""
 
