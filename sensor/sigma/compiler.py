@@ -12,6 +12,7 @@ from sigma.rule import SigmaRule
 
 from sensor.detect.compact import Problem, Rule, RuleSet, Suppression
 from sensor.sigma.documents import Document, documents, rule_files
+from sensor.sigma.expression_policy import NOT_RE2, POLICY
 from sensor.sigma.expressions import NotHere, condition_of, joined
 from sensor.sigma.logsources import kinds_of
 from sensor.sigma.suppressing import suppressions
@@ -70,7 +71,7 @@ class Compiler:
             if self._sound(document, parsed.errors):
                 self._not_here.append(_described(document, parsed)._replace(not_here=CORRELATION))
         elif "filter" in document.content:
-            filtering = SigmaFilter.from_dict(document.content, collect_errors=True)
+            filtering = SigmaFilter.from_dict(document.content, collect_errors=True, policy=POLICY)
             if self._sound(document, filtering.errors):
                 self._filters.append(filtering)
         else:
@@ -80,9 +81,12 @@ class Compiler:
         if problem := _oversized(document):
             self._problem(document, problem, "condition")
             return
-        sigma = SigmaRule.from_dict(document.content, collect_errors=True)
+        if not isinstance(document.content.get("id", ""), str):
+            self._problem(document, "the id should be a UUID", "id")
+            return
+        sigma = SigmaRule.from_dict(document.content, collect_errors=True, policy=POLICY)
         expressions = [error for error in sigma.errors if isinstance(error, SigmaRegularExpressionError)]
-        if expressions and len(expressions) == len(sigma.errors) and _is_perl(expressions):
+        if expressions and len(expressions) == len(sigma.errors) and all(NOT_RE2 in str(e) for e in expressions):
             self._not_here.append(_described(document, sigma)._replace(not_here=_words(expressions[0])))
         elif self._sound(document, sigma.errors):
             response = document.content.get("response")
@@ -157,11 +161,5 @@ def _oversized(document: Document) -> str | None:
     return None
 
 
-def _is_perl(errors: Iterable[Exception]) -> bool:
-    """Whether the expressions use what only backtracking engines have: they are right, and not for us."""
-    return all("perl operator" in str(error) or "escape sequence" in str(error) for error in errors)
-
-
 def _words(error: Exception) -> str:
-    """What pySigma says, without the bytes notation of RE2's messages."""
-    return " ".join(str(error).replace("b'", "'").split())[:300]
+    return " ".join(str(error).split())[:300]

@@ -1,5 +1,7 @@
 """Files of rules as YAML documents, with the lines that their keys stand in. Whatever is in a file, it ends in time."""
 
+import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,24 +18,31 @@ CASES = ".cases.yml"
 
 MOST_FILE_BYTES = 4 * 1024 * 1024
 MOST_FILES = 20_000
+QUOTED = re.compile(r"'([^']{2,100})'")
 DEEPEST = 60
 """Lists and maps within each other; a rule has about six."""
 
 
 class Document(NamedTuple):
-    """One YAML document: its content, its file, and the line (from 1) of the document and of each key in it."""
+    """One YAML document: its content, its file, and the line (from 1) of the document, its keys and its values."""
 
     content: dict[str, Any]
     path: str
     line: int
     lines: dict[str, int]
+    values: dict[str, int]
 
     def at(self, *keys: str) -> str:
         """`file:line` of the first of these keys that it has, else of its beginning."""
         return f"{self.path}:{next((self.lines[key] for key in keys if key in self.lines), self.line)}"
 
     def place_of(self, text: str) -> str:
-        """`file:line` of the key that a message speaks of: the longest one that stands in it."""
+        """`file:line` of what a message quotes, a value or a part of a key, or else of a key that it names."""
+        for quoted in QUOTED.findall(text):
+            if quoted in self.values:
+                return f"{self.path}:{self.values[quoted]}"
+            if found := [line for key, line in self.lines.items() if quoted in key]:
+                return f"{self.path}:{found[0]}"
         named = [key for key in self.lines if len(key) > 2 and key in text]
         return self.at(*sorted(named, key=len, reverse=True))
 
@@ -103,9 +112,8 @@ def _document(loader: SigmaYAMLLoader, node: yaml.Node, name: str) -> Document |
         return _unreadable(where, error)
     if not isinstance(content, dict):
         return Problem(where, f"expected a map with a rule, got {type(content).__name__}")
-    lines: dict[str, int] = {}
-    _note_lines(node, lines)
-    return Document({str(key): value for key, value in content.items()}, name, line, lines)
+    plain = {str(key): value for key, value in content.items()}
+    return Document(plain, name, line, *_lines(node))
 
 
 def _check_depth(node: yaml.Node) -> None:
@@ -126,17 +134,23 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _note_lines(node: yaml.Node, lines: dict[str, int]) -> None:
-    waiting, seen = [node], {id(node)}
+def _lines(document: yaml.Node) -> tuple[dict[str, int], dict[str, int]]:
+    """The lines of keys and of other texts, where each comes first."""
+    lines: dict[str, int] = {}
+    values: dict[str, int] = {}
+    waiting, seen = deque([document]), {id(document)}
     while waiting:
-        current = waiting.pop(0)
-        if isinstance(current, yaml.MappingNode):
-            for key, _ in current.value:
+        node = waiting.popleft()
+        if isinstance(node, yaml.MappingNode):
+            for key, _ in node.value:
                 if isinstance(key, yaml.ScalarNode):
                     lines.setdefault(key.value, key.start_mark.line + 1)
-        fresh = [child for child in _children(current) if id(child) not in seen]
+        elif isinstance(node, yaml.ScalarNode):
+            values.setdefault(node.value, node.start_mark.line + 1)
+        fresh = [child for child in _children(node) if id(child) not in seen]
         seen.update(map(id, fresh))
         waiting.extend(fresh)
+    return lines, values
 
 
 def _unreadable(name: str, error: Exception) -> Problem:

@@ -1,0 +1,84 @@
+"""The rules that ship against what they are for: done in an app's container, found by the task's sensor."""
+
+import json
+
+from detection_cases import Live, live_cases
+from docker_cli import wait_for
+from ingest_container import IngestContainer
+from lab import Lab
+from short_processes import ran
+
+PAUSE_S = 1.0
+"""Between two lines: what the first made is watched before the next one uses it."""
+LAST = "0.987"
+
+PLAYER = f"""
+import json, os, subprocess, time
+while not os.path.exists("/tmp/play.json"):
+    time.sleep(0.1)
+time.sleep(5)
+for line in json.load(open("/tmp/play.json")):
+    subprocess.run(["sh"], input=line, text=True, timeout=30)
+    time.sleep({PAUSE_S})
+time.sleep(5)
+subprocess.run(["sleep", "{LAST}"])
+time.sleep(3600)
+"""
+PUT = "import os, sys; open('/tmp/x', 'w').write(sys.argv[1]); os.rename('/tmp/x', '/tmp/play.json')"
+
+
+def rules_that_fired(lab: Lab, ingest: IngestContainer, cases: list[Live]) -> set[str]:
+    """The ids of the rules that were told of while the lines of these cases ran, one after the other."""
+    task = lab.task()
+    task.wait_healthy()
+    app = task.app(PLAYER)
+    put = app.execute("python3", "-c", PUT, json.dumps([case.shell for case in cases]))
+    assert put.returncode == 0, put.stderr
+    ingest.wait_for("process.exec", ran("/usr/bin/sleep", LAST), 60 + 5 * len(cases))
+    wait_for("the sensor is healthy", lambda: task.sensor.execute("fargate-sensor", "health").returncode == 0)
+    return {event["detection"]["rule_id"] for event in ingest.events(kind="detection")}
+
+
+def test_attacks_fire_their_rules(lab, ingest):
+    cases = [case for case in live_cases() if case.fires]
+
+    fired = rules_that_fired(lab, ingest, cases)
+
+    assert [case.name for case in cases if case.rule not in fired] == []
+    assert len(cases) >= 60
+
+
+def test_near_misses_do_not(lab, ingest):
+    cases = [case for case in live_cases() if not case.fires]
+
+    fired = rules_that_fired(lab, ingest, cases)
+
+    assert [case.name for case in cases if case.rule in fired] == []
+    assert len(cases) >= 60
+
+
+def test_rules_of_users_are_followed_and_a_broken_one_is_told(lab, ingest, tmp_path):
+    (tmp_path / "own.yml").write_text(OWN)
+    (tmp_path / "broken.yml").write_text("a: [")
+    tmp_path.chmod(0o755)
+    task = lab.task({"SENSOR_RULES": "/rules"}, sensor_options=[f"--volume={tmp_path}:/rules:ro"])
+    wait_for("own rules are loaded", lambda: "/rules/broken.yml" in task.sensor.logs(), 60)
+
+    task.app("import subprocess, time; subprocess.run(['sleep', '0.4711']); time.sleep(3600)")
+
+    told = ingest.wait_for("detection", lambda event: event["detection"]["title"] == "our own")
+    assert told["detection"]["author"] == "somebody"
+    assert told["process"]["args"] == ["sleep", "0.4711"]
+    beat = ingest.wait_for("sensor.heartbeat", lambda event: "detection" in event["health"]["collectors"], 60)
+    assert beat["health"]["collectors"]["detection"]["status"] == "degraded"
+
+
+OWN = """
+title: our own
+author: somebody
+logsource: {product: linux, category: process_creation}
+detection:
+  sel: {CommandLine: 'sleep 0.4711'}
+  condition: sel
+level: high
+"""
