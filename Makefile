@@ -34,10 +34,11 @@ check: .venv/.dev $(RULES) ## lint, format, types, import directions, generated 
 e2e: .venv/.dev ## tests in containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-bench: .venv/.bench ## catch rate, load, connections, CPU and memory in containers; ARGS="--seconds 20" idles for less than 60 s
+bench: .venv/.bench $(RULES) ## catch rate, load, connections, detection, CPU and memory; ARGS="--seconds 20" idles for less than 60 s
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/load.py $(ARGS)
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/network.py
+	@PYTHONPATH=. $(BIN)/python bench/detect.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
 
 fuzz: .venv/.dev ## fuzz the decoders of DNS and netlink with atheris; ARGS="--seconds 60"

@@ -1,5 +1,6 @@
-"""`fargate-sensor rules list|check|test [PATH...]`: what there is, what is wrong with it, whether it does its work."""
+"""`fargate-sensor rules list|check|test|tune`: what there is, what is wrong with it, and whether it does its work."""
 
+import datetime
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ from sensor.detect.engine import Engine
 from sensor.detect.shipped import shipped
 from sensor.model.codec import event_from_json
 from sensor.model.errors import MalformedEvent
+from sensor.model.events import Event
 
 if TYPE_CHECKING:
     from sensor.sigma.cases import Case
@@ -22,7 +24,7 @@ ABOUT = """\
 Works on Sigma rules in files and directories, else on those that SENSOR_RULES names; `list` then also shows the rules
 that ship. `check` tells every error with its file and line. `test` runs the cases that stand beside rules
 (NAME.cases.yml), and with --events tells which rules the events of a file find, one JSON object a line as
-`watch --json` writes them."""
+`watch --json` writes them. `tune` proposes suppressions from such a file, and shows what each would have hidden."""
 
 LONGEST_LINE = 4 * 1024 * 1024
 
@@ -30,21 +32,25 @@ LONGEST_LINE = 4 * 1024 * 1024
 def main(argv: list[str]) -> int:
     """Exit code 0 when all is well, 1 when something was found to be wrong, 2 for wrong usage."""
     parser = Parser("rules", ABOUT, "fargate-sensor rules check /etc/fargate-sensor/rules")
-    parser.add_argument("action", choices=("list", "check", "test"), help="what to do")
+    parser.add_argument("action", choices=("list", "check", "test", "tune"), help="what to do")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and directories of rules")
     parser.add_argument(
-        "--events", metavar="FILE", help="for test: events, one JSON object a line; - is standard input"
+        "--events", metavar="FILE", help="for test and tune: events, one JSON object a line; - is standard input"
     )
     options = parser.parse_args(argv)
     paths = options.paths or [p.strip() for p in os.environ.get(variable("rules"), "").split(",") if p.strip()]
-    if options.events and options.action != "test":
-        parser.error("--events goes with test")
+    if options.events and options.action not in ("test", "tune"):
+        parser.error("--events goes with test and tune")
+    if not options.events and options.action == "tune":
+        parser.error("tune needs --events FILE, which `fargate-sensor watch --json --all` records")
     if not paths and options.action == "check":
         parser.error(f"name a file or directory, or set {variable('rules')}")
     if options.action == "list":
         return _list(_compiled(paths), with_shipped=not options.paths)
     if options.action == "check":
         return _check(_compiled(paths))
+    if options.action == "tune":
+        return _tune(paths, options.events)
     return _test(paths, options.events)
 
 
@@ -131,24 +137,49 @@ def _cases(path: Path) -> "tuple[list[Case], list[Problem]]":
     return [c for c in found if not isinstance(c, Problem)], [p for p in found if isinstance(p, Problem)]
 
 
+def _tune(paths: Sequence[str], name: str) -> int:
+    """Proposals on standard output, as a file of suppressions."""
+    from sensor.commands.rules_tune import groups, proposals
+
+    recording = _Recording(name)
+    found = groups(Engine(shipped().joined(_compiled(paths))), (event for _, event in recording.events()))
+    lines = list(proposals(found, datetime.datetime.now(datetime.UTC).date()))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stderr.write(f"{recording.read} events, {sum(line.startswith('  - rule') for line in lines)} proposals\n")
+    return 1 if recording.wrong else 0
+
+
 def _replay(engine: Engine, name: str) -> int:
     """Which rules the events find: a line for each."""
-    events = matches = wrong = 0
-    try:
-        for number, line in enumerate(_lines(name), 1):
-            try:
-                event = event_from_json(json.loads(line))
-            except (MalformedEvent, ValueError, RecursionError) as error:
-                wrong += _tell([Problem(f"{name}:{number}", f"no event: {error}"[:300])])
-                continue
-            events += 1
-            for rule in engine.matches(event):
-                matches += 1
-                sys.stdout.write(f"{name}:{number}: {rule.level}: {rule.title}  [{rule.id}]\n")
-    except OSError as error:
-        return _tell([Problem(name, f"cannot be read: {error.strerror}")])
-    sys.stdout.write(f"{events} events, {matches} detections, {wrong} lines that hold no event\n")
-    return 1 if wrong else 0
+    recording, matches = _Recording(name), 0
+    for number, event in recording.events():
+        for rule in engine.matches(event):
+            matches += 1
+            sys.stdout.write(f"{name}:{number}: {rule.level}: {rule.title}  [{rule.id}]\n")
+    sys.stdout.write(f"{recording.read} events, {matches} detections, {recording.wrong} lines that hold no event\n")
+    return 1 if recording.wrong else 0
+
+
+class _Recording:
+    """Events from a file, a line each; what is none is told and counted."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.read = self.wrong = 0
+
+    def events(self) -> Iterator[tuple[int, Event]]:
+        """The events with the numbers of their lines."""
+        try:
+            for number, line in enumerate(_lines(self._name), 1):
+                try:
+                    event = event_from_json(json.loads(line))
+                except (MalformedEvent, ValueError, RecursionError) as error:
+                    self.wrong += _tell([Problem(f"{self._name}:{number}", f"no event: {error}"[:300])])
+                    continue
+                self.read += 1
+                yield number, event
+        except OSError as error:
+            self.wrong += _tell([Problem(self._name, f"cannot be read: {error.strerror}")])
 
 
 def _lines(name: str) -> Iterator[str]:

@@ -66,6 +66,10 @@ PARTS: Mapping[str, Any] = {
 """The parts of an event whose own fields rules may ask for."""
 
 
+PLACES: dict[Get, tuple[int, int]] = {}
+"""For getters of a field of a part: the places of the part in the event, and of the field in the part."""
+
+
 class Field(NamedTuple):
     """The kinds of event that may have it, how to get it, and whether it has several values, of which any may match."""
 
@@ -89,6 +93,7 @@ def _attribute(part: str, name: str) -> Get:
         found: Any = facts.event[of_event]
         return None if found is None else typing.cast(Value, found[of_part])
 
+    PLACES[get] = of_event, of_part
     return get
 
 

@@ -5,11 +5,11 @@ field with several values the texts are a tuple. `NAME/` is the last part of the
 all texts of several values joined; both serve the index alone. Fields that mean the same share their forms.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from sensor.detect.facts import Facts, Form, Value
-from sensor.detect.fields import CANONICAL, FIELDS, TEXTS, Field, texts_of
+from sensor.detect.fields import CANONICAL, FIELDS, PLACES, TEXTS, Field, Get, texts_of
 
 KEYWORDS = "*"
 VALUE, TEXT, LOWER, BASE, JOINED = "", "=", "|", "/", "+"
@@ -52,10 +52,7 @@ def _single(field: Field, form: str) -> Form:
     if form == TEXT:
         return lambda facts: text_of(get(facts))
 
-    def lower(facts: Facts) -> str:
-        value = get(facts)
-        return value.lower() if isinstance(value, str) else text_of(value)
-
+    lower = _lower_at(*PLACES[get]) if get in PLACES else _lower(get)
     if form == LOWER:
         return lower
 
@@ -64,6 +61,27 @@ def _single(field: Field, form: str) -> Form:
         return text[text.rfind("/") + 1 :]
 
     return base
+
+
+def _lower(get: Get) -> Callable[[Facts], str]:
+    def lower(facts: Facts) -> str:
+        value = get(facts)
+        return value.lower() if isinstance(value, str) else text_of(value)
+
+    return lower
+
+
+def _lower_at(part: int, field: int) -> Callable[[Facts], str]:
+    """The same without a call in between: the index asks for a dozen of them of every event."""
+
+    def lower(facts: Facts) -> str:
+        found: Any = facts.event[part]
+        if found is None:
+            return ""
+        value = found[field]
+        return value.lower() if isinstance(value, str) else text_of(value)
+
+    return lower
 
 
 def _several(field: Field, form: str) -> Form:

@@ -20,6 +20,7 @@ class Exact(NamedTuple, Generic[R]):
     """Rules by the text of one form; `several` where the form is a tuple of texts."""
 
     key: str
+    form: Form
     several: bool
     rules: dict[str, list[R]]
 
@@ -62,8 +63,8 @@ class Index(Generic[R]):
     def candidates(self, facts: Facts) -> Iterable[R]:
         """The rules that the event may match, each once."""
         found = self._always.copy()
-        for key, several, rules in self._by_exact:
-            value = facts[key]
+        for key, make, several, rules in self._by_exact:
+            value = facts[key] = make(facts)  # nobody has asked before
             if several:
                 for text in value:
                     if text in rules:
@@ -81,7 +82,8 @@ class Index(Generic[R]):
             key = form.key(self._forms, field, which)
             if exact:
                 several = FIELDS[field].several and which == form.LOWER
-                self._exact.setdefault(key, Exact(key, several, {})).rules.setdefault(text, []).append(rule)
+                known = self._exact.setdefault(key, Exact(key, self._forms[key], several, {}))
+                known.rules.setdefault(text, []).append(rule)
             else:
                 self._texts[key][text].append(rule)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from sensor.commands.rules import main
+from sensor.commands.rules_tune import repository
 from sensor.detect import shipped
 from sensor.model.codec import part_to_json
-from tests.rules_from import ID, exec_event, rule_text
+from tests.rules_from import ID, compiled, exec_event, rule_text
 
 GOOD = rule_text("sel: {Image|endswith: /nmap}\ncondition: sel", title="scans")
 IDLE = rule_text("sel: {LogonGuid: x}\ncondition: sel", title="idle", ident="11111111-2222-4333-8444-555555555556")
@@ -83,7 +84,7 @@ def test_test_tells_what_events_find(rules: Path, capsys: pytest.CaptureFixture[
     assert f"{events}:3: no event" in told.err
 
 
-@pytest.mark.parametrize("argv", [["check"], ["mend"], [], ["list", "--events", "x"], ["test"]])
+@pytest.mark.parametrize("argv", [["check"], ["mend"], [], ["list", "--events", "x"], ["test"], ["tune"]])
 def test_wrong_usage_is_two(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SENSOR_RULES", raising=False)
     try:
@@ -96,3 +97,25 @@ def test_wrong_usage_is_two(argv: list[str], monkeypatch: pytest.MonkeyPatch) ->
 def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str], rules: Path) -> None:
     assert main(["test", str(rules), "--events", str(rules / "none")]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_tune_proposes_what_an_image_does_all_the_time(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = rules / "events.jsonl"
+    lines = ["nmap 1", "nmap 1", "nmap 2", "nmap 3", "nmap 4"]
+    events.write_text("".join(json.dumps(part_to_json(exec_event(line))) + "\n" for line in lines))
+
+    assert main(["tune", str(rules), "--events", str(events)]) == 0
+
+    told = capsys.readouterr()
+    assert "  # 5 times high: scans\n  #   2 x nmap 1\n" in told.out
+    assert "  #   and 1 other things\n" in told.out
+    assert f'  - rule: {ID}\n    image: "shop*"\n    until: ' in told.out
+    assert "5 events" in told.err
+    proposed = compiled(told.out.replace('reason: ""', "reason: because"))
+    assert [s.image for s in proposed.suppressions if s.rule == ID] == ["shop*"]
+    assert next(p.text for p in compiled(told.out).problems) == "suppression 1: reason should be a text"
+
+
+def test_a_repository_is_an_image_without_tag_and_digest() -> None:
+    assert repository("registry:5000/shop:1.4@sha256:00") == "registry:5000/shop"
+    assert repository("nginx") == "nginx"
