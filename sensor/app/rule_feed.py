@@ -11,6 +11,8 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import TypeVar, cast
 
 from sensor.detect.compact import MalformedRules, Problem, RuleSet, unpack
 from sensor.detect.engine import Engine
@@ -28,6 +30,7 @@ MOST_LINES = 20
 MOST_FILES = 20_000
 SUFFIXES = (".yml", ".yaml")
 
+T = TypeVar("T")
 Signature = tuple[tuple[str, int, int, int], ...]
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,7 @@ log = logging.getLogger(__name__)
 class RuleFeed:
     """`start` loads what ships, at once; `run` follows the users' directories until cancelled."""
 
-    def __init__(self, use: Callable[[RuleSet], Engine], paths: Sequence[str], *, look_s: float = LOOK_S) -> None:
+    def __init__(self, use: Callable[[Engine], None], paths: Sequence[str], *, look_s: float = LOOK_S) -> None:
         self._use = use
         self._paths = tuple(paths)
         self._look_s = look_s
@@ -47,7 +50,7 @@ class RuleFeed:
     def start(self) -> None:
         """Load the rules that ship."""
         self._shipped = shipped()
-        self._load(RuleSet())
+        self._take(Engine(self._shipped))
 
     async def run(self) -> None:
         """Look, and compile when something changed."""
@@ -56,7 +59,7 @@ class RuleFeed:
             try:
                 signature = await _in_thread(lambda: signature_of(self._paths))
                 if signature != self._seen:
-                    self._load(unpack(await _compiled(self._paths)))
+                    self._take(await self._loaded(await _compiled(self._paths)))
                     self._seen = signature
                 wait = self._look_s
             except (OSError, MalformedRules, TimeoutError) as error:
@@ -73,13 +76,15 @@ class RuleFeed:
         text = f"{len(self._problems)} problems in rules, the first: {first.source}: {first.text}"
         return CollectorHealth("degraded", one_line(text))
 
-    def _load(self, own: RuleSet) -> None:
-        """What ships, and the users' rules, which replace those with the same id."""
-        rules = self._shipped.joined(own)
-        engine = self._use(rules)
-        idle = sum(rule.not_here is not None for rule in rules.rules)
+    async def _loaded(self, own: bytes) -> Engine:
+        """What ships, and the users' rules, which replace those with the same id. Ten thousand take seconds."""
+        return await _in_thread(lambda: Engine(self._shipped.joined(unpack(own))))
+
+    def _take(self, engine: Engine) -> None:
+        self._use(engine)
+        idle = sum(rule.not_here is not None for rule in engine.rules.rules)
         log.info("%d rules are loaded, %d can match nothing here", engine.loaded, idle)
-        self._tell([*rules.problems, *engine.problems])
+        self._tell([*engine.rules.problems, *engine.problems])
 
     def _tell(self, problems: Sequence[Problem]) -> None:
         self._problems = problems
@@ -132,19 +137,27 @@ async def _compiled(paths: Sequence[str]) -> bytes:
     return out
 
 
-async def _in_thread(look: Callable[[], Signature]) -> Signature:
+async def _in_thread(work: Callable[[], T]) -> T:
     """Beside the loop, in a thread that nothing waits for at the end: a network file system may hang."""
     loop = asyncio.get_running_loop()
-    answered: asyncio.Future[Signature] = loop.create_future()
+    done: asyncio.Future[T] = loop.create_future()
 
-    def answer(found: Signature) -> None:
-        if not answered.done():
-            answered.set_result(found)
+    def settle(result: T | None, error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(cast(T, result))
 
-    def work() -> None:
-        found = look()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(answer, found)
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as failure:  # noqa: BLE001  # whoever waits gets it
+            error = failure
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=work, name="rule-files", daemon=True).start()
-    return await answered
+    threading.Thread(target=run, name="rules", daemon=True).start()
+    return await done

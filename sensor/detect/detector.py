@@ -33,13 +33,12 @@ class Detector:
         self._clock = clock
         self._links_to = links_to
         self._repeats: Repeats | None = None
-        self.use(RuleSet())
+        self.use(Engine(RuleSet()))
 
-    def use(self, rules: RuleSet) -> Engine:
-        """Match with these rules from now on; returns what they were loaded into."""
-        self._engine = Engine(rules)
-        self._suppressions = Suppressions(rules.suppressions)
-        return self._engine
+    def use(self, engine: Engine) -> None:
+        """Match with the rules of this engine from now on."""
+        self._engine = engine
+        self._suppressions = Suppressions(engine.rules.suppressions)
 
     def start(self, release: Callable[[Event], None], later: Later) -> None:
         """Say where detections go that are told later than the event they came from."""

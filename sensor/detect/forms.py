@@ -9,7 +9,8 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from sensor.detect.facts import Facts, Form, Value
-from sensor.detect.fields import CANONICAL, FIELDS, PLACES, TEXTS, Field, Get, texts_of
+from sensor.detect.fields import CANONICAL, FIELDS, TEXTS, Field, texts_of
+from sensor.detect.getters import PLACES, Get
 
 KEYWORDS = "*"
 VALUE, TEXT, LOWER, BASE, JOINED = "", "=", "|", "/", "+"

@@ -35,9 +35,8 @@ class Followed:
         self.given: list[RuleSet] = []
         self.feed = RuleFeed(self._use, list(map(str, paths)), look_s=0.01)
 
-    def _use(self, rules: RuleSet) -> Engine:
-        self.given.append(rules)
-        return Engine(rules)
+    def _use(self, engine: Engine) -> None:
+        self.given.append(engine.rules)
 
     def titles(self) -> list[str]:
         return sorted(rule.title for rule in self.given[-1].rules)

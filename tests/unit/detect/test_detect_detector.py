@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sensor.detect.compact import RuleSet, Suppression
 from sensor.detect.detector import Detector
+from sensor.detect.engine import Engine
 from sensor.detect.repeats import LONGEST_WINDOW_S, MOST_DIFFERENT, MOST_KNOWN, WINDOW_S
 from sensor.model.counters import Counters
 from sensor.model.events import Container, Detection, Event, Header, Link, Process, Sensor, Task
@@ -32,7 +33,7 @@ class Bench:
             clock=self.timers.clock,
             links_to=lambda event: (Link(f"reference of {event.kind}", "matched"),),
         )
-        self.detector.use(RULES._replace(suppressions=tuple(suppressions)))
+        self.detector.use(Engine(RULES._replace(suppressions=tuple(suppressions))))
         self.detector.start(self.later.append, self.timers.later)
 
     def detect(self, *events: Event) -> list[Event]:
@@ -157,6 +158,6 @@ def test_an_unknown_image_is_only_suppressed_by_a_star() -> None:
 
 def test_rules_are_exchanged_while_it_runs() -> None:
     bench = Bench()
-    bench.detector.use(RuleSet())
+    bench.detector.use(Engine(RuleSet()))
 
     assert bench.detect(exec_event("nmap")) == []

@@ -8,6 +8,7 @@ from sensor.containers.names import ContainerNames
 from sensor.containers.task_metadata import TaskMetadata
 from sensor.detect.compact import RuleSet
 from sensor.detect.detector import Detector
+from sensor.detect.engine import Engine
 from sensor.enrich.enricher import Enricher
 from sensor.model.counters import Counters
 from sensor.model.events import Ancestor, Container, Event, Evidence, Header, Process, Sensor, Task
@@ -174,7 +175,7 @@ RULES = compiled(rule_text("sel: {CommandLine|contains: [nmap, 'token=\\*\\*\\*'
 def with_detection(bench: Bench, rules: RuleSet = RULES) -> Detector:
     header = Header(Sensor("s", "e", "0"), task=Task("docker"))
     detector = Detector(header=lambda: header, current=lambda _: None, counters=bench.counters, clock=FakeClock())
-    detector.use(rules)
+    detector.use(Engine(rules))
     bench.enricher = Enricher(
         task=bench.view, names=bench.names, counters=bench.counters, clock=FakeClock(), detector=detector
     )
