@@ -1,13 +1,23 @@
 """The rules that ship against what they are for: done in an app's container, found by the task's sensor."""
 
 import json
+from collections.abc import Iterator
 
+import pytest
 from detection_cases import Live, live_cases
-from docker_cli import wait_for
+from docker_cli import BASE, wait_for
 from ingest_container import IngestContainer
-from lab import Lab
+from lab import Lab, temporary_network
 from short_processes import ran
 
+PEER = "203.0.113.9"
+"""An address for documentation (RFC 5737), public as far as the sensor knows, in a network that the test makes."""
+
+LISTENER = """
+import socket, time
+listening = [socket.create_server(("", port)) for port in (443, 4444, 14444)]
+time.sleep(3600)
+"""
 PAUSE_S = 1.0
 """Between two lines: what the first made is watched before the next one uses it."""
 LAST = "0.987"
@@ -27,15 +37,22 @@ time.sleep(3600)
 PUT = "import os, sys; open('/tmp/x', 'w').write(sys.argv[1]); os.rename('/tmp/x', '/tmp/play.json')"
 
 
+@pytest.fixture(scope="module")
+def network(engine) -> Iterator[str]:
+    """Nothing that is connected to or asked leaves it: far ends and the DNS server are one of its own containers."""
+    with temporary_network(subnet="203.0.113.0/24") as name:
+        yield name
+
+
 def rules_that_fired(lab: Lab, ingest: IngestContainer, cases: list[Live]) -> set[str]:
     """The ids of the rules that were told of while the lines of these cases ran, one after the other."""
-    task = lab.task()
+    lab.new("peer", BASE, [f"--network={lab.network}", f"--ip={PEER}"], ["python3", "-c", LISTENER]).start()
+    task = lab.task(options=[f"--dns={PEER}"])
     task.wait_healthy()
     app = task.app(PLAYER)
     put = app.execute("python3", "-c", PUT, json.dumps([case.shell for case in cases]))
     assert put.returncode == 0, put.stderr
-    ingest.wait_for("process.exec", ran("/usr/bin/sleep", LAST), 60 + 5 * len(cases))
-    wait_for("the sensor is healthy", lambda: task.sensor.execute("fargate-sensor", "health").returncode == 0)
+    ingest.wait_for("process.exec", ran("sleep", LAST), 60 + 5 * len(cases))
     return {event["detection"]["rule_id"] for event in ingest.events(kind="detection")}
 
 
