@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar, cast
 
-from sensor.detect.compact import MalformedRules, Problem, RuleSet, unpack
+from sensor.detect.compact import MalformedRules, Problem, unpack
 from sensor.detect.engine import Engine
 from sensor.detect.shipped import shipped
 from sensor.model.events import CollectorHealth
@@ -43,14 +43,12 @@ class RuleFeed:
         self._use = use
         self._paths = tuple(paths)
         self._look_s = look_s
-        self._shipped = RuleSet()
         self._problems: Sequence[Problem] = ()
         self._seen: Signature | None = None
 
     def start(self) -> None:
         """Load the rules that ship."""
-        self._shipped = shipped()
-        self._take(Engine(self._shipped))
+        self._take(Engine(shipped()))
 
     async def run(self) -> None:
         """Look, and compile when something changed."""
@@ -78,7 +76,7 @@ class RuleFeed:
 
     async def _loaded(self, own: bytes) -> Engine:
         """What ships, and the users' rules, which replace those with the same id. Ten thousand take seconds."""
-        return await _in_thread(lambda: Engine(self._shipped.joined(unpack(own))))
+        return await _in_thread(lambda: Engine(shipped().joined(unpack(own))))
 
     def _take(self, engine: Engine) -> None:
         self._use(engine)

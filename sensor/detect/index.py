@@ -59,6 +59,7 @@ class Index(Generic[R]):
         self._by_contained = tuple(
             Contained(key, self._finder(tuple(rules)), list(rules.values())) for key, rules in self._texts.items()
         )
+        self._texts.clear()
 
     def candidates(self, facts: Facts) -> Iterable[R]:
         """The rules that the event may match, each once."""

@@ -75,6 +75,7 @@ class Lab:
         command: Sequence[str] = (),
         options: Sequence[str] = (),
         sensor_options: Sequence[str] = (),
+        pause_options: Sequence[str] = (),
     ) -> FargateTask:
         """A task whose sensor delivers to the ingest."""
         settings = {"SENSOR_INGEST_URL": self.ingest.url, "SENSOR_INGEST_TOKEN": WRITE_TOKEN, **(environment or {})}
@@ -87,6 +88,7 @@ class Lab:
             command=command,
             options=options,
             sensor_options=sensor_options,
+            pause_options=pause_options,
         )
 
     def clear(self) -> None:

@@ -47,7 +47,7 @@ def network(engine) -> Iterator[str]:
 def rules_that_fired(lab: Lab, ingest: IngestContainer, cases: list[Live]) -> set[str]:
     """The ids of the rules that were told of while the lines of these cases ran, one after the other."""
     lab.new("peer", BASE, [f"--network={lab.network}", f"--ip={PEER}"], ["python3", "-c", LISTENER]).start()
-    task = lab.task(options=[f"--dns={PEER}"])
+    task = lab.task(pause_options=[f"--dns={PEER}"])
     task.wait_healthy()
     app = task.app(PLAYER)
     put = app.execute("python3", "-c", PUT, json.dumps([case.shell for case in cases]))
