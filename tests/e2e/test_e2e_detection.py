@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from detection_cases import Live, live_cases
@@ -18,23 +19,20 @@ import socket, time
 listening = [socket.create_server(("", port)) for port in (443, 4444, 14444)]
 time.sleep(3600)
 """
-PAUSE_S = 1.0
+PAUSE_S = 0.7
 """Between two lines: what the first made is watched before the next one uses it."""
 LAST = "0.987"
 
 PLAYER = f"""
-import json, os, subprocess, time
-while not os.path.exists("/tmp/play.json"):
-    time.sleep(0.1)
+import json, subprocess, time
 time.sleep(5)
-for line in json.load(open("/tmp/play.json")):
+for line in json.load(open("/play/lines.json")):
     subprocess.run(["sh"], input=line, text=True, timeout=30)
     time.sleep({PAUSE_S})
 time.sleep(5)
 subprocess.run(["sleep", "{LAST}"])
 time.sleep(3600)
 """
-PUT = "import os, sys; open('/tmp/x', 'w').write(sys.argv[1]); os.rename('/tmp/x', '/tmp/play.json')"
 
 
 @pytest.fixture(scope="module")
@@ -44,31 +42,38 @@ def network(engine) -> Iterator[str]:
         yield name
 
 
-def rules_that_fired(lab: Lab, ingest: IngestContainer, cases: list[Live]) -> set[str]:
-    """The ids of the rules that were told of while the lines of these cases ran, one after the other."""
+def rules_that_fired(lab: Lab, ingest: IngestContainer, cases: list[Live], folder: Path) -> set[str]:
+    """The ids of the rules that were told of while the lines of these cases ran, one after the other.
+
+    The lines come in a file and are read from standard input: in arguments they would fire the rules by themselves.
+    """
+    (folder / "lines.json").write_text(json.dumps([case.shell for case in cases]))
+    folder.chmod(0o755)
     lab.new("peer", BASE, [f"--network={lab.network}", f"--ip={PEER}"], ["python3", "-c", LISTENER]).start()
     task = lab.task(pause_options=[f"--dns={PEER}"])
     task.wait_healthy()
-    app = task.app(PLAYER)
-    put = app.execute("python3", "-c", PUT, json.dumps([case.shell for case in cases]))
-    assert put.returncode == 0, put.stderr
+    lab.new("app", BASE, [*task.shared, f"--volume={folder}:/play:ro"], ["python3", "-c", PLAYER]).start()
     ingest.wait_for("process.exec", ran("sleep", LAST), 60 + 5 * len(cases))
     return {event["detection"]["rule_id"] for event in ingest.events(kind="detection")}
 
 
-def test_attacks_fire_their_rules(lab, ingest):
+def test_attacks_fire_their_rules(lab, ingest, tmp_path):
     cases = [case for case in live_cases() if case.fires]
 
-    fired = rules_that_fired(lab, ingest, cases)
+    fired = rules_that_fired(lab, ingest, cases, tmp_path)
 
     assert [case.name for case in cases if case.rule not in fired] == []
     assert len(cases) >= 60
 
 
-def test_near_misses_do_not(lab, ingest):
-    cases = [case for case in live_cases() if not case.fires]
+FIRED_BY_OTHERS = {"new_program_executed", "dropped_program", "reverse_shell_dev_tcp"}
+"""Rules that lines of other rules' near misses fire rightly: they put programs there, or use /dev/tcp on loopback."""
 
-    fired = rules_that_fired(lab, ingest, cases)
+
+def test_near_misses_do_not(lab, ingest, tmp_path):
+    cases = [case for case in live_cases() if not case.fires and case.name not in FIRED_BY_OTHERS]
+
+    fired = rules_that_fired(lab, ingest, cases, tmp_path)
 
     assert [case.name for case in cases if case.rule in fired] == []
     assert len(cases) >= 60
