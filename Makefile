@@ -3,39 +3,43 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check e2e bench fuzz image docs lock clean FORCE
+.PHONY: help demo test check e2e bench fuzz image rules docs lock clean FORCE
 
 ARGS ?=
 BIN := .venv/bin
 PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+RULES := sensor/detect/shipped.msgpack
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --no-header
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/.ingest ## ingest, sensor and console on this machine; ARGS="--for 20" ends by itself
+demo: .venv/.ingest $(RULES) ## ingest, sensor and console on this machine; ARGS="--for 20" ends by itself
 	@$(BIN)/fargate-sensor demo $(ARGS)
 
-test: .venv/.dev ## unit, contract and kernel tests; ARGS="-k codec"
+test: .venv/.dev $(RULES) ## unit, contract and kernel tests; ARGS="-k codec"
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: .venv/.dev ## lint, format, types, import directions, generated documents
+check: .venv/.dev $(RULES) ## lint, format, types, import directions, generated documents
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/python -m sensor.sigma.ship --check rules $(RULES)
+	@$(BIN)/fargate-sensor rules test rules >/dev/null
 
 e2e: .venv/.dev ## tests in containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-bench: .venv/.bench ## catch rate, load, connections, files, delivery, CPU, memory; ARGS="--seconds 20" idles for less than 60 s
+bench: .venv/.bench $(RULES) ## catch rate, load, connections, files, detection, delivery, CPU, memory; ARGS="--seconds 20" is short
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/load.py $(ARGS)
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/network.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/files.py $(ARGS)
+	@PYTHONPATH=. $(BIN)/python bench/detect.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
 	@PYTHONPATH=tests/e2e:tests:. $(BIN)/python bench/delivery.py $(ARGS)
 
@@ -53,7 +57,9 @@ image: ## build both images and print their size over the base
 	  echo "$$tag $$size $$base" | awk '{printf "%-22s %6.1f MB, %.1f MB over its base\n", $$1, $$2/1e6, ($$2-$$3)/1e6}'; \
 	done
 
-docs: .venv/.dev ## write the generated documents again
+rules: .venv/.dev $(RULES) ## compile the rules that ship
+
+docs: .venv/.dev $(RULES) ## write the generated documents again
 	@$(BIN)/python docs/generate.py
 
 lock: .venv/.dev ## resolve requirements/*.txt again; ARGS=--upgrade takes newer versions
@@ -66,8 +72,13 @@ lock: .venv/.dev ## resolve requirements/*.txt again; ARGS=--upgrade takes newer
 	  | $(COMPILE) $(ARGS) -c requirements/dev.txt - -o requirements/build.txt
 
 clean: ## remove what make made, .venv included
+	rm -f $(RULES)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Any environment that has the project can compile them; rules are data, so the editable installation stays as it is.
+$(RULES): $(wildcard rules/*.yml) $(wildcard sensor/sigma/*.py sensor/detect/*.py) pyproject.toml | .venv/pyvenv.cfg
+	@$(BIN)/python -m sensor.sigma.ship rules $@ && touch $@
 
 # The project itself is built without isolation, so that the build tools too come from a lock with hashes.
 .venv/.%: requirements/%.txt requirements/build.txt pyproject.toml .venv/pyvenv.cfg

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from rules_document import render as rules
+
 from sensor.config import document
 from sensor.model import events
 from sensor.model.kinds import Kind, lane_of
@@ -85,7 +87,12 @@ def _is_enum(hint: object) -> bool:
     return isinstance(hint, type) and issubclass(hint, StrEnum)
 
 
-DOCUMENTS = {"configuration.md": document.render, "events.md": render, "ocsf.md": ocsf.render}
+DOCUMENTS = {
+    "configuration.md": document.render,
+    "events.md": render,
+    "ocsf.md": ocsf.render,
+    "rules.md": rules,
+}
 
 
 def main(argv: list[str]) -> int:

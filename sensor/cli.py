@@ -12,6 +12,7 @@ COMMANDS = {
     "watch": ("sensor.commands.watch", "live events for a person; JSON lines when piped"),
     "demo": ("sensor.commands.demo", "ingest, console and sensor together on this machine"),
     "doctor": ("sensor.commands.doctor", "what can be seen here, what cannot, and what would mend it"),
+    "rules": ("sensor.commands.rules", "Sigma rules: list, check, test and tune them"),
     "ingest": ("ingest.command", "the central endpoint with its store and console"),
     "health": ("sensor.commands.health", "whether the sensor of this container is alive, for health checks"),
 }

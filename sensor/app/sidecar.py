@@ -13,15 +13,18 @@ from collectors.registry import collectors
 from collectors.task_view import Task
 from sensor.app.identity import PodNames, container_names, instance
 from sensor.app.outlet import Outlet
+from sensor.app.rule_feed import RuleFeed
 from sensor.app.siblings import ALONE_S, Siblings
 from sensor.app.stopping import Stopping
 from sensor.app.supervisor import Supervisor
 from sensor.config.handover import Handover, View
 from sensor.containers.ecs_metadata import EcsMetadata, endpoint
 from sensor.containers.task_metadata import TaskMetadata
+from sensor.detect.detector import Detector
 from sensor.enrich.enricher import Enricher
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
+from sensor.model.events import CollectorHealth
 from sensor.pipeline.queue import EventQueue
 from sensor.telemetry.hardening import Measure
 from sensor.telemetry.heartbeat import Heartbeat
@@ -78,8 +81,15 @@ class Sidecar:
         self._names = container_names(settings, os.environ, self._task, clock)
         self._metadata = self._ask_ecs(clock)
         self._queue = EventQueue(capacity=settings.queue_events, counters=counters)
+        detector = Detector(header=self._names.header, current=self._task.current, counters=counters, clock=clock)
+        self._rules = RuleFeed(detector.use, settings.rules) if settings.detection and not handover.parked else None
         self._enricher = Enricher(
-            task=self._task, names=self._names, counters=counters, clock=clock, fold=settings.fold
+            task=self._task,
+            names=self._names,
+            counters=counters,
+            clock=clock,
+            fold=settings.fold,
+            detector=detector if self._rules is not None else None,
         )
         self._outlet = Outlet(handover, header=self._names.header, counters=counters, clock=clock)
         self._supervisor = Supervisor(
@@ -92,7 +102,7 @@ class Sidecar:
             counters=counters,
             clock=clock,
             usage=meter.look,
-            collectors=self._supervisor.health,
+            collectors=self._health,
             parked=handover.parked,
             budget_used=self._outlet.budget.used,
         )
@@ -108,6 +118,9 @@ class Sidecar:
         self._task.start()
         self._task.listen(PodNames(self._task, self._names))
         self._task.listen(self._siblings)
+        if self._rules is not None:
+            self._rules.start()
+            self._in_background(self._rules.run())
         enriching = asyncio.create_task(self._enrich())
         self._supervisor.start(self._task, self._queue.emit)
         self._in_background(self._pulse.run(parked=bool(self._handover.parked)))
@@ -211,6 +224,11 @@ class Sidecar:
 
     def _beat(self) -> None:
         self._emit_all(self._heartbeat.beat())
+
+    def _health(self) -> dict[str, CollectorHealth]:
+        """Of the collectors, and of detection, which depends on what others wrote as rules."""
+        detection = {} if self._rules is None else {"detection": self._rules.health()}
+        return {**self._supervisor.health(), **detection}
 
     def _emit_all(self, events: Sequence[Any]) -> None:
         for event in events:

@@ -25,6 +25,11 @@ def problems(settings: Settings) -> Iterator[Problem]:
     yield from _token(settings)
     yield from _certificates(settings)
     yield from (Problem("file_paths", problem) for path in settings.file_paths if (problem := path_globs.problem(path)))
+    yield from (
+        Problem("rules", f"should be absolute paths, got {ascii(path)[:100]}")
+        for path in settings.rules
+        if not path.startswith("/") or "\0" in path
+    )
     yield from aws_rules.problems(settings)
     yield from _spool(settings)
     yield from _destinations(settings)

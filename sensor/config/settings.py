@@ -119,6 +119,15 @@ class Settings:
             'as the platform runs them; `CMD-SHELL test -f /up` is `[["/bin/sh","-c","test -f /up"]]`.'
         ),
     ] = ()
+    detection: Annotated[bool, doc("Whether Sigma rules are matched with what happens.")] = True
+    rules: Annotated[
+        tuple[Text, ...],
+        MaxLen(64),
+        doc(
+            "Files and directories of Sigma rules and suppressions (`.yml`) besides the rules that ship: absolute "
+            "paths, separated by commas. Changes are taken over within seconds."
+        ),
+    ] = ()
     files: Annotated[bool, doc("Whether file changes are reported.")] = True
     network: Annotated[bool, doc("Whether connections are reported.")] = True
     network_loopback: Annotated[bool, doc("Whether connections within the task (loopback) are reported as well.")] = (

@@ -1,9 +1,10 @@
-"""From what collectors emit to what may leave: held until its process has settled, completed, named, masked, folded."""
+"""From what collectors emit to what may leave: held until its process has settled, completed, matched, folded."""
 
 import asyncio
 from collections.abc import AsyncIterable, Callable
 
 from sensor.containers.names import ContainerNames
+from sensor.detect.detector import Detector
 from sensor.enrich.container import ContainerStep
 from sensor.enrich.fold import Fold
 from sensor.enrich.hold import Hold
@@ -24,16 +25,25 @@ Sink = Callable[[Event], object]
 class Enricher:
     """The steps in their order. Masking comes last of them, so that nothing added before it escapes.
 
-    What looks at every single event belongs among the steps: after them the same again is folded, unless `fold` is off.
+    What is detected follows its event. After that the same again is folded, unless `fold` is off: an event that led to
+    a detection is told by itself, with the programs above it.
     """
 
     def __init__(
-        self, *, task: Processes, names: ContainerNames, counters: Counters, clock: Clock, fold: bool = True
+        self,
+        *,
+        task: Processes,
+        names: ContainerNames,
+        counters: Counters,
+        clock: Clock,
+        fold: bool = True,
+        detector: Detector | None = None,
     ) -> None:
         self._task = task
         self._counters = counters
         self._clock = clock
         self._folds = fold
+        self._detector = detector
         self._steps: tuple[Step, ...] = (ProcessStep(task), ContainerStep(names), Masking(counters))
         self._trouble = Trouble("events are lost on their way", clock)
 
@@ -44,9 +54,11 @@ class Enricher:
             release=lambda event: self._guarded(sink, event), counters=self._counters, clock=self._clock, later=later
         )
         onward = fold.put if self._folds else sink
+        if self._detector is not None:
+            self._detector.start(lambda event: self._guarded(onward, event), later)
         hold = Hold(
             settled=self._task.settled,
-            release=lambda event: self._guarded(lambda event: onward(self._enriched(event)), event),
+            release=lambda event: self._guarded(lambda event: self._pass_on(event, onward), event),
             counters=self._counters,
             clock=self._clock,
             later=later,
@@ -56,7 +68,26 @@ class Enricher:
                 hold.put(event)
         finally:
             hold.flush()
+            if self._detector is not None:
+                self._detector.flush()
             fold.flush()
+
+    def _pass_on(self, event: Event, onward: Sink) -> None:
+        event = self._enriched(event)
+        onward(event)
+        for detection in self._detections(event):
+            onward(detection)
+
+    def _detections(self, event: Event) -> list[Event]:
+        """What the event led to. A fault there costs these detections, and is counted as `detect_failed`."""
+        if self._detector is None:
+            return []
+        try:
+            return self._detector.detect(event)
+        except Exception as error:  # noqa: BLE001  # any fault of a rule, told and counted
+            self._counters.lost("detect_failed", event.count)
+            self._trouble.failed(f"detection, {event.kind}: {type(error).__name__}: {error}")
+            return []
 
     def _enriched(self, event: Event) -> Event:
         for step in self._steps:

@@ -48,6 +48,7 @@ ACCOUNTS = {
     "queue_full": Account("pipeline", EXACT),
     "queue_closed": Account("pipeline", EXACT),
     "enrich_failed": Account("enrich", EXACT),
+    "detect_failed": Account("detect", EXACT),
     "unencodable": Account("pipeline", EXACT),
     "spool_full": Account("spool", EXACT),
     "spool_unreadable": Account("spool", EXACT),

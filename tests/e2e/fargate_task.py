@@ -17,7 +17,7 @@ class FargateTask:
     """Pause and sensor, running; `app` adds containers to the task.
 
     With `ptrace` the terms are those of ECS (SYS_PTRACE may be added), without it those of EKS. docker's `options` go
-    to pause and sensor, `sensor_options` to the sensor alone.
+    to pause and sensor, `sensor_options` and `pause_options` to one of them alone.
     """
 
     def __init__(
@@ -31,9 +31,12 @@ class FargateTask:
         command: Sequence[str] = (),
         options: Sequence[str] = (),
         sensor_options: Sequence[str] = (),
+        pause_options: Sequence[str] = (),
     ) -> None:
         self._new = new
-        self.pause = new("pause", BASE, [f"--network={network}", *options], ["python3", "-c", PAUSE]).start()
+        self.pause = new(
+            "pause", BASE, [f"--network={network}", *options, *pause_options], ["python3", "-c", PAUSE]
+        ).start()
         self.shared = [f"--pid=container:{self.pause.id}", f"--network=container:{self.pause.id}"]
         variables = [f"--env={key}={value}" for key, value in environment.items()]
         rights = ["--cap-add=SYS_PTRACE"] if ptrace else []

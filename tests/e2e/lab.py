@@ -43,12 +43,13 @@ def build_traffic() -> str:
 
 
 @contextmanager
-def temporary_network(*, ipv6: bool = False) -> Iterator[str]:
-    """A network in which containers find each other by name; with addresses of both kinds if wanted."""
+def temporary_network(*, ipv6: bool = False, subnet: str | None = None) -> Iterator[str]:
+    """A network in which containers find each other by name; with addresses of both kinds or of a subnet if wanted."""
     number = uuid.uuid4().hex
     name = f"{LABEL}-{number[:8]}"
     both = ["--ipv6", f"--subnet=fd00:{number[8:12]}:{number[12:16]}::/64"] if ipv6 else []  # RFC 4193
-    docker("network", "create", "--label", LABEL, *both, name)
+    chosen = [f"--subnet={subnet}"] if subnet is not None else []
+    docker("network", "create", "--label", LABEL, *both, *chosen, name)
     try:
         yield name
     finally:
@@ -90,6 +91,7 @@ class Lab:
         command: Sequence[str] = (),
         options: Sequence[str] = (),
         sensor_options: Sequence[str] = (),
+        pause_options: Sequence[str] = (),
     ) -> FargateTask:
         """A task whose sensor delivers to the ingest."""
         settings = {
@@ -107,6 +109,7 @@ class Lab:
             command=command,
             options=options,
             sensor_options=sensor_options,
+            pause_options=pause_options,
         )
 
     def clear(self) -> None:

@@ -6,12 +6,16 @@ import pytest
 
 from sensor.containers.names import ContainerNames
 from sensor.containers.task_metadata import TaskMetadata
+from sensor.detect.compact import RuleSet
+from sensor.detect.detector import Detector
+from sensor.detect.engine import Engine
 from sensor.enrich.enricher import Enricher
 from sensor.model.counters import Counters
-from sensor.model.events import Ancestor, Container, Event, Evidence, Process, Sensor, Task
+from sensor.model.events import Ancestor, Container, Event, Evidence, Header, Process, Sensor, Task
 from sensor.model.kinds import Kind
 from sensor.pipeline.queue import EventQueue
 from tests.fakes import START, FakeClock, FakeTaskView
+from tests.rules_from import compiled, rule_text
 
 APP = Container("c1", "app", "shop:1.4")
 
@@ -25,7 +29,7 @@ class Bench:
     def __init__(self, fold: bool = True) -> None:
         self.view, self.counters = View(), Counters()
         self.queue = EventQueue(capacity=100, counters=self.counters)
-        names = ContainerNames(sensor=Sensor("s", "e", "0"), platform="docker")
+        self.names = names = ContainerNames(sensor=Sensor("s", "e", "0"), platform="docker")
         names.learn(TaskMetadata(Task("docker"), {"c1": APP}))
         self.enricher = Enricher(task=self.view, names=names, counters=self.counters, clock=FakeClock(), fold=fold)
         self.sunk: list[Event] = []
@@ -163,3 +167,58 @@ async def test_a_fault_with_a_folded_event_costs_all_that_is_in_it(caplog: pytes
     assert len(bench.sunk) == 7
     assert bench.counters.losses == {"enrich_failed": 14}
     assert "OSError: full" in caplog.text
+
+
+RULES = compiled(rule_text("sel: {CommandLine|contains: [nmap, 'token=\\*\\*\\*']}\ncondition: sel"))
+
+
+def with_detection(bench: Bench, rules: RuleSet = RULES) -> Detector:
+    header = Header(Sensor("s", "e", "0"), task=Task("docker"))
+    detector = Detector(header=lambda: header, current=lambda _: None, counters=bench.counters, clock=FakeClock())
+    detector.use(Engine(rules))
+    bench.enricher = Enricher(
+        task=bench.view, names=bench.names, counters=bench.counters, clock=FakeClock(), detector=detector
+    )
+    return detector
+
+
+async def test_a_detection_follows_its_event_and_sees_it_masked_and_named() -> None:
+    bench = Bench()
+    with_detection(bench)
+    bench.view.chains["entity-7"] = (Ancestor("e1", 1, "/pause"),)
+    await bench.run(bench.event(7, "app", "--token=x"), bench.event(8, "ls"))
+
+    assert [event.kind for event in bench.sunk] == [Kind.PROCESS_EXEC, Kind.DETECTION, Kind.PROCESS_EXEC]
+    exec_event, detection, _ = bench.sunk
+    assert detection.detection is not None
+    assert (detection.process, detection.container) == (exec_event.process, APP)
+
+
+async def test_what_is_folded_is_told_when_it_is_detected() -> None:
+    bench = Bench()
+    with_detection(bench)
+    await bench.run(*(bench.event(number, "ls") for number in range(10, 16)), bench.event(7, "nmap"))
+
+    told = [(event.kind, event.process.pid) for event in bench.sunk if event.process]
+    assert told.index((Kind.PROCESS_EXEC, 7)) < told.index((Kind.DETECTION, 7))
+
+
+async def test_repeated_detections_leave_at_the_end_with_their_count() -> None:
+    bench = Bench()
+    with_detection(bench)
+    await bench.run(*(bench.event(number, "nmap") for number in range(10, 15)))
+
+    assert [event.count for event in bench.sunk if event.kind is Kind.DETECTION] == [1, 4]
+
+
+async def test_a_fault_of_detection_costs_detections_only(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench()
+    detector = with_detection(bench)
+    monkeypatch.setattr(detector, "detect", lambda _: 1 // 0)
+    await bench.run(bench.event(7, "nmap"))
+
+    assert [event.kind for event in bench.sunk] == [Kind.PROCESS_EXEC]
+    assert bench.counters.losses == {"detect_failed": 1}
+    assert "ZeroDivisionError" in caplog.text

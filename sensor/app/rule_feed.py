@@ -1,0 +1,161 @@
+"""Brings rules to the detector: those that ship, and users' own, compiled in a child again whenever their files change.
+
+Files are looked at every `LOOK_S` seconds rather than on a signal: a mounted volume changes without anybody being able
+to send one into the container. A broken rule is told and the others stay; when the child itself fails, those that were
+loaded before do.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import TypeVar, cast
+
+from sensor.detect.compact import MalformedRules, Problem, unpack
+from sensor.detect.engine import Engine
+from sensor.detect.shipped import shipped
+from sensor.model.events import CollectorHealth
+from sensor.telemetry.trouble import one_line
+
+LOOK_S = 15.0
+LONGEST_WAIT_S = 3600.0
+"""Between two attempts that fail."""
+COMPILE_S = 300.0
+"""How long the child may take, before it is ended."""
+MOST_LINES = 20
+"""Problems that are written to the log; the rest is counted."""
+MOST_FILES = 20_000
+SUFFIXES = (".yml", ".yaml")
+
+T = TypeVar("T")
+Signature = tuple[tuple[str, int, int, int], ...]
+
+log = logging.getLogger(__name__)
+
+
+class RuleFeed:
+    """`start` loads what ships, at once; `run` follows the users' directories until cancelled."""
+
+    def __init__(self, use: Callable[[Engine], None], paths: Sequence[str], *, look_s: float = LOOK_S) -> None:
+        self._use = use
+        self._paths = tuple(paths)
+        self._look_s = look_s
+        self._problems: Sequence[Problem] = ()
+        self._seen: Signature | None = None
+
+    def start(self) -> None:
+        """Load the rules that ship."""
+        self._take(Engine(shipped()))
+
+    async def run(self) -> None:
+        """Look, and compile when something changed."""
+        wait = self._look_s
+        while self._paths:
+            try:
+                signature = await _in_thread(lambda: signature_of(self._paths))
+                if signature != self._seen:
+                    self._take(await self._loaded(await _compiled(self._paths)))
+                    self._seen = signature
+                wait = self._look_s
+            except (OSError, MalformedRules, TimeoutError) as error:
+                reason = str(error) or type(error).__name__
+                self._tell([Problem("rules", f"not compiled, those before stay: {reason}")])
+                wait = min(2 * wait, LONGEST_WAIT_S)
+            await asyncio.sleep(wait)
+
+    def health(self) -> CollectorHealth:
+        """How detection stands, for the heartbeat."""
+        if not self._problems:
+            return CollectorHealth("ok")
+        first = self._problems[0]
+        text = f"{len(self._problems)} problems in rules, the first: {first.source}: {first.text}"
+        return CollectorHealth("degraded", one_line(text))
+
+    async def _loaded(self, own: bytes) -> Engine:
+        """What ships, and the users' rules, which replace those with the same id. Ten thousand take seconds."""
+        return await _in_thread(lambda: Engine(shipped().joined(unpack(own))))
+
+    def _take(self, engine: Engine) -> None:
+        self._use(engine)
+        idle = sum(rule.not_here is not None for rule in engine.rules.rules)
+        log.info("%d rules are loaded, %d can match nothing here", engine.loaded, idle)
+        self._tell([*engine.rules.problems, *engine.problems])
+
+    def _tell(self, problems: Sequence[Problem]) -> None:
+        self._problems = problems
+        for problem in problems[:MOST_LINES]:
+            log.warning("rules: %s: %s", one_line(problem.source), one_line(problem.text))
+        if len(problems) > MOST_LINES:
+            log.warning("rules: and %d more problems", len(problems) - MOST_LINES)
+
+
+def signature_of(paths: Iterable[str]) -> Signature:
+    """Name, time, size and inode of every file of rules: what differs when one was changed."""
+    found = []
+    for path in _files(paths):
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        found.append((path, status.st_mtime_ns, status.st_size, status.st_ino))
+        if len(found) >= MOST_FILES:
+            break
+    return tuple(sorted(found))
+
+
+def _files(paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        if not os.path.isdir(path):
+            yield path
+        for folder, below, names in os.walk(path, followlinks=False):
+            below[:] = [name for name in below if not name.startswith(".")]
+            yield from (os.path.join(folder, name) for name in names if name.endswith(SUFFIXES))
+
+
+async def _compiled(paths: Sequence[str]) -> bytes:
+    """What the child made. Raises `OSError` and `TimeoutError`."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "sensor.sigma", *paths),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, err = await asyncio.wait_for(child.communicate(), COMPILE_S)
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    if child.returncode != 0:
+        last = err.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise OSError(f"the compiler ended with {child.returncode}: {one_line(last)}")
+    return out
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Beside the loop, in a thread that nothing waits for at the end: a network file system may hang."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(cast(T, result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as failure:  # noqa: BLE001  # whoever waits gets it
+            error = failure
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="rules", daemon=True).start()
+    return await done

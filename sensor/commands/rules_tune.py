@@ -1,0 +1,82 @@
+"""`fargate-sensor rules tune`: suppressions out of a recording, each with what it would have hidden.
+
+A rule is proposed for an image where it found the same program again and again: that is what the image does. It is a
+proposal and no more: the reason is left for a person to write, and it ends after a month.
+"""
+
+import datetime
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from sensor.detect.compact import Rule
+from sensor.detect.engine import Engine
+from sensor.model.events import Event
+
+LEAST = 3
+"""Detections of one rule in one image that are worth a suppression."""
+DAYS = 30
+SHOWN = 3
+"""Different things that each proposal shows."""
+
+
+class Group(NamedTuple):
+    """What one rule found in one image: how often each thing."""
+
+    rule: Rule
+    image: str
+    found: Counter[str]
+
+
+def groups(engine: Engine, events: Iterable[Event]) -> list[Group]:
+    """What the rules found, the most frequent first. What ran in no known image cannot be proposed."""
+    made: dict[tuple[str, str], Group] = {}
+    for event in events:
+        image = event.container.image if event.container is not None else None
+        if image is None:
+            continue
+        for rule in engine.matches(event):
+            key = rule.id, repository(image)
+            made.setdefault(key, Group(rule, key[1], Counter())).found[thing(event)] += event.count
+    return sorted(made.values(), key=lambda group: -group.found.total())
+
+
+def proposals(found: Iterable[Group], today: datetime.date) -> Iterator[str]:
+    """Lines of a file of suppressions, with comments; none where nothing came often enough."""
+    until = today + datetime.timedelta(days=DAYS)
+    for number, (rule, image, things) in enumerate(group for group in found if group.found.total() >= LEAST):
+        if number == 0:
+            yield "suppressions:"
+        yield f"  # {things.total()} times {rule.level}: {_plain(rule.title)}"
+        yield from (f"  #   {count} x {_plain(what)}" for what, count in things.most_common(SHOWN))
+        if len(things) > SHOWN:
+            yield f"  #   and {len(things) - SHOWN} other things"
+        yield f"  - rule: {rule.id}"
+        yield f'    image: "{_plain(image)}*"'
+        yield f"    until: {until}"
+        yield '    reason: ""  # say why this is as it should be'
+
+
+def repository(image: str) -> str:
+    """An image's name without tag and digest: `registry:5000/shop` of `registry:5000/shop:1.4@sha256:…`."""
+    name = image.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.partition(":")[0]
+
+
+def thing(event: Event) -> str:
+    """What a detection is about, in one line."""
+    process, file, network, dns = event.process, event.file, event.network, event.dns
+    ran = "" if process is None else shlex.join(process.args) if process.args else process.exe or ""
+    about = (
+        file.path if file is not None else None,
+        f"{network.dst}:{network.dst_port}" if network is not None else None,
+        dns.question if dns is not None else None,
+    )
+    return " ".join(filter(None, (*about, ran)))[:120]
+
+
+def _plain(text: str) -> str:
+    """Without what would end a comment or a quoted text."""
+    return "".join(c if c.isprintable() and c not in '"\\' else " " for c in text)

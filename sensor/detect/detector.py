@@ -1,0 +1,79 @@
+"""The step of enrichment that detects: what an event matches becomes detection events, suppressed or folded."""
+
+from collections.abc import Callable
+
+from sensor.detect.compact import Rule, RuleSet
+from sensor.detect.engine import Engine
+from sensor.detect.repeats import Repeats
+from sensor.detect.suppressions import Suppressions
+from sensor.model.clock import Clock, Later
+from sensor.model.counters import Counters
+from sensor.model.events import Detection, Event, Header, Link, Process
+from sensor.model.kinds import Kind
+
+LinksTo = Callable[[Event], tuple[Link, ...]]
+"""What refers to an event that has no id before it is encoded."""
+
+
+class Detector:
+    """Rules that may be exchanged while it runs. Counts `suppressed` and `detections_folded`."""
+
+    def __init__(
+        self,
+        *,
+        header: Callable[[], Header],
+        current: Callable[[str], Process | None],
+        counters: Counters,
+        clock: Clock,
+        links_to: LinksTo = lambda _: (),
+    ) -> None:
+        self._header = header
+        self._current = current
+        self._counters = counters
+        self._clock = clock
+        self._links_to = links_to
+        self._repeats: Repeats | None = None
+        self.use(Engine(RuleSet()))
+
+    def use(self, engine: Engine) -> None:
+        """Match with the rules of this engine from now on."""
+        self._engine = engine
+        self._suppressions = Suppressions(engine.rules.suppressions)
+
+    def start(self, release: Callable[[Event], None], later: Later) -> None:
+        """Say where detections go that are told later than the event they came from."""
+        self._repeats = Repeats(release=release, counters=self._counters, clock=self._clock, later=later)
+
+    def detect(self, event: Event) -> list[Event]:
+        """The detections of an event that are to be told at once."""
+        header = self._header()
+        matched = self._engine.matches(event, header, self._parent_of)
+        return [told for rule in matched if (told := self._told(rule, event, header)) is not None]
+
+    def flush(self) -> None:
+        """Tell what was kept back."""
+        if self._repeats is not None:
+            self._repeats.flush()
+
+    def _told(self, rule: Rule, event: Event, header: Header) -> Event | None:
+        if self._suppressions.of(rule, event, header) is not None:
+            self._counters.add("suppressed", event.count)
+            return None
+        told = detection_event(rule, event, self._links_to(event))
+        return told if self._repeats is None or self._repeats.is_new(told) else None
+
+    def _parent_of(self, event: Event) -> Process | None:
+        process = event.process
+        return self._current(process.ancestors[0].entity) if process is not None and process.ancestors else None
+
+
+def detection_event(rule: Rule, event: Event, links: tuple[Link, ...] = ()) -> Event:
+    """What the rule found: the event with all its parts, under the kind `detection`.
+
+    The author goes along because the licence of public rules (DRL 1.1) asks for it.
+    """
+    return event._replace(
+        kind=Kind.DETECTION,
+        detection=Detection(rule.id, rule.title, rule.level, rule.author, rule.tags),
+        links=event.links + links,
+    )

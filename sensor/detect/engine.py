@@ -1,0 +1,80 @@
+"""The rules as functions, and what of them an event matches."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sensor.detect.compact import MalformedRules, Problem, Rule, RuleSet, Variant
+from sensor.detect.conditions import Test, predicate
+from sensor.detect.facts import Facts, Form
+from sensor.detect.index import Finders, Index
+from sensor.model.events import Event, Header, Process
+from sensor.model.kinds import Kind
+
+ParentOf = Callable[[Event], Process | None]
+
+
+class Loaded(NamedTuple):
+    """One variant of a rule, ready to be asked; its number tells it from all others."""
+
+    number: int
+    rule: Rule
+    test: Test
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+class Engine:
+    """A rule set, loaded: about 0.2 ms and 10 kB a rule. What cannot be loaded of it stands in `problems`.
+
+    `rules` is the set without its conditions, which are functions now.
+    """
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.rules = rules._replace(rules=tuple(rule._replace(variants=()) for rule in rules.rules))
+        self._forms: dict[str, Form] = {}
+        self.problems: list[Problem] = []
+        self.loaded = 0
+        self._numbers = 0
+        self._by_kind: dict[Kind, Index[Loaded]] = {}
+        self._finders: Finders = {}
+        for rule, known in zip(rules.rules, self.rules.rules, strict=True):
+            self._load(rule.variants, known)
+        for index in self._by_kind.values():
+            index.close()
+
+    def matches(self, event: Event, header: Header | None = None, parent_of: ParentOf | None = None) -> list[Rule]:
+        """The rules that the event matches, in no particular order."""
+        index = self._by_kind.get(event.kind)
+        if index is None:
+            return []
+        facts = Facts(event, self._forms, header, parent_of)
+        return [loaded.rule for loaded in index.candidates(facts) if loaded.test(facts)]
+
+    @property
+    def forms(self) -> Mapping[str, Form]:
+        """The forms of fields that the rules ask for."""
+        return self._forms
+
+    def _load(self, variants: Sequence[Variant], rule: Rule) -> None:
+        """All variants of a rule or none."""
+        try:
+            ready = [(v, self._numbered(rule, predicate(v.condition, self._forms)), _kinds(v.kinds)) for v in variants]
+        except MalformedRules as error:
+            self.problems.append(Problem(rule.source, f"{rule.title}: {error}"))
+            return
+        for variant, loaded, kinds in ready:
+            for kind in kinds:
+                self._by_kind.setdefault(kind, Index(self._forms, self._finders)).add(loaded, variant.condition)
+        self.loaded += bool(ready)
+
+    def _numbered(self, rule: Rule, test: Test) -> Loaded:
+        self._numbers += 1
+        return Loaded(self._numbers, rule, test)
+
+
+def _kinds(names: Iterable[str]) -> list[Kind]:
+    try:
+        return [Kind(name) for name in names]
+    except ValueError as error:
+        raise MalformedRules(str(error)) from error

@@ -1,0 +1,40 @@
+"""What rules ask of one event, got when the first one asks and kept for the others."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sensor.model.events import Event, Header, Process
+
+Value = str | int | float | bool | tuple[str, ...] | None
+
+Form = Callable[["Facts"], Any]
+"""One form of one field: its value, its text, or its text in lower case."""
+
+
+class Facts(dict[str, Any]):
+    """The forms of an event's fields by their keys (`sensor.detect.forms`). Only those that a rule named are known.
+
+    `parent_of` answers for the process above the event's, as it is known by now.
+    """
+
+    __slots__ = ("event", "forms", "header", "parent_of")
+
+    def __init__(
+        self,
+        event: Event,
+        forms: Mapping[str, Form],
+        header: Header | None = None,
+        parent_of: Callable[[Event], Process | None] | None = None,
+    ) -> None:
+        self.event = event
+        self.forms = forms
+        self.header = header
+        self.parent_of = parent_of
+
+    def __missing__(self, key: str) -> Any:
+        value = self[key] = self.forms[key](self)
+        return value
+
+    def parent(self) -> Process | None:
+        """The process above the event's."""
+        return self.parent_of(self.event) if self.parent_of is not None else None

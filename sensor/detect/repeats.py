@@ -1,0 +1,121 @@
+"""The same detection again: told at once the first time, then once a window with its `count`.
+
+The same is the same rule in the same container, of the same program with the same arguments, file and destination. A
+rule that finds `MOST_DIFFERENT` different things in a container within a window finds one more: the rest of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sensor.model.clock import Clock, Later, Timer
+from sensor.model.counters import Counters
+from sensor.model.events import Event
+
+WINDOW_S = 60.0
+LONGEST_WINDOW_S = 3600.0
+"""Each window of what goes on is twice as long as the one before, up to this."""
+MOST_DIFFERENT = 20
+MOST_KNOWN = 2048
+"""Detections known at once, in all containers; the one that began first is forgotten, and counts as new again."""
+
+Key = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class Window:
+    """What came since a detection was told: the latest of it and how many there were."""
+
+    due: float
+    length: float
+    latest: Event | None = None
+    count: int = 0
+    different: set[Key] = field(default_factory=set)
+
+
+class Repeats:
+    """`put` detections in; `release` gets the first of each at once, and what came after it as one event."""
+
+    def __init__(self, *, release: Callable[[Event], None], counters: Counters, clock: Clock, later: Later) -> None:
+        self._release = release
+        self._counters = counters
+        self._clock = clock
+        self._later = later
+        self._windows: dict[Key, Window] = {}
+        self._timer: Timer | None = None
+
+    def is_new(self, event: Event) -> bool:
+        """Whether the detection is to be told now; if not, it is kept and counted."""
+        place = _place(event)
+        group = self._window(place)
+        key = (*place, *_what(event))
+        if key not in group.different:
+            if len(group.different) >= MOST_DIFFERENT:
+                return self._fold(group, event)
+            group.different.add(key)
+        window = self._windows.get(key)
+        if window is None:
+            self._window(key)
+            return True
+        return self._fold(window, event)
+
+    def flush(self) -> None:
+        """Tell all that is kept."""
+        windows, self._windows = self._windows, {}
+        for window in windows.values():
+            self._tell(window)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fold(self, window: Window, event: Event) -> bool:
+        window.latest = event
+        window.count += event.count
+        self._counters.add("detections_folded", event.count)
+        return False
+
+    def _window(self, key: Key) -> Window:
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = Window(self._clock.monotonic() + WINDOW_S, WINDOW_S)
+            if len(self._windows) > MOST_KNOWN:
+                self._tell(self._windows.pop(next(iter(self._windows))))
+            if self._timer is None:
+                self._timer = self._later(WINDOW_S, self._tick)
+        return window
+
+    def _tick(self) -> None:
+        """End the windows that are over: what came is told and goes on, what did not is forgotten."""
+        now = self._clock.monotonic()
+        for key, window in list(self._windows.items()):
+            if window.due > now:
+                continue
+            if window.count:
+                self._tell(window)
+                window.length = min(2 * window.length, LONGEST_WINDOW_S)
+                window.due = now + window.length
+                window.different.clear()
+            else:
+                del self._windows[key]
+        first = min((window.due for window in self._windows.values()), default=None)
+        self._timer = None if first is None else self._later(max(1.0, first - now), self._tick)
+
+    def _tell(self, window: Window) -> None:
+        if window.latest is not None:
+            event, count = window.latest, window.count
+            window.latest, window.count = None, 0
+            self._release(event._replace(count=count))
+
+
+def _place(event: Event) -> Key:
+    rule = event.detection.rule_id if event.detection is not None else ""
+    return rule, event.container.id if event.container is not None else ""
+
+
+def _what(event: Event) -> Key:
+    process, file, network, dns = event.process, event.file, event.network, event.dns
+    return (
+        (process.exe, process.args) if process is not None else None,
+        file.path if file is not None else None,
+        (network.dst, network.dst_port) if network is not None else None,
+        dns.question if dns is not None else None,
+    )

@@ -1,0 +1,117 @@
+"""Rules that come and change while the sensor runs."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sensor.app import rule_feed
+from sensor.app.rule_feed import RuleFeed, signature_of
+from sensor.detect import shipped
+from sensor.detect.compact import RuleSet, pack
+from sensor.detect.engine import Engine
+from tests.rules_from import ID, compiled, rule_text
+
+SHIPS = compiled(rule_text("sel: {Image|endswith: /a}\ncondition: sel", title="ships"))
+OWN = rule_text("sel: {Image|endswith: /b}\ncondition: sel", title="own", ident="11111111-2222-4333-8444-555555555556")
+
+
+@pytest.fixture(autouse=True)
+def ships(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of shipped rules."""
+    path = tmp_path_factory.mktemp("shipped") / "shipped.msgpack"
+    path.write_bytes(pack(SHIPS))
+    monkeypatch.setattr(shipped, "SHIPPED", path)
+    return path
+
+
+class Followed:
+    """A feed, and what the detector was given."""
+
+    def __init__(self, *paths: Path) -> None:
+        self.given: list[RuleSet] = []
+        self.feed = RuleFeed(self._use, list(map(str, paths)), look_s=0.01)
+
+    def _use(self, engine: Engine) -> None:
+        self.given.append(engine.rules)
+
+    def titles(self) -> list[str]:
+        return sorted(rule.title for rule in self.given[-1].rules)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110  # what is waited for is a plain value
+            await asyncio.sleep(0.01)
+
+
+async def test_what_ships_is_there_at_once() -> None:
+    followed = Followed()
+    followed.feed.start()
+
+    assert followed.titles() == ["ships"]
+    assert followed.feed.health().status == "ok"
+    await asyncio.wait_for(followed.feed.run(), 10)  # nothing to follow
+
+
+def test_rules_that_cannot_be_read_are_told(ships: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ships.write_bytes(b"broken")
+    followed = Followed()
+    followed.feed.start()
+
+    assert followed.titles() == []
+    assert followed.feed.health().status == "degraded"
+    assert "shipped.msgpack: rules: " in caplog.text
+
+
+async def test_files_are_followed_and_a_broken_one_costs_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (tmp_path / "own.yml").write_text(OWN)
+    followed = Followed(tmp_path)
+    followed.feed.start()
+    running = asyncio.create_task(followed.feed.run())
+
+    await until(lambda: followed.titles() == ["own", "ships"])
+    (tmp_path / "broken.yml").write_text("a: [")
+    (tmp_path / "mine.yml").write_text(rule_text("sel: {Image: x}\ncondition: sel", title="mine instead", ident=ID))
+    await until(lambda: followed.titles() == ["mine instead", "own"])
+    health = followed.feed.health()
+    (tmp_path / "broken.yml").unlink()
+    await until(lambda: followed.feed.health().status == "ok")
+    running.cancel()
+
+    assert health.status == "degraded"
+    assert "1 problems in rules, the first: " in (health.reason or "")
+    assert "broken.yml" in caplog.text
+
+
+async def test_when_the_compiler_fails_those_before_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule_feed.sys, "executable", "/bin/false")
+    followed = Followed(tmp_path)
+    followed.feed.start()
+    running = asyncio.create_task(followed.feed.run())
+
+    await until(lambda: followed.feed.health().status == "degraded")
+    running.cancel()
+
+    assert followed.titles() == ["ships"]
+    assert "the compiler ended with 1" in (followed.feed.health().reason or "")
+
+
+def test_a_changed_file_changes_the_signature(tmp_path: Path) -> None:
+    file, hidden = tmp_path / "a.yml", tmp_path / "..data"
+    hidden.mkdir()
+    (hidden / "b.yml").write_text("x")
+    (tmp_path / "c.txt").write_text("x")
+    file.write_text("x")
+    before = signature_of([str(tmp_path)])
+    os.utime(file, ns=(1, 1))
+
+    assert len(before) == 1
+    assert signature_of([str(tmp_path)]) != before
+    assert len(signature_of([str(file), str(tmp_path / "none")])) == 1

@@ -1,0 +1,163 @@
+"""What becomes of a match: a detection event, suppressed where that was asked for, folded where it came before."""
+
+from collections.abc import Sequence
+
+from sensor.detect.compact import RuleSet, Suppression
+from sensor.detect.detector import Detector
+from sensor.detect.engine import Engine
+from sensor.detect.repeats import LONGEST_WINDOW_S, MOST_DIFFERENT, MOST_KNOWN, WINDOW_S
+from sensor.model.counters import Counters
+from sensor.model.events import Container, Detection, Event, Header, Link, Process, Sensor, Task
+from sensor.model.kinds import Kind, Lane, lane_of
+from tests.fakes import START
+from tests.fakes_timers import FakeTimers
+from tests.rules_from import ID, compiled, exec_event, rule_text
+
+RULES = compiled(
+    rule_text("sel: {Image|endswith: [/nmap, /curl]}\ncondition: sel"),
+    rule_text("sel: {ParentUser: www}\ncondition: sel", ident="11111111-2222-4333-8444-555555555556", title="by www"),
+)
+DAY = 86_400
+
+
+class Bench:
+    def __init__(self, suppressions: Sequence[Suppression] = (), family: str = "web") -> None:
+        self.timers, self.counters = FakeTimers(), Counters()
+        self.later: list[Event] = []
+        self.parents: dict[str, Process] = {}
+        header = Header(Sensor("s", "e", "0"), task=Task("ecs", family=family))
+        self.detector = Detector(
+            header=lambda: header,
+            current=self.parents.get,
+            counters=self.counters,
+            clock=self.timers.clock,
+            links_to=lambda event: (Link(f"reference of {event.kind}", "matched"),),
+        )
+        self.detector.use(Engine(RULES._replace(suppressions=tuple(suppressions))))
+        self.detector.start(self.later.append, self.timers.later)
+
+    def detect(self, *events: Event) -> list[Event]:
+        return [told for event in events for told in self.detector.detect(event)]
+
+
+def suppression(**fields: object) -> Suppression:
+    made = Suppression("*", START // 10**9 + DAY, "ticket 1", "s.yml:1")
+    return made._replace(**fields)  # type: ignore[arg-type]  # the fields of a suppression
+
+
+def test_a_detection_has_the_rule_the_event_and_its_ancestors() -> None:
+    event = exec_event("nmap -sT 10.0.0.0/8")
+
+    (told,) = Bench().detect(event)
+
+    assert told.kind is Kind.DETECTION
+    assert lane_of(told.kind) is Lane.URGENT
+    assert told.detection == Detection(ID, "a rule", "high", "somebody", ("attack.execution",))
+    assert (told.process, told.container, told.time) == (event.process, event.container, event.time)
+    assert told.links == (Link("reference of process.exec", "matched"),)
+
+
+def test_what_matches_nothing_leads_to_nothing() -> None:
+    assert Bench().detect(exec_event("ls"), exec_event("ls")._replace(kind=Kind.SENSOR_START)) == []
+
+
+def test_the_parent_is_the_one_that_the_task_knows() -> None:
+    bench = Bench()
+    bench.parents["above"] = Process("above", 1, user="www")
+
+    assert [told.detection.title for told in bench.detect(exec_event("ls")) if told.detection] == ["by www"]
+
+
+def test_the_same_again_is_told_once_more_with_its_count() -> None:
+    bench = Bench()
+
+    told = bench.detect(*(exec_event("curl x") for _ in range(5)), exec_event("curl y"))
+    bench.timers.pass_time(WINDOW_S)
+
+    assert len(told) == 2
+    assert [(event.count, event.kind) for event in bench.later] == [(4, Kind.DETECTION)]
+    assert bench.counters.seen["detections_folded"] == 4
+
+
+def test_what_goes_on_is_told_ever_more_seldom_and_what_ended_is_new_again() -> None:
+    bench = Bench()
+    bench.detect(exec_event("curl x"))
+    for _ in range(400):
+        bench.detect(exec_event("curl x"))
+        bench.timers.pass_time(WINDOW_S)
+    told = len(bench.later)
+
+    bench.timers.pass_time(3 * LONGEST_WINDOW_S)
+
+    assert told < 15
+    assert sum(event.count for event in bench.later) == 400
+    assert bench.timers.waiting == []
+    assert len(bench.detect(exec_event("curl x"))) == 1
+
+
+def test_another_container_is_another_thing() -> None:
+    bench = Bench()
+    other = exec_event("curl x")._replace(container=Container("c2"))
+
+    assert len(bench.detect(exec_event("curl x"), other)) == 2
+
+
+def test_a_flood_of_different_things_becomes_one_event() -> None:
+    bench = Bench()
+
+    told = bench.detect(*(exec_event(f"curl {number}") for number in range(500)))
+    bench.timers.pass_time(WINDOW_S)
+
+    assert len(told) == MOST_DIFFERENT
+    assert [event.count for event in bench.later] == [500 - MOST_DIFFERENT]
+
+
+def test_no_number_of_containers_makes_it_grow() -> None:
+    bench = Bench()
+    for number in range(MOST_KNOWN):
+        bench.detect(exec_event("curl x")._replace(container=Container(str(number))))
+
+    assert len(bench.detector._repeats._windows) <= MOST_KNOWN  # type: ignore[union-attr]  # it was started
+
+
+def test_at_the_end_nothing_is_kept_back() -> None:
+    bench = Bench()
+    bench.detect(exec_event("curl x"), exec_event("curl x"))
+
+    bench.detector.flush()
+
+    assert [event.count for event in bench.later] == [1]
+    assert bench.timers.waiting == []
+
+
+def test_a_suppressed_detection_is_counted_and_not_told() -> None:
+    bench = Bench([suppression(image="shop:*", family="w*b")])
+
+    assert bench.detect(exec_event("nmap")) == []
+    assert bench.counters.seen["suppressed"] == 1
+
+
+def test_a_suppression_is_for_what_it_names_and_ends() -> None:
+    for other in (
+        suppression(rule="another"),
+        suppression(image="batch:*"),
+        suppression(family="batch"),
+        suppression(until=START // 10**9),
+    ):
+        bench = Bench([other])
+        assert len(bench.detect(exec_event("nmap"))) == 1, other
+        assert bench.counters.seen["suppressed"] == 0
+
+
+def test_an_unknown_image_is_only_suppressed_by_a_star() -> None:
+    event = exec_event("nmap")._replace(container=None)
+
+    assert len(Bench([suppression(image="shop:*")]).detect(event)) == 1
+    assert Bench([suppression()]).detect(event) == []
+
+
+def test_rules_are_exchanged_while_it_runs() -> None:
+    bench = Bench()
+    bench.detector.use(Engine(RuleSet()))
+
+    assert bench.detect(exec_event("nmap")) == []

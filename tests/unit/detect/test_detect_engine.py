@@ -1,0 +1,136 @@
+"""Loading rule sets, and the index that keeps events from rules that cannot match."""
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+
+from sensor.detect.compact import MalformedRules, Rule, RuleSet, Suppression, Variant, pack, unpack
+from sensor.detect.engine import Engine
+from sensor.detect.facts import Facts
+from sensor.detect.literals import FEW, finder
+from sensor.model.events import Event
+from sensor.model.kinds import Kind
+from tests.event_strategies import of
+from tests.rules_from import compiled, exec_event, rule_text
+
+
+def numbered(count: int, detection: str) -> RuleSet:
+    """Rules that differ in one number."""
+    made = compiled(rule_text(detection.replace("NUMBER", "4711"))).rules[0]
+
+    def with_number(condition: list[object], number: int) -> list[object]:
+        return msgpack.unpackb(msgpack.packb(condition).replace(b"4711", b"%04d" % number))  # type: ignore[no-any-return]  # a list
+
+    return RuleSet(
+        tuple(
+            made._replace(
+                id=str(n), variants=tuple(Variant(v.kinds, with_number(v.condition, n)) for v in made.variants)
+            )
+            for n in range(count)
+        )
+    )
+
+
+def asked(engine: Engine, event: Event) -> int:
+    """How many rules the index lets the event meet."""
+    index = engine._by_kind[event.kind]
+    return len(list(index.candidates(Facts(event, engine.forms))))
+
+
+def test_the_compact_form_comes_back_as_it_was() -> None:
+    rules = compiled(rule_text("sel: {Image|endswith: [/a, /b]}\ncondition: sel"))
+    rules = rules._replace(suppressions=(Suppression("*", 7, "because", "1.yml:1"),))
+
+    assert unpack(pack(rules)) == rules
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xc1",
+        msgpack.packb([]),
+        msgpack.packb({"format": 2, "rules": [], "suppressions": [], "problems": []}),
+        msgpack.packb({"format": 1}),
+        msgpack.packb({"format": 1, "rules": [[]], "suppressions": [], "problems": []}),
+        msgpack.packb({"format": 1, "rules": 7, "suppressions": [], "problems": []}),
+        pack(RuleSet()) + b"x",
+    ],
+)
+def test_bytes_of_another_form_are_refused(data: bytes) -> None:
+    with pytest.raises(MalformedRules):
+        unpack(data)
+
+
+def test_a_rule_that_cannot_be_loaded_costs_no_other() -> None:
+    sound = compiled(rule_text("sel: {Image|endswith: /a}\ncondition: sel")).rules[0]
+    broken = Rule("x", "broken", "low", "2.yml:1", variants=(Variant(("process.exec",), ["is", "Image"]),))
+    kindless = Rule("y", "kindless", "low", "3.yml:1", variants=(Variant(("nothing",), ["exists", "Image"]),))
+
+    engine = Engine(RuleSet((broken, kindless, sound)))
+
+    assert [rule.title for rule in engine.matches(exec_event("a"))] == ["a rule"]
+    assert [problem.source for problem in engine.problems] == ["2.yml:1", "3.yml:1"]
+    assert engine.loaded == 1
+
+
+@pytest.mark.parametrize(
+    ("detection", "line"),
+    [
+        ("sel: {Image|endswith: /toolNUMBER}\ncondition: sel", "tool0123"),
+        ("sel: {CommandLine|contains: optionNUMBER}\ncondition: sel", "x --option0123=y"),
+        ("sel: {process.name: [aNUMBER, bNUMBER], CommandLine|contains: x}\ncondition: sel", "b0123 x"),
+        ("sel: {CommandLine: 'a*middleNUMBER*b'}\nother: {User: x}\ncondition: sel and not other", "a middle0123 b"),
+        ("sel: {a1: NUMBER}\ncondition: sel", "x 0123"),
+    ],
+)
+def test_an_event_meets_one_rule_of_thousands(detection: str, line: str) -> None:
+    engine = Engine(numbered(2_000, detection))
+
+    assert asked(engine, exec_event(line)) == 1
+    assert [rule.id for rule in engine.matches(exec_event(line))] == ["123"]
+    assert asked(engine, exec_event("nothing of it")) == 0
+
+
+def test_many_texts_are_found_as_one_by_one() -> None:
+    texts = [f"text {number}" for number in range(300)] + ["ä", "x" * 5000, "a.b*", ""]
+    find = finder(texts)
+
+    for text in ("text 17 and text 2", "ÄÄä", "x" * 6000, "a.b* a b", "", "\ud800 text 5"):
+        assert sorted(find(text)) == [n for n, part in enumerate(texts) if part in text]
+
+
+def test_few_texts_need_no_set() -> None:
+    find = finder(["b", "a"])
+
+    assert list(find("abc")) == [0, 1]
+    assert FEW >= 2
+
+
+@settings(max_examples=200, deadline=None)
+@given(of(Event))
+def test_no_event_breaks_the_engine(event: Event) -> None:
+    ENGINE.matches(event)
+
+
+ENGINE = Engine(
+    compiled(
+        rule_text("sel: {Image|endswith: /a, process.args: b, process.ancestors|contains: c}\ncondition: not sel"),
+        rule_text("words: [a, b]\ncondition: words", ident="11111111-2222-4333-8444-555555555556"),
+        rule_text(
+            "sel: {file.setuid: false, TargetFilename|re: x, SourceFilename|fieldref: name}\ncondition: 1 of them",
+            category="file_event",
+            ident="11111111-2222-4333-8444-555555555557",
+        ),
+        rule_text(
+            "sel: {DestinationIp|cidr: 10.0.0.0/8}\nother: {network.rtt_us|lt: 5}\ncondition: not sel or other",
+            category="network_connection",
+            ident="11111111-2222-4333-8444-555555555558",
+        ),
+    )
+)
+
+
+def test_that_engine_has_all_its_rules() -> None:
+    assert (ENGINE.loaded, ENGINE.problems) == (4, [])
+    assert set(ENGINE._by_kind) >= {Kind.PROCESS_EXEC, Kind.FILE_CREATE, Kind.NETWORK_CONNECT}

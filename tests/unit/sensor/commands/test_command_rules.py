@@ -1,0 +1,121 @@
+"""`fargate-sensor rules`: what it prints and its exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sensor.commands.rules import main
+from sensor.commands.rules_tune import repository
+from sensor.detect import shipped
+from sensor.model.codec import part_to_json
+from tests.rules_from import ID, compiled, exec_event, rule_text
+
+GOOD = rule_text("sel: {Image|endswith: /nmap}\ncondition: sel", title="scans")
+IDLE = rule_text("sel: {LogonGuid: x}\ncondition: sel", title="idle", ident="11111111-2222-4333-8444-555555555556")
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    (tmp_path / "good.yml").write_text(GOOD)
+    (tmp_path / "idle.yml").write_text(IDLE)
+    return tmp_path
+
+
+def test_list_says_what_each_needs(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", str(rules)]) == 0
+
+    out = capsys.readouterr().out
+    assert f"high          scans  [{ID}]\n              process.exec\n" in out
+    assert "not evaluable here: no event here has LogonGuid" in out
+
+
+def test_list_has_what_ships_and_what_is_set(
+    rules: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENSOR_RULES", f"{rules}, ")
+    monkeypatch.setattr(shipped, "SHIPPED", rules / "none")
+
+    assert main(["list"]) == 1
+
+    told = capsys.readouterr()
+    assert "scans" in told.out
+    assert "the shipped rules cannot be read" in told.err
+
+
+def test_check_tells_every_error_at_once(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (rules / "bad.yml").write_text(GOOD.replace("level: high", "level: urgent"))
+    (rules / "worse.yml").write_text("a: [")
+
+    assert main(["check", str(rules)]) == 1
+
+    told = capsys.readouterr()
+    assert f"{rules}/bad.yml:8: " in told.err
+    assert f"{rules}/worse.yml:" in told.err
+    assert "2 rules, 1 not evaluable here, 2 problems" in told.out
+
+
+def test_check_of_sound_rules_is_content(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(rules / "good.yml")]) == 0
+    assert capsys.readouterr().out == "1 rules, 0 not evaluable here, 0 problems\n"
+
+
+def test_test_runs_the_cases(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (rules / "good.cases.yml").write_text("fires: [{exec: nmap x}]\nspares: [{exec: /opt/nmap}]\n")
+
+    assert main(["test", str(rules)]) == 1
+
+    told = capsys.readouterr()
+    assert "good.cases.yml:2 (spares 1): scans: should not fire and does" in told.err
+    assert f"{rules}/idle.yml: no cases" in told.out
+    assert "2 cases, 1 wrong, 1 files of rules without cases" in told.out
+
+
+def test_test_tells_what_events_find(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = rules / "events.jsonl"
+    lines = [json.dumps(part_to_json(exec_event(line))) for line in ("nmap x", "ls")]
+    events.write_text("\n".join([*lines, "{}", ""]))
+
+    assert main(["test", str(rules), "--events", str(events)]) == 1
+
+    told = capsys.readouterr()
+    assert f"{events}:1: high: scans  [{ID}]" in told.out
+    assert "2 events, 1 detections, 1 lines that hold no event" in told.out
+    assert f"{events}:3: no event" in told.err
+
+
+@pytest.mark.parametrize("argv", [["check"], ["mend"], [], ["list", "--events", "x"], ["test"], ["tune"]])
+def test_wrong_usage_is_two(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SENSOR_RULES", raising=False)
+    try:
+        code = main(argv)
+    except SystemExit as error:
+        code = error.code  # type: ignore[assignment]  # argparse exits with a number
+    assert code == 2
+
+
+def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str], rules: Path) -> None:
+    assert main(["test", str(rules), "--events", str(rules / "none")]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_tune_proposes_what_an_image_does_all_the_time(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = rules / "events.jsonl"
+    lines = ["nmap 1", "nmap 1", "nmap 2", "nmap 3", "nmap 4"]
+    events.write_text("".join(json.dumps(part_to_json(exec_event(line))) + "\n" for line in lines))
+
+    assert main(["tune", str(rules), "--events", str(events)]) == 0
+
+    told = capsys.readouterr()
+    assert "  # 5 times high: scans\n  #   2 x nmap 1\n" in told.out
+    assert "  #   and 1 other things\n" in told.out
+    assert f'  - rule: {ID}\n    image: "shop*"\n    until: ' in told.out
+    assert "5 events" in told.err
+    proposed = compiled(told.out.replace('reason: ""', "reason: because"))
+    assert [s.image for s in proposed.suppressions if s.rule == ID] == ["shop*"]
+    assert next(p.text for p in compiled(told.out).problems) == "suppression 1: reason should be a text"
+
+
+def test_a_repository_is_an_image_without_tag_and_digest() -> None:
+    assert repository("registry:5000/shop:1.4@sha256:00") == "registry:5000/shop"
+    assert repository("nginx") == "nginx"

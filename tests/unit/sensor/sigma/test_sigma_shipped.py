@@ -1,0 +1,58 @@
+"""The rules that ship: sound, tagged, explained, and true to their cases."""
+
+from pathlib import Path
+
+import pytest
+
+from sensor.detect.engine import Engine
+from sensor.sigma import ship
+from sensor.sigma.cases import Case, cases_beside, failures
+from sensor.sigma.compiler import compile_paths
+from sensor.sigma.documents import Document, documents, rule_files
+
+FOLDER = Path(__file__).parents[4] / "rules"
+FILES = [path for path in rule_files([FOLDER]) if isinstance(path, Path)]
+RULES = compile_paths([FOLDER])
+ENGINE = Engine(RULES)
+
+
+def test_there_are_sixty_and_more_and_all_can_match() -> None:
+    assert len(RULES.rules) >= 60
+    assert RULES.problems == ()
+    assert [rule.title for rule in RULES.rules if rule.not_here or rule.without] == []
+    assert ENGINE.problems == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_rule_says_what_it_is_and_its_cases_hold(path: Path) -> None:
+    (document,) = documents(path)
+    assert isinstance(document, Document)
+    rule = next(rule for rule in RULES.rules if rule.source == document.at("title"))
+    cases = [case for case in cases_beside(path) if isinstance(case, Case)]
+
+    assert {"description", "falsepositives", "what_to_do", "response", "level", "author"} <= document.content.keys()
+    assert any(tag.startswith("attack.t") for tag in rule.tags)
+    assert {case.fires for case in cases} == {True, False}
+    assert len(cases) == len(list(cases_beside(path)))
+    assert list(failures(cases, ENGINE, rule.id)) == []
+
+
+def test_cases_stand_beside_a_rule() -> None:
+    assert sorted(p.name.removesuffix(".cases.yml") for p in FOLDER.glob("*.cases.yml")) == [p.stem for p in FILES]
+
+
+def test_what_ships_is_compiled_and_kept_current(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "rules.msgpack"
+
+    assert ship.main(["--check", str(FOLDER), str(target)]) == 1
+    assert ship.main([str(FOLDER), str(target)]) == 0
+    assert ship.main(["--check", str(FOLDER), str(target)]) == 0
+    assert "out of date" in capsys.readouterr().err
+
+
+def test_a_wrong_rule_ends_the_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.yml").write_text("title: x\nlogsource: {service: cron}\ndetection: {s: [a], condition: s}\n")
+
+    assert ship.main([str(tmp_path), str(tmp_path / "out")]) == 1
+    assert "a.yml:1: matches nothing" in capsys.readouterr().err
+    assert ship.main([]) == 2
