@@ -91,8 +91,8 @@ class IngestLogin:
         async with client.stream("POST", ingest.copy_with(path=_login_path(ingest)), json=dict(shown)) as response:
             body = await body_head(response)
         if response.status_code != httpx.codes.OK:
-            self._proof.refused()
             reason = self.hide(error_text(body))[:REASON_CHARACTERS]
+            self._proof.refused()
             wait = retry_after(response.headers.get("Retry-After"), self._clock.wall())
             raise RetryableError(f"login answered {response.status_code}: {reason}", wait)
         return _ticket(body, asked)

@@ -38,9 +38,7 @@ def _at_hand(settings: Settings, environ: Mapping[str, str], file: str | None) -
 def problems(settings: Settings) -> Iterator[Problem]:
     """What is missing for the way that is used."""
     if settings.ingest_identity == "token" and not settings.ingest_token and not settings.ingest_token_file:
-        other = (
-            f"or {variable('ingest_token_file')}; a task with a role, or a pod with a projected token, needs neither"
-        )
+        other = f"or {variable('ingest_token_file')}, or a role for the task, or a projected token in the pod"
         yield Problem("ingest_token", f"missing; ingest_http needs it, {other}")
     if settings.ingest_identity == "kubernetes" and not settings.ingest_identity_file:
         yield Problem("ingest_identity_file", f"missing, and there is no {USUAL_FILE}; project the token into the pod")
