@@ -98,7 +98,7 @@ class Settings(BaseModel):
     write_token_file: Path | None = None
     read_token: Token
     read_token_file: Path | None = None
-    hosts: Annotated[Names, _list(r"[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?", "host names in lower case")] = ()
+    hosts: Annotated[Names, _list(r"[a-z0-9:]([a-z0-9.:-]{0,251}[a-z0-9])?", "host names in lower case")] = ()
     aws_accounts: Annotated[Names, _list(r"\d{12}", "accounts of 12 digits")] = ()
     aws_roles: Annotated[Names, _list(r"[\w+=.@*?\[\]!-]{1,128}", "names or globs, without paths")] = ("*",)
     aws_sts_for_tests: Annotated[str, BeforeValidator(_own_machine)] | None = None

@@ -71,6 +71,7 @@ def _parsed(claims: bytes) -> dict[str, Any]:
     except (binascii.Error, ValueError) as error:
         raise ValueError("no claims") from error
     kind = _KINDS.get(str(plain.get("by"))) if isinstance(plain, dict) else None
-    if kind is None or not isinstance(plain.get("exp"), int) or len(plain.get("who", ())) != len(kind._fields):
+    sound = kind is not None and isinstance(plain.get("exp"), int) and isinstance(plain.get("who"), list)
+    if not sound or kind is None or len(plain["who"]) != len(kind._fields):
         raise ValueError("claims of another version")
     return dict(plain)
