@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from sensor.model.errors import RetryableError
-
-TOKEN_BYTES = 16 * 1024
+from shippers import token_file
 
 
 class Proof(Protocol):
@@ -37,7 +35,7 @@ class PodProof:
 
     async def shown(self, ingest: str) -> Mapping[str, Any]:  # noqa: ARG002 - the token has its audience already
         """See `Proof`."""
-        self._token = token = _read(self._path)
+        self._token = token = token_file.read(self._path)
         return {"kubernetes": {"token": token}}
 
     def refused(self) -> None:
@@ -49,15 +47,3 @@ class PodProof:
 
     async def aclose(self) -> None:
         """Nothing stays open."""
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            token = file.read(TOKEN_BYTES).decode("ascii").strip()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it holds more than ASCII"
-        raise RetryableError(f"the service account's token {path!a} cannot be read: {reason}") from None
-    if not token or not token.isprintable():
-        raise RetryableError(f"the service account's token {path!a} is no token")
-    return token

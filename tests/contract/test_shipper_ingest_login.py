@@ -194,8 +194,8 @@ async def test_a_pods_token_is_read_for_each_login_and_never_shown(clock: FakeCl
     ("content", "reason"),
     [
         (None, "cannot be read: No such file"),
-        (b"", "is no token"),
-        (b"a\nb", "is no token"),
+        (b"", "holds no token"),
+        (b"a\nb", "holds no token"),
         (b"\xff", "more than ASCII"),
     ],
 )
