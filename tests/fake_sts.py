@@ -40,15 +40,22 @@ SESSION = Session(
 
 
 class FakeSts(ThreadingHTTPServer):
-    """Answers rightly, or with `instead` (status, content type, body) where a test sets that. `asked` counts."""
+    """Answers rightly, or with `instead` (status, content type, body) where a test sets that. `asked` counts.
+
+    Each request releases `arrived`, and is answered once `going` is set, as it is unless a test clears it.
+    """
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self, session: Session = SESSION, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__((host, port), _Handler)
         self.session = session
         self.instead: tuple[int, str, bytes] | None = None
         self.asked = 0
+        self.arrived = threading.Semaphore(0)
+        self.going = threading.Event()
+        self.going.set()
         self.seen: list[dict[str, str]] = []
 
     @property
@@ -70,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.seen.append(headers)
+        self.server.arrived.release()
+        self.server.going.wait(30)
         if self.server.instead is not None:
             self._answer(*self.server.instead)
         elif not _signed(headers, body, self.server.session):
@@ -116,6 +125,7 @@ def fake_sts(session: Session = SESSION) -> Iterator[FakeSts]:
         try:
             yield server
         finally:
+            server.going.set()
             server.shutdown()
             serving.join()
 

@@ -73,8 +73,8 @@ class Login:
         """Handle one request. Raises `Refused`."""
         status = 500
         try:
-            with self._admitted():
-                plain = _parsed(await body.read(request, LONGEST_BODY, BODY_SECONDS))
+            plain = _parsed(await body.read(request, LONGEST_BODY, BODY_SECONDS))
+            with self._admitted():  # not while it is read: who sends slowly would keep others out
                 principal, seconds = await self._principal(plain)
             status = 200
         except Refused as refused:

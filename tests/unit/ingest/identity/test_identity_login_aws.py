@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fake_sts import ANSWER, SESSION, FakeSts, Session, fake_sts
 from fakes import FakeClock
-from ingest_samples import READING, client_of, event, plain
+from ingest_samples import READING, WRITING, client_of, event, plain
 from logins import AWS_LOGINS, INGEST, TASK, aws_login
 from msgpack import packb
 
@@ -201,25 +201,43 @@ async def test_logins_have_a_rate_and_what_is_wrong_here_does_not_use_it_up(
         assert 'ingest_logins_total{status="429"} 1.0' in lines
 
 
-async def test_only_so_many_are_under_way_at_once(client: httpx.AsyncClient, clock: FakeClock) -> None:
-    full, going = asyncio.Event(), asyncio.Event()
-    begun: list[int] = []
-
-    async def slowly() -> AsyncIterator[bytes]:
-        begun.append(1)
-        if len(begun) == AT_ONCE:
-            full.set()
-        await going.wait()
-        yield b"{}"
-
-    waiting = [asyncio.create_task(client.post("/v1/login", content=slowly())) for _ in range(AT_ONCE)]
-    await asyncio.wait_for(full.wait(), 20)
+async def test_only_so_many_are_under_way_at_once(client: httpx.AsyncClient, clock: FakeClock, sts: FakeSts) -> None:
+    sts.going.clear()
+    waiting = [asyncio.create_task(log_in(client, clock)) for _ in range(AT_ONCE)]
+    for _ in waiting:
+        assert await asyncio.to_thread(sts.arrived.acquire, timeout=20)
     answer = await log_in(client, clock)
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
     assert f"{AT_ONCE} logins are under way already" in answer.json()["error"]
-    going.set()
-    assert {each.status_code for each in await asyncio.gather(*waiting)} == {400}
+    sts.going.set()
+    assert {each.status_code for each in await asyncio.gather(*waiting)} == {200}
     assert (await log_in(client, clock)).status_code == 200
+
+
+async def test_who_sends_slowly_keeps_nobody_out(client: httpx.AsyncClient, clock: FakeClock) -> None:
+    begun, going = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        begun.release()
+        await going.wait()
+        yield b"{}"
+
+    slow = [asyncio.create_task(client.post("/v1/login", content=slowly())) for _ in range(AT_ONCE + 1)]
+    for _ in slow:
+        await asyncio.wait_for(begun.acquire(), 20)
+    assert (await log_in(client, clock)).status_code == 200
+    going.set()
+    assert {each.status_code for each in await asyncio.gather(*slow)} == {400}
+
+
+async def test_a_sensor_cannot_call_itself_verified(store: Store) -> None:
+    batch = plain(event(1))
+    batch["sensor"] |= {"identity": "verified", "principal": SESSION.arn}
+    async with client_of(store) as client:
+        assert (await client.post("/v1/batches", content=packb(batch), headers=WRITING)).status_code == 202
+        (told,) = (await client.get("/v1/events", headers=READING)).json()["events"]
+    assert told["sensor"]["identity"] == "claimed"
+    assert "principal" not in told["sensor"]
 
 
 async def test_an_ingest_without_logins_says_so(store: Store, clock: FakeClock) -> None:
