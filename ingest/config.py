@@ -109,7 +109,7 @@ class Settings(BaseModel):
     ] = ("*/*",)
     login_key: Annotated[SecretStr, _secret(SHORTEST_KEY)] | None = None
     login_key_file: Path | None = None
-    max_logins: float = Field(20, gt=0, le=10_000)
+    max_logins: float = Field(20, ge=0.1, le=10_000)
     data_dir: Path = Path("fargate-sensor-data")
     listen: Annotated[Address, BeforeValidator(_address)] = Address("127.0.0.1", 8080)
     retention_days: float = Field(30, gt=0, le=36_500)

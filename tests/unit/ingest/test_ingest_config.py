@@ -174,7 +174,7 @@ def test_where_sensors_log_in_no_write_token_is_needed() -> None:
         ({"INGEST_KUBERNETES_ISSUERS": "http://x"}, "INGEST_KUBERNETES_ISSUERS", "that begin with https://"),
         ({"INGEST_KUBERNETES_SERVICE_ACCOUNTS": "web"}, "INGEST_KUBERNETES_SERVICE_ACCOUNTS", "namespace/name"),
         ({"INGEST_LOGIN_KEY": "too-short"}, "INGEST_LOGIN_KEY", "should be 32 or more ASCII characters"),
-        ({"INGEST_MAX_LOGINS": "0"}, "INGEST_MAX_LOGINS", "should be greater than 0"),
+        ({"INGEST_MAX_LOGINS": "0"}, "INGEST_MAX_LOGINS", "should be greater than or equal to 0.1"),
         (KEYS_FILE, "INGEST_KUBERNETES_KEYS_FILE", "'/nowhere/keys.json' is no file"),
         (KEYS_FILE | {"INGEST_KUBERNETES_ISSUERS": ""}, "INGEST_KUBERNETES_KEYS_FILE", "should name exactly one"),
     ],
