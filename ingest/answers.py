@@ -20,13 +20,19 @@ LONGEST_REASON = 1000
 
 
 class Refused(Exception):
-    """A request that gets `status` and `reason`, one sentence for whoever sent it."""
+    """A request that gets `status` and `reason`, one sentence for whoever sent it.
 
-    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+    `claim` is the field of a batch that its sender may not say, where that is the reason: the same batch will never do.
+    """
+
+    def __init__(
+        self, status: int, reason: str, headers: Mapping[str, str] | None = None, *, claim: str | None = None
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.headers = dict(headers or {})
+        self.claim = claim
 
 
 def retry_later(status: int, reason: str, seconds: int) -> Refused:
@@ -49,4 +55,5 @@ def refusal(refused: Refused) -> Response:
     reason = refused.reason
     if len(reason) > LONGEST_REASON:
         reason = reason[:LONGEST_REASON] + " …"
-    return answer_text(json.dumps({"error": reason}), refused.status, refused.headers)
+    plain = {"error": reason} if refused.claim is None else {"error": reason, "claim": refused.claim}
+    return answer_text(json.dumps(plain), refused.status, refused.headers)

@@ -1,11 +1,17 @@
-"""Bearer tokens (RFC 6750): one to write, another to read, neither good for the other's work."""
+"""Bearer tokens (RFC 6750): one to write, another to read, neither good for the other's work.
+
+Who logged in writes with a token of its own, which also says what its batches may claim (`ingest.identity`).
+"""
 
 import hmac
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from starlette.requests import Request
 
 from ingest.answers import Refused
+from ingest.identity.principal import Principal
+from ingest.identity.tickets import PREFIX, Tickets
 
 CHALLENGE = 'Bearer realm="fargate-sensor ingest"'
 
@@ -17,23 +23,48 @@ class Right(StrEnum):
     READ = "read"
 
 
+Secrets = Callable[[], Sequence[bytes]]
+"""The tokens that are good now, one or two."""
+
+
 class Tokens:
-    """The two tokens; comparing takes the same time however much of a guess is right."""
+    """The tokens; comparing takes the same time however much of a guess is right."""
 
-    def __init__(self, write: str, read: str) -> None:
-        self._of = {Right.WRITE: write.encode(), Right.READ: read.encode()}
+    def __init__(self, write: Secrets | None, read: Secrets, tickets: Tickets) -> None:
+        self._of = {Right.READ: read} if write is None else {Right.WRITE: write, Right.READ: read}
+        self._tickets = tickets
 
-    def demand(self, right: Right, request: Request) -> None:
-        """Raises `Refused` (401, or 403 for the other token) unless the request carries the token for this right."""
+    def demand(self, right: Right, request: Request) -> Principal | None:
+        """Who has logged in, None for a token of the configuration.
+
+        Raises `Refused` (401, or 403 for the other token) unless the request carries a token for this right.
+        """
         given = _bearer(request)
         if given is None:
             raise _unauthorised(f"a {right} token is needed: send it as Authorization: Bearer TOKEN")
-        matches = {name: hmac.compare_digest(given, token) for name, token in self._of.items()}
-        if matches[right]:
-            return
+        if given.startswith(PREFIX):
+            return self._logged_in(right, given)
+        matches = {name: _is_one_of(given, secrets()) for name, secrets in self._of.items()}
+        if matches.get(right):
+            return None
         if any(matches.values()):
             raise Refused(403, f"this token does not allow to {right}; use the {right} token")
         raise _unauthorised(f"this is not the {right} token")
+
+    def _logged_in(self, right: Right, ticket: bytes) -> Principal:
+        try:
+            principal = self._tickets.principal(ticket)
+        except ValueError as error:
+            raise _unauthorised(f"this is no {right} token of this ingest ({error}): log in again") from None
+        if right is not Right.WRITE:
+            raise Refused(403, f"this token does not allow to {right}; use the {right} token")
+        return principal
+
+
+def _is_one_of(given: bytes, secrets: Sequence[bytes]) -> bool:
+    """Each of them is compared, whichever matches."""
+    matches = [hmac.compare_digest(given, secret) for secret in secrets]
+    return any(matches)
 
 
 def _bearer(request: Request) -> bytes | None:

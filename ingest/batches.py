@@ -14,6 +14,8 @@ from starlette.responses import Response
 from ingest import body, unpack
 from ingest.answers import Refused, answer, retry_later
 from ingest.body import Limits
+from ingest.identity import binding
+from ingest.identity.principal import Principal
 from ingest.metrics import Metrics
 from ingest.store.errors import StoreError
 from ingest.store.protocol import Store
@@ -68,7 +70,7 @@ class Batches:
             sent = await body.read(request, self._limits.sent)
             self._metrics.bytes.labels("sent").inc(len(sent))
             async with self._places:
-                return await self._keep(sent, coding)
+                return await self._keep(sent, coding, request.state.principal)
 
     @contextmanager
     def _admitted(self) -> Iterator[None]:
@@ -80,8 +82,8 @@ class Batches:
         finally:
             self._under_way -= 1
 
-    async def _keep(self, sent: bytes, coding: str) -> Response:
-        rows = await asyncio.get_running_loop().run_in_executor(self._decoders, self._decode, sent, coding)
+    async def _keep(self, sent: bytes, coding: str, principal: Principal | None) -> Response:
+        rows = await asyncio.get_running_loop().run_in_executor(self._decoders, self._decode, sent, coding, principal)
         try:
             appended = await self._store.append(rows)
         except StoreError as error:
@@ -89,11 +91,14 @@ class Batches:
         self._metrics.stored((row.kind for row in rows.rows), appended.duplicates)
         return answer({"accepted": appended.accepted, "duplicates": appended.duplicates}, 202)
 
-    def _decode(self, sent: bytes, coding: str) -> Rows:
+    def _decode(self, sent: bytes, coding: str, principal: Principal | None) -> Rows:
         plain = body.decompressed(sent, coding, self._limits.plain)
         self._metrics.bytes.labels("plain").inc(len(plain))
         try:
-            return prepare(unpack.batch(plain))
+            batch = unpack.batch(plain)
+            if principal is not None:
+                binding.demand(batch.header, principal)
+            return prepare(batch, principal.name if principal else None)
         except MalformedEvent as error:
             raise Refused(400, f"{error}; nothing was stored") from error
 

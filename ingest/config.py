@@ -8,13 +8,14 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, ValidationError
 
+from ingest import identity_rules, secret_values
+from ingest.secret_values import HOW_TO_MAKE_ONE, not_set
 from sensor.model.errors import WrongConfiguration
 
 PREFIX = "INGEST_"
 MIB = 1024 * 1024
 SHORTEST_TOKEN = 8
-LONGEST_TOKEN_FILE = 4096
-HOW_TO_MAKE_A_TOKEN = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"  # noqa: S105 - advice, no token
+SHORTEST_KEY = 32
 
 _SERVICE_LINK = re.compile(
     r"INGEST(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
@@ -41,15 +42,42 @@ def _address(value: object) -> object:
     return Address(found[1] or found[2], int(found[3]))
 
 
-def _token(value: object) -> object:
-    if not isinstance(value, str):
+def _secret(shortest: int) -> BeforeValidator:
+    def check(value: object) -> object:
+        if isinstance(value, str):
+            try:
+                secret_values.values(value, shortest)
+            except ValueError as error:
+                raise ValueError(f"{error}; {HOW_TO_MAKE_ONE}") from None
         return value
-    if len(value) < SHORTEST_TOKEN or not re.fullmatch(r"[!-~]+", value):
-        raise ValueError(f"should be {SHORTEST_TOKEN} or more ASCII characters without blanks; {HOW_TO_MAKE_A_TOKEN}")
+
+    return BeforeValidator(check)
+
+
+def _own_machine(value: object) -> object:
+    """Whoever could be named here would decide who is who, so it is nobody far away."""
+    if isinstance(value, str) and not re.fullmatch(r"http://(127\.0\.0\.1|\[::1\]):\d{1,5}", value):
+        raise ValueError("is for tests only: should be http://127.0.0.1:PORT")
     return value
 
 
-Token = Annotated[SecretStr, BeforeValidator(_token)]
+def _list(looks: str, what: str) -> BeforeValidator:
+    """Of items separated by commas, each of a certain look."""
+
+    def check(value: object) -> object:
+        items = value.split(",") if isinstance(value, str) else value
+        if not isinstance(items, list | tuple):
+            return value
+        items = tuple(item.strip() for item in items if item.strip())
+        if wrong := [item for item in items if not re.fullmatch(looks, item, re.ASCII)]:
+            raise ValueError(f"should be {what}, separated by commas, got {wrong[0][:100]!a}")
+        return items
+
+    return BeforeValidator(check)
+
+
+Token = Annotated[SecretStr, _secret(SHORTEST_TOKEN)]
+Names = tuple[str, ...]
 
 
 class Settings(BaseModel):
@@ -58,12 +86,30 @@ class Settings(BaseModel):
     Sizes are bytes and understand `512MiB` and the like. `max_body_bytes` is a request as sent, `max_batch_bytes` the
     same when decompressed. `max_waiting` batches may be under way at once, and `max_streams` live streams; a live
     stream that falls `stream_lag` events behind skips them and says so.
+
+    The tokens and `login_key` have one line, or two while they are replaced; where they come from a file, that is read
+    again when it changes. `hosts` to `max_logins`, a second, are about logins (docs/identity.md); `aws_sts_for_tests`
+    stands in for STS, and can only be on this machine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    write_token: Token
+    write_token: Token | None = None
+    write_token_file: Path | None = None
     read_token: Token
+    read_token_file: Path | None = None
+    hosts: Annotated[Names, _list(r"[a-z0-9:]([a-z0-9.:-]{0,251}[a-z0-9])?", "host names in lower case")] = ()
+    aws_accounts: Annotated[Names, _list(r"\d{12}", "accounts of 12 digits")] = ()
+    aws_roles: Annotated[Names, _list(r"[\w+=.@*?\[\]!-]{1,128}", "names or globs, without paths")] = ("*",)
+    aws_sts_for_tests: Annotated[str, BeforeValidator(_own_machine)] | None = None
+    kubernetes_issuers: Annotated[Names, _list(r"https://[\w.~:/-]{1,512}", "addresses that begin with https://")] = ()
+    kubernetes_keys_file: Path | None = None
+    kubernetes_service_accounts: Annotated[
+        Names, _list(r"[a-z0-9.*?\[\]!-]{1,253}/[a-z0-9.*?\[\]!-]{1,253}", "namespace/name, or globs of that form")
+    ] = ("*/*",)
+    login_key: Annotated[SecretStr, _secret(SHORTEST_KEY)] | None = None
+    login_key_file: Path | None = None
+    max_logins: float = Field(20, ge=0.1, le=10_000)
     data_dir: Path = Path("fargate-sensor-data")
     listen: Annotated[Address, BeforeValidator(_address)] = Address("127.0.0.1", 8080)
     retention_days: float = Field(30, gt=0, le=36_500)
@@ -75,8 +121,9 @@ class Settings(BaseModel):
     stream_lag: int = Field(10_000, ge=100)
 
 
+SECRETS = ("write_token", "read_token", "login_key")
 _FIELDS = {PREFIX + name.upper(): name for name in Settings.model_fields}
-_FILES = {f"{PREFIX}{name.upper()}_FILE": name for name in ("write_token", "read_token")}
+_FILES = {f"{PREFIX}{name.upper()}_FILE": name for name in SECRETS}
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -114,12 +161,10 @@ def _add_token_files(values: dict[str, str], given: Mapping[str, str]) -> dict[s
             problems[key] = f"should not be set together with {key.removesuffix('_FILE')}"
             continue
         try:
-            with Path(given[key]).open("rb") as file:
-                values[name] = file.read(LONGEST_TOKEN_FILE).decode("ascii").strip()
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "its content is no token"
-            problems[key] = f"{given[key]!r} cannot be read ({reason})"
-            values[name] = "unreadable-" + name  # checked no further: one line for one mistake
+            values[name] = secret_values.read(Path(given[key]))
+        except ValueError as error:
+            problems[key] = f"{given[key]!r} cannot be read ({error})"
+            values[name] = "unreadable-so-checked-no-further-" + name  # one line for one mistake
     return problems
 
 
@@ -132,14 +177,13 @@ def _checked(values: Mapping[str, str], problems: dict[str, str], from_files: Ma
             name = str(detail["loc"][0])
             key = from_files.get(name, PREFIX + name.upper())
             problems[key] = _told(name, detail["type"], detail["msg"])
-        return None
-    if settings.write_token == settings.read_token:
-        key = from_files.get("read_token", "INGEST_READ_TOKEN")
-        problems[key] = f"should differ from the write token; {HOW_TO_MAKE_A_TOKEN}"
+        settings = None
+    for name, problem in identity_rules.problems(values, settings):
+        problems.setdefault(from_files.get(name, PREFIX + name.upper()), problem)
     return settings
 
 
 def _told(name: str, kind: str, message: str) -> str:
     if kind == "missing":
-        return f"not set, and INGEST_{name.upper()}_FILE neither; {HOW_TO_MAKE_A_TOKEN}"
+        return not_set(name)
     return message.removeprefix("Value error, ").replace("Input should", "should")

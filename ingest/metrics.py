@@ -23,6 +23,9 @@ class Metrics:
         self.batches = Counter(
             "ingest_batches", "Batches by the status they were answered with.", ["status"], registry=registry
         )
+        self.logins = Counter(
+            "ingest_logins", "Logins by the status they were answered with.", ["status"], registry=registry
+        )
         self.events = Counter(
             "ingest_events", "Events in batches that were taken, duplicates among them.", ["kind"], registry=registry
         )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from ingest import parameters, tree
 from ingest.answers import Refused, answer, answer_text
 from ingest.store.protocol import Catch, Store, TaskSummary
+from ingest.store.rows import identity
 from sensor.model.counters import catch_rate
 from sensor.model.events import Container
 from sensor.model.times import to_rfc3339
@@ -63,7 +64,9 @@ def task_to_json(summary: TaskSummary) -> dict[str, Any]:
         "first_seen": to_rfc3339(summary.first_seen),
         "last_seen": to_rfc3339(summary.last_seen),
         "sensors": [
-            sensor._asdict() | {"first_seen": to_rfc3339(sensor.first_seen), "last_seen": to_rfc3339(sensor.last_seen)}
+            sensor._asdict()
+            | {"first_seen": to_rfc3339(sensor.first_seen), "last_seen": to_rfc3339(sensor.last_seen)}
+            | identity(sensor.principal)
             for sensor in summary.sensors
         ],
     }

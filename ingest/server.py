@@ -16,12 +16,17 @@ from ingest.answers import Refused, answer, refusal, retry_later
 from ingest.auth import Right, Tokens
 from ingest.batches import LATER, Batches
 from ingest.body import Limits
-from ingest.config import Settings
+from ingest.config import SHORTEST_TOKEN, Settings
+from ingest.identity import assembly
+from ingest.identity.login import Login
+from ingest.identity.tickets import Tickets
 from ingest.metrics import Metrics
 from ingest.queries import Queries
+from ingest.secret_values import Rotating
 from ingest.store.errors import StoreError, StoreSlow, StoreUnavailable
 from ingest.store.protocol import Store
 from ingest.stream import Streams
+from sensor.model.clock import Clock, SystemClock
 
 log = logging.getLogger("ingest")
 
@@ -34,10 +39,15 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Endpoint:
     """The application and what must be told when it ends. Makes no connection and starts no task by itself."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, clock: Clock | None = None) -> None:
+        clock = clock or SystemClock()
         self._store = store
-        self._tokens = Tokens(settings.write_token.get_secret_value(), settings.read_token.get_secret_value())
         self._metrics = Metrics()
+        self._http = assembly.client()
+        tickets = assembly.tickets(settings, clock)
+        self._tokens = _tokens(settings, tickets)
+        ways = assembly.ways(settings, self._http, clock)
+        self._login = Login(ways, tickets, self._metrics, clock, settings.max_logins)
         limits = Limits(settings.max_body_bytes, settings.max_batch_bytes)
         self._batches = Batches(store, self._metrics, limits, settings.max_waiting)
         self._streams = Streams(store, self._metrics, settings.max_streams, settings.stream_lag)
@@ -57,8 +67,14 @@ class Endpoint:
         """End the live streams, which would otherwise hold up a graceful end."""
         self._streams.close()
 
+    async def aclose(self) -> None:
+        """Let go of threads and connections; the store belongs to whoever opened it."""
+        self._batches.close()
+        await self._http.aclose()
+
     def _routes(self) -> list[Route]:
         return [
+            Route("/v1/login", self._metrics.timed("login", self._login.post), methods=["POST"]),
             Route("/v1/batches", self._guarded("batches", Right.WRITE, self._batches.post), methods=["POST"]),
             Route("/v1/tasks", self._guarded("tasks", Right.READ, self._queries.tasks)),
             Route("/v1/tasks/{task:path}/tree", self._guarded("tree", Right.READ, self._queries.tree)),
@@ -71,7 +87,7 @@ class Endpoint:
 
     def _guarded(self, route: str, right: Right, handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:
-            self._tokens.demand(right, request)
+            request.state.principal = self._tokens.demand(right, request)
             return await handler(request)
 
         return self._metrics.timed(route, handle)
@@ -97,7 +113,7 @@ class Endpoint:
         finally:
             retaining.cancel()
             await asyncio.gather(retaining, return_exceptions=True)
-            self._batches.close()
+            await self.aclose()
 
     async def _retain(self) -> None:
         while True:
@@ -109,6 +125,15 @@ class Endpoint:
                 if deleted:
                     log.info("%d events deleted because of their age or the size of the store", deleted)
             await asyncio.sleep(RETAIN_SECONDS)
+
+
+def _tokens(settings: Settings, tickets: Tickets) -> Tokens:
+    write, read = settings.write_token, settings.read_token
+    return Tokens(
+        None if write is None else Rotating(write.get_secret_value(), SHORTEST_TOKEN, settings.write_token_file),
+        Rotating(read.get_secret_value(), SHORTEST_TOKEN, settings.read_token_file),
+        tickets,
+    )
 
 
 async def _refused(_: Request, error: Exception) -> Response:

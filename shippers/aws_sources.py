@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from sensor.model.errors import PermanentError, RetryableError, SensorError
 from sensor.model.times import from_rfc3339
+from shippers import token_file
 from shippers.aws_endpoints import endpoint
 from shippers.http_client import httpx
 from shippers.http_outcome import body_head, transport_reason
@@ -31,7 +32,6 @@ PLAIN_HOSTS = frozenset({ECS_HOST, "169.254.170.23", "fd00:ec2::23", "127.0.0.1"
 """The hosts that may be asked without TLS: ECS, EKS Pod Identity and this machine."""
 
 ANSWER_BYTES = 64 * 1024
-TOKEN_BYTES = 64 * 1024
 SESSION_NAME = "fargate-sensor"
 MEND = "give the task a role (taskRoleArn), or the pod a service account with one"
 REASON_CHARACTERS = 200
@@ -82,7 +82,7 @@ def _static(environ: Mapping[str, str]) -> Fetch:
 def _container(environ: Mapping[str, str], uri: str) -> Fetch:
     async def fetch(client: httpx.AsyncClient) -> Credentials:
         file, token = environ.get(f"{AUTHORIZATION}_FILE"), environ.get(AUTHORIZATION)
-        token = _read(file) if file else token
+        token = token_file.read(file) if file else token
         headers = {"Authorization": token} if token else {}
         status, body = await _answer(client, "the container's credentials", "GET", uri, headers=headers)
         plain = _parsed(body)
@@ -97,7 +97,7 @@ def _container(environ: Mapping[str, str], uri: str) -> Fetch:
 
 def _web_identity(environ: Mapping[str, str], sts: str) -> Fetch:
     async def fetch(client: httpx.AsyncClient) -> Credentials:
-        token = _read(environ[TOKEN_FILE])
+        token = token_file.read(environ[TOKEN_FILE])
         form = {
             "Action": "AssumeRoleWithWebIdentity",
             "Version": "2011-06-15",
@@ -128,19 +128,6 @@ async def _answer(client: httpx.AsyncClient, who: str, method: str, uri: str, **
         # The cause is not passed on: it may quote what was sent.
         reason = transport_reason(error) if isinstance(error, httpx.HTTPError) else "no address, or no header"
         raise RetryableError(f"{who}: {reason[:REASON_CHARACTERS]}") from None
-
-
-def _read(path: str) -> str:
-    """A token; it is read each time, as it is renewed in its file."""
-    try:
-        with open(path, "rb") as file:
-            token = file.read(TOKEN_BYTES).decode("ascii").strip()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it holds more than ASCII"
-        raise RetryableError(f"the token file {path!a} cannot be read: {reason}") from None
-    if not token or not token.isprintable():
-        raise RetryableError(f"the token file {path!a} holds no token")
-    return token
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The central ingest: `POST <url>/v1/batches`, one sealed batch a request."""
 
 import asyncio
+import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sensor.model.clock import Clock
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
@@ -10,8 +12,12 @@ from shippers.bearer_token import BearerToken
 from shippers.http_client import http_client, httpx
 from shippers.http_outcome import CREDENTIALS, body_head, error_text, refusal, retry_after, transport_reason
 
+if TYPE_CHECKING:
+    from shippers.ingest_login import IngestLogin
+
 MIB = 1024 * 1024
 TAKEN = 202
+FORBIDDEN = 403
 PATIENCE = 30.0
 """Seconds for one request in all, however slowly the other side goes on answering."""
 
@@ -21,7 +27,7 @@ REASON_CHARACTERS = 200
 class IngestHttp:
     """Sends batches as they were sealed, msgpack in zstd; the ingest recognises what it has already stored.
 
-    Both `token` and `token_file` None sends no Authorization header.
+    Both `token` and `token_file` None sends no Authorization header; `login` goes before them.
     """
 
     name = "ingest_http"
@@ -36,11 +42,13 @@ class IngestHttp:
         token: str | None = None,
         token_file: str | None = None,
         ca_file: str | None = None,
+        login: "IngestLogin | None" = None,
         patience: float = PATIENCE,
     ) -> None:
         self._url = url
         self._clock = clock
         self._token = BearerToken(value=token, path=token_file)
+        self._login = login
         self._ca_file = ca_file
         self._patience = patience
         self._client: httpx.AsyncClient | None = None
@@ -62,6 +70,8 @@ class IngestHttp:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+        if self._login is not None:
+            await self._login.aclose()
 
     async def _post(self, record: bytes) -> None:
         try:
@@ -78,27 +88,57 @@ class IngestHttp:
         """The status, the Retry-After header and the start of the body."""
         if self._client is None:
             raise RuntimeError("send comes after open")
-        headers = {"Content-Type": "application/msgpack", "Content-Encoding": "zstd"} | self._token.headers()
+        headers = {"Content-Type": "application/msgpack", "Content-Encoding": "zstd"}
+        headers |= await self._authorization(self._client)
         async with self._client.stream("POST", self._address, content=record, headers=headers) as response:
             return response.status_code, response.headers.get("Retry-After"), await body_head(response)
 
+    async def _authorization(self, client: httpx.AsyncClient) -> dict[str, str]:
+        if self._login is None:
+            return self._token.headers()
+        try:
+            return await self._login.headers(client, self._address)
+        except RetryableError as error:
+            hint = " (check SENSOR_INGEST_CA_FILE)" if "CERTIFICATE_VERIFY_FAILED" in str(error) else ""
+            raise RetryableError(f"{self._where()}: {error}{hint}", error.retry_after) from None
+
     def _refusal(self, status: int, wait: str | None, body: bytes) -> DeliveryError:
         hint = ""
+        if status == FORBIDDEN and _is_about_a_claim(body):
+            return PermanentError(self._about(f"answered {status}: {error_text(body)}"))
         if status in CREDENTIALS:
-            self._token.refused()
-            hint = " (check SENSOR_INGEST_TOKEN or SENSOR_INGEST_TOKEN_FILE, and the proxy if there is one)"
+            hint = self._credentials_refused()
         elif status < 400:
             hint = f" ({TAKEN} was expected: check SENSOR_INGEST_URL)"
         reason = self._about(f"answered {status}: {error_text(body)}") + hint
         return refusal(status, reason, retry_after(wait, self._clock.wall()))
 
+    def _credentials_refused(self) -> str:
+        if self._login is not None:
+            self._login.refused()
+            return " (the sensor logs in again)"
+        self._token.refused()
+        return " (check SENSOR_INGEST_TOKEN or SENSOR_INGEST_TOKEN_FILE, and the proxy if there is one)"
+
     def _about(self, reason: str) -> str:
         """One sentence for the log. What others wrote into it may repeat the token, so it is cut last."""
         hint = " (check SENSOR_INGEST_CA_FILE)" if "CERTIFICATE_VERIFY_FAILED" in reason else ""
-        return f"{self._where()}: {self._token.hide(reason)[:REASON_CHARACTERS]}{hint}"
+        return f"{self._where()}: {self._hidden(reason)[:REASON_CHARACTERS]}{hint}"
+
+    def _hidden(self, text: str) -> str:
+        return self._token.hide(text) if self._login is None else self._login.hide(text)
 
     def _where(self) -> str:
         return f"{self._address.scheme}://{self._address.netloc.decode('ascii')}"
+
+
+def _is_about_a_claim(body: bytes) -> bool:
+    """Whether the batch says that it comes from elsewhere than was proven: it is sealed, and will always say so."""
+    try:
+        plain = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(plain, dict) and isinstance(plain.get("claim"), str)
 
 
 def _address(url: str) -> httpx.URL:

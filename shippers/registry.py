@@ -10,6 +10,7 @@ from sensor.model.protocols import Encoding, Roll, Shipper
 
 if TYPE_CHECKING:
     from shippers.aws_client import Aws
+    from shippers.ingest_login import IngestLogin
 
 S3_EVENTS = 2_500
 """An object holds at most so many events: it is in memory twice for a moment."""
@@ -29,6 +30,12 @@ class ShipperSettings(Protocol):
 
     @property
     def ingest_token_file(self) -> str | None: ...
+
+    @property
+    def ingest_identity(self) -> str: ...
+
+    @property
+    def ingest_identity_file(self) -> str | None: ...
 
     @property
     def ingest_ca_file(self) -> str | None: ...
@@ -93,7 +100,24 @@ def _ingest_http(settings: ShipperSettings, clock: Clock) -> Shipper:
         token=settings.ingest_token,
         token_file=settings.ingest_token_file,
         ca_file=settings.ingest_ca_file,
+        login=_login(settings, clock),
     )
+
+
+def _login(settings: ShipperSettings, clock: Clock) -> "IngestLogin | None":
+    """None where a token of the settings is used. `auto` has been decided before, when they were checked."""
+    if settings.ingest_identity not in ("aws", "kubernetes"):
+        return None
+    from shippers.ingest_login import IngestLogin
+
+    if settings.ingest_identity == "aws":
+        from shippers.aws_proof import AwsProof
+
+        return IngestLogin(AwsProof(aws("ingest_identity aws", settings, clock)), clock)
+    from shippers.login_proof import PodProof
+
+    file = _needed("ingest_identity kubernetes", "ingest_identity_file", settings.ingest_identity_file)
+    return IngestLogin(PodProof(file), clock)
 
 
 def _stdout(settings: ShipperSettings, _clock: Clock) -> Shipper:

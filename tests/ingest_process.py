@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -31,8 +31,8 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
 class Running:
     """An ingest that listens. `lines` is what it logged until then."""
 
-    def __init__(self, directory: Path) -> None:
-        settings = {**TOKENS, "INGEST_LISTEN": "127.0.0.1:0", "INGEST_DATA_DIR": str(directory)}
+    def __init__(self, directory: Path, given: Mapping[str, str]) -> None:
+        settings = {**given, "INGEST_LISTEN": "127.0.0.1:0", "INGEST_DATA_DIR": str(directory)}
         self.process = subprocess.Popen(COMMAND, env=environment(**settings), stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         self.lines: list[str] = []
@@ -59,9 +59,9 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(directory: Path) -> Iterator[Running]:
-    """An ingest on a port of its own, ended in any case."""
-    ingest = Running(directory)
+def running(directory: Path, **settings: str) -> Iterator[Running]:
+    """An ingest on a port of its own, ended in any case; with tokens for both, unless its settings are given."""
+    ingest = Running(directory, settings or TOKENS)
     try:
         yield ingest
     finally:

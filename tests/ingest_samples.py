@@ -14,6 +14,7 @@ from ingest.server import Endpoint
 from ingest.store.protocol import Store
 from ingest.store.rows import Rows, prepare
 from ingest.store.sqlite import Retention, SqliteStore
+from sensor.model.clock import Clock
 from sensor.model.codec import to_wire
 from sensor.model.events import Batch, Container, Event, Evidence, Header, Process, Sensor, Task, Timestamp
 from sensor.model.kinds import Kind, Lane
@@ -48,9 +49,9 @@ def events(seqs: Iterable[int], **fields: Any) -> tuple[Event, ...]:
     return tuple(event(seq, **fields) for seq in seqs)
 
 
-def rows(*given: Event, **names: str) -> Rows:
+def rows(*given: Event, principal: str | None = None, **names: str) -> Rows:
     """A batch as stores take it."""
-    return prepare(Batch(header(**names), given))
+    return prepare(Batch(header(**names), given), principal)
 
 
 def plain(*given: Event, **names: str) -> dict[str, Any]:
@@ -75,11 +76,15 @@ def open_store(directory: Path, **fields: Any) -> SqliteStore:
 
 
 @asynccontextmanager
-async def client_of(store: Store, **fields: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(store: Store, clock: Clock | None = None, **fields: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an endpoint without a socket. A fault of ours comes as status 500, as it does for real clients."""
-    transport = httpx.ASGITransport(Endpoint(settings(**fields), store).app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-        yield client
+    endpoint = Endpoint(settings(**fields), store, clock)
+    transport = httpx.ASGITransport(endpoint.app, raise_app_exceptions=False)
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+            yield client
+    finally:
+        await endpoint.aclose()
 
 
 async def send(client: httpx.AsyncClient, *given: Event, **names: str) -> httpx.Response:

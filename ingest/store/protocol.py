@@ -56,7 +56,10 @@ class Page(NamedTuple):
 
 
 class SensorSeen(NamedTuple):
-    """One run of a sensor that reported for a task; times are when its batches came in."""
+    """One run of a sensor that reported for a task; times are when its batches came in.
+
+    `principal` is who has proven to be that task, in each and every batch of the run; None where it is only claimed.
+    """
 
     id: str
     epoch: str
@@ -64,6 +67,7 @@ class SensorSeen(NamedTuple):
     config: str | None
     first_seen: Timestamp
     last_seen: Timestamp
+    principal: str | None = None
 
 
 class Catch(NamedTuple):
@@ -79,7 +83,8 @@ class TaskSummary(NamedTuple):
     `events`, `containers` and `detections` count what is stored now. `losses` and `catch` are what its sensors said of
     themselves for as long as any of their events are kept: the larger of the losses told one by one and the running
     totals (both may tell of the same), and the sums over all health reports. `last_hour` sums the reports that came in
-    within the last hour. `sensors` has the newest runs first, twenty at most.
+    within the last hour. `sensors` has the newest runs first, twenty at most. `identity` is `verified` where every run
+    that has events proved to be this task, `claimed` where none did, else `mixed`.
     """
 
     id: str
@@ -94,6 +99,7 @@ class TaskSummary(NamedTuple):
     last_hour: Catch
     header: Mapping[str, Any]
     sensors: tuple[SensorSeen, ...]
+    identity: str
 
 
 class State(NamedTuple):

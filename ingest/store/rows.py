@@ -47,21 +47,26 @@ class Row(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """A whole batch. `task` is the name under which the task is listed."""
+    """A whole batch. `task` is the name under which the task is listed.
+
+    `principal` is who has proven to be the task or pod of the header; None where that is only claimed.
+    """
 
     header: Header
     task: str
     rows: tuple[Row, ...]
+    principal: str | None = None
 
 
-def prepare(batch: Batch) -> Rows:
+def prepare(batch: Batch, principal: str | None = None) -> Rows:
     """The batch as rows. Raises `MalformedEvent` where an identity is unusable or an event is too large."""
     header = batch.header
     task = task_key(header)
     _check_name("batch.sensor.id", header.sensor.id)
     _check_name("batch.sensor.epoch", header.sensor.epoch)
     _check_name("batch: the name of the task", task)
-    return Rows(header, task, tuple(_row(header, event, i) for i, event in enumerate(batch.events)))
+    rows = tuple(_row(header, event, i, principal) for i, event in enumerate(batch.events))
+    return Rows(header, task, rows, principal)
 
 
 def _check_name(where: str, name: str) -> None:
@@ -71,10 +76,17 @@ def _check_name(where: str, name: str) -> None:
         raise MalformedEvent(f"{where}: {name[:40]!r} has characters that are not printable")
 
 
-def _row(header: Header, event: Event, index: int) -> Row:
+def identity(principal: str | None) -> dict[str, str]:
+    """What is added to the sensor in each event: whether who it says it is was proven, and by whom."""
+    return {"identity": "claimed"} if principal is None else {"identity": "verified", "principal": principal}
+
+
+def _row(header: Header, event: Event, index: int, principal: str | None) -> Row:
     if not 1 <= event.seq <= LARGEST:
         raise MalformedEvent(f"batch.events[{index}].seq: must be 1 to 2**63-1, is {event.seq}")
-    text = json.dumps(event_to_json(event, header), ensure_ascii=False, separators=(",", ":"))
+    plain = event_to_json(event, header)
+    plain["sensor"] |= identity(principal)
+    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
     if len(text) > LARGEST_TEXT:
         raise MalformedEvent(f"batch.events[{index}]: has {len(text)} characters of JSON, may have {LARGEST_TEXT}")
     process, health, loss = event.process, event.health, event.loss

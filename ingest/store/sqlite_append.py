@@ -8,7 +8,7 @@ from ingest.store.protocol import Appended
 from ingest.store.rows import Row, Rows
 from ingest.store.sqlite_schema import MINUTE_NS
 from sensor.model.codec import part_to_json
-from sensor.model.events import Container, Header
+from sensor.model.events import Container
 from sensor.model.kinds import Kind
 
 _TASK = """
@@ -34,9 +34,10 @@ ON CONFLICT (sender, lane, seq) DO NOTHING
 """
 _WATCH = """
 INSERT INTO watches (task, sender, version, config, first_seen, last_seen,
-    events, detections, seen, unexplained, losses_told, losses_running)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    events, detections, seen, unexplained, losses_told, losses_running, principal)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (task, sender) DO UPDATE SET version = excluded.version, config = excluded.config,
+    principal = CASE WHEN principal = excluded.principal THEN principal END,
     last_seen = excluded.last_seen, events = events + excluded.events,
     detections = detections + excluded.detections, seen = seen + excluded.seen,
     unexplained = unexplained + excluded.unexplained,
@@ -58,7 +59,7 @@ def append(db: sqlite3.Connection, rows: Rows, now: int) -> Appended:
     containers = _containers(db, task, rows.rows)
     fresh = [row for row in rows.rows if _insert(db, row, task, sender, now, containers)]
     if fresh:
-        _count(db, rows.header, task, sender, now, fresh)
+        _count(db, rows, task, sender, now, fresh)
         _count_containers(db, fresh, containers)
     return Appended(len(fresh), len(rows.rows) - len(fresh))
 
@@ -84,7 +85,8 @@ def _insert(db: sqlite3.Connection, row: Row, task: int, sender: int, now: int, 
     return db.execute(_EVENT, place).rowcount == 1
 
 
-def _count(db: sqlite3.Connection, header: Header, task: int, sender: int, now: int, fresh: list[Row]) -> None:
+def _count(db: sqlite3.Connection, rows: Rows, task: int, sender: int, now: int, fresh: list[Row]) -> None:
+    sensor = rows.header.sensor
     seen, unexplained = sum(row.seen for row in fresh), sum(row.unexplained for row in fresh)
     counts = (
         len(fresh),
@@ -94,7 +96,7 @@ def _count(db: sqlite3.Connection, header: Header, task: int, sender: int, now: 
         sum(row.losses_told for row in fresh),
         max(row.losses_running for row in fresh),
     )
-    db.execute(_WATCH, (task, sender, header.sensor.version, header.sensor.config, now, now, *counts))
+    db.execute(_WATCH, (task, sender, sensor.version, sensor.config, now, now, *counts, rows.principal))
     if seen or unexplained:
         db.execute(_MINUTE, (task, now // MINUTE_NS, seen, unexplained))
 

@@ -3,7 +3,8 @@
 `events.arrival` is the cursor of every listing: AUTOINCREMENT, so that no number is given twice, even after the newest
 events were deleted. The identity of an event is (sensor, epoch, lane, seq); sensor and epoch stand once, in `senders`.
 A sensor may change its mind about its task, so `watches` counts by sender and task. `minutes` has what health reports
-told of processes by the minute (since 1970) in which they came in, for the last hour.
+told of processes by the minute (since 1970) in which they came in, for the last hour. `watches.principal` is who all
+batches of that run were bound to, NULL where one was not.
 """
 
 import sqlite3
@@ -86,6 +87,9 @@ MIGRATIONS = (
         unexplained INTEGER NOT NULL,
         PRIMARY KEY (task, minute)
     ) WITHOUT ROWID;
+    """,
+    """
+    ALTER TABLE watches ADD COLUMN principal TEXT;
     """,
 )
 """One script a version: the first makes version 1, each later one leads from the version before it to its own."""

@@ -18,13 +18,14 @@ MINUTES = 60
 _TASKS = """
 SELECT tasks.id, tasks.name, platform, header, tasks.first_seen, tasks.last_seen, sum(events), sum(detections),
     sum(max(losses_told, losses_running)), sum(seen), sum(unexplained),
-    (SELECT count(*) FROM containers WHERE containers.task = tasks.id AND containers.events > 0)
+    (SELECT count(*) FROM containers WHERE containers.task = tasks.id AND containers.events > 0),
+    count(*), count(principal)
 FROM tasks JOIN watches ON watches.task = tasks.id
 WHERE watches.events > 0 {condition}
 GROUP BY tasks.id ORDER BY tasks.last_seen DESC, tasks.id DESC LIMIT ?
 """
 _SENSORS = """
-SELECT sensor, epoch, version, config, first_seen, last_seen
+SELECT sensor, epoch, version, config, first_seen, last_seen, principal
 FROM watches JOIN senders ON senders.id = watches.sender
 WHERE task = ? AND events > 0 ORDER BY last_seen DESC, sender DESC LIMIT ?
 """
@@ -52,7 +53,8 @@ def containers(db: sqlite3.Connection, name: str) -> list[Container]:
 
 
 def _summary(db: sqlite3.Connection, row: Sequence[Any], now: int) -> TaskSummary:
-    number, name, platform, header, first_seen, last_seen, events, detections, losses, seen, unexplained, count = row
+    number, name, platform, header, first_seen, last_seen, events, detections, losses, seen, unexplained, *rest = row
+    count, runs, verified = rest
     last_hour = db.execute(_CATCH, (number, now // MINUTE_NS - MINUTES)).fetchone()
     sensors = db.execute(_SENSORS, (number, SENSORS)).fetchall()
     return TaskSummary(
@@ -68,4 +70,5 @@ def _summary(db: sqlite3.Connection, row: Sequence[Any], now: int) -> TaskSummar
         last_hour=Catch(*last_hour),
         header=json.loads(header),
         sensors=tuple(SensorSeen(*sensor) for sensor in sensors),
+        identity="verified" if verified == runs else "mixed" if verified else "claimed",
     )

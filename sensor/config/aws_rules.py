@@ -30,11 +30,13 @@ _NAMES = {
 
 def problems(settings: Settings) -> Iterator[Problem]:
     """All that is wrong with the settings of AWS destinations; where none is in use, region and keys are not ours."""
-    wanted = [name for name in NEEDS if name in settings.destinations]
+    wanted: list[str] = [name for name in NEEDS if name in settings.destinations]
     for destination in wanted:
         name, example = NEEDS[destination]
         if not getattr(settings, name):
             yield Problem(name, f"missing; {destination} needs it, {example}")
+    if settings.ingest_identity == "aws" and "ingest_http" in settings.destinations:
+        wanted.append("ingest_identity aws")
     if wanted:
         yield from _identity(settings, " and ".join(wanted))
     for name, (pattern, looks) in _NAMES.items():

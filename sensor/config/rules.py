@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from sensor.config import aws_rules
+from sensor.config import aws_rules, ingest_identity
 from sensor.config.problem import Problem
 from sensor.config.settings import Settings, variable
 from sensor.model import path_globs
@@ -40,8 +40,8 @@ def problems(settings: Settings) -> Iterator[Problem]:
 def warnings(settings: Settings) -> Iterator[Problem]:
     """What works but should be known."""
     url = urlsplit(settings.ingest_url or "")
-    token = settings.ingest_token or settings.ingest_token_file
-    if url.scheme == "http" and token and not _is_private(url.hostname or ""):
+    secret = settings.ingest_token or settings.ingest_token_file or settings.ingest_identity in ("aws", "kubernetes")
+    if url.scheme == "http" and secret and not _is_private(url.hostname or ""):
         yield Problem("ingest_url", "sends the token unencrypted across the network; use https")
     pod = {name: getattr(settings, name) for name in ("pod_namespace", "pod_name", "pod_uid")}
     if any(pod.values()):
@@ -71,8 +71,7 @@ def _destinations(settings: Settings) -> Iterator[Problem]:
 def _missing(settings: Settings) -> Iterator[Problem]:
     if not settings.ingest_url:
         yield Problem("ingest_url", "missing; ingest_http needs it, for example https://ingest.example.org")
-    if not settings.ingest_token and not settings.ingest_token_file:
-        yield Problem("ingest_token", f"missing; ingest_http needs it, or {variable('ingest_token_file')}")
+    yield from ingest_identity.problems(settings)
 
 
 def _url(settings: Settings) -> Iterator[Problem]:
@@ -105,6 +104,8 @@ def _token(settings: Settings) -> Iterator[Problem]:
         yield Problem("ingest_token_file", f"should not be set together with {variable('ingest_token')}")
     elif settings.ingest_token_file and (fault := _unreadable(settings.ingest_token_file)):
         yield Problem("ingest_token_file", fault)
+    if settings.ingest_identity_file and (fault := _unreadable(settings.ingest_identity_file)):
+        yield Problem("ingest_identity_file", fault)
 
 
 def _certificates(settings: Settings) -> Iterator[Problem]:

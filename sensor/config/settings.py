@@ -14,6 +14,7 @@ MIB = 1024 * KIB
 
 Destination = Literal["ingest_http", "stdout", "kinesis", "firehose", "sqs", "s3"]
 Format = Literal["native", "ocsf"]
+IngestIdentity = Literal["auto", "aws", "kubernetes", "token"]
 Level = Literal["debug", "info", "warning", "error"]
 DroppableKind = Literal[
     "process.exec",
@@ -59,6 +60,21 @@ class Settings:
     )
     ingest_token_file: Annotated[
         Text | None, doc("File that holds the write token, instead of `SENSOR_INGEST_TOKEN`. It may change.")
+    ] = None
+    ingest_identity: Annotated[
+        IngestIdentity,
+        doc(
+            "How the sensor proves to the ingest who it is: by the role of its task, by the token of its pod's service "
+            "account, or by the token above. `auto`: that token where it is set, else the role, else the pod "
+            "(docs/identity.md)."
+        ),
+    ] = "auto"
+    ingest_identity_file: Annotated[
+        Text | None,
+        doc(
+            "File of the service account's token, whose audience is the ingest's host name; "
+            "`/var/run/secrets/fargate-sensor/token` where that is there."
+        ),
     ] = None
     ingest_ca_file: Annotated[Text | None, doc("PEM file of the authority that signed the ingest's certificate.")] = (
         None

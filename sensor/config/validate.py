@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from sensor.config import rules
+from sensor.config import ingest_identity, rules
 from sensor.config.problem import Problem
 from sensor.config.settings import JSON, LISTS, SECRETS, SETTINGS, SWITCHES, Settings, variable
 from sensor.config.sources import Given, Sources, from_environment, from_options, merged
@@ -36,6 +36,7 @@ def check(environ: Mapping[str, str], argv: Sequence[str] = (), *, forced: Mappi
     given = merged(from_environment(environ), from_options(argv))
     given = merged(given, Sources({name: Given(variable(name), text) for name, text in (forced or {}).items()}))
     settings, mistyped = _typed(given.values)
+    settings = ingest_identity.chosen(settings, environ)
     wrong = {problem.name for problem in mistyped}
     broken = _first_of_each(p for p in rules.problems(settings) if p.name not in wrong)
     settings = replace(settings, **{p.name: _DEFAULTS[p.name] for p in broken})

@@ -14,10 +14,11 @@ def check(settings: Settings) -> Check | None:
     """`GET {ingest_url}/healthz`; None where no ingest is configured."""
     if "ingest_http" not in settings.destinations or settings.ingest_url is None:
         return None
-    return asyncio.run(_ask(settings.ingest_url, settings.ingest_ca_file))
+    proof = "the token" if settings.ingest_identity == "token" else f"the login ({settings.ingest_identity})"
+    return asyncio.run(_ask(settings.ingest_url, settings.ingest_ca_file, proof))
 
 
-async def _ask(url: str, ca_file: str | None) -> Check:
+async def _ask(url: str, ca_file: str | None, proof: str) -> Check:
     from shippers.http_client import http_client, httpx  # 50 ms, and only where there is an ingest to ask
 
     try:
@@ -28,7 +29,7 @@ async def _ask(url: str, ca_file: str | None) -> Check:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return unavailable(NAME, _said(error), f"check {variable('ingest_url')}, DNS, security groups and proxy")
     if status == 200:
-        return ok(NAME, "reachable; whether it takes the token is seen at the first batch")
+        return ok(NAME, f"reachable; whether it takes {proof} is seen at the first batch")
     return degraded(NAME, f"answers its /healthz with {status}", f"is {variable('ingest_url')} an ingest?")
 
 

@@ -62,7 +62,37 @@ async def test_an_event_comes_back_as_its_public_json(store: Store) -> None:
     batch = rows(sent)
     assert await store.append(batch) == Appended(1, 0)
     (each,) = (await store.events(Query())).events
-    assert json.loads(each.text) == event_to_json(sent, batch.header)
+    told = json.loads(each.text)
+    assert told["sensor"].pop("identity") == "claimed"
+    assert told == event_to_json(sent, batch.header)
+
+
+async def test_who_has_proven_to_be_the_task_is_kept_with_each_event_and_run(store: Store) -> None:
+    arn = "arn:aws:sts::123456789012:assumed-role/web/t1"
+    await store.append(rows(event(1))._replace(task="t0"))
+    await store.append(rows(event(1), epoch="e2", principal=arn))
+    (each,) = (await store.events(Query(task="t1"))).events
+    assert json.loads(each.text)["sensor"].items() >= {"identity": "verified", "principal": arn}.items()
+    verified, claimed = await store.tasks(10)
+    assert (verified.id, verified.identity, [run.principal for run in verified.sensors]) == ("t1", "verified", [arn])
+    assert (claimed.id, claimed.identity, [run.principal for run in claimed.sensors]) == ("t0", "claimed", [None])
+
+
+async def test_a_task_with_runs_of_both_kinds_is_mixed(store: Store) -> None:
+    await store.append(rows(event(1), epoch="e1"))
+    await store.append(rows(event(1), epoch="e2", principal="somebody"))
+    (task,) = await store.tasks(10)
+    assert task.identity == "mixed"
+    assert {run.epoch: run.principal for run in task.sensors} == {"e1": None, "e2": "somebody"}
+
+
+@pytest.mark.parametrize("after", [None, "somebody else"])
+async def test_a_run_is_proven_only_while_all_of_its_batches_are(store: Store, after: str | None) -> None:
+    await store.append(rows(event(1), principal="somebody"))
+    await store.append(rows(event(2), principal=after))
+    await store.append(rows(event(3), principal="somebody"))
+    (task,) = await store.tasks(10)
+    assert (task.identity, task.sensors[0].principal) == ("claimed", None)
 
 
 async def test_each_event_is_stored_once_however_often_it_is_sent(store: Store) -> None:

@@ -12,11 +12,17 @@ Event = Mapping[str, Any]
 
 
 class IngestContainer(Container):
-    """An ingest with its data in a volume of its own, so that a restart keeps it."""
+    """An ingest with its data in a volume of its own, so that a restart keeps it.
 
-    def __init__(self, image: str, network: str) -> None:
-        tokens = [f"--env=INGEST_WRITE_TOKEN={WRITE_TOKEN}", f"--env=INGEST_READ_TOKEN={READ_TOKEN}"]
-        options = [f"--network={network}", "--publish=127.0.0.1::8080", "--read-only", "--tmpfs=/tmp", *tokens]
+    With `logins`, settings for them, it has no write token, and bears the name in INGEST_HOSTS.
+    """
+
+    def __init__(self, image: str, network: str, logins: Mapping[str, str] | None = None) -> None:
+        settings = {"INGEST_READ_TOKEN": READ_TOKEN, **(logins or {"INGEST_WRITE_TOKEN": WRITE_TOKEN})}
+        options = [f"--env={key}={value}" for key, value in settings.items()]
+        options += [f"--network={network}", "--publish=127.0.0.1::8080", "--read-only", "--tmpfs=/tmp"]
+        if logins is not None:
+            options.append(f"--network-alias={logins['INGEST_HOSTS']}")
         super().__init__("ingest", image, options, [])
 
     @property

@@ -3,7 +3,7 @@
 import { Component, html } from "./lib.js";
 import { Facts, Flags, Kind, Text, Time } from "./parts.js";
 import { eventsAddress, taskAddress } from "./route.js";
-import { flags, gaps, gapsInShort, programName, summary } from "./summary.js";
+import { flags, gaps, gapsInShort, identityFlag, programName, summary } from "./summary.js";
 import { commandLine, readableJson } from "./text.js";
 
 /** A row that is drawn again only when something it shows has changed: hundreds of them stand on the page. */
@@ -40,7 +40,7 @@ function Where({ event: { container, process } }) {
 
 /** Everything about an event, for the side panel. */
 export function EventDetail({ event, now }) {
-  const { container, process } = event;
+  const { container, process, sensor } = event;
   const text = (value) => value != null && html`<${Text} limit=${5000}>${value}<//>`;
   const ofProcess = process && eventsAddress({ task: event.task_id, q: process.entity });
   return html`<div class="detail">
@@ -57,6 +57,7 @@ export function EventDetail({ event, now }) {
       ["Arguments", process?.args && text(commandLine(process.args))],
       ["Ancestors", process?.ancestors?.length > 0 && text(process.ancestors.map(programName).join(" ← "))],
       ["Evidence", text(event.evidence?.source)],
+      ["Identity", html`<${Flags} flags=${[identityFlag(sensor?.identity)]} /> ${text(sensor?.principal)}`],
     ]} />
     <p><a href=${eventsAddress({ task: event.task_id })}>Events of this task</a>
       ${ofProcess && html` · <a href=${ofProcess}>Events of this process and of what it started</a>`}</p>

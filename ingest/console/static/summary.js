@@ -69,6 +69,17 @@ export function gapsInShort(evidence) {
   return [{ text: all.length === 1 ? "1 gap" : `${all.length} gaps`, tone: "gap", title }];
 }
 
+const IDENTITIES = {
+  verified: { text: "verified", tone: "info", title: "its sensors have proven to be in this task or pod" },
+  mixed: { text: "partly verified", tone: "gap", title: "some of its sensors have proven to be in it, others only say so" },
+};
+const CLAIMED = { text: "claimed", tone: "gap", title: "who holds a write token may say that" };
+
+/** Whether it was proven that events are from the task they name; without a word on it they came before one could. */
+export function identityFlag(identity) {
+  return Object.hasOwn(IDENTITIES, identity ?? "") ? IDENTITIES[identity] : CLAIMED;
+}
+
 /** `exit code 1`, `killed by SIGKILL`: negative codes are signals, as in `Process.exit_code`. */
 export function ending(code) {
   if (code == null) return "exit code unknown";

@@ -1,10 +1,10 @@
 // The first view: every task that reported, and what is known to be missing from it.
 
 import { Component, html } from "./lib.js";
-import { Facts, Failure, Notice, Search, Status, Text, Time } from "./parts.js";
+import { Facts, Failure, Flags, Notice, Search, Status, Text, Time } from "./parts.js";
 import { Polling } from "./polling.js";
 import { eventsAddress, taskAddress } from "./route.js";
-import { unexplained } from "./summary.js";
+import { identityFlag, unexplained } from "./summary.js";
 import { count, milliseconds, span } from "./time.js";
 
 /** Heartbeats come every 30 s by default; three missed ones are worth a person's attention. */
@@ -58,7 +58,8 @@ function NoTasks() {
   return html`<${Notice} title="No task has reported yet">
     <p>Start a sensor that sends here; its first events appear within seconds:</p>
     <pre>SENSOR_INGEST_URL=${location.origin} SENSOR_INGEST_TOKEN=… fargate-sensor run</pre>
-    <p>It is the write token that the sensor needs. On this machine <code>make demo</code> starts both.</p>
+    <p>It is the write token that the sensor needs, unless it logs in as its task or pod. On this machine
+      <code>make demo</code> starts both.</p>
   <//>`;
 }
 
@@ -79,7 +80,7 @@ function TaskRow({ task, now }) {
   return html`<tr>
     <th scope="row" data-label="Task"><a href=${taskAddress(task.id)}><${Text}>${titleOf(task)}<//></a>
       <span class="sub mono"><${Text}>${task.id}<//></span></th>
-    <td data-label="Platform"><${Text}>${platformOf(task)}<//></td>
+    <td data-label="Platform"><${Text}>${platformOf(task)}<//> <${Flags} flags=${[identityFlag(task.identity)]} /></td>
     <td data-label="Reporting"><${Reporting} task=${task} now=${now} /></td>
     <td data-label="First seen"><${Time} at=${task.first_seen} now=${now} relative /></td>
     <td data-label="Containers" class="number">${count(task.containers)}</td>
@@ -131,6 +132,7 @@ export function TaskFacts({ task, now }) {
     ["Reporting", html`<${Reporting} task=${task} now=${now} />, ${lastHeard}`],
     ["First seen", html`<${Time} at=${task.first_seen} now=${now} />`],
     ["Platform", text(platformOf(task))],
+    ["Identity", html`<${Flags} flags=${[identityFlag(task.identity)]} /> ${text(principalOf(task))}`],
     ["Cluster", text(ecs.cluster)],
     ["Zone", text(ecs.az ?? ecs.region)],
     ["Account", text(ecs.account)],
@@ -140,6 +142,11 @@ export function TaskFacts({ task, now }) {
     ["Not seen", html`<${NotSeen} task=${task} />`],
     ["Since first seen", unexplained(task.unexplained, task.catch_rate)],
   ]} />`;
+}
+
+/** Who has proven to be the task, in its latest run. */
+function principalOf({ sensors }) {
+  return sensors?.find(({ principal }) => principal)?.principal;
 }
 
 function sensorVersions(sensors) {

@@ -46,9 +46,8 @@ def test_settings_exist(document):
 
 def test_every_setting_of_the_ingest_is_documented_and_no_other():
     documented = set(re.findall(r"^\| `(INGEST_\w+)`", (PROJECT / "docs/ingest.md").read_text(), re.MULTILINE))
-    files = {"INGEST_WRITE_TOKEN_FILE", "INGEST_READ_TOKEN_FILE"}
 
-    assert documented == {PREFIX + name.upper() for name in Settings.model_fields} | files
+    assert documented == {PREFIX + name.upper() for name in Settings.model_fields}
 
 
 def test_policies_allow_what_each_destination_needs_and_no_more():

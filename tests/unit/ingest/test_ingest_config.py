@@ -144,3 +144,58 @@ def test_what_kubernetes_adds_for_a_service_of_that_name_is_passed_over(key: str
 
 def test_other_programs_variables_are_none_of_ours() -> None:
     assert read(SENSOR_INGEST_URL="http://x", PATH="/bin") == read()
+
+
+LOGINS = {
+    "INGEST_READ_TOKEN": "the-read-token",
+    "INGEST_HOSTS": "ingest.example.org, ingest.internal,::1",
+    "INGEST_AWS_ACCOUNTS": "123456789012,999999999999",
+}
+KEYS_FILE = {"INGEST_KUBERNETES_ISSUERS": "https://issuer.example", "INGEST_KUBERNETES_KEYS_FILE": "/nowhere/keys.json"}
+
+
+def test_where_sensors_log_in_no_write_token_is_needed() -> None:
+    settings = from_environment(LOGINS)
+    assert settings.write_token is None
+    assert settings.hosts == ("ingest.example.org", "ingest.internal", "::1")
+    assert settings.aws_accounts == ("123456789012", "999999999999")
+    assert (settings.aws_roles, settings.kubernetes_service_accounts) == (("*",), ("*/*",))
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "reason"),
+    [
+        ({"INGEST_HOSTS": ""}, "INGEST_HOSTS", "not set, and logins need it"),
+        ({"INGEST_HOSTS": "https://ingest.example.org"}, "INGEST_HOSTS", "should be host names in lower case"),
+        ({"INGEST_HOSTS": "Ingest.example.org"}, "INGEST_HOSTS", "should be host names in lower case"),
+        ({"INGEST_AWS_ACCOUNTS": "12345"}, "INGEST_AWS_ACCOUNTS", "should be accounts of 12 digits"),
+        ({"INGEST_AWS_ACCOUNTS": "*"}, "INGEST_AWS_ACCOUNTS", "should be accounts of 12 digits"),
+        ({"INGEST_AWS_ROLES": "path/to/role"}, "INGEST_AWS_ROLES", "should be names or globs, without paths"),
+        ({"INGEST_KUBERNETES_ISSUERS": "http://x"}, "INGEST_KUBERNETES_ISSUERS", "that begin with https://"),
+        ({"INGEST_KUBERNETES_SERVICE_ACCOUNTS": "web"}, "INGEST_KUBERNETES_SERVICE_ACCOUNTS", "namespace/name"),
+        ({"INGEST_LOGIN_KEY": "too-short"}, "INGEST_LOGIN_KEY", "should be 32 or more ASCII characters"),
+        ({"INGEST_MAX_LOGINS": "0"}, "INGEST_MAX_LOGINS", "should be greater than or equal to 0.1"),
+        (KEYS_FILE, "INGEST_KUBERNETES_KEYS_FILE", "'/nowhere/keys.json' is no file"),
+        (KEYS_FILE | {"INGEST_KUBERNETES_ISSUERS": ""}, "INGEST_KUBERNETES_KEYS_FILE", "should name exactly one"),
+    ],
+)
+def test_what_is_wrong_with_logins_is_told(given: dict[str, str], key: str, reason: str) -> None:
+    wrong = problems(LOGINS | given)
+    assert list(wrong) == [key]
+    assert reason in wrong[key]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://sts.example.org", "http://sts:9000", "http://127.0.0.1", "http://127.0.0.1:1@evil:80", "x"]
+)
+def test_nobody_but_a_test_on_this_machine_can_stand_in_for_sts(address: str) -> None:
+    wrong = problems(LOGINS | {"INGEST_AWS_STS_FOR_TESTS": address})
+    assert wrong == {"INGEST_AWS_STS_FOR_TESTS": "is for tests only: should be http://127.0.0.1:PORT"}
+
+
+@pytest.mark.parametrize(
+    ("write", "read_"), [("same-token\nother-token", "same-token"), ("one-token", "two-token\none-token")]
+)
+def test_no_line_of_one_token_may_be_one_of_the_other(write: str, read_: str) -> None:
+    wrong = problems({"INGEST_WRITE_TOKEN": write, "INGEST_READ_TOKEN": read_})
+    assert "should differ from the write token" in wrong["INGEST_READ_TOKEN"]

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { EventList } from "../../../../ingest/console/static/event_list.js";
 import { familyOf, signOf, toneOf } from "../../../../ingest/console/static/kinds.js";
 import { Rates } from "../../../../ingest/console/static/rates.js";
-import { ending, flags, gaps, gapsInShort, summary, unexplained } from "../../../../ingest/console/static/summary.js";
+import { ending, flags, gaps, gapsInShort, identityFlag, summary, unexplained } from "../../../../ingest/console/static/summary.js";
 import { ago, between, bytes, clock, span } from "../../../../ingest/console/static/time.js";
 
 const event = (number) => ({ id: `s/e/ordinary/${number}` });
@@ -191,4 +191,9 @@ test("times and quantities are short and honest", () => {
   assert.deepEqual([0, 4250, 59_999, 3_600_000, 90_060_000].map(span), ["0 ms", "4.2 s", "59 s", "1 h", "1 d 1 h"]);
   assert.equal(between("2026-11-24T12:00:00Z", "2026-11-24T11:00:00Z"), null);
   assert.deepEqual([0, 999, 1000, 12_345_678].map(bytes), ["0 B", "999 B", "1.0 kB", "12 MB"]);
+});
+
+test("only what was proven is called verified; what is not known of counts as claimed", () => {
+  const words = ["verified", "mixed", "claimed", undefined, null, "toString"].map((word) => identityFlag(word).text);
+  assert.deepEqual(words, ["verified", "partly verified", "claimed", "claimed", "claimed", "claimed"]);
 });

@@ -77,6 +77,27 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
     await store.aclose()
 
 
+async def test_what_was_stored_before_there_were_logins_is_claimed(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / sqlite_file.FILE)
+    tables = f"{MIGRATIONS[0]} {MIGRATIONS[1]}"
+    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {tables} PRAGMA user_version = 2;")
+    db.execute("INSERT INTO tasks VALUES (1, 't1', NULL, '{}', 1, 2)")
+    db.execute("INSERT INTO senders VALUES (1, 's1', 'e1')")
+    db.execute("INSERT INTO watches VALUES (1, 1, '0.1', NULL, 1, 2, 3, 0, 7, 0, 0, 0)")
+    db.commit()
+    db.close()
+    store = open_store(tmp_path)
+    await store.append(rows(event(1), principal="somebody"))
+    await store.append(rows(event(1), epoch="e2", principal="somebody"))
+    (task,) = await store.tasks(10)
+    assert {run.epoch: run.principal for run in task.sensors} == {"e1": None, "e2": "somebody"}
+    assert (task.identity, task.events) == ("mixed", 5)
+    await store.aclose()
+    db = sqlite3.connect(tmp_path / sqlite_file.FILE)
+    assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    db.close()
+
+
 async def test_two_cannot_use_one_directory(tmp_path: Path) -> None:
     first = open_store(tmp_path)
     with pytest.raises(StoreUnusable, match="in use by another ingest"):

@@ -9,6 +9,7 @@ import pytest
 from sensor.config.settings import SETTINGS, Settings
 from sensor.config.validate import check
 
+TOKEN_ONLY = Settings(ingest_url="https://ingest.example.org", ingest_token="hush-hush", ingest_identity="token")
 GOOD = {"SENSOR_INGEST_URL": "https://ingest.example.org", "SENSOR_INGEST_TOKEN": "hush-hush"}
 
 
@@ -19,7 +20,7 @@ def problems(**environ: str) -> tuple[str, ...]:
 def test_the_least_configuration_is_an_address_and_a_token() -> None:
     checked = check(GOOD)
     assert checked.problems == checked.warnings == ()
-    assert checked.settings == Settings(ingest_url="https://ingest.example.org", ingest_token="hush-hush")
+    assert checked.settings == TOKEN_ONLY
 
 
 def test_every_type_is_read_from_text() -> None:
@@ -94,7 +95,7 @@ def test_numbers_have_bounds(text: str) -> None:
 def test_what_is_valid_by_itself_is_kept_so_that_the_ingest_can_be_told() -> None:
     checked = check(GOOD | {"SENSOR_BATCH_AGE": "never"}, ["--colour"])
     assert len(checked.problems) == 2
-    assert checked.settings == Settings(ingest_url="https://ingest.example.org", ingest_token="hush-hush")
+    assert checked.settings == TOKEN_ONLY
 
 
 def test_the_ingest_needs_an_address_and_a_token() -> None:
