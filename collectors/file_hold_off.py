@@ -36,6 +36,8 @@ class HoldOff:
         self._most = most
         self._held: OrderedDict[_Key, _Held] = OrderedDict()
         self._folded = 0
+        self.folded = 0
+        """How many changes were held back so far."""
 
     def offer(self, change: Change, now: float) -> Iterator[Change]:
         """What is to be told now; to be consumed whole."""
@@ -83,6 +85,7 @@ class HoldOff:
             return  # how often is not known, and the end of the hold-off tells how the file is then
         self._folded += not held.folded
         held.folded += change.count
+        self.folded += change.count
         held.latest = change
 
     def _forget_scan(self, change: Change) -> None:

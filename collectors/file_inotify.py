@@ -1,9 +1,9 @@
 """File changes in every container, by inotify on the directories that matter (`collectors.watch_list`).
 
 The queue is read when it becomes readable and then not before another moment has passed, since each wake-up costs ten
-times what a notice costs: a short one after news, so that who did it is still there to be found, if such wake-ups are
-few; else 0.1 s. While nothing happens nothing wakes us. Where inotify is refused the directories are compared every few
-seconds.
+times what a notice costs: a short one, so that who did it is still there to be found, while such wake-ups are few; 0.1 s
+where they are many, or where all that was read is folded anyway. While nothing happens nothing wakes us. Where inotify
+is refused the directories are compared every few seconds.
 """
 
 import asyncio
@@ -144,9 +144,10 @@ class FileInotify:
             if cpu.is_overdrawn():
                 await self._look_away(watch)
                 continue
-            told = watch.told
+            told, folded = watch.told, watch.folded
             done = await self._work(watch, cpu)
-            await asyncio.sleep(SOON_S if watch.told != told and soon.take(1) else COALESCE_S)
+            only_folded = watch.folded != folded and watch.told == told
+            await asyncio.sleep(COALESCE_S if only_folded or not soon.take(1) else SOON_S)
 
     async def _poll(self, watch: FileWatch) -> None:
         """Compare what there is with what there was, again and again, until inotify can be had."""

@@ -184,6 +184,11 @@ class FileWatch:
         """How many changes became events."""
         return self._telling.told
 
+    @property
+    def folded(self) -> int:
+        """How many changes were held back, to be told as one with others."""
+        return self._hold_off.folded
+
     def status(self) -> Capability:
         """Whether all that should be watched is; the reason counts what is not."""
         return coverage_status(self._table)

@@ -28,6 +28,9 @@ DELETED = " (deleted)"
 
 _INTERPRETER = re.compile(r"(ba|da|a|z|k|mk|c|tc|fi)?sh|busybox|(python|perl|ruby|node|nodejs|php|lua|tclsh)[\d.]*")
 
+_CHANGES = frozenset({Kind.FILE_CREATE, Kind.FILE_MODIFY, Kind.FILE_DELETE, Kind.FILE_RENAME, Kind.FILE_ATTRIBUTES})
+"""A detection has the file of its event, and is none of these."""
+
 _Name = tuple[str, str]
 """A container and a path in it."""
 
@@ -56,7 +59,7 @@ class Links:
         links: tuple[Link, ...] = ()
         if event.kind is Kind.PROCESS_EXEC and event.process is not None:
             links = self._of_run(container, event.process)
-        elif event.file is not None and event.file.drift:
+        elif event.kind in _CHANGES and event.file is not None and event.file.drift:
             run = self._runs.pop((container, event.file.path), None)
             links = () if run is None else (Link(run, RAN_AS),)
         return event._replace(links=(*event.links, *links)) if links else event
@@ -68,7 +71,7 @@ class Links:
         container = event.container.id
         if event.kind is Kind.CONTAINER_STOP:
             self._forget(container)
-        elif event.file is not None and event.kind is not Kind.FILE_OPEN:
+        elif event.kind in _CHANGES and event.file is not None:
             self._file(container, event, event.file)
         elif event.kind is Kind.PROCESS_EXEC and event.process is not None and not event.links:
             self._run(container, event, event.process)

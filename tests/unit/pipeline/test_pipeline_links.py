@@ -148,3 +148,11 @@ def test_what_is_remembered_is_bounded() -> None:
     assert scene.run("/tmp/1")
     assert scene.file(Kind.FILE_CREATE, "/run/0") == ()
     assert scene.file(Kind.FILE_CREATE, "/run/2")
+
+
+def test_a_detection_is_no_change_of_the_file_that_it_is_about() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    brought = scene.id
+    scene.file(Kind.DETECTION, "/tmp/x")
+    assert scene.run("/tmp/x") == (Link(brought, BROUGHT_BY),)
