@@ -1,9 +1,9 @@
 """File changes in every container, by inotify on the directories that matter (`collectors.watch_list`).
 
 The queue is read when it becomes readable and then not before another moment has passed, since each wake-up costs ten
-times what a notice costs: a short one, so that who did it is still there to be found, while such wake-ups are few; 0.1 s
-where they are many, or where all that was read is folded anyway. While nothing happens nothing wakes us. Where inotify
-is refused the directories are compared every few seconds.
+times what a notice costs: a short one, so that who did it is still there to be found, while such wake-ups are few; 0.1
+seconds where they are many, or where all that was read is folded anyway. While nothing happens nothing wakes us. Where
+inotify is refused the directories are compared every few seconds.
 """
 
 import asyncio

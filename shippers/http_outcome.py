@@ -43,7 +43,7 @@ def retry_after(value: str | None, now: Timestamp) -> float | None:
     if value is None:
         return None
     if _SECONDS.fullmatch(value.strip()):
-        return float(value)
+        return float(value.strip())
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now / 1e9)
     except (ValueError, OverflowError):

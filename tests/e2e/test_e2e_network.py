@@ -113,7 +113,7 @@ def test_a_sensor_that_is_denied_netlink_sees_open_connections_in_proc_net(lab, 
     assert sources == {"proc_net"}
     doctor = task.sensor.execute("fargate-sensor", "doctor", "--json").stdout
     said = {check["name"]: check["reason"] for check in json.loads(doctor)["checks"]}
-    assert said["connections"] == "seen by network_procfs"
+    assert said["connections"] == "seen by network_taps and network_procfs"
 
 
 @EACH
