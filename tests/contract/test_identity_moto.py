@@ -14,7 +14,7 @@ from sensor.config.settings import Settings
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.errors import RetryableError
-from sensor.pipeline.batch import sealer
+from sensor.pipeline.batch import seal
 from sensor.pipeline.encode import Encoder
 from shippers import registry
 from shippers.ingest_http import IngestHttp
@@ -48,8 +48,7 @@ def batch() -> bytes:
     said = header(TASK, sensor=TASK)
     encoded = Encoder(Counters()).encode(event(1))
     assert encoded is not None
-    (sealed,) = sealer(IngestHttp.encoding, lambda: said, Counters())([encoded])
-    return sealed.data
+    return seal(said, [encoded]).data
 
 
 def logins(aws: AwsServer, **more: str) -> dict[str, str]:
