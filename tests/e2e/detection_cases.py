@@ -16,13 +16,12 @@ STAND_IN = """
 stand_in() {
   name=$1; shift
   cp "$(command -v python3)" "/usr/local/sbin/$name"
-  for _ in 1 2 3; do timeout 2 "/usr/local/sbin/$name" "$@" </dev/null; sleep 0.1; done
+  timeout 2 "/usr/local/sbin/$name" "$@" </dev/null
   rm "/usr/local/sbin/$name"
 }
 """
 """What is not in the base image is played by a copy of Python under that name, which has the arguments and does
-nothing with them: real is then the exec that the kernel shows, not the tool's work. Three times, since one that does
-not like its arguments ends after a millisecond, and such a process may go by unseen."""
+nothing with them: real is then the exec that the kernel shows, not the tool's work."""
 
 
 class Live(NamedTuple):
