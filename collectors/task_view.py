@@ -197,15 +197,17 @@ class Task:
     def read(self, process: Tracked) -> bool:
         """Read what a process runs: its own program or, until it has executed one, its parent's.
 
-        False where there is nothing new or the facts are not whole: in the middle of an exec, or in the runtime's own
-        init. Raises ProcessGone.
+        False where the facts are not whole: in the middle of an exec, or in the runtime's own init. What was read
+        before and still holds is not read again, whoever asked for it then. Raises ProcessGone.
         """
         stat = self.procfs.stat(process.pid)
         if stat.start_ticks != process.start_ticks:
             raise ProcessGone(f"PID {process.pid} is another process by now")
         process.executed, process.comm = stat.has_executed, stat.comm
-        if _is_runtime_init(stat) or (process.args and _runs_the_same(process, stat)):
+        if _is_runtime_init(stat):
             return False
+        if process.args and _runs_the_same(process, stat):
+            return True
         whole = self._reader.read(process, stat)
         with suppress(ProcessGone):  # it has ended meanwhile, and stays where it was
             self._place(process)

@@ -39,6 +39,7 @@ def settings(aws: AwsServer) -> dict[str, str]:
             "SENSOR_AWS_FORMAT": "ocsf",
             "SENSOR_STDOUT_FORMAT": "ocsf",
             "SENSOR_STDOUT_ALL": "true",
+            "SENSOR_STDOUT_LINE_BYTES": str(1024 * 1024),  # nothing is cut, whatever runs on this machine
             "SENSOR_NETWORK": "off",
             "SENSOR_FILES": "off",
         }

@@ -236,18 +236,28 @@ def test_the_runtime_before_the_program_is_not_whole(proc: FakeProc, task: Task)
     assert task.read(_tracked(task, 11))
 
 
-def test_between_fork_and_exec_a_process_shows_its_parents_program_once(proc: FakeProc, task: Task) -> None:
+def test_between_fork_and_exec_a_process_shows_its_parents_program(proc: FakeProc, task: Task) -> None:
     proc.process(10, 1, flags=PF_FORKNOEXEC)
     tracked = _tracked(task, 10)
     assert task.read(tracked)
     assert not tracked.executed
-    assert not task.read(tracked)
+    (proc.root / "10" / "cmdline").unlink()
+    assert task.read(tracked), "it is not read again"
+    assert tracked.args
     proc.process(10, 1, args=b"ls\0")
     stat = proc.root / "10" / "stat"
     stat.write_text(stat.read_text().replace(" 10 0 10 ", " 77 0 77 ", 1))
     assert task.read(tracked)
     assert tracked.args == ("ls",)
     assert tracked.executed
+
+
+def test_what_another_collector_asked_for_first_is_still_whole(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1, args=b"ls\0")
+    assert task.process(10) is not None
+    tracked = _tracked(task, 10)
+    assert not tracked.announced
+    assert task.read(tracked)
 
 
 def test_sockets_have_their_newest_holder(proc: FakeProc, task: Task) -> None:
