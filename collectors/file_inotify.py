@@ -11,6 +11,7 @@ import errno
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from collectors import rootfs
 from collectors.allowance import Allowance, Overdraft
@@ -107,7 +108,7 @@ class FileInotify:
         while self._is_refused():
             log.warning("%s", self._refused and self._refused.reason)
             await self._run(NoNotices(), None, task, emit)
-        with self._make_stream() as stream:
+        with closing(self._make_stream()) as stream:
             await self._run(stream, stream, task, emit)
 
     async def _run(

@@ -7,7 +7,6 @@ import errno
 import os
 import socket
 from collections.abc import Generator
-from types import TracebackType
 
 from collectors import inet_diag
 from collectors.inet_diag import Decoded
@@ -45,14 +44,6 @@ class DestroyedSockets:
         self._dropped = 0
         self.overflowed = False
         """Set when the kernel says that the buffer was full; the reader clears it."""
-
-    def __enter__(self) -> "DestroyedSockets":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def fileno(self) -> int:
         """The descriptor to wait on."""

@@ -9,6 +9,7 @@ import asyncio
 import errno
 import os
 import socket
+from contextlib import closing
 
 from collectors import network_events, packet_filter, packet_tap
 from collectors.allowance import Allowance
@@ -66,7 +67,10 @@ class NetworkTaps:
         parts = self._state.parts(task, emit)
         filters = Filters(parts, self._state.loopback)
         size = self._receive_buffer
-        with PacketTap(filters.openings(), size) as openings, PacketTap(filters.answers(), size) as answers:
+        with (
+            closing(PacketTap(filters.openings(), size)) as openings,
+            closing(PacketTap(filters.answers(), size)) as answers,
+        ):
             following = Following(parts, openings, answers, self._counters, self._clock)
             parts.proxies.changed = lambda: filters.renew(openings, answers)
             parts.catch_up = following.catch_up

@@ -44,7 +44,7 @@ class NetworkTelling:
         """Announce a connection, once: open, refused, or still waiting for its answer."""
         known.told = True
         self._name(known)
-        self._put(events.connected(known, self._clock.wall(), accepted=accepted))
+        self.put(events.connected(known, self._clock.wall(), accepted=accepted))
 
     def now(self) -> Moment:
         """This moment, for what is told later."""
@@ -54,15 +54,20 @@ class NetworkTelling:
         """Tell that a socket ended then. `was_known` is false where it was heard of by its end only."""
         self._name(known)
         duration = None if known.since is None else moment.monotonic - known.since
-        self._put(events.ended(sock, known, duration, moment.wall, was_known=was_known))
+        self.put(events.ended(sock, known, duration, moment.wall, was_known=was_known))
 
     def listening(self, sock: InetSocket, protocol: int, owner: Owner | None) -> None:
         """Announce a socket that waits for others."""
-        self._put(events.listening(sock, protocol, owner, self._clock.wall()))
+        self.put(events.listening(sock, protocol, owner, self._clock.wall()))
 
     def put(self, event: Event) -> None:
-        """Tell something else of the network, such as a DNS exchange."""
-        self._put(event)
+        """Tell of the network, marked where somebody asks a DNS server that is not configured."""
+        network = event.network
+        if network is not None and network.dst_port == DNS and network.direction == OUTBOUND and network.dst:
+            configured = self._resolvers(event.container.id if event.container else None)
+            if configured is not None and network.dst not in configured:
+                event = event._replace(network=network._replace(marks=(*network.marks, DNS_BYPASS)))
+        self._fold.put(event)
 
     def flush(self) -> None:
         """Tell at once what was folded."""
@@ -72,11 +77,3 @@ class NetworkTelling:
         """By what the destination was called when the connection was first told: a name may be forgotten later."""
         if known.hostname is None and known.direction == OUTBOUND and not is_unspecified(known.ends.dst):
             known.hostname = self._names.name(address_text(known.family, known.ends.dst), self._clock.monotonic())
-
-    def _put(self, event: Event) -> None:
-        network = event.network
-        if network is not None and network.dst_port == DNS and network.direction == OUTBOUND and network.dst:
-            configured = self._resolvers(event.container.id if event.container else None)
-            if configured is not None and network.dst not in configured:
-                event = event._replace(network=network._replace(marks=(*network.marks, DNS_BYPASS)))
-        self._fold.put(event)

@@ -9,7 +9,6 @@ import os
 import socket
 import struct
 from collections.abc import Sequence
-from types import TracebackType
 from typing import NamedTuple
 
 from collectors.packet_filter import OUTGOING
@@ -56,14 +55,6 @@ class PacketTap:
         except OSError:
             self._socket.close()
             raise
-
-    def __enter__(self) -> "PacketTap":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def fileno(self) -> int:
         """The descriptor to wait on."""

@@ -1,6 +1,7 @@
 """What NETLINK_SOCK_DIAG gives on this machine, found without looking at any socket."""
 
 import os
+from contextlib import closing
 
 from collectors import netlink_socket
 from collectors.inet_diag import TCP
@@ -28,7 +29,7 @@ def probe(procfs: Procfs, receive_buffer: int) -> Capability:
             "a kernel with CONFIG_INET_DIAG, and a seccomp profile that allows AF_NETLINK",
         )
     try:
-        with DestroyedSockets(procfs, receive_buffer) as ends:
+        with closing(DestroyedSockets(procfs, receive_buffer)) as ends:
             held = ends.receive_buffer
     except OSError as error:
         return Capability(

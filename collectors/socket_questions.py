@@ -2,7 +2,6 @@
 
 import errno
 import socket
-from types import TracebackType
 
 from collectors import inet_diag, netlink_socket
 from collectors.inet_diag import TCP, InetSocket
@@ -24,14 +23,6 @@ class SocketQuestions:
         self._clock = clock
         self._asking: socket.socket | None = None
         self._silent_until = float("-inf")
-
-    def __enter__(self) -> "SocketQuestions":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def find(self, family: int, protocol: int, ends: Ends) -> InetSocket | None:
         """The socket; for TCP, where there is none, the listener that serves its own end. None where neither is.

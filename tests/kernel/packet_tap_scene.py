@@ -7,6 +7,7 @@ were received and how many the kernel counted as dropped.
 import json
 import socket
 import sys
+from contextlib import closing
 
 from loopback_interface import loopback_up
 
@@ -18,7 +19,7 @@ from collectors.packet_tap import PacketTap
 def scene(datagrams: int, receive_buffer: int) -> dict[str, int]:
     loopback_up()
     everything = Loopback(socket.if_nametoindex("lo"), everything=True)
-    with PacketTap(packet_filter.openings(everything), receive_buffer) as tap:
+    with closing(PacketTap(packet_filter.openings(everything), receive_buffer)) as tap:
         with socket.socket(type=socket.SOCK_DGRAM) as sending:
             for _ in range(datagrams):
                 sending.sendto(b"x" * 100, ("127.53.0.9", 53))

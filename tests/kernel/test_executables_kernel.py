@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -193,7 +194,7 @@ async def test_our_own_opens_are_told_before_the_kernel_tells_of_them(task: Task
     await grown_old(program)
     ours: list[int] = []
     task.executables.opened = lambda process: ours.append(process.pid)
-    with Running([str(program), "60"]) as one, InotifyStream() as stream:
+    with Running([str(program), "60"]) as one, closing(InotifyStream()) as stream:
         process = await tracked(task, one.pid)
         place = os.open(program.parent, os.O_PATH)
         stream.add(place, OPEN)
@@ -208,7 +209,7 @@ async def test_our_own_opens_are_told_before_the_kernel_tells_of_them(task: Task
 
 
 def test_whether_looks_are_noticed_is_what_a_watch_on_a_real_file_says(program: Path) -> None:
-    with InotifyStream() as stream:
+    with closing(InotifyStream()) as stream:
         place = os.open(program, os.O_PATH)
         stream.add(place, OPEN, is_directory=False)
         os.close(os.open(program, os.O_PATH))

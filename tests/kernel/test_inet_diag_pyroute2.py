@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from pyroute2 import DiagSocket
@@ -132,7 +133,7 @@ def test_a_listener_is_found_by_the_end_it_serves_while_it_is_open(live: list[so
     for one in listeners:
         family, (address, port) = one.family, one.getsockname()[:2]
         served = Ends(inet_diag.address_bytes(address), port, bytes(16), 0)
-        with SocketQuestions(Counters(), SystemClock()) as questions:
+        with closing(SocketQuestions(Counters(), SystemClock())) as questions:
             found = questions.find(family, TCP, served)
             assert found is not None
             assert (found.state, found.inode) == (LISTEN, os.fstat(one.fileno()).st_ino)
@@ -145,7 +146,7 @@ def test_a_listener_is_found_by_the_end_it_serves_while_it_is_open(live: list[so
 def test_an_exact_question_finds_the_one_socket_with_these_ends(live: list[socket.socket], protocol: int) -> None:
     kind = socket.SOCK_STREAM if protocol == TCP else socket.SOCK_DGRAM
     connected = [s for s in live if s.type == kind and _peer(s)]
-    with SocketQuestions(Counters(), SystemClock()) as questions:
+    with closing(SocketQuestions(Counters(), SystemClock())) as questions:
         for one in connected:
             (src, src_port), (dst, dst_port) = one.getsockname()[:2], one.getpeername()[:2]
             ends = Ends(inet_diag.address_bytes(src), src_port, inet_diag.address_bytes(dst), dst_port)

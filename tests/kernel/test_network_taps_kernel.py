@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 
 import pytest
 import pytest_asyncio
@@ -218,9 +219,9 @@ def test_what_overflows_a_tap_is_counted_exactly(need: Need) -> None:
 def test_the_filter_passes_what_it_should_and_nothing_else() -> None:
     lo = socket.if_nametoindex("lo")
     with (
-        PacketTap(packet_filter.openings(Loopback(lo, everything=True))) as every,
-        PacketTap(packet_filter.openings(Loopback(lo, ports=frozenset({15001})))) as few,
-        PacketTap(packet_filter.answers(Loopback(lo, everything=True))) as answers,
+        closing(PacketTap(packet_filter.openings(Loopback(lo, everything=True)))) as every,
+        closing(PacketTap(packet_filter.openings(Loopback(lo, ports=frozenset({15001}))))) as few,
+        closing(PacketTap(packet_filter.answers(Loopback(lo, everything=True)))) as answers,
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()[:2]) as client,
     ):
