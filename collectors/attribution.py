@@ -116,10 +116,10 @@ class Attribution:
         """A process that lived then and had started only just before: the last one, as far as starts can tell."""
         latest = known.at or 0
         found = [
-            (process.start, Owner(process, container))
+            (started, Owner(process, container))
             for container in self._task.containers()
-            for process, ended in self._task.recent(container, began)
-            if process.start is not None and latest - NEW_NS < process.start <= latest
+            for process, ended, started in self._task.recent(container, began)
+            if started is not None and latest - NEW_NS < started <= latest
             if (ended is None or ended >= began) and not self._task.is_own(process.pid)
         ]
         above = {ancestor.entity for _, owner in found for ancestor in owner.process.ancestors}

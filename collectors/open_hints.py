@@ -30,10 +30,11 @@ class Unread(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """An exec by evidence of an open: the program's path and its container, and the PID."""
+    """An exec by evidence of an open: the program's path and its container, when it was opened, and the PID."""
 
     unread: Unread
     opened: Opened
+    at: float
 
 
 class OpenHints:
@@ -118,17 +119,17 @@ class OpenHints:
         if len(self._unread) != 1:
             return None
         unread = self._unread[0]
-        programs = [opened for at, opened in self._programs if at <= unread.at]
+        programs = [one for one in self._programs if one[0] <= unread.at]
         if len(programs) != 1:
             return None
-        opened, process = programs[0], unread.process
+        (opened_at, opened), process = programs[0], unread.process
         if all(at > unread.at or container != opened.container for at, container in self._loaders):
             return None
         if process is not None and process.container is not None and process.container != opened.container:
             return None
         if process is not None and process.executed and _comm_of(opened.path) != process.comm:
             return None
-        return Ran(unread, opened)
+        return Ran(unread, opened, opened_at)
 
     def _forget_old(self, now: float) -> int:
         candidates = 0

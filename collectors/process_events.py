@@ -1,7 +1,7 @@
 """The events that tell of processes and containers, made from what is known of them."""
 
+from collectors.exec_hints import Opened
 from collectors.exec_telling import ExecTelling
-from collectors.open_hints import Ran
 from collectors.process_table import Tracked
 from sensor.model.clock import Clock
 from sensor.model.events import Container, Event, Evidence, Missing, Process
@@ -36,19 +36,14 @@ class ProcessEvents:
         event = self._event(Kind.PROCESS_EXEC, evidence, process.snapshot(), process.container)
         self._telling.tell(process, event, from_before=self.from_before)
 
-    def ran_unread(self, ran: Ran, entity: str) -> None:
+    def ran_unread(self, process: Tracked, opened: Opened) -> None:
         """A program ran, by the open of its file, and was gone before it could be read."""
-        seen = ran.unread.process
-        if seen is None:
-            process = Process(entity, ran.unread.pid, exe=ran.opened.path)
-            missing: tuple[str, ...] = ("process.ppid", "process.start", *_UNREAD)
-        else:
-            seen.announced = True
-            seen.forget_program()
-            seen.exe = ran.opened.path
-            process, missing = seen.snapshot(), ("process.args", "process.cwd")
+        process.announced = True
+        process.forget_program()
+        process.exe = opened.path
+        missing = ("process.ppid", "process.start", *_UNREAD) if process.glimpsed else ("process.args", "process.cwd")
         evidence = Evidence(OPEN_HINT, tuple(Missing(field, "gone") for field in missing))
-        self._emit(self._event(Kind.PROCESS_EXEC, evidence, process, ran.opened.container))
+        self._emit(self._event(Kind.PROCESS_EXEC, evidence, process.snapshot(), opened.container))
 
     def exited(self, process: Tracked) -> None:
         """The end of a process that was told of."""

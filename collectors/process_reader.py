@@ -40,10 +40,11 @@ class ProcessReader:
         process.tty = tty_name(stat.tty_nr)
         return process
 
-    def entity_now(self, pid: int) -> str:
-        """The identity of a process that starts now, for one whose start could not be read."""
-        ticks = time_boottime() * TICKS // NS
-        return process_entity(self._instance, self._namespace, pid, ticks)
+    def glimpsed(self, pid: int, age: float) -> Tracked:
+        """A process that could not be read, whose program was opened `age` seconds ago or a little before."""
+        ticks = (time_boottime() - int(age * NS)) * TICKS // NS - 1
+        entity = process_entity(self._instance, self._namespace, pid, ticks)
+        return Tracked(pid, entity, ticks, self._wall(ticks), None, glimpsed=True)
 
     def read(self, process: Tracked, stat: Stat) -> bool:
         """Read the program's facts, the shortest-lived first; False when an exec got in between and they may be mixed.

@@ -130,7 +130,7 @@ class Settling:
         if ran is not None:
             self._counters.add("open_hints")
             self._counters.processes += ran.unread.process is None  # a fork that was seen has been counted
-            self._events.ran_unread(ran, self._processes.entity_of_unread(ran.unread.pid))
+            self._events.ran_unread(ran.unread.process or self._processes.glimpsed(ran), ran.opened)
             if ran.unread.process is not None:
                 self._events.exited(ran.unread.process)
         self._counters.unexplained += len(unexplained)

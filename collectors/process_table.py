@@ -18,7 +18,8 @@ class Tracked:
 
     `executed`: it runs a program of its own, not its parent's. `settled`: it is past the moments between fork and
     exec. `announced`: an event told of it. `own`: it belongs to the sensor. `entered`: it came into its container from
-    outside, None until that is looked at. `ended` is in monotonic seconds.
+    outside, None until that is looked at. `ended` is in monotonic seconds. `glimpsed`: it was gone before it could be
+    read, and `start` is about when its program was opened.
     """
 
     pid: int
@@ -52,11 +53,12 @@ class Tracked:
     announced: bool = False
     own: bool = False
     entered: bool | None = None
+    glimpsed: bool = False
 
     def snapshot(self) -> Process:
         """What is known now, for an event."""
         return Process(
-            entity=self.entity, pid=self.pid, ppid=self.ppid, start=self.start,
+            entity=self.entity, pid=self.pid, ppid=self.ppid, start=None if self.glimpsed else self.start,
             exe=self.exe, comm=self.comm if self.exe is None else None, args=self.args, cwd=self.cwd,
             uid=self.uid, gid=self.gid, user=self.user, tty=self.tty, session=self.session,
             sha256=self.sha256, drift=self.drift, preload=self.preload,
@@ -105,6 +107,11 @@ class ProcessTable:
         self._by_entity[process.entity] = process
         process.forget_distant_dead()
 
+    def add_dead(self, process: Tracked, ended: float) -> None:
+        """Take in a process that was gone already when something was learnt of it."""
+        self._by_entity[process.entity] = process
+        self._bury(process, ended)
+
     def living(self, pid: int) -> Tracked | None:
         """The live process with this PID."""
         return self._living.get(pid)
@@ -131,10 +138,15 @@ class ProcessTable:
         """Move a process to the dead; `now` in monotonic seconds."""
         if self._living.get(process.pid) is process:
             del self._living[process.pid]
-        process.ended = now
-        self._last_dead[process.pid] = process
-        self._dead.append(process)
+        self._bury(process, now)
         self._prune(now)
+
+    def _bury(self, process: Tracked, ended: float) -> None:
+        """In the order of their ends, which `recent` relies on."""
+        process.ended = ended
+        self._last_dead[process.pid] = process
+        later = sum(1 for _ in takewhile(lambda other: (other.ended or 0.0) > ended, reversed(self._dead)))
+        self._dead.insert(len(self._dead) - later, process)
 
     def _prune(self, now: float) -> None:
         while self._dead and (len(self._dead) > DEAD_KEPT or now - (self._dead[0].ended or 0.0) > DEAD_KEPT_S):

@@ -14,6 +14,7 @@ from collectors.exit_watch import ExitWatch, exit_code
 from collectors.file_holders import FileHolders
 from collectors.gated import GatedReads
 from collectors.helpers import Helpers
+from collectors.open_hints import Ran
 from collectors.pace import cores_of_container
 from collectors.process_reader import ProcessReader
 from collectors.process_table import ProcessTable, Tracked
@@ -139,7 +140,7 @@ class Task:
 
     def recent(self, container_id: str, since: float) -> list[Recent]:
         found = self._table.recent(container_id, since, MOST_RECENT)
-        return [Recent(process.snapshot(), process.ended) for process in found if not process.own]
+        return [Recent(process.snapshot(), process.ended, process.start) for process in found if not process.own]
 
     def lived_at(self, entity: str, moment: float) -> bool:
         process = self._table.entity(entity)
@@ -247,9 +248,12 @@ class Task:
             process.missing = tuple(Missing(field, "gone") for field in ("process.exe", "process.args", "process.cwd"))
         return process.executed
 
-    def entity_of_unread(self, pid: int) -> str:
-        """A name for a process of which only the number is known: its start is taken to be now."""
-        return self._reader.entity_now(pid)
+    def glimpsed(self, ran: Ran) -> Tracked:
+        """Take in a process of which only the number and the open of its program were seen, and which is gone."""
+        process = self._reader.glimpsed(ran.unread.pid, self._clock.monotonic() - ran.at)
+        process.container = ran.opened.container
+        self._table.add_dead(process, ran.unread.at)
+        return process
 
     def started(self, container_id: str | None) -> Timestamp | None:
         """When the container's first process was forked, rounded down to 10 ms; None for the plain machine."""

@@ -127,8 +127,8 @@ class FakeTaskView:
 
     def recent(self, container_id: str, since: float) -> Sequence[Recent]:
         dead = [one for where, one in self.dead if where == container_id and (one.ended or 0.0) >= since]
-        alive = [Recent(self.processes[pid]) for pid in self.pids() if self.container_ids[pid] == container_id]
-        return [*reversed(dead), *alive]
+        alive = [self.processes[pid] for pid in self.pids() if self.container_ids[pid] == container_id]
+        return [*reversed(dead), *(Recent(process, started=process.start) for process in alive)]
 
     def is_up_to_date(self) -> bool:
         return self.up_to_date

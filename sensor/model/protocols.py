@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from sensor.model.events import Ancestor, Event, Process
+from sensor.model.events import Ancestor, Event, Process, Timestamp
 
 MOST_RECENT = 64
 """Processes that `TaskView.recent` gives at most."""
@@ -47,10 +47,14 @@ class OpenFile(NamedTuple):
 
 
 class Recent(NamedTuple):
-    """A process, and when it was found to have ended, in monotonic seconds; None while it lives."""
+    """A process, and when it was found to have ended, in monotonic seconds; None while it lives.
+
+    `started` is rounded down to 10 ms, and known a little less well where the process itself does not tell it.
+    """
 
     process: Process
     ended: float | None = None
+    started: Timestamp | None = None
 
 
 Emit = Callable[[Event], bool]

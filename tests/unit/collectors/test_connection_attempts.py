@@ -167,7 +167,9 @@ def test_an_outbound_one_that_was_over_belongs_to_the_last_of_the_same_destinati
 
 def test_a_process_that_had_ended_before_is_not_the_next_ones_owner(scene: NetworkScene) -> None:
     opens(scene)
-    scene.task.dead.append(("c1", Recent(scene.task.processes[42], scene.clock.monotonic())))
+    scene.task.dead.append(
+        ("c1", Recent(scene.task.processes[42], scene.clock.monotonic(), scene.task.processes[42].start))
+    )
     scene.clock.advance(0.01)
     later = sock(cookie=2, src_port=50002)
     opens(scene, later, there=False)

@@ -95,3 +95,17 @@ def test_recent_ones_of_a_container_are_the_living_and_those_that_ended_since() 
     assert [p.pid for p in table.recent("app", 6.0, 10)] == [4, 2, 1]
     assert [p.pid for p in table.recent("app", 5.0, 10)] == [4, 5, 2, 1]
     assert [p.pid for p in table.recent("app", 0.0, 2)] == [4, 5]
+
+
+def test_what_was_learnt_of_when_it_was_gone_stands_where_it_ended() -> None:
+    table = ProcessTable()
+    for pid, ended in ((1, 5.0), (2, 7.0), (3, 9.0)):
+        table.add(one := process(pid))
+        one.container = "app"
+        table.end(one, now=ended)
+    late = process(4)
+    late.container = "app"
+    table.add_dead(late, ended=6.0)
+    assert [p.pid for p in table.recent("app", 0.0, 10)] == [3, 2, 4, 1]
+    assert [p.pid for p in table.recent("app", 6.0, 10)] == [3, 2, 4]
+    assert table.entity(late.entity) is table.last(4) is late

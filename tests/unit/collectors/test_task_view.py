@@ -7,6 +7,8 @@ import pytest
 from fakes import FakeClock
 
 from collectors.container_roots import ContainerRoots
+from collectors.exec_hints import Opened
+from collectors.open_hints import Ran, Unread
 from collectors.process_table import Tracked
 from collectors.procfs import PF_FORKNOEXEC, Procfs
 from collectors.task_view import Task
@@ -87,12 +89,12 @@ def task(proc: FakeProc) -> Task:
     return make(proc)
 
 
-def make(proc: FakeProc, probes: tuple[tuple[str, ...], ...] = ()) -> Task:
+def make(proc: FakeProc, probes: tuple[tuple[str, ...], ...] = (), clock: FakeClock | None = None) -> Task:
     return Task(
         instance="test",
         launcher=None,
         counters=Counters(),
-        clock=FakeClock(),
+        clock=clock or FakeClock(),
         procfs=Procfs(str(proc.root)),
         own_pid=99,
         probes=probes,
@@ -258,6 +260,22 @@ def test_what_another_collector_asked_for_first_is_still_whole(proc: FakeProc, t
     tracked = _tracked(task, 10)
     assert not tracked.announced
     assert task.read(tracked)
+
+
+def test_a_process_that_was_only_glimpsed_is_among_the_recent_ones(proc: FakeProc) -> None:
+    """Its program's open was seen 0.2 s ago, and 0.1 s ago its number was found gone."""
+    clock = FakeClock()
+    clock.advance(10)
+    task, now = make(proc, clock=clock), clock.monotonic()
+    glimpsed = task.glimpsed(Ran(Unread(now - 0.1, 77, None), Opened(APP, "/usr/bin/nc", by_loader=False), now - 0.2))
+    glimpsed.exe = "/usr/bin/nc"
+    assert task.recent(APP, now) == []
+    (recent,) = task.recent(APP, now - 0.15)
+    assert recent.process.exe == "/usr/bin/nc"
+    assert recent.process.start is None, "no event tells a guess"
+    assert recent.started is not None
+    assert 0.2e9 <= clock.wall() - recent.started < 0.25e9
+    assert task.process(77) == recent.process
 
 
 def test_sockets_have_their_newest_holder(proc: FakeProc, task: Task) -> None:
