@@ -39,7 +39,7 @@ def watching(lab, ptrace):
 
 
 @EACH
-@pytest.mark.parametrize(("case", "count", "owned"), [("short", 200, 0.75), ("netcat", 50, 0.75)])
+@pytest.mark.parametrize(("case", "count", "owned"), [("short", 200, 0.95), ("netcat", 50, 0.9)])
 def test_short_connections_and_short_processes_are_flows_with_bytes_and_process(
     lab, ingest, traffic, peer, ptrace, user, case, count, owned
 ):
