@@ -22,7 +22,7 @@ from ingest_container import WRITE_TOKEN
 from lab import Lab, temporary_lab, temporary_volume
 from latency import latency
 from machine import describe, table
-from numbered_events import holes, missing, numbers, writer
+from numbered_events import holes, made, missing, numbers, writer
 from outage import outage
 
 from sensor.model.codec import event_from_json, header_from_json
@@ -36,6 +36,8 @@ BATCH = 500
 SPOOL = "/var/spool/sensor"
 EVERYTHING = {"SENSOR_FOLD": "off", "SENSOR_DAILY_MB": "0"}
 DAY_S = 86_400
+WATCHED_S = 2.5
+"""Of the five seconds between two kills; a sensor watches by then."""
 Plain = dict[str, Any]
 
 
@@ -156,25 +158,35 @@ def killed(lab: Lab, seconds: int, a_second: int = 100) -> None:
         task = lab.task({**EVERYTHING, "SENSOR_SPOOL_DIR": SPOOL}, sensor_options=options)
         task.wait_healthy()
         app = writer(lab, task, count=a_second * seconds, a_second=a_second)
-        lives = 1
+        kills = []
         while app.running():
             time.sleep(5)
+            kills.append(time.time())
             task.sensor.kill("KILL")
             task.sensor.wait_stopped()
             task.sensor.start()
-            lives += 1
         task.wait_healthy()
         time.sleep(5)
         stop(lab, task)
+        times = made(app)
         _remove(app, task.sensor, task.pause)
     told = [e for e in lab.ingest.events(kind="sensor.loss") if e["loss"]["reason"] == "killed"]
     found = numbers(lab.ingest, app)
     print(
-        f"\nkill -9 every 5 s, {lives - 1} times, {a_second} events/s, disk spool: {a_second * seconds} happened, "
+        f"\nkill -9 every 5 s, {len(kills)} times, {a_second} events/s, disk spool: {a_second * seconds} happened, "
         f"{missing(found, a_second * seconds)} not told (while no sensor ran, or lost), "
         f"{len(found) - len(set(found))} doubled; holes in the numbers: {holes(lab.ingest, app)}, "
-        f"told as lost at most: {sum(e['loss']['count'] for e in told)}"
+        f"told as lost at most: {sum(e['loss']['count'] for e in told)}; "
+        f"of what happened in the {WATCHED_S:g} s before a kill {', '.join(_before(kills, times, found))} not told"
     )
+
+
+def _before(kills: Sequence[float], times: Sequence[float], found: Sequence[int]) -> list[str]:
+    """For each kill how much of what happened before it, while a sensor watched, never came; and since when."""
+    stored = set(found)
+    untold = [at for number, at in enumerate(times) if number not in stored]
+    lost = [[kill - at for at in untold if kill - WATCHED_S < at < kill] for kill in kills]
+    return [f"{len(ages)} ({max(ages, default=0.0):.2f} s)" for ages in lost]
 
 
 def stopping(lab: Lab) -> None:

@@ -28,7 +28,7 @@ from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST, Capability, Emit, Status, TaskView
 
 TICK_S = 0.02
-RESTING_S = 0.1
+RESTING_S = 0.15
 """Between two looks where hints call in between, and no container came or went for `UNREST_S`."""
 STORM_S = 0.25
 """Between two looks while what goes by is only counted."""

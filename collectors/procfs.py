@@ -89,6 +89,16 @@ class Procfs:
         finally:
             os.close(fd)
 
+    def record(self, name: str, limit: int) -> bytes:
+        """A file that the kernel makes as a whole (`single_open`, fs/seq_file.c), so that one read gives all of it."""
+        fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(fd, limit)
+        except OSError as error:
+            raise _translated(error, name) from None
+        finally:
+            os.close(fd)
+
     def pieces(self, name: str) -> Generator[bytes, None, None]:
         """A file, read by read: the kernel gives about a page of whole lines of a table each time (fs/seq_file.c)."""
         fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
@@ -131,11 +141,11 @@ class Procfs:
 
     def stat(self, pid: int) -> Stat:
         """The parsed /proc/PID/stat; works for thread ids too."""
-        return parse_stat(self.read(f"{pid}/stat", 4096))
+        return parse_stat(self.record(f"{pid}/stat", 4096))
 
     def credentials(self, pid: int) -> Credentials:
-        """Who the process runs as."""
-        return parse_credentials(self.read(f"{pid}/status", 16_384))
+        """Who the process runs as; a long list of groups is left unread at the end."""
+        return parse_credentials(self.record(f"{pid}/status", 16_384))
 
     def args(self, pid: int) -> tuple[tuple[str, ...], bool]:
         """The arguments and whether they were cut at `ARGS_LIMIT`; empty in the middle of an exec."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from collectors.process_table import Tracked
 
-READS_PER_SECOND = 20
+READS_PER_SECOND = 10
 """For the round, and as many again for what hints are about."""
 
 

@@ -1,19 +1,23 @@
 """Files with numbers for names: what an application did that can be counted afterwards, one by one."""
 
+import json
+
 from docker_cli import BASE, Container
 from fargate_task import FargateTask
 from ingest_container import IngestContainer
 from lab import Lab
 
 WRITER = """
-import os, pathlib, sys, time
-count, rate = int(sys.argv[1]), float(sys.argv[2])
+import json, os, sys, time
+count, rate, made = int(sys.argv[1]), float(sys.argv[2]), []
 time.sleep(3)
 begin = time.monotonic()
 for number in range(count):
     os.close(os.open(f"/etc/numbered-{number}", os.O_CREAT | os.O_WRONLY))
+    made.append(round(time.time(), 3))
     time.sleep(max(0.0, begin + (number + 1) / rate - time.monotonic()))
 time.sleep(3)
+print(json.dumps(made))
 """
 
 
@@ -21,6 +25,11 @@ def writer(lab: Lab, task: FargateTask, *, count: int, a_second: float) -> Conta
     """An app that makes so many files, one by one."""
     command = ["python3", "-c", WRITER, str(count), str(a_second)]
     return lab.new("app", BASE, task.shared, command).start()
+
+
+def made(app: Container) -> list[float]:
+    """When each number was made, in seconds of wall time, once the app has ended."""
+    return list(json.loads(app.logs()))
 
 
 def numbers(ingest: IngestContainer, app: Container) -> list[int]:

@@ -70,11 +70,11 @@ def _process(pid: int, container: str = "app") -> Tracked:
 
 
 def test_every_process_has_its_turn_whatever_their_number() -> None:
-    processes = [_process(pid) for pid in range(120)]
+    processes = [_process(pid) for pid in range(4 * READS_PER_SECOND)]
     rotation = Rotation(lambda: processes)
     seen = [p.pid for _ in range(80) for p in rotation.turn(0.1)]
     assert len(seen) == 8 * READS_PER_SECOND
-    assert set(seen) == set(range(120))
+    assert set(seen) == set(range(4 * READS_PER_SECOND))
 
 
 def test_turns_are_bounded_and_leave_out_the_ended_and_our_own() -> None:
