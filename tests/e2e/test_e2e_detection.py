@@ -98,6 +98,10 @@ def test_rules_of_users_are_followed_and_a_broken_one_is_told(lab, ingest, tmp_p
     told = ingest.wait_for("detection", lambda event: event["detection"]["title"] == "our own")
     assert told["detection"]["author"] == "somebody"
     assert told["process"]["args"] == ["sleep", "0.4711"]
+    (link,) = told["links"]
+    assert link["relation"] == "matched"
+    matched = ingest.wait_for("process.exec", lambda event: event["id"] == link["event"])
+    assert matched["process"]["entity"] == told["process"]["entity"]
     beat = ingest.wait_for("sensor.heartbeat", lambda event: "detection" in event["health"]["collectors"], 60)
     assert beat["health"]["collectors"]["detection"]["status"] == "degraded"
 
