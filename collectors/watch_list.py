@@ -53,9 +53,11 @@ START_FILES = frozenset(
         *(b".zshrc", b".zshenv", b".zprofile", b".zlogin", b".cshrc", b".tcshrc", b".kshrc", b".inputrc", b".vimrc"),
         *(b".rhosts", b".netrc", b".pgpass", b".my.cnf", b".git-credentials", b".gitconfig", b".npmrc", b".pypirc"),
         *(b".ssh", b".aws", b".kube", b".docker", b".gnupg"),
+        *(b".bash_history", b".zsh_history", b".ash_history"),
     }
 )
-"""What shells and common tools run or trust in a home directory, and the directories that hold secrets."""
+"""What shells and common tools run or trust in a home directory, the directories that hold secrets, and what shells
+remember of a session: one who wipes it has something to hide."""
 
 USER_SECRETS = (b".netrc", b".pgpass", b".my.cnf", b".git-credentials", b".npmrc", b".pypirc")
 """In a home directory."""
@@ -138,6 +140,8 @@ DEFAULT: tuple[Entry, ...] = (
     Entry(b"/usr/local/apache2/htdocs", WEB, depth=2, kinds=CONTENT),
     Entry(b"/srv/www", WEB, depth=2, kinds=CONTENT),
     Entry(b"/srv/http", WEB, depth=2, kinds=CONTENT),
+    Entry(b"/usr/local/tomcat/webapps", WEB, depth=2, kinds=CONTENT),
+    Entry(b"/var/lib/tomcat*/webapps", WEB, depth=2, kinds=CONTENT),
     Entry(b"/etc/nginx", "what the web server serves and to whom", depth=1),
     Entry(b"/etc/apache2", "what the web server serves and to whom", depth=1),
     Entry(b"/etc/httpd", "what the web server serves and to whom", depth=1),
