@@ -140,8 +140,6 @@ DEFAULT: tuple[Entry, ...] = (
     Entry(b"/usr/local/apache2/htdocs", WEB, depth=2, kinds=CONTENT),
     Entry(b"/srv/www", WEB, depth=2, kinds=CONTENT),
     Entry(b"/srv/http", WEB, depth=2, kinds=CONTENT),
-    Entry(b"/usr/local/tomcat/webapps", WEB, depth=2, kinds=CONTENT),
-    Entry(b"/var/lib/tomcat*/webapps", WEB, depth=2, kinds=CONTENT),
     Entry(b"/etc/nginx", "what the web server serves and to whom", depth=1),
     Entry(b"/etc/apache2", "what the web server serves and to whom", depth=1),
     Entry(b"/etc/httpd", "what the web server serves and to whom", depth=1),

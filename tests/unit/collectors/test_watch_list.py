@@ -62,4 +62,4 @@ def test_what_shells_remember_is_watched_where_their_users_live() -> None:
 
 def test_the_directories_of_pages_are_those_that_the_rule_for_web_shells_names() -> None:
     pages = {entry.path for entry in DEFAULT if entry.why == WEB}
-    assert pages >= {b"/var/www", b"/usr/share/nginx/html", b"/usr/local/apache2/htdocs", b"/usr/local/tomcat/webapps"}
+    assert pages >= {b"/var/www", b"/usr/share/nginx/html", b"/usr/local/apache2/htdocs"}
