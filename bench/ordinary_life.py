@@ -52,7 +52,7 @@ def live(lab: Lab, service: Service, built: str) -> tuple[str, Sequence[Event]]:
     known = {event["id"] for event in lab.ingest.events(kind="detection")}
     task = lab.task()
     task.wait_healthy()
-    host, port = lab.ingest.name, "8080"
+    host, port = lab.ingest.address(lab.network), "8080"  # a rule looks for its name in command lines
     options = [*task.shared, f"--env=NEEDS_HOST={host}", f"--env=NEEDS_PORT={port}"]
     checks = [f"--health-cmd={service.health}", "--health-interval=5s", "--health-timeout=5s", "--health-retries=3"]
     app = lab.new("app", built, [*options, *checks], service.command).start()
