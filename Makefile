@@ -40,6 +40,7 @@ bench: .venv/.bench $(RULES) ## catch rate, load, connections, files, detection,
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/network.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/files.py $(ARGS)
 	@PYTHONPATH=. $(BIN)/python bench/detect.py
+	@PYTHONPATH=tests/e2e $(BIN)/python bench/ordinary_life.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
 	@PYTHONPATH=tests/e2e:tests:. $(BIN)/python bench/delivery.py $(ARGS)
 

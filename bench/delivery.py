@@ -17,6 +17,7 @@ import services
 import throughput
 from bad_link import FAULTS, bad_link
 from docker_cli import Container, wait_for
+from exec_latency import exec_latency
 from fargate_task import FargateTask
 from ingest_container import WRITE_TOKEN
 from lab import Lab, temporary_lab, temporary_volume
@@ -121,6 +122,9 @@ def delays(lab: Lab) -> None:
     for name, kind, times, apart in (("ordinary", Kind.FILE_CREATE, 60, 3.0), ("detection", Kind.DETECTION, 300, 0.3)):
         found = latency(url, WRITE_TOKEN, kind, times, apart)
         rows.append((name, str(times), *(f"{1000 * seconds:.0f} ms" for seconds in found)))
+    execs, missed = exec_latency(lab, 300, 0.3)
+    name = "exec to its detection in the API" + (f", {missed} missed" if missed else "")
+    rows.append((name, "300", *(f"{1000 * seconds:.0f} ms" for seconds in execs)))
     print(f"\nevent to stored, idle\n\n{table(('event', 'times', 'p50', 'p99', 'worst'), rows)}")
 
 

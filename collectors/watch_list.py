@@ -53,9 +53,11 @@ START_FILES = frozenset(
         *(b".zshrc", b".zshenv", b".zprofile", b".zlogin", b".cshrc", b".tcshrc", b".kshrc", b".inputrc", b".vimrc"),
         *(b".rhosts", b".netrc", b".pgpass", b".my.cnf", b".git-credentials", b".gitconfig", b".npmrc", b".pypirc"),
         *(b".ssh", b".aws", b".kube", b".docker", b".gnupg"),
+        *(b".bash_history", b".zsh_history", b".ash_history"),
     }
 )
-"""What shells and common tools run or trust in a home directory, and the directories that hold secrets."""
+"""What shells and common tools run or trust in a home directory, the directories that hold secrets, and what shells
+remember of a session: one who wipes it has something to hide."""
 
 USER_SECRETS = (b".netrc", b".pgpass", b".my.cnf", b".git-credentials", b".npmrc", b".pypirc")
 """In a home directory."""

@@ -1,5 +1,6 @@
 """`fargate-sensor demo`: ingest, console and sensor together on this machine, watching its own processes."""
 
+import math
 import os
 import sys
 import time
@@ -7,19 +8,18 @@ from contextlib import suppress
 
 from sensor.commands.arguments import Parser, port
 from sensor.demo import compose
-from sensor.demo.happenings import happen
 from sensor.demo.session import DemoFailed, Session, free_port
+from sensor.demo.show import Show
 from sensor.demo.summary import summarise
 
 ABOUT = """\
 Starts the central ingest with its console, and the sensor beside it on this machine's own processes, with random
-tokens and a temporary store that is removed at the end. Without --for it goes on until Ctrl-C.
+tokens and a temporary store that is removed at the end. Then it plays a harmless intrusion of nine steps, on the
+loopback and in a temporary directory, tells what is detected as it comes, and compares that with what psutil saw, asked
+ten times a second. Without --for it goes on until Ctrl-C.
 Exit codes: 0 when something was seen, 1 when nothing arrived or something failed, 2 for wrong usage."""
 
 TICK_S = 0.25
-ROUND_S = 5.0
-"""With --for, something happens to be seen this often."""
-
 LOG_LINES = 20
 
 
@@ -43,12 +43,17 @@ def _demo(wanted: int | None, run_for: float | None) -> int:
     with Session(free_port(wanted)) as session:
         _say("starting the ingest")
         session.start_ingest()
+        session.start_intruder()
         _say("starting the sensor")
         session.start_sensor()
         with suppress(KeyboardInterrupt):  # the usual end of a demo without --for
             _say(f"console: {session.url}/#token={session.read_token}")
             _say("Ctrl-C ends it" if run_for is None else f"ends by itself in {run_for:g} s")
-            _follow(session, run_for)
+            ends = math.inf if run_for is None else time.monotonic() + run_for
+            show = Show(session)
+            show.run(ends)
+            _say(show.report())
+            _follow(session, ends)
         _say("\nstopping the sensor, which delivers what it holds")
         session.stop_sensor()
         summary = summarise(session.ingest)
@@ -58,16 +63,10 @@ def _demo(wanted: int | None, run_for: float | None) -> int:
     return 0
 
 
-def _follow(session: Session, run_for: float | None) -> None:
-    """Tell progress and warnings until the time is over; with a time, make things happen."""
-    started = time.monotonic()
-    ends = started + run_for if run_for is not None else float("inf")
-    happens = started if run_for is not None else float("inf")
-    tells = started
+def _follow(session: Session, ends: float) -> None:
+    """Tell progress and warnings until the time is over."""
+    started = tells = time.monotonic()
     while (now := time.monotonic()) < ends:
-        if now >= happens:
-            happen(session.watched, session.port)
-            happens += ROUND_S
         for line in session.trouble():
             sys.stderr.write(line + "\n")
         if now >= tells:

@@ -28,7 +28,7 @@ class Child:
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
-                preexec_fn=_end_with(os.getpid()),  # safe: the demo has no threads
+                preexec_fn=end_with(os.getpid()),  # safe: the demo has no threads
             )
 
     def code(self) -> int | None:
@@ -56,7 +56,7 @@ class Child:
         return [line for line in fresh if _TROUBLE.match(line)]
 
 
-def _end_with(parent: int) -> Callable[[], None]:
+def end_with(parent: int) -> Callable[[], None]:
     """For the time between fork and exec: the kernel shall send SIGTERM when the demo ends, however it does."""
     prctl = ctypes.CDLL(None).prctl
 

@@ -8,11 +8,8 @@ from sensor.detect.repeats import Repeats
 from sensor.detect.suppressions import Suppressions
 from sensor.model.clock import Clock, Later
 from sensor.model.counters import Counters
-from sensor.model.events import Detection, Event, Header, Link, Process
+from sensor.model.events import Detection, Event, Header, Process
 from sensor.model.kinds import Kind
-
-LinksTo = Callable[[Event], tuple[Link, ...]]
-"""What refers to an event that has no id before it is encoded."""
 
 
 class Detector:
@@ -25,13 +22,11 @@ class Detector:
         current: Callable[[str], Process | None],
         counters: Counters,
         clock: Clock,
-        links_to: LinksTo = lambda _: (),
     ) -> None:
         self._header = header
         self._current = current
         self._counters = counters
         self._clock = clock
-        self._links_to = links_to
         self._repeats: Repeats | None = None
         self.use(Engine(RuleSet()))
 
@@ -59,7 +54,7 @@ class Detector:
         if self._suppressions.of(rule, event, header) is not None:
             self._counters.add("suppressed", event.count)
             return None
-        told = detection_event(rule, event, self._links_to(event))
+        told = detection_event(rule, event)
         return told if self._repeats is None or self._repeats.is_new(told) else None
 
     def _parent_of(self, event: Event) -> Process | None:
@@ -67,13 +62,13 @@ class Detector:
         return self._current(process.ancestors[0].entity) if process is not None and process.ancestors else None
 
 
-def detection_event(rule: Rule, event: Event, links: tuple[Link, ...] = ()) -> Event:
-    """What the rule found: the event with all its parts, under the kind `detection`.
+def detection_event(rule: Rule, event: Event) -> Event:
+    """What the rule found: the event with all its parts, under the kind `detection`. The two are linked where the event
+    gets its id (`sensor.pipeline.links`).
 
     The author goes along because the licence of public rules (DRL 1.1) asks for it.
     """
     return event._replace(
         kind=Kind.DETECTION,
         detection=Detection(rule.id, rule.title, rule.level, rule.author, rule.tags),
-        links=event.links + links,
     )

@@ -1,4 +1,5 @@
-"""Links an exec to the events of the file that it runs, where that came after its container had started.
+"""Links an exec to the events of the file that it runs, where that came after its container had started, and a
+detection to the event that its rule matched.
 
 Ids are given when events are encoded, so this is done there, by container and path, of what was told before. The
 collectors need not know each other for it.
@@ -15,12 +16,14 @@ from sensor.model.events import Event, File, Header, Link, Process
 from sensor.model.identity import event_id
 from sensor.model.kinds import Kind
 
-BROUGHT_BY, CHANGED_BY, RAN_AS = "brought_by", "changed_by", "ran_as"
+BROUGHT_BY, CHANGED_BY, RAN_AS, MATCHED = "brought_by", "changed_by", "ran_as", "matched"
 
 MOST_FILES = 2048
 """Programs that came at run time and are remembered; beyond it the one that was told longest ago is forgotten."""
 MOST_RUNS = 256
 """Runs of such programs whose file has not been told yet."""
+MOST_RECENT = 256
+"""Events to which a detection can still be linked; it comes right behind its event, unless it is folded."""
 SCRIPTS = 4
 """So many arguments at the beginning are taken for the script that an interpreter runs, if there is one."""
 DELETED = " (deleted)"
@@ -31,8 +34,12 @@ _INTERPRETER = re.compile(r"(ba|da|a|z|k|mk|c|tc|fi)?sh|busybox|(python|perl|rub
 _CHANGES = frozenset({Kind.FILE_CREATE, Kind.FILE_MODIFY, Kind.FILE_DELETE, Kind.FILE_RENAME, Kind.FILE_ATTRIBUTES})
 """A detection has the file of its event, and is none of these."""
 
+_LINKED_TO = frozenset(kind for kind in Kind if not kind.startswith("sensor.")) - {Kind.DETECTION, Kind.POSTURE}
+
 _Name = tuple[str, str]
 """A container and a path in it."""
+_Happening = tuple[object, ...]
+"""What an event and its detection have in common, and hardly two events."""
 
 
 class _Brought(NamedTuple):
@@ -50,9 +57,13 @@ class Links:
         self._header = header
         self._files: OrderedDict[_Name, _Brought] = OrderedDict()
         self._runs: OrderedDict[_Name, str] = OrderedDict()
+        self._recent: OrderedDict[_Happening, str] = OrderedDict()
 
     def resolve(self, event: Event) -> Event:
         """The event with its links."""
+        if event.kind is Kind.DETECTION:
+            matched = self._recent.get(_happening(event))
+            return event if matched is None else event._replace(links=(*event.links, Link(matched, MATCHED)))
         if event.container is None:
             return event
         container = event.container.id
@@ -66,6 +77,11 @@ class Links:
 
     def told(self, event: Event) -> None:
         """The event has its lane and number; later ones may be linked to it."""
+        if event.kind not in _LINKED_TO:
+            return
+        self._recent[_happening(event)] = self._id(event)
+        if len(self._recent) > MOST_RECENT:
+            self._recent.popitem(last=False)
         if event.container is None:
             return
         container = event.container.id
@@ -126,6 +142,17 @@ class Links:
 
     def _id(self, event: Event) -> str:
         return event_id(self._header(), event)
+
+
+def _happening(event: Event) -> _Happening:
+    process, file = event.process, event.file
+    return (
+        event.time,
+        process.entity if process is not None else None,
+        file.path if file is not None else None,
+        event.network,
+        event.dns,
+    )
 
 
 def _run_paths(process: Process) -> Iterator[str]:

@@ -16,12 +16,19 @@ STAND_IN = """
 stand_in() {
   name=$1; shift
   cp "$(command -v python3)" "/usr/local/sbin/$name"
-  timeout 2 "/usr/local/sbin/$name" "$@" </dev/null
+  {
+    dd if=/dev/zero bs=65536 count=1 status=none
+    timeout 2 "/usr/local/sbin/$name" "$@" </dev/null 2>&1
+  } | sleep 0.15
   rm "/usr/local/sbin/$name"
 }
 """
 """What is not in the base image is played by a copy of Python under that name, which has the arguments and does
-nothing with them: real is then the exec that the kernel shows, not the tool's work."""
+nothing with them: real is then the exec that the kernel shows, not the tool's work.
+
+The tool would live for more than the millisecond in which Python finds an argument wrong and says so. What it says goes
+to a pipe that is full, so it stays until the pipe's reader ends.
+"""
 
 
 class Live(NamedTuple):

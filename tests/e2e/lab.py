@@ -43,13 +43,17 @@ def build_traffic() -> str:
 
 
 @contextmanager
-def temporary_network(*, ipv6: bool = False, subnet: str | None = None) -> Iterator[str]:
-    """A network in which containers find each other by name; with addresses of both kinds or of a subnet if wanted."""
+def temporary_network(*, ipv6: bool = False, subnet: str | None = None, apart: bool = False) -> Iterator[str]:
+    """A network in which containers find each other by name; with addresses of both kinds or of a subnet if wanted.
+
+    One that is `apart` leads nowhere, and this machine has no address and no route in it.
+    """
     number = uuid.uuid4().hex
     name = f"{LABEL}-{number[:8]}"
     both = ["--ipv6", f"--subnet=fd00:{number[8:12]}:{number[12:16]}::/64"] if ipv6 else []  # RFC 4193
     chosen = [f"--subnet={subnet}"] if subnet is not None else []
-    docker("network", "create", "--label", LABEL, *both, *chosen, name)
+    alone = ["--internal", "--opt=com.docker.network.bridge.inhibit_ipv4=true"] if apart else []
+    docker("network", "create", "--label", LABEL, *both, *chosen, *alone, name)
     try:
         yield name
     finally:

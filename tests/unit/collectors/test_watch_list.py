@@ -1,6 +1,6 @@
 """The list of directories that matter."""
 
-from collectors.watch_list import CONTENT, DEFAULT, KEYS, Entry
+from collectors.watch_list import CONTENT, DEFAULT, KEYS, WEB, Entry
 from sensor.model.kinds import Kind
 
 
@@ -52,3 +52,14 @@ def test_a_pattern_restricts_an_entry_as_names_do() -> None:
     entry = Entry(b"/srv", "configured", pattern=b"*.c[on]f")
     assert entry.wants(Kind.FILE_MODIFY, b"app.cnf")
     assert not entry.wants(Kind.FILE_MODIFY, b"app.txt")
+
+
+def test_what_shells_remember_is_watched_where_their_users_live() -> None:
+    homes = [entry for entry in DEFAULT if entry.path in (b"/root", b"/home/*")]
+    assert len(homes) == 2
+    assert all(home.wants(Kind.FILE_DELETE, b".bash_history") for home in homes)
+
+
+def test_the_directories_of_pages_are_those_that_the_rule_for_web_shells_names() -> None:
+    pages = {entry.path for entry in DEFAULT if entry.why == WEB}
+    assert pages >= {b"/var/www", b"/usr/share/nginx/html", b"/usr/local/apache2/htdocs"}

@@ -7,7 +7,7 @@ from sensor.detect.detector import Detector
 from sensor.detect.engine import Engine
 from sensor.detect.repeats import LONGEST_WINDOW_S, MOST_DIFFERENT, MOST_KNOWN, WINDOW_S
 from sensor.model.counters import Counters
-from sensor.model.events import Container, Detection, Event, Header, Link, Process, Sensor, Task
+from sensor.model.events import Container, Detection, Event, Header, Process, Sensor, Task
 from sensor.model.kinds import Kind, Lane, lane_of
 from tests.fakes import START
 from tests.fakes_timers import FakeTimers
@@ -31,7 +31,6 @@ class Bench:
             current=self.parents.get,
             counters=self.counters,
             clock=self.timers.clock,
-            links_to=lambda event: (Link(f"reference of {event.kind}", "matched"),),
         )
         self.detector.use(Engine(RULES._replace(suppressions=tuple(suppressions))))
         self.detector.start(self.later.append, self.timers.later)
@@ -54,7 +53,6 @@ def test_a_detection_has_the_rule_the_event_and_its_ancestors() -> None:
     assert lane_of(told.kind) is Lane.URGENT
     assert told.detection == Detection(ID, "a rule", "high", "somebody", ("attack.execution",))
     assert (told.process, told.container, told.time) == (event.process, event.container, event.time)
-    assert told.links == (Link("reference of process.exec", "matched"),)
 
 
 def test_what_matches_nothing_leads_to_nothing() -> None:

@@ -2,9 +2,11 @@
 
 import stat
 
+from sensor.detect.compact import Rule
+from sensor.detect.detector import detection_event
 from sensor.model.events import Container, Event, Evidence, File, Header, Link, Process, Sensor, Timestamp
 from sensor.model.kinds import Kind, Lane
-from sensor.pipeline.links import BROUGHT_BY, CHANGED_BY, MOST_FILES, MOST_RUNS, RAN_AS, Links
+from sensor.pipeline.links import BROUGHT_BY, CHANGED_BY, MATCHED, MOST_FILES, MOST_RECENT, MOST_RUNS, RAN_AS, Links
 
 HEADER = Header(Sensor("s", "e", "0"))
 
@@ -156,3 +158,36 @@ def test_a_detection_is_no_change_of_the_file_that_it_is_about() -> None:
     brought = scene.id
     scene.file(Kind.DETECTION, "/tmp/x")
     assert scene.run("/tmp/x") == (Link(brought, BROUGHT_BY),)
+
+
+def executed(time: int, entity: str = "entity") -> Event:
+    return Event(Kind.PROCESS_EXEC, Timestamp(time), Evidence("cursor"), process=Process(entity, 7))
+
+
+def detected(event: Event) -> Event:
+    return detection_event(Rule("id", "title", "high", "r.yml:1"), event)
+
+
+def test_a_detection_is_linked_to_its_event_and_to_no_other() -> None:
+    scene = Scene()
+    first, other = executed(1), executed(1, "another")
+    scene.go_by(first)
+    id_of_first = scene.id
+    scene.go_by(other)
+    assert scene.go_by(detected(first)) == (Link(id_of_first, MATCHED),)
+    assert scene.go_by(detected(other)) == (Link("s/e/ordinary/2", MATCHED),)
+    assert scene.go_by(detected(first)) == (Link(id_of_first, MATCHED),), "nor to another detection"
+
+
+def test_a_detection_of_what_was_not_told_by_itself_has_no_link() -> None:
+    scene = Scene()
+    scene.go_by(executed(1))
+    assert scene.go_by(detected(executed(2))) == ()
+
+
+def test_the_events_that_detections_are_linked_to_are_bounded() -> None:
+    scene = Scene()
+    for time in range(MOST_RECENT + 1):
+        scene.go_by(executed(time))
+    assert scene.go_by(detected(executed(0))) == ()
+    assert scene.go_by(detected(executed(1))) == (Link("s/e/ordinary/2", MATCHED),)

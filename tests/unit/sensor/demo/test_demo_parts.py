@@ -1,8 +1,7 @@
-"""The demo's client, summary, happenings and ports, each by itself."""
+"""The demo's client, summary and ports, each by itself."""
 
 import json
 import socket
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from sensor.demo import compose, session
-from sensor.demo.happenings import happen
 from sensor.demo.ingest_client import IngestClient
 from sensor.demo.session import DemoFailed, free_port
 from sensor.demo.summary import Summary, summarise
@@ -100,15 +98,6 @@ def test_the_table() -> None:
 def test_the_sensors_own_reports_do_not_count_as_seen() -> None:
     assert not Summary(Counter({"sensor.start": 1, "sensor.stop": 1}), {}, {}, 0, 0).arrived
     assert Summary(Counter({"sensor.start": 1, "process.exec": 1}), {}, {}, 0, 0).arrived
-
-
-def test_something_happens_and_leaves_only_a_copied_program(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=lambda: listening.accept()[0].close())
-        thread.start()
-        happen(tmp_path, listening.getsockname()[1])
-        thread.join()
-    assert [path.name for path in tmp_path.iterdir()] == ["listing"]
 
 
 def test_a_port_that_is_taken_is_told_if_wanted_and_else_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
