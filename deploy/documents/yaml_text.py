@@ -14,9 +14,8 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from deploy.documents.errors import MalformedDocument
 from deploy.documents.weave import weave
 
-_LIST = re.compile(
-    r"^( *)ContainerDefinitions:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*( *)-( +)", re.MULTILINE | re.IGNORECASE
-)
+_LIST = r"^( *)(?:- +)?{}:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*( *)-( +)"
+_LISTS = [re.compile(_LIST.format(key), re.MULTILINE | re.IGNORECASE) for key in ("ContainerDefinitions", r"\w+")]
 _NESTED = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*\1( +)[^\s#-]", re.MULTILINE)
 _PLAIN = re.compile(r"[A-Za-z/](?:[A-Za-z0-9_./:-]*[A-Za-z0-9_/])?")
 _SPECIAL = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -29,7 +28,8 @@ class YamlText:
     def __init__(self, text: str) -> None:
         """Raises `MalformedDocument`."""
         self._newline = "\r\n" if "\r\n" in text else "\n"
-        self._original = text.replace("\r\n", "\n").rstrip("\n") + "\n"
+        text = text.replace("\r\n", "\n")
+        self._original = text if text.endswith("\n") else text + "\n"
         self._indents = _indents(self._original)
         self.data: Any = self._loaded(self._original)
         self._before = self._dumped(self.data)
@@ -65,7 +65,9 @@ class YamlText:
     def _dumped(self, data: Any) -> str:
         out = io.StringIO()
         self._yaml().dump(data, out)
-        return out.getvalue()
+        if not isinstance(data, list):
+            return out.getvalue()
+        return re.sub(rf"^ {{{self._indents['offset']}}}", "", out.getvalue(), flags=re.MULTILINE)  # the root has none
 
     def _yaml(self) -> YAML:
         yaml = YAML()
@@ -114,7 +116,7 @@ def nodes(value: Any) -> Any:
 def _indents(text: str) -> dict[str, int]:
     """The author's: of the containers' list, and of the first mapping within another."""
     nested = _NESTED.search(text)
-    found = _LIST.search(text)
+    found = next((found for each in _LISTS if (found := each.search(text))), None)
     offset = max(len(found[2]) - len(found[1]), 0) if found else 2
     width = len(found[3]) if found else 1
     return {"mapping": len(nested[2]) if nested else 2, "sequence": offset + 1 + width, "offset": offset}
