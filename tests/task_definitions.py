@@ -55,7 +55,7 @@ def requests(content: bytes) -> Iterator[dict[str, Any]]:
     """The parameters of RegisterTaskDefinition for each definition of a document."""
     data = _plain(content)
     if isinstance(data, list):
-        yield {"family": "array", "containerDefinitions": data}
+        yield {"family": "array", "cpu": "1024", "memory": "2048", "containerDefinitions": data}
     elif "Resources" in data:
         for resource in data["Resources"].values():
             if resource["Type"] == "AWS::ECS::TaskDefinition":

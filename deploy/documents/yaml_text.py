@@ -55,7 +55,7 @@ class YamlText:
                 warnings.simplefilter("ignore")  # about styles of the author's, which are kept
                 return self._yaml().load(text)
         except MarkedYAMLError as error:
-            raise MalformedDocument(f"no YAML: {_reason(error)}", _line(error)) from error
+            raise MalformedDocument(f"no YAML: {_reason(error)}", _line(error, text)) from error
         except RecursionError as error:
             raise MalformedDocument("no YAML that can be read: nested too deeply") from error
         except (YAMLError, ValueError, TypeError, AttributeError, LookupError, AssertionError) as error:
@@ -136,6 +136,7 @@ def _reason(error: MarkedYAMLError) -> str:
     return ", ".join(" ".join(part.split()) for part in parts if part)[:200] or "it cannot be read"
 
 
-def _line(error: MarkedYAMLError) -> int | None:
+def _line(error: MarkedYAMLError, text: str) -> int | None:
+    """The line of the error; the last one where the end of the text is meant."""
     mark = error.problem_mark or error.context_mark
-    return mark.line + 1 if mark is not None else None
+    return min(mark.line + 1, text.count("\n")) if mark is not None else None

@@ -21,8 +21,10 @@ _INIT_IMAGE = re.compile(
 )
 """Images whose own entrypoint is such a program, as far as their names tell."""
 
-_BY_NAME = re.compile(r"(?:^|[\s;&|(`/])(pgrep|pkill|pidof|killall|ps)(?=\s|$)")
-_PID_ONE = re.compile(r"(?:^|[\s;&|(`/])kill\s+(?:-\S+\s+)*1(?=\s|$|[;&|)])|/proc/1(?=/|\s|$)")
+_START = r"(?:^|[\s;&|(`])(?:/(?:[\w.-]+/)*)?"
+"""Where a shell may begin a program, with or without its directory."""
+_BY_NAME = re.compile(_START + r"(pgrep|pkill|pidof|killall|ps)(?=\s|$)")
+_PID_ONE = re.compile(_START + r"kill\s+(?:-\S+\s+)*1(?=\s|$|[;&|)'\"])|/proc/1(?=/|\s|$)")
 
 
 def effects(definition: Definition) -> Iterator[Told]:
