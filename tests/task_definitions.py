@@ -67,7 +67,7 @@ def requests(content: bytes) -> Iterator[dict[str, Any]]:
 def _plain(content: bytes) -> Any:
     if content.lstrip()[:1] in (b"{", b"["):
         return json.loads(content)
-    return yaml.load(content, _Loader)  # noqa: S506 - a safe loader with tags as texts
+    return yaml.load(content, _Loader)
 
 
 def _from_template(properties: dict[str, Any]) -> dict[str, Any]:
