@@ -1,4 +1,5 @@
-"""Asks the ECS task metadata endpoint until it answers, and again for each container that it did not name.
+"""Asks the ECS task metadata endpoint until it answers, while containers are on their way, and again for each container
+that it did not name.
 
 The endpoint may come late, and containers may restart under new ids; nothing waits for it.
 """
@@ -19,6 +20,8 @@ REREAD_S = 10.0
 TRIES = 6
 """Reads in which an unknown container may still appear; some, such as pause, never do."""
 MOST_UNKNOWN = 256
+SETTLING_TRIES = 60
+"""Reads while containers are on their way: ten minutes, after which only a container that shows up is asked for."""
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,8 @@ class EcsMetadata:
         self._known: frozenset[str] = frozenset()
         self._tries: dict[str, int] = {}
         self._wanted = asyncio.Event()
+        self._arn: str | None = None
+        self._settling = SETTLING_TRIES
 
     def ask(self, container_id: str) -> None:
         """A container without a name: read again, not more often than allowed. Cheap for one asked for before."""
@@ -74,19 +79,29 @@ class EcsMetadata:
     async def _read(self) -> bool:
         """One read; False when it failed, which is told and leaves the questions open."""
         try:
-            found = parse(await self._fetch(self._url))
+            found = self._same_task(parse(await self._fetch(self._url)))
         except (MetadataUnreachable, MalformedMetadata) as error:
             self._trouble.failed(str(error))
             return False
         self._trouble.mended("the task's metadata can be read")
         self._learn(found)
         self._known = frozenset(found.containers)
+        self._settling = 0 if found.settled else max(0, self._settling - 1)
         self._settle_questions()
         self.answered.set()
         return True
 
+    def _same_task(self, found: TaskMetadata) -> TaskMetadata:
+        """Raises `MalformedMetadata` for an answer about another task: we stay in ours, whoever answers."""
+        if self._arn not in (None, found.task.arn):
+            raise MalformedMetadata(f"it speaks of another task, {found.task.arn}")
+        self._arn = found.task.arn
+        return found
+
     def _settle_questions(self) -> None:
         """Forget what is known now; count a try for the rest, and ask no more for what had all of its tries."""
         self._tries = {asked: max(0, left - 1) for asked, left in self._tries.items() if asked not in self._known}
-        if not any(self._tries.values()):
+        if any(self._tries.values()) or self._settling:
+            self._wanted.set()
+        else:
             self._wanted.clear()
