@@ -9,6 +9,7 @@ from deploy.sidecar.specification import Sidecar
 from sensor.commands import health
 from sensor.config.settings import SETTINGS, variable
 from sensor.config.validate import check
+from shippers import firehose, kinesis, s3, sqs
 
 EVERY = (ingest("https://ingest.example.org"), *map(parse, ("kinesis:s", "firehose:s", "s3:bucket/prefix", "stdout")))
 QUEUE = parse("sqs:https://sqs.eu-central-1.amazonaws.com/123456789012/events")
@@ -26,6 +27,11 @@ def test_every_destination_configures_a_sensor(one: destinations.Destination) ->
 
 def test_the_variables_are_settings() -> None:
     assert {variable(setting.name) for setting in SETTINGS} >= destinations.VARIABLES
+
+
+def test_the_permissions_are_those_that_the_shippers_need() -> None:
+    needed = {aim.service: aim.permission.split()[0] for aim in (kinesis.AIM, firehose.AIM, sqs.AIM, s3.AIM)}
+    assert needed == destinations.PERMISSIONS
 
 
 def test_the_sensor_is_done_before_it_is_killed() -> None:
