@@ -8,7 +8,7 @@ from deploy.documents.errors import MalformedDocument
 from deploy.documents.weave import weave
 
 _TOKEN = re.compile(r"""\s*(?:"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+)""")
-_INDENT = re.compile(r"^[{\[]\r?\n([ \t]+)\S")
+_INDENT = re.compile(r"^[{\[]\n([ \t]+)\S")
 
 
 class _Duplicate(Exception):
@@ -24,7 +24,8 @@ class JsonText:
 
     def __init__(self, text: str) -> None:
         """Raises `MalformedDocument`."""
-        self._original = text
+        self._newline = "\r\n" if "\r\n" in text else "\n"
+        self._original = text = text.replace("\r\n", "\n")  # a text in JSON has no newline of its own
         self.data: Any = _parsed(text)
         found = _INDENT.match(text.lstrip())
         self._indent: str | int = found[1] if found else 2
@@ -35,8 +36,8 @@ class JsonText:
         after = self._dumped(data)
         woven = weave(_TOKEN.findall(self._original), _TOKEN.findall(self._before), _TOKEN.findall(after))
         if woven is None or self._dumped(json.loads(woven)) != after:
-            return after + "\n"
-        return woven + self._original[len(self._original.rstrip()) :]
+            woven = after
+        return (woven + self._original[len(self._original.rstrip()) :]).replace("\n", self._newline)
 
     def _dumped(self, data: Any) -> str:
         return json.dumps(data, indent=self._indent, ensure_ascii=False)

@@ -1,5 +1,6 @@
 """What a document holds: task definitions in the four forms that people have them in."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence
 from typing import Any, NamedTuple
 
@@ -40,6 +41,11 @@ def read(content: bytes) -> Document:
     text = _decoded(content)
     if not text.strip():
         raise MalformedDocument("the document is empty")
+    document = _read(text)
+    return document._replace(text=lambda: "\ufeff" + document.text()) if content.startswith(BOM_UTF8) else document
+
+
+def _read(text: str) -> Document:
     if text.lstrip()[0] in "{[":
         json_text = JsonText(text)
         return _document(json_text.data, json_text.text, as_it_is, text)
@@ -63,7 +69,10 @@ def _document(data: Any, write: Callable[[Any], str], node: Callable[[Any], Any]
     if not isinstance(data, MutableMapping):
         raise MalformedDocument(f"expected an object or an array, found {_kind(data)}")
     if isinstance(data.get("Resources"), MutableMapping):
-        return Document(tuple(_template(data, Manner(True, node))), lambda: write(data), (), original)
+        definitions = tuple(_template(data, Manner(True, node)))
+        loops = [key for key in data["Resources"] if str(key).startswith("Fn::ForEach")]
+        notes = tuple(f"{key} is not looked into: what it makes has no sensor" for key in loops)
+        return Document(definitions, lambda: write(data), notes, original)
     return _registered(data, write, Manner(False, node), original)
 
 
@@ -135,8 +144,14 @@ def _kind(value: object) -> str:
         return "nothing"
     if is_intrinsic(value):
         return "computed by the template"
-    names = ((MutableMapping, "an object"), (MutableSequence, "an array"), (bool, "true or false"), (str, "a text"))
-    return next((name for kind, name in names if isinstance(value, kind)), f"a {type(value).__name__}")
+    names = (
+        (MutableMapping, "an object"),
+        (MutableSequence, "an array"),
+        (bool, "true or false"),
+        (str, "a text"),
+        (int, "a number"),
+    )
+    return next((name for kind, name in names if isinstance(value, kind)), "something else")
 
 
 def _line(node: object) -> int | None:

@@ -13,7 +13,11 @@ ENDED = frozenset({"SUCCESS", "COMPLETE"})
 def order(definition: Definition) -> list[Told]:
     """Let every container that may wait for the sensor do so. What does not is told."""
     ends, before = must_end(definition), needed_by_sensor(definition)
-    told = []
+    told = [
+        warning(f"container {number} is computed by the template: it does not wait for {NAME}")
+        for number, one in enumerate(definition.raw_containers, 1)
+        if is_intrinsic(one)
+    ]
     for container in definition.apps:
         name = name_of(container)
         if sensor_entries(container):

@@ -26,7 +26,7 @@ from deploy.ecs.document import read
         (b'{"a": NaN}', "f: no JSON: NaN is no number"),
         (b"[" * 100_000, "f: no JSON that can be read: nested too deeply"),
         (b'{"a": ' + b"9" * 5000 + b"}", "f: no JSON that can be read: Exceeds the limit"),
-        (b"7", "f: expected an object or an array, found a int"),
+        (b"7", "f: expected an object or an array, found a number"),
         (b"text", "f: expected an object or an array, found a text"),
         (b"{}", "f: no containerDefinitions, no Resources and no taskDefinition"),
         (b"[]", "f: there is no container in the container definitions"),
@@ -97,6 +97,33 @@ def test_numbers_and_escapes_stay_as_they_were_written() -> None:
     document = JsonText(text)
     document.data["e"] = 2
     assert document.text(document.data) == text.replace('"e": 1', '"e": 2')
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"family": "x",\n "containerDefinitions": [\n {"name": "a"}]}\n',
+        b"family: x\ncontainerDefinitions:\n- name: a\n",
+    ],
+)
+def test_byte_order_marks_and_line_ends_stay(start: bytes, text: bytes) -> None:
+    content = start + text.replace(b"\n", b"\r\n")
+    document = read(content)
+    assert document.text().encode() == content
+    document.definitions[0].append({"name": "b"})
+    new = document.text().encode()
+    assert new.startswith(start)
+    assert new.count(b"\n") == new.count(b"\r\n")
+    assert b"b" in new
+
+
+def test_loops_of_a_template_are_told() -> None:
+    template = {"Resources": {"Fn::ForEach::T": ["x", ["a"], {}], "T": {"Type": "AWS::ECS::TaskDefinition"}}}
+    template["Resources"]["T"]["Properties"] = {"ContainerDefinitions": [{"Name": "a"}]}
+    assert read(json.dumps(template).encode()).notes == (
+        "Fn::ForEach::T is not looked into: what it makes has no sensor",
+    )
 
 
 def test_aliases_that_grow_without_end_take_no_time() -> None:
