@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from docker_cli import BASE
+from docker_cli import BASE, wait_for
 from ecs_task import ARN, EcsTask
 from ingest_container import WRITE_TOKEN
 
@@ -57,30 +57,27 @@ DEFINITION = {
 
 
 @pytest.fixture
-def task(lab, ingest, tmp_path):
-    """The task, injected by the command, not started."""
-    written = tmp_path / "task.json"
-    written.write_text(json.dumps(DEFINITION))
-    options = ["--ingest-url", ingest.url, "--image", "sensor:1", "--token-secret", SECRET, "-o", written]
-    command = [
-        sys.executable,
-        "-m",
-        "sensor.cli",
-        "inject",
-        "ecs",
-        written,
-        *options,
-        "--env",
-        "SENSOR_STOP_DEADLINE=8",
-    ]
-    subprocess.run(command, check=True, timeout=60)
-    images = {"shop:1": BASE, "sensor:1": lab.images.sensor}
-    task = EcsTask(lab.new, lab.network, json.loads(written.read_text()), images, {SECRET: WRITE_TOKEN})
-    yield task
-    task.clear()
+def injected(lab, tmp_path):
+    """A function that makes the task as the command injects it with these options, not started."""
+    made = []
+
+    def make(*options: str) -> EcsTask:
+        written = tmp_path / "task.json"
+        written.write_text(json.dumps(DEFINITION))
+        settings = ["--env", "SENSOR_STOP_DEADLINE=8", "--image", "sensor:1", "-o", written]
+        command = [sys.executable, "-m", "sensor.cli", "inject", "ecs", written, *options, *settings]
+        subprocess.run(command, check=True, timeout=60)
+        images = {"shop:1": BASE, "sensor:1": lab.images.sensor}
+        made.append(EcsTask(lab.new, lab.network, json.loads(written.read_text()), images, {SECRET: WRITE_TOKEN}))
+        return made[0]
+
+    yield make
+    for task in made:
+        task.clear()
 
 
-def test_app_and_sensor_work_the_sensor_first_and_last_and_every_event_has_its_names(task, ingest):
+def test_app_and_sensor_work_the_sensor_first_and_last_and_every_event_has_its_names(injected, ingest):
+    task = injected("--ingest-url", ingest.url, "--token-secret", SECRET)
     task.start()
     ids = {container.id: name for name, container in task.containers.items()}
     assert task.started.index("fargate-sensor") < task.started.index("app")
@@ -103,3 +100,13 @@ def test_app_and_sensor_work_the_sensor_first_and_last_and_every_event_has_its_n
     assert any(event["process"].get("args", [""])[0] == "python3" for event in ended), "the app's end was seen"
     assert not [event for event in events if event["kind"] == "sensor.loss"]
     assert task.containers["fargate-sensor"].exit_code() == 0
+
+
+def test_the_app_works_where_the_sensor_has_no_ingest_no_token_and_no_role(injected):
+    task = injected("--ingest-url", "http://ingest.invalid")
+    task.start()
+    app, sensor = task.containers["app"], task.containers["fargate-sensor"]
+    wait_for("the app works", lambda: app.execute("cat", "/etc/app-was-here").stdout == "yes\n")
+    wait_for("the sensor is alive", lambda: sensor.execute("fargate-sensor", "health").returncode == 0)
+    assert task.stop()[-1] == "fargate-sensor"
+    assert sensor.exit_code() == 0
