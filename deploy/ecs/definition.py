@@ -75,5 +75,12 @@ def reference(value: object) -> str:
         return found
     tag = getattr(getattr(value, "tag", None), "value", None)
     inner = getattr(value, "value", value)
-    shown = inner if isinstance(inner, str) else json.dumps(inner, default=str, sort_keys=True)
+    shown = inner if isinstance(inner, str) else _expression(inner)
     return f"{tag} {shown}" if isinstance(tag, str) else shown
+
+
+def _expression(value: object) -> str:
+    try:
+        return json.dumps(value, default=str)
+    except (ValueError, RecursionError, TypeError):  # it refers to itself, or its keys are no texts
+        return "an expression"

@@ -33,7 +33,7 @@ class Manner(NamedTuple):
 
     def _keys(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {self.key(k): dict(v) if k in FREE_MAPS else self._keys(v) for k, v in value.items()}
+            return {self.key(k): v if k in FREE_MAPS else self._keys(v) for k, v in value.items()}
         return [self._keys(one) for one in value] if isinstance(value, list) else value
 
 
@@ -128,11 +128,14 @@ def truth(value: object) -> bool:
 def copied(value: Any) -> Any:
     """A copy of a part of the document, without the comments and the anchors of the part."""
     twin = copy.deepcopy(value)
-    _strip(twin)
+    _strip(twin, set())
     return twin
 
 
-def _strip(node: Any) -> None:
+def _strip(node: Any, seen: set[int]) -> None:
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     comments = getattr(node, "ca", None)
     if comments is not None:
         comments.comment = None
@@ -142,7 +145,7 @@ def _strip(node: Any) -> None:
         anchor.value = None
     if isinstance(node, Mapping):
         for one in node.values():
-            _strip(one)
+            _strip(one, seen)
     elif isinstance(node, list):
         for one in node:
-            _strip(one)
+            _strip(one, seen)

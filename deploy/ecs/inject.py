@@ -1,6 +1,7 @@
 """Puts the sensor into a definition, or brings it up to date there."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from deploy.ecs.definition import Definition, name_of
 from deploy.ecs.effects import effects
@@ -54,14 +55,17 @@ def inject(definition: Definition, wishes: Wishes) -> list[Told]:
     before = _record(sensor)
     depends_on = before.depends_on if wishes.depends_on is None else wishes.depends_on
     spool = _spool(sensor, wishes)
-    was, told = resize(definition, allowed=wishes.allow_resize)
-    changed, more = _task(definition, spool=spool)
-    told += more
-    empty = before.empty or tuple(name_of(c) for c in definition.apps if c.get("dependsOn") == [])
+    if spool and not _can_have_volume(definition):
+        told, spool = [warning("volumes is not written out: there is no spool, and events wait in memory only")], False
+    else:
+        told = []
+    was, more = resize(definition, allowed=wishes.allow_resize)
+    changes = _Changes(dict(was), [])
+    told += more + _task(definition, changes, spool=spool)
+    empty = before.empty or {name_of(c): c.get("dependsOn") for c in definition.apps if _is_empty(c)}
     told += _sensor(definition, wishes, spool=spool)
     told += _starts(definition, empty, depends_on=depends_on)
-    record = Record({**was, **changed, **before.was}, empty, depends_on)
-    _label(definition, record)
+    _label(definition, changes.after(before, empty, depends_on=depends_on))
     return [*told, *_roles(definition), *effects(definition)]
 
 
@@ -76,46 +80,76 @@ def _spool(sensor: Fields | None, wishes: Wishes) -> bool:
     return any(text(mount.get("sourceVolume")) == VOLUME for mount in sensor.parts("mountPoints"))
 
 
-def _task(definition: Definition, *, spool: bool) -> tuple[dict[str, Any], list[Told]]:
-    """The shared PID namespace and the spool's volume; the fields that were not there before."""
+class _Changes(NamedTuple):
+    """What this injection has changed of the task: fields as they were, and fields that were not there."""
+
+    was: dict[str, Any]
+    added: list[str]
+
+    def keep(self, task: Fields, name: str) -> None:
+        """Remember a field before it is changed."""
+        if task.has(name):
+            self.was[name] = task.get(name)
+        else:
+            self.added.append(name)
+
+    def after(self, before: Record, empty: Mapping[str, Any], *, depends_on: bool) -> Record:
+        """The record with these changes. What an earlier injection has found is what was before the sensor."""
+        was = {name: value for name, value in self.was.items() if name not in before.added}
+        added = [name for name in self.added if name not in before.added and name not in before.was]
+        return Record({**was, **before.was}, (*before.added, *added), empty, depends_on)
+
+
+def _is_empty(container: Fields) -> bool:
+    return container.has("dependsOn") and container.get("dependsOn") in ([], None)
+
+
+def _can_have_volume(definition: Definition) -> bool:
+    volumes = definition.task_get("volumes")
+    return volumes is None or (isinstance(volumes, list) and not is_intrinsic(volumes))
+
+
+def _task(definition: Definition, changes: _Changes, *, spool: bool) -> list[Told]:
+    """The shared PID namespace and the spool's volume."""
     task = definition.task
     if task is None:
         volume = f' and volume {{ name = "{VOLUME}" }}' if spool else ""
-        return {}, [note(f'these are containers only: the task around them needs pid_mode = "task"{volume}')]
-    was: dict[str, Any] = {}
+        return [note(f'these are containers only: the task around them needs pid_mode = "task"{volume}')]
     told = []
     pid_mode = task.get("pidMode")
     if is_intrinsic(pid_mode):
         told.append(warning("pidMode is computed by the template; without task the sensor sees only itself"))
     elif pid_mode != "task":
-        was["pidMode"] = pid_mode
+        changes.keep(task, "pidMode")
         task.put_before("pidMode", "task", "containerDefinitions")
         told.append(note(SHARED))
-    return was | _volume(task, wished=spool), told
+    _volume(task, changes, wished=spool)
+    return told
 
 
-def _volume(task: Fields, *, wished: bool) -> dict[str, Any]:
-    listed = task.get("volumes")
-    ours = [one.raw for one in task.parts("volumes") if text(one.get("name")) == VOLUME]
+def _volume(task: Fields, changes: _Changes, *, wished: bool) -> None:
     if not wished:
         remove_volume(task)
-    elif not ours and isinstance(listed, list) and not is_intrinsic(listed):
+        return
+    if any(text(one.get("name")) == VOLUME for one in task.parts("volumes")):
+        return
+    listed = task.get("volumes")
+    if isinstance(listed, list):
         listed.append(task.manner.spelled(written.volume()))
-    elif not ours:
+    else:
+        changes.keep(task, "volumes")
         task.put_before("volumes", [written.volume()], "containerDefinitions")
-        return {"volumes": None}
-    return {}
 
 
 def remove_volume(task: Fields) -> None:
     """Take the spool's volume away, and leave the list, be it empty."""
     listed = task.get("volumes")
     ours = [one.raw for one in task.parts("volumes") if text(one.get("name")) == VOLUME]
-    for index in reversed([i for i, one in enumerate(listed or []) if any(one is our for our in ours)]):
+    for index in reversed([i for i, one in enumerate(listed if ours else []) if any(one is our for our in ours)]):
         del listed[index]
 
 
-def _starts(definition: Definition, empty: tuple[str, ...], *, depends_on: bool) -> list[Told]:
+def _starts(definition: Definition, empty: Mapping[str, Any], *, depends_on: bool) -> list[Told]:
     if depends_on:
         return order(definition)
     disorder(definition, empty)

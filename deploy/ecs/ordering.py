@@ -1,6 +1,7 @@
 """Who starts after whom: the app's containers after the sensor, so that they also stop before it."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 from deploy.ecs.definition import Definition, name_of, reference
 from deploy.ecs.fields import Fields, is_intrinsic, text
@@ -26,11 +27,15 @@ def order(definition: Definition) -> list[Told]:
             told.append(note(f"{name} is left to start when it likes: others wait for its end"))
         elif name in before:
             told.append(note(f"{name} is left to start before the sensor"))
-        elif is_intrinsic(container.get("dependsOn")):
-            told.append(warning(f"{name}: dependsOn is computed by the template, so {NAME} is not put into it"))
+        elif not _is_written_out(container.get("dependsOn")):
+            told.append(warning(f"{name}: dependsOn is no list that is written out, so {NAME} is not put into it"))
         else:
             _wait(container)
     return told
+
+
+def _is_written_out(listed: object) -> bool:
+    return listed is None or (isinstance(listed, list) and not is_intrinsic(listed))
 
 
 def _wait(container: Fields) -> None:
@@ -54,9 +59,8 @@ def _as_the_user_chose(container: Fields) -> list[Told]:
     ]
 
 
-def disorder(definition: Definition, empty: Iterable[str]) -> None:
-    """Take every wait for the sensor away. `empty` names the containers whose list stays though it is empty then."""
-    kept_empty = set(empty)
+def disorder(definition: Definition, empty: Mapping[str, Any]) -> None:
+    """Take every wait for the sensor away. `empty` has what an empty list was before, by container; else it goes."""
     for container in definition.apps:
         entries = [entry.raw for entry in sensor_entries(container)]
         listed = container.get("dependsOn")
@@ -64,8 +68,10 @@ def disorder(definition: Definition, empty: Iterable[str]) -> None:
             continue
         for index in reversed([i for i, one in enumerate(listed) if any(one is entry for entry in entries)]):
             del listed[index]
-        if not listed and name_of(container) not in kept_empty:
+        if not listed and name_of(container) not in empty:
             container.drop("dependsOn")
+        elif not listed and empty[name_of(container)] is None:
+            container.put("dependsOn", None)
 
 
 def sensor_entries(container: Fields) -> list[Fields]:

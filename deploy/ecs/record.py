@@ -1,6 +1,6 @@
 """What injection has changed outside of the sensor's container, so that it can be undone exactly (ADR 0060).
 
-It travels with what it describes, as a label of the container. A value that was not there is null.
+It travels with what it describes, as a label of the container.
 """
 
 import json
@@ -13,11 +13,13 @@ LABEL = "fargate-sensor.before-injection"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`was` has the task's fields that were changed as they were before. `empty` names the containers whose
-    `dependsOn` was there and empty. `depends_on` is what was asked for, and no part of what is undone."""
+    """`was` has the task's fields that were changed as they were before, `added` those that were not there. `empty` has
+    what `dependsOn` was, by container, where it was there and empty. `depends_on` is what was asked for, and no part
+    of what is undone."""
 
     was: Mapping[str, Any] = field(default_factory=dict)
-    empty: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    empty: Mapping[str, Any] = field(default_factory=dict)
     depends_on: bool = True
 
     def written(self) -> str:
@@ -35,7 +37,9 @@ def parse(value: object) -> Record | None:
         return None
     if not isinstance(plain, dict):
         return None
-    was, empty, depends_on = plain.get("was"), plain.get("empty"), plain.get("depends_on")
-    if not isinstance(was, dict) or not isinstance(empty, list) or not isinstance(depends_on, bool):
+    was, added, empty, depends_on = (plain.get(name) for name in ("was", "added", "empty", "depends_on"))
+    if not (isinstance(was, dict) and isinstance(empty, dict) and isinstance(added, list)):
         return None
-    return Record(was, tuple(one for one in empty if isinstance(one, str)), depends_on)
+    if not isinstance(depends_on, bool):
+        return None
+    return Record(was, tuple(one for one in added if isinstance(one, str)), empty, depends_on)

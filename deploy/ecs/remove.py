@@ -7,7 +7,7 @@ from deploy.ecs.record import LABEL, Record, parse
 from deploy.ecs.told import Told, note
 from deploy.sidecar.specification import NAME
 
-UNDONE = ("pidMode", "cpu", "memory")
+UNDONE = ("pidMode", "cpu", "memory", "volumes")
 
 
 def remove(definition: Definition) -> list[Told]:
@@ -33,11 +33,9 @@ def _undo(definition: Definition, record: Record) -> None:
     if task is None:
         return
     remove_volume(task)
-    if "volumes" in record.was and not task.get("volumes"):
-        task.drop("volumes")
-    for name in UNDONE:
-        if name in record.was:
-            if record.was[name] is None:
-                task.drop(name)
-            else:
-                task.put(name, record.was[name])
+    changed = [name for name in UNDONE if name != "volumes" or not task.get("volumes")]
+    for name in changed:
+        if name in record.added:
+            task.drop(name)
+        elif name in record.was:
+            task.put_as_written(name, task.manner.node(record.was[name]))

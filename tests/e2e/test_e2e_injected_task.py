@@ -12,6 +12,7 @@ from ingest_container import WRITE_TOKEN
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:write-token"
 APP = """
 import pathlib, subprocess, time
+time.sleep(2)
 pathlib.Path("/etc/app-was-here").write_text(pathlib.Path("/shared/prepared").read_text())
 while True:
     subprocess.run(["sleep", "0.25"])
