@@ -66,7 +66,7 @@ def injected(lab, tmp_path):
         written = tmp_path / "task.json"
         written.write_text(json.dumps(DEFINITION))
         settings = ["--env", "SENSOR_STOP_DEADLINE=8", "--image", "sensor:1", "-o", written]
-        command = [sys.executable, "-m", "sensor.cli", "inject", "ecs", written, *options, *settings]
+        command = [sys.executable, "-m", "sensor.cli", "inject", "ecs", written, *settings, *options]
         subprocess.run(command, check=True, timeout=60)
         images = {"shop:1": BASE, "sensor:1": lab.images.sensor}
         made.append(EcsTask(lab.new, lab.network, json.loads(written.read_text()), images, {SECRET: WRITE_TOKEN}))
@@ -104,7 +104,7 @@ def test_app_and_sensor_work_the_sensor_first_and_last_and_every_event_has_its_n
 
 
 def test_the_app_works_where_the_sensor_has_no_ingest_no_token_and_no_role(injected):
-    task = injected("--ingest-url", "http://ingest.invalid")
+    task = injected("--ingest-url", "http://ingest.invalid", "--env", "SENSOR_STOP_DEADLINE=3")
     task.start()
     app, sensor = task.containers["app"], task.containers["fargate-sensor"]
     wait_for("the app works", lambda: app.execute("cat", "/etc/app-was-here").stdout == "yes\n")
