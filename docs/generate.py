@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+import task_definitions
 from rules_document import render as rules
 
 from sensor.config import document
@@ -92,6 +93,7 @@ DOCUMENTS = {
     "events.md": render,
     "ocsf.md": ocsf.render,
     "rules.md": rules,
+    **{f"../task-definitions/{name}": render for name, render in task_definitions.DOCUMENTS.items()},
 }
 
 
@@ -100,7 +102,7 @@ def main(argv: list[str]) -> int:
     stale = [name for name, made in DOCUMENTS.items() if _text(HERE / name) != made()]
     if argv == ["--check"]:
         for name in stale:
-            sys.stderr.write(f"docs/{name} is out of date: run make docs\n")
+            sys.stderr.write(f"docs/{name} is out of date: run make docs\n".replace("docs/../", ""))
         return 1 if stale else 0
     for name in stale:
         (HERE / name).write_text(DOCUMENTS[name](), encoding="utf-8")

@@ -10,7 +10,7 @@ from collectors.procfs import Procfs
 from sensor.commands.arguments import Parser
 from sensor.config.sources import PREFIX
 from sensor.config.validate import Checked, check
-from sensor.doctor import aws, destination, machine, report, resources, senses, spool
+from sensor.doctor import aws, destination, ecs, machine, report, resources, senses, spool
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst
 from sensor.model.protocols import HOST, Status
 
@@ -40,7 +40,10 @@ def all_checks(checked: Checked, configured: bool) -> Iterator[Check]:
     procfs = Procfs()
     yield from machine.checks(procfs, os.uname().release, checked.settings.node_name)
     yield from resources.checks(Path("/sys/fs/cgroup"), contained=machine.own_container(procfs) != HOST)
-    yield from senses.checks(checked.settings)
+    seen: list[str] = []
+    yield from senses.checks(checked.settings, seen)
+    if found := ecs.check(os.environ, seen):
+        yield found
     yield from configuration(checked, configured)
     for look in (spool.check, destination.check, aws.check):
         if found := look(checked.settings):

@@ -26,13 +26,20 @@ class ContainerNames:
         self._sensor = sensor
         self._pod = pod
         self._task = Task(platform)
-        self._ask: Callable[[str], None] | None = None
+        self._ask: Callable[[str], bool] | None = None
         self._known: dict[str, Container] = {}
         self._given: dict[str, Container] = {}
 
-    def ask_through(self, ask: Callable[[str], None]) -> None:
-        """Call `ask` from now on for every container that is looked up and has no name."""
+    def ask_through(self, ask: Callable[[str], bool]) -> None:
+        """Call `ask` from now on for every container that is looked up and has no name; it says whether that is worth
+        waiting for."""
         self._ask = ask
+
+    def awaited(self, container_id: str) -> bool:
+        """Whether the name of a container may be known in a moment. Asks for it."""
+        if self._ask is None or container_id in self._known or container_id in self._given:
+            return False
+        return self._ask(container_id)
 
     def learn(self, found: TaskMetadata) -> None:
         """Take over the metadata; the ids of containers that are gone stay known, late events name them."""

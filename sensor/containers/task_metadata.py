@@ -20,6 +20,9 @@ class MalformedMetadata(SensorError):
 
 MOST_CORES = 1024
 
+ON_ITS_WAY = frozenset({"NONE", "MANIFEST_PULLED", "PULLED", "CREATED", "RESOURCES_PROVISIONED"})
+"""`KnownStatus` of a container that does not run yet; what is said of it may still change."""
+
 
 class TaskMetadata(NamedTuple):
     """The task, and its containers by the id that also stands in their cgroup paths."""
@@ -28,6 +31,8 @@ class TaskMetadata(NamedTuple):
     containers: dict[str, Container]
     cores: float | None = None
     """How much CPU the whole task may use; no cgroup that a container can see says so."""
+    settled: bool = True
+    """False while a container is on its way: its id or its image's digest come later."""
 
 
 def parse(raw: bytes) -> TaskMetadata:
@@ -55,7 +60,8 @@ def parse(raw: bytes) -> TaskMetadata:
         revision=_text(plain, "Revision"),
         az=_text(plain, "AvailabilityZone"),
     )
-    return TaskMetadata(task, _containers(plain.get("Containers")), _cores(plain.get("Limits")))
+    listed = plain.get("Containers")
+    return TaskMetadata(task, _containers(listed), _cores(plain.get("Limits")), _is_settled(listed))
 
 
 def _cores(limits: object) -> float | None:
@@ -75,6 +81,15 @@ def _containers(plain: object) -> dict[str, Container]:
                 container_id, _text(one, "Name"), _text(one, "Image"), _text(one, "ImageID")
             )
     return found
+
+
+def _is_settled(plain: object) -> bool:
+    """What is no container, or of no known status, is not waited for."""
+    return not any(
+        one.get("KnownStatus") in ON_ITS_WAY or not (_text(one, "DockerId") and _text(one, "ImageID"))
+        for one in (plain[:MOST_CONTAINERS] if isinstance(plain, list) else [])
+        if isinstance(one, dict) and isinstance(one.get("KnownStatus"), str)
+    )
 
 
 def _text(plain: dict[str, Any], key: str) -> str | None:

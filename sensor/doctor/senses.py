@@ -32,8 +32,8 @@ NETWORK = "network_"
 MEND = "give the sensor SYS_PTRACE, or run it as root so that helpers can look as other users"
 
 
-def checks(settings: Settings) -> Iterator[Check]:
-    """All of this module. Starts and ends a launcher of helpers when we are root."""
+def checks(settings: Settings, seen: list[str]) -> Iterator[Check]:
+    """All of this module. Starts and ends a launcher of helpers when we are root. `seen` gets the containers' ids."""
     counters, clock = Counters(), SystemClock()
     launcher = helper_launcher.start() if os.geteuid() == 0 else None
     task = Task(instance="doctor", launcher=launcher, counters=counters, clock=clock, procfs=Procfs())
@@ -42,7 +42,8 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield from senses
         yield from connections(senses)
         yield processes(_taken_in(task))
-        yield from (container(task, container_id) for container_id in task.containers())
+        seen += task.containers()
+        yield from (container(task, container_id) for container_id in seen)
         if settings.files:
             yield watches(task, settings.file_paths, counters)
     finally:

@@ -40,6 +40,7 @@ class Enricher:
         detector: Detector | None = None,
     ) -> None:
         self._task = task
+        self._names = names
         self._counters = counters
         self._clock = clock
         self._folds = fold
@@ -62,6 +63,7 @@ class Enricher:
             counters=self._counters,
             clock=self._clock,
             later=later,
+            awaited=self._names.awaited,
         )
         try:
             async for event in source:

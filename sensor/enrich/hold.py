@@ -1,8 +1,9 @@
-"""Holds events back, for a moment, until their process has settled.
+"""Holds events back, for a moment, until their process has settled and their container has its name.
 
 Right after a fork a process still shows its parent's program. An event of such a process waits until it is known what
-runs there, `PATIENCE_S` at most; what comes after it waits behind it, so that order is kept. While nothing is held
-there is no timer, and an event passes straight through.
+runs there, `PATIENCE_S` at most; what comes after it waits behind it, so that order is kept. A container that starts
+after the sensor is asked for when it is first seen, and its events wait for that answer just as long. While nothing is
+held there is no timer, and an event passes straight through.
 """
 
 from collections import deque
@@ -33,8 +34,10 @@ class Hold:
         counters: Counters,
         clock: Clock,
         later: Later,
+        awaited: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._settled = settled
+        self._awaited = awaited
         self._release = release
         self._counters = counters
         self._clock = clock
@@ -47,7 +50,7 @@ class Hold:
 
     def put(self, event: Event) -> None:
         """Release the event now, or hold it."""
-        if not self._held and self._is_settled(event):
+        if not self._held and self._is_ready(event):
             self._release(event)
             return
         self._held.append((self._clock.monotonic() + PATIENCE_S, event))
@@ -70,7 +73,7 @@ class Hold:
         for _ in range(TURN):
             if not self._held:
                 return
-            if self._held[0][0] > now and not self._is_settled(self._held[0][1]):
+            if self._held[0][0] > now and not self._is_ready(self._held[0][1]):
                 self._timer = self._later(TICK_S, self._tick)
                 return
             self._let_go()
@@ -81,6 +84,11 @@ class Hold:
         if not self._is_settled(event):
             self._counters.add("released_unsettled")
         self._release(event)
+
+    def _is_ready(self, event: Event) -> bool:
+        container = event.container
+        named = container is None or container.name is not None or not self._awaited(container.id)
+        return named and self._is_settled(event)
 
     def _is_settled(self, event: Event) -> bool:
         return event.process is None or self._settled(event.process.entity)

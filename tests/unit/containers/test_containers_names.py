@@ -86,3 +86,14 @@ def test_a_pod_needs_namespace_name_and_uid(lacking: str) -> None:
     }
     assert pod_of(**fields) == POD
     assert pod_of(**(fields | {lacking: None})) is None
+
+
+def test_a_name_is_awaited_where_it_can_be_asked_for_and_is_not_known() -> None:
+    known = names()
+    assert not known.awaited("c1"), "nobody to ask"
+    asked: list[str] = []
+    known.ask_through(lambda container_id: bool(asked.append(container_id) or container_id == "c1"))
+    assert (known.awaited("c1"), known.awaited("c2")) == (True, False)
+    known.learn(TaskMetadata(TASK, {"c1": APP}))
+    known.give("c2", "side")
+    assert (known.awaited("c1"), known.awaited("c2"), asked) == (False, False, ["c1", "c2"])

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sensor.containers.ecs_metadata import MOST_UNKNOWN, REREAD_S, TRIES, EcsMetadata, endpoint
+from sensor.containers.ecs_metadata import MOST_UNKNOWN, QUICK_S, REREAD_S, TRIES, EcsMetadata, endpoint
 from sensor.containers.metadata_get import MetadataUnreachable
 from sensor.containers.task_metadata import TaskMetadata
 from tests.fakes import FakeClock
@@ -102,15 +102,19 @@ async def test_nothing_is_read_again_without_a_question() -> None:
         assert served.reads == 1
 
 
-async def test_an_unknown_container_is_asked_for_after_the_pause() -> None:
-    served = Endpoint(answer("a"), answer("a", "b"))
+async def test_a_container_that_is_new_is_asked_for_at_once_and_awaited_until_the_answer() -> None:
+    served = Endpoint(answer("a"), answer("a"), answer("a", "b"))
     async with running(served) as (metadata, learnt):
         await metadata.answered.wait()
-        metadata.ask("b")
+        assert metadata.ask("b")
         await until(lambda: len(learnt) == 2)
+        assert not metadata.ask("b"), "asked for, and not known yet"
+        await until(lambda: len(learnt) == 3)
+        assert not metadata.ask("b")
         await idle()
-    assert served.reads == 2
-    assert served.slept[0] == REREAD_S
+    assert served.reads == 3
+    assert set(served.slept) - {QUICK_S} <= {REREAD_S}
+    assert served.clock.monotonic() - FakeClock().monotonic() < REREAD_S * served.reads
 
 
 async def test_a_container_that_is_never_named_is_given_up() -> None:

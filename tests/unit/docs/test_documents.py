@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from deploy import inject_command
 from ingest.config import PREFIX, Settings
 from sensor.config.settings import SETTINGS, variable
 from shippers import firehose, kinesis, s3, sqs
 from shippers.registry import FACTORIES
 
 PROJECT = Path(__file__).parents[3]
-DOCUMENTS = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md"), *(PROJECT / "task-definitions").rglob("*.md")]
+)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 TARGET = re.compile(r"`make ([a-z0-9]+)")
 
@@ -69,17 +72,15 @@ def test_every_destination_is_documented():
     assert titles == list(FACTORIES)
 
 
-def test_the_task_definition_in_the_readme_is_one_that_the_sensor_needs():
-    (block,) = re.findall(r"```json\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
-    task = json.loads(block)
-    containers = {container["name"]: container for container in task["containerDefinitions"]}
-    sensor = containers["fargate-sensor"]
+@pytest.mark.parametrize("name", ["README.md", "docs/inject.md", "task-definitions/README.md"])
+def test_options_of_inject_exist(name, capsys):
+    with pytest.raises(SystemExit):
+        inject_command.main(["--help"])
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    text = (PROJECT / name).read_text()
+    named = set(re.findall(r"`(--[a-z-]+)", text)) if name == "docs/inject.md" else set()
+    for command in re.findall(r"fargate-sensor inject (?:[^\n]*\\\n)*[^\n]*", text):
+        named |= set(re.findall(r" (--[a-z-]+)", command))
 
-    assert task["pidMode"] == "task"
-    assert sensor["essential"] is False
-    assert sensor["linuxParameters"]["capabilities"]["add"] == ["SYS_PTRACE"]
-    deadline = next(setting.default for setting in SETTINGS if setting.name == "stop_deadline")
-    assert sensor["stopTimeout"] > deadline
-    assert containers["app"]["dependsOn"] == [{"containerName": "fargate-sensor", "condition": "START"}]
-    given = {entry["name"] for entry in [*sensor["environment"], *sensor["secrets"]]}
-    assert given <= {variable(setting.name) for setting in SETTINGS}
+    assert named - known == set()
+    assert named or name.startswith("task-definitions")

@@ -1,6 +1,6 @@
 from sensor.enrich.hold import MOST, PATIENCE_S, TICK_S, TURN, Hold
 from sensor.model.counters import Counters
-from sensor.model.events import Event, Evidence, Process, Timestamp
+from sensor.model.events import Container, Event, Evidence, Process, Timestamp
 from sensor.model.kinds import Kind
 from tests.fakes_timers import FakeTimers
 
@@ -9,6 +9,7 @@ class Bench:
     def __init__(self) -> None:
         self.timers, self.counters = FakeTimers(), Counters()
         self.unsettled: set[str] = set()
+        self.unnamed: set[str] = set()
         self.released: list[str] = []
         self.hold = Hold(
             settled=lambda entity: entity not in self.unsettled,
@@ -16,6 +17,7 @@ class Bench:
             counters=self.counters,
             clock=self.timers.clock,
             later=self.timers.later,
+            awaited=lambda container_id: container_id in self.unnamed,
         )
 
     def put(self, *entities: str) -> None:
@@ -104,3 +106,19 @@ def test_flush_releases_all_in_order_and_cancels_the_timer() -> None:
     assert bench.released == ["young", "b"]
     assert bench.timers.waiting == []
     assert bench.counters.seen == {"released_unsettled": 1}
+
+
+def test_events_wait_until_their_container_has_its_name_and_no_longer_than_for_a_process() -> None:
+    bench = Bench()
+    bench.unnamed = {"new"}
+    bench.hold.put(event("a")._replace(container=Container("new")))
+    bench.put("b")
+    assert bench.released == []
+    bench.unnamed.clear()
+    bench.timers.pass_time(TICK_S)
+    assert bench.released == ["a", "b"]
+    bench.unnamed = {"nameless"}
+    bench.hold.put(event("c")._replace(container=Container("nameless")))
+    bench.timers.pass_time(PATIENCE_S + TICK_S)
+    assert bench.released == ["a", "b", "c"]
+    assert bench.counters.seen == {}, "its process has settled"

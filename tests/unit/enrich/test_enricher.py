@@ -109,11 +109,11 @@ async def test_cancelled_it_hands_on_what_it_held() -> None:
 
 async def test_a_fault_costs_its_event_only_and_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
-    broken = bench.event(7, "a")._replace(container=7)  # type: ignore[arg-type]  # as a faulty collector would
+    broken = bench.event(7, "a")._replace(container=Container([]))  # type: ignore[arg-type]  # as a faulty collector would
     await bench.run(broken, bench.event(8, "b"))
     assert [event.process.pid for event in bench.sunk if event.process] == [8]
     assert bench.counters.losses == {"enrich_failed": 1}
-    assert caplog.records[0].getMessage().startswith("events are lost on their way: process.exec: AttributeError")
+    assert caplog.records[0].getMessage().startswith("events are lost on their way: process.exec: TypeError")
 
 
 async def test_a_source_that_fails_is_not_silenced() -> None:

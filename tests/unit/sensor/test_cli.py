@@ -63,6 +63,14 @@ def test_a_missing_extra_is_one_line_with_the_remedy(missing: str, said: str) ->
     assert done.stderr == f"fargate-sensor: {said}: pip install 'fargate-sensor[ingest]'\n"
 
 
+def test_an_extra_is_named_by_its_room(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("family: x")
+    line = "fargate-sensor: inject {}: pip install 'fargate-sensor[deploy]'\n"
+    assert cli("inject", code="sys.modules['deploy'] = None").stderr == line.format("is not part of this installation")
+    done = cli("inject", "ecs", str(tmp_path / "t.yaml"), code="sys.modules['ruamel'] = None")
+    assert (done.returncode, done.stderr) == (2, line.format("needs ruamel"))
+
+
 def test_a_missing_package_of_the_sidecar_is_one_line_too() -> None:
     done = cli("run", code="sys.modules['pydantic'] = None")
     assert (done.returncode, done.stderr) == (

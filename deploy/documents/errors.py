@@ -1,0 +1,15 @@
+"""What is wrong with a document, in one line with its place."""
+
+from sensor.model.errors import SensorError
+
+
+class MalformedDocument(SensorError):
+    """The text is none that can be worked on. `line` counts from 1 and is None where it cannot be known."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.line = line
+
+    def told(self, name: str) -> str:
+        """`task.json:7: reason`, or without the line."""
+        return f"{name}:{self.line}: {self}" if self.line is not None else f"{name}: {self}"

@@ -1,0 +1,159 @@
+"""What a document holds: task definitions in the four forms that people have them in."""
+
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence
+from typing import Any, NamedTuple
+
+from deploy.documents.errors import MalformedDocument
+from deploy.documents.json_text import JsonText
+from deploy.ecs.definition import Definition
+from deploy.ecs.fields import Fields, Manner, as_it_is, is_intrinsic, truth
+
+READ_ONLY = (
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+)
+"""What DescribeTaskDefinition answers and RegisterTaskDefinition refuses."""
+
+TASK_DEFINITION = "AWS::ECS::TaskDefinition"
+SERVICES = ("AWS::ECS::Service", "AWS::ECS::TaskSet")
+
+
+class Document(NamedTuple):
+    """The definitions of a document, to be changed in place. `text` writes it as it is now."""
+
+    definitions: tuple[Definition, ...]
+    text: Callable[[], str]
+    notes: tuple[str, ...] = ()
+    """What reading it has changed already."""
+    original: str = ""
+
+
+def read(content: bytes) -> Document:
+    """The document in some bytes, JSON or YAML. Raises `MalformedDocument`."""
+    text = _decoded(content)
+    if not text.strip():
+        raise MalformedDocument("the document is empty")
+    document = _read(text)
+    return document._replace(text=lambda: "\ufeff" + document.text()) if content.startswith(BOM_UTF8) else document
+
+
+def _read(text: str) -> Document:
+    if text.lstrip()[0] in "{[":
+        json_text = JsonText(text)
+        return _document(json_text.data, json_text.text, as_it_is, text)
+    from deploy.documents.yaml_text import YamlText, nodes  # ruamel.yaml is loaded for YAML only
+
+    yaml_text = YamlText(text)
+    return _document(yaml_text.data, yaml_text.text, nodes, text)
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise MalformedDocument(f"no UTF-8: byte {content[error.start]:#04x}", line) from error
+
+
+def _document(data: Any, write: Callable[[Any], str], node: Callable[[Any], Any], original: str) -> Document:
+    if isinstance(data, MutableSequence):
+        return Document((_bare(data, Manner(False, node)),), lambda: write(data), (), original)
+    if not isinstance(data, MutableMapping):
+        raise MalformedDocument(f"expected an object or an array, found {_kind(data)}")
+    if isinstance(data.get("Resources"), MutableMapping):
+        definitions = tuple(_template(data, Manner(True, node)))
+        loops = [key for key in data["Resources"] if str(key).startswith("Fn::ForEach")]
+        notes = tuple(f"{key} is not looked into: what it makes has no sensor" for key in loops)
+        return Document(definitions, lambda: write(data), notes, original)
+    return _registered(data, write, Manner(False, node), original)
+
+
+def _registered(data: Any, write: Callable[[Any], str], manner: Manner, original: str) -> Document:
+    """RegisterTaskDefinition's form; DescribeTaskDefinition's becomes it."""
+    task = data
+    if isinstance(data.get("taskDefinition"), MutableMapping):
+        task = data["taskDefinition"]
+        if data.get("tags"):
+            task["tags"] = data["tags"]
+    if "containerDefinitions" not in task:
+        raise MalformedDocument(
+            "no containerDefinitions, no Resources and no taskDefinition: neither a task definition nor a template"
+        )
+    gone = [key for key in READ_ONLY if task.pop(key, None) is not None]
+    notes = (f"left out {', '.join(gone)}: register-task-definition takes none of them",) if gone else ()
+    definition = Definition(_containers(task["containerDefinitions"]), manner, Fields(task, manner))
+    return Document((definition,), lambda: write(task), notes, original)
+
+
+def _bare(data: MutableSequence[Any], manner: Manner) -> Definition:
+    containers = _containers(data)
+    if any(isinstance(one, Mapping) and "name" not in one for one in containers):
+        raise MalformedDocument("an array of something else: container definitions have a name")
+    return Definition(containers, manner)
+
+
+def _template(data: MutableMapping[str, Any], manner: Manner) -> Iterator[Definition]:
+    resources = data["Resources"]
+    exec_enabled = any(
+        isinstance(one, Mapping)
+        and one.get("Type") in SERVICES
+        and isinstance(one.get("Properties"), Mapping)
+        and truth(one["Properties"].get("EnableExecuteCommand"))
+        for one in resources.values()
+    )
+    found = 0
+    for name, resource in resources.items():
+        if not isinstance(resource, Mapping) or resource.get("Type") != TASK_DEFINITION:
+            continue
+        found += 1
+        properties = resource.get("Properties")
+        if not isinstance(properties, MutableMapping) or is_intrinsic(properties):
+            raise MalformedDocument(f"{name}: Properties is {_kind(properties)}, not a mapping", _line(resource))
+        try:
+            containers = _containers(properties.get("ContainerDefinitions"))
+        except MalformedDocument as error:
+            raise MalformedDocument(f"{name}: {error}", error.line or _line(resource)) from error
+        yield Definition(containers, manner, Fields(properties, manner), str(name), exec_enabled)
+    if not found:
+        raise MalformedDocument(f"the template has no {TASK_DEFINITION} that is written out")
+
+
+def _containers(value: Any) -> MutableSequence[Any]:
+    """A list of containers. Raises `MalformedDocument`."""
+    if not isinstance(value, MutableSequence) or is_intrinsic(value):
+        raise MalformedDocument(f"the container definitions are {_kind(value)}, not a list that is written out")
+    if not value:
+        raise MalformedDocument("there is no container in the container definitions")
+    for number, one in enumerate(value, 1):
+        if not isinstance(one, MutableMapping) and not is_intrinsic(one):
+            raise MalformedDocument(f"container {number} is {_kind(one)}, not an object", _line(value))
+    return value
+
+
+def _kind(value: object) -> str:
+    """What a value is, in words."""
+    if value is None:
+        return "nothing"
+    if is_intrinsic(value):
+        return "computed by the template"
+    names = (
+        (MutableMapping, "an object"),
+        (MutableSequence, "an array"),
+        (bool, "true or false"),
+        (str, "a text"),
+        (int, "a number"),
+    )
+    return next((name for kind, name in names if isinstance(value, kind)), "something else")
+
+
+def _line(node: object) -> int | None:
+    line = getattr(getattr(node, "lc", None), "line", None)
+    return line + 1 if isinstance(line, int) else None

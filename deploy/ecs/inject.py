@@ -1,0 +1,212 @@
+"""Puts the sensor into a definition, or brings it up to date there."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from deploy.ecs.definition import Definition, name_of
+from deploy.ecs.effects import effects
+from deploy.ecs.fields import Fields, is_intrinsic, text
+from deploy.ecs.logs import log_configuration
+from deploy.ecs.obstacles import obstacles
+from deploy.ecs.ordering import disorder, order
+from deploy.ecs.probes import VARIABLE as PROBES
+from deploy.ecs.probes import probes
+from deploy.ecs.record import LABEL, Record, parse
+from deploy.ecs.resize import resize
+from deploy.ecs.sensor_container import token_secret, update, variables_of
+from deploy.ecs.told import Told, note, warning
+from deploy.ecs.wishes import TOKEN, Wishes
+from deploy.sidecar import destinations
+from deploy.sidecar import ecs as written
+from deploy.sidecar.specification import NAME, VOLUME, Sidecar
+from sensor.model.errors import SensorError
+
+SHARED = (
+    "the containers share their processes from now on: each sees the others', and as the same user their environments; "
+    "ECS Exec, where it is used, reaches only one of the containers"
+)
+
+
+class CannotInject(SensorError):
+    """All that stands in the way, a line each; the definition is as it was."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
+def missing(definition: Definition, wishes: Wishes) -> str | None:
+    """The option without which there is nothing to write; None where all is said, now or by an earlier injection."""
+    sensor = definition.sensor
+    if wishes.image is None and (sensor is None or not sensor.get("image")):
+        return "--image"
+    there = destinations.named(variables_of(sensor) | dict(wishes.variables))
+    return None if wishes.destinations or there else "--ingest-url or --destination"
+
+
+def inject(definition: Definition, wishes: Wishes) -> list[Told]:
+    """Change the definition in place. Raises `CannotInject` before anything is changed.
+
+    `missing` must have said None.
+    """
+    if reasons := list(obstacles(definition)):
+        raise CannotInject(reasons)
+    sensor = definition.sensor
+    before = _record(sensor)
+    depends_on = before.depends_on if wishes.depends_on is None else wishes.depends_on
+    spool = _spool(sensor, wishes)
+    if spool and not _can_have_volume(definition):
+        told, spool = [warning("volumes is not written out: there is no spool, and events wait in memory only")], False
+    else:
+        told = []
+    was, more = resize(definition, allowed=wishes.allow_resize)
+    changes = _Changes(dict(was), [])
+    told += more + _task(definition, changes, spool=spool)
+    empty = before.empty or {name_of(c): c.get("dependsOn") for c in definition.apps if _is_empty(c)}
+    told += _sensor(definition, wishes, spool=spool)
+    told += _starts(definition, empty, depends_on=depends_on)
+    _label(definition, changes.after(before, empty, depends_on=depends_on))
+    return [*told, *_roles(definition), *effects(definition)]
+
+
+def _record(sensor: Fields | None) -> Record:
+    labels = sensor.get("dockerLabels") if sensor is not None else None
+    return (parse(labels.get(LABEL)) if isinstance(labels, dict) else None) or Record()
+
+
+def _spool(sensor: Fields | None, wishes: Wishes) -> bool:
+    if wishes.spool is not None or sensor is None:
+        return wishes.spool is not False
+    return any(text(mount.get("sourceVolume")) == VOLUME for mount in sensor.parts("mountPoints"))
+
+
+class _Changes(NamedTuple):
+    """What this injection has changed of the task: fields as they were, and fields that were not there."""
+
+    was: dict[str, Any]
+    added: list[str]
+
+    def keep(self, task: Fields, name: str) -> None:
+        """Remember a field before it is changed."""
+        if task.has(name):
+            self.was[name] = task.get(name)
+        else:
+            self.added.append(name)
+
+    def after(self, before: Record, empty: Mapping[str, Any], *, depends_on: bool) -> Record:
+        """The record with these changes. What an earlier injection has found is what was before the sensor."""
+        was = {name: value for name, value in self.was.items() if name not in before.added}
+        added = [name for name in self.added if name not in before.added and name not in before.was]
+        return Record({**was, **before.was}, (*before.added, *added), empty, depends_on)
+
+
+def _is_empty(container: Fields) -> bool:
+    return container.has("dependsOn") and container.get("dependsOn") in ([], None)
+
+
+def _can_have_volume(definition: Definition) -> bool:
+    volumes = definition.task_get("volumes")
+    return volumes is None or (isinstance(volumes, list) and not is_intrinsic(volumes))
+
+
+def _task(definition: Definition, changes: _Changes, *, spool: bool) -> list[Told]:
+    """The shared PID namespace and the spool's volume."""
+    task = definition.task
+    if task is None:
+        volume = f' and volume {{ name = "{VOLUME}" }}' if spool else ""
+        return [note(f'these are containers only: the task around them needs pid_mode = "task"{volume}')]
+    told = []
+    pid_mode = task.get("pidMode")
+    if is_intrinsic(pid_mode):
+        told.append(warning("pidMode is computed by the template; without task the sensor sees only itself"))
+    elif pid_mode != "task":
+        changes.keep(task, "pidMode")
+        task.put_before("pidMode", "task", "containerDefinitions")
+        told.append(note(SHARED))
+    _volume(task, changes, wished=spool)
+    return told
+
+
+def _volume(task: Fields, changes: _Changes, *, wished: bool) -> None:
+    if not wished:
+        remove_volume(task)
+        return
+    if any(text(one.get("name")) == VOLUME for one in task.parts("volumes")):
+        return
+    listed = task.get("volumes")
+    if isinstance(listed, list):
+        listed.append(task.manner.spelled(written.volume()))
+    else:
+        changes.keep(task, "volumes")
+        task.put_before("volumes", [written.volume()], "containerDefinitions")
+
+
+def remove_volume(task: Fields) -> None:
+    """Take the spool's volume away, and leave the list, be it empty."""
+    listed = task.get("volumes")
+    ours = [one.raw for one in task.parts("volumes") if text(one.get("name")) == VOLUME]
+    for index in reversed([i for i, one in enumerate(listed if ours else []) if any(one is our for our in ours)]):
+        del listed[index]
+
+
+def _starts(definition: Definition, empty: Mapping[str, Any], *, depends_on: bool) -> list[Told]:
+    if depends_on:
+        return order(definition)
+    disorder(definition, empty)
+    return [note("the app's containers do not wait for the sensor: what they do first may go unseen")]
+
+
+def _sensor(definition: Definition, wishes: Wishes, *, spool: bool) -> list[Told]:
+    commands, told = probes(definition)
+    environment = destinations.environment(wishes.destinations) | ({PROBES: commands} if commands else {})
+    environment |= wishes.variables
+    sensor = definition.sensor
+    image = wishes.image or text(sensor.get("image") if sensor is not None else None) or ""
+    wanted = written.container(Sidecar(image, environment, spool))
+    if sensor is None:
+        definition.append(wanted)
+        sensor = definition.containers[-1]
+        told += _log(definition, sensor)
+    else:
+        told += update(sensor, wanted, wishes)
+    if wishes.token_secret is not None:
+        token_secret(sensor, wishes.token_secret)
+    if any(text(entry.get("name")) == TOKEN for entry in sensor.parts("secrets")):
+        told.append(
+            warning(
+                f"{TOKEN} is a secret that ECS fetches: where it cannot, no container starts; a task role needs none"
+            )
+        )
+    return told
+
+
+def _log(definition: Definition, sensor: Fields) -> list[Told]:
+    found = log_configuration(definition)
+    if found is None:
+        return [warning(f"no container has a logConfiguration, so {NAME} has none: nobody will see what it says")]
+    sensor.put_as_written("logConfiguration", found)
+    return []
+
+
+def _label(definition: Definition, record: Record) -> None:
+    sensor = definition.sensor
+    if sensor is None:
+        return
+    labels = sensor.get("dockerLabels")
+    if not isinstance(labels, dict):
+        sensor.put("dockerLabels", {LABEL: record.written()})
+    elif labels.get(LABEL) != record.written():
+        labels[LABEL] = definition.manner.node(record.written())
+
+
+def _roles(definition: Definition) -> list[Told]:
+    """What the destinations need of the task's role, as far as the document shows it."""
+    sensor, task = definition.sensor, definition.task
+    if sensor is None or task is None or task.get("taskRoleArn"):
+        return []
+    names = destinations.named(variables_of(sensor))
+    needs = [f"{one} needs {destinations.PERMISSIONS[one]}" for one in names if one in destinations.PERMISSIONS]
+    has_token = any(text(entry.get("name")) == TOKEN for entry in sensor.parts("secrets"))
+    if destinations.INGEST in names and not has_token:
+        needs.append("the sensor logs in to the ingest with the task's role, unless --token-secret is given")
+    return [warning(f"the task has no taskRoleArn: {'; '.join(needs)}")] if needs else []

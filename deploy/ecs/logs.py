@@ -1,0 +1,26 @@
+"""The sensor's log goes where its siblings' logs go."""
+
+from typing import Any
+
+from deploy.ecs.definition import Definition
+from deploy.ecs.fields import Fields, copied, is_intrinsic, text
+
+OF_THE_APPS_LINES = ("awslogs-multiline-pattern", "awslogs-datetime-format")
+"""Options by which lines of the app are joined; the sensor's are one event each."""
+
+
+def log_configuration(definition: Definition) -> Any:
+    """A copy of the first sibling's that has one, essential ones before others; None where nobody has."""
+    candidates = [c for c in definition.apps if c.get("logConfiguration") and c.get("firelensConfiguration") is None]
+    candidates.sort(
+        key=lambda container: text(container.get("essential")) == "false" or container.get("essential") is False
+    )
+    if not candidates:
+        return None
+    found = copied(candidates[0].get("logConfiguration"))
+    if isinstance(found, dict) and not is_intrinsic(found):
+        options = Fields(found, definition.manner).get("options")
+        for name in OF_THE_APPS_LINES:
+            if isinstance(options, dict):
+                options.pop(name, None)
+    return found

@@ -1,0 +1,45 @@
+"""What injection has changed outside of the sensor's container, so that it can be undone exactly (ADR 0060).
+
+It travels with what it describes, as a label of the container.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+LABEL = "fargate-sensor.before-injection"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`was` has the task's fields that were changed as they were before, `added` those that were not there. `empty` has
+    what `dependsOn` was, by container, where it was there and empty. `depends_on` is what was asked for, and no part
+    of what is undone."""
+
+    was: Mapping[str, Any] = field(default_factory=dict)
+    added: tuple[str, ...] = ()
+    empty: Mapping[str, Any] = field(default_factory=dict)
+    depends_on: bool = True
+
+    def written(self) -> str:
+        """The value of the label."""
+        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+
+
+def parse(value: object) -> Record | None:
+    """The record in a label; None where there is none, or where somebody has written something else there."""
+    if not isinstance(value, str):
+        return None
+    try:
+        plain = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(plain, dict):
+        return None
+    was, added, empty, depends_on = (plain.get(name) for name in ("was", "added", "empty", "depends_on"))
+    if not (isinstance(was, dict) and isinstance(empty, dict) and isinstance(added, list)):
+        return None
+    if not isinstance(depends_on, bool):
+        return None
+    return Record(was, tuple(one for one in added if isinstance(one, str)), empty, depends_on)

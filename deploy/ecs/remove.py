@@ -1,0 +1,41 @@
+"""Takes the sensor out of a definition, and undoes all that was changed for it."""
+
+from deploy.ecs.definition import Definition
+from deploy.ecs.inject import remove_volume
+from deploy.ecs.ordering import disorder, sensor_entries
+from deploy.ecs.record import LABEL, Record, parse
+from deploy.ecs.told import Told, note
+from deploy.sidecar.specification import NAME
+
+UNDONE = ("pidMode", "cpu", "memory", "volumes")
+
+
+def remove(definition: Definition) -> list[Told]:
+    """Change the definition in place, to what it was before it was injected."""
+    sensor = definition.sensor
+    if sensor is None:
+        return [note(f"there is no {NAME} in it")]
+    labels = sensor.get("dockerLabels")
+    record = parse(labels.get(LABEL)) if isinstance(labels, dict) else None
+    told = (
+        [] if record is not None else [note(f"{NAME} has no record of what was before it: the rest of the task stays")]
+    )
+    record = record or Record()
+    definition.remove_sensor()
+    if any(sensor_entries(container) for container in definition.apps):
+        disorder(definition, record.empty)
+    _undo(definition, record)
+    return told
+
+
+def _undo(definition: Definition, record: Record) -> None:
+    task = definition.task
+    if task is None:
+        return
+    remove_volume(task)
+    changed = [name for name in UNDONE if name != "volumes" or not task.get("volumes")]
+    for name in changed:
+        if name in record.added:
+            task.drop(name)
+        elif name in record.was:
+            task.put_as_written(name, task.manner.node(record.was[name]))

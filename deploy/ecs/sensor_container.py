@@ -1,0 +1,113 @@
+"""The sensor's container in a definition: made, or brought up to date without overwriting what others chose."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from deploy.ecs.fields import Fields, is_intrinsic, text
+from deploy.ecs.told import Told, note, warning
+from deploy.ecs.wishes import TOKEN, Wishes
+from deploy.sidecar import destinations
+from deploy.sidecar.ecs import mount
+from deploy.sidecar.specification import NAME, VOLUME
+
+NEEDED = ("essential", "user", "readonlyRootFilesystem")
+"""What the sensor cannot work without, or could stop the app with."""
+APART = frozenset({"name", "image", "environment", "linuxParameters", "mountPoints"})
+
+
+def variables_of(sensor: Fields | None) -> dict[str, str]:
+    """The plain variables that the container has."""
+    entries = sensor.parts("environment") if sensor is not None else []
+    return {name: text(e.get("value")) or "" for e in entries if (name := text(e.get("name"))) is not None}
+
+
+def update(sensor: Fields, wanted: Mapping[str, Any], wishes: Wishes) -> list[Told]:
+    """Bring a container that is there to what is wanted; what it keeps and what is overruled is told."""
+    told = []
+    for key, value in wanted.items():
+        if key in APART:
+            continue
+        now = sensor.get(key)
+        if not sensor.has(key):
+            sensor.put(key, value)
+        elif now == sensor.manner.spelled(value):
+            continue
+        elif key in NEEDED or (key == "stopTimeout" and _shorter(now, value)):
+            told.append(warning(f"{NAME}: {key} was {text(now) or now}, and is {text(value) or value} now"))
+            sensor.put(key, value)
+        else:
+            told.append(note(f"{NAME}: {key} is kept as it is; inject would write another one"))
+    if wishes.image is not None and sensor.get("image") != wishes.image:
+        sensor.put("image", wishes.image)
+    _capabilities(sensor, wanted["linuxParameters"]["capabilities"]["add"])
+    _environment(sensor, {one["name"]: one["value"] for one in wanted["environment"]}, wishes)
+    _mounts(sensor, wished="mountPoints" in wanted)
+    return told
+
+
+def token_secret(sensor: Fields, arn: str) -> None:
+    """Have ECS fetch the write token. A secret of that name is replaced."""
+    for entry in sensor.parts("secrets"):
+        if text(entry.get("name")) == TOKEN:
+            if entry.get("valueFrom") != arn:
+                entry.put("valueFrom", arn)
+            return
+    _append(sensor, "secrets", {"name": TOKEN, "valueFrom": arn})
+
+
+def _shorter(now: object, wanted: int) -> bool:
+    found = text(now)
+    return found is not None and found.isdecimal() and int(found) < wanted
+
+
+def _capabilities(sensor: Fields, wanted: list[str]) -> None:
+    linux = sensor.part("linuxParameters")
+    capabilities = linux.part("capabilities") if linux is not None else None
+    if linux is None:
+        sensor.put("linuxParameters", {"capabilities": {"add": wanted}})
+    elif capabilities is None:
+        linux.put("capabilities", {"add": wanted})
+    else:
+        have = capabilities.get("add")
+        for one in wanted:
+            if not isinstance(have, list) or one not in have:
+                _append(capabilities, "add", one)
+                have = capabilities.get("add")
+
+
+def _environment(sensor: Fields, wanted: Mapping[str, str], wishes: Wishes) -> None:
+    """Where a destination is named, none of the earlier ones stays; of the rest only what is wanted is set."""
+    gone = (destinations.VARIABLES if wishes.destinations else frozenset()) - wanted.keys()
+    gone |= {"SENSOR_PROBE_COMMANDS", "SENSOR_SPOOL_DIR"} - wanted.keys()
+    listed = sensor.get("environment")
+    if isinstance(listed, list) and not is_intrinsic(listed):
+        for index in reversed(range(len(listed))):
+            entry = listed[index]
+            if isinstance(entry, dict) and text(Fields(entry, sensor.manner).get("name")) in gone:
+                del listed[index]
+    there = {text(entry.get("name")): entry for entry in sensor.parts("environment")}
+    for name, value in wanted.items():
+        if name not in there:
+            _append(sensor, "environment", {"name": name, "value": value})
+        elif there[name].get("value") != value and not is_intrinsic(there[name].get("value")):
+            there[name].put("value", value)
+
+
+def _mounts(sensor: Fields, *, wished: bool) -> None:
+    listed = sensor.get("mountPoints")
+    ours = [one for one in sensor.parts("mountPoints") if text(one.get("sourceVolume")) == VOLUME]
+    if wished and not ours:
+        _append(sensor, "mountPoints", mount())
+    elif not wished and ours and isinstance(listed, list):
+        for index in reversed([i for i, one in enumerate(listed) if any(one is o.raw for o in ours)]):
+            del listed[index]
+        if not listed:
+            sensor.drop("mountPoints")
+
+
+def _append(container: Fields, key: str, value: Any) -> None:
+    listed = container.get(key)
+    if isinstance(listed, list) and not is_intrinsic(listed):
+        listed.append(container.manner.spelled(value))
+    else:
+        container.put(key, [value])

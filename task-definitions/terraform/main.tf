@@ -1,0 +1,80 @@
+# Container definitions in, container definitions with the sensor out. No provider is needed; what the sensor's container
+# is stands in sensor.json, which is generated like the other examples.
+
+terraform {
+  required_version = ">= 1.3"
+}
+
+locals {
+  specification = jsondecode(file("${path.module}/sensor.json"))
+  name          = local.specification.container.name
+  given         = [for container in jsondecode(var.container_definitions) : container if container.name != local.name]
+
+  # Containers whose end others wait for, and log routers, start when they like.
+  must_end = toset(flatten([
+    for container in local.given : [
+      for wait in try(coalesce(container.dependsOn), []) : wait.containerName
+      if contains(["SUCCESS", "COMPLETE"], wait.condition)
+    ]
+  ]))
+  routers = toset([for container in local.given : container.name if try(container.firelensConfiguration, null) != null])
+  # A router that waits for nobody starts before all that logs through it, and before it what its volumes come from.
+  before = toset(flatten([
+    for container in local.given : try(container.volumesFrom[*].sourceContainer, [])
+    if contains(local.routers, container.name) && length(try(coalesce(container.dependsOn), [])) == 0
+  ]))
+  left_alone = setunion(local.must_end, local.routers, local.before)
+
+  apps = [
+    for container in local.given : merge(container, {
+      for key, value in {
+        dependsOn = concat(
+          [for wait in try(coalesce(container.dependsOn), []) : wait if wait.containerName != local.name],
+          [{ containerName = local.name, condition = "START" }],
+        )
+      } : key => value if var.depends_on_sensor && !contains(local.left_alone, container.name)
+    })
+  ]
+
+  # The health checks of the app, as the platform runs them, so that the sensor can tell them from people's sessions.
+  checks = [
+    for container in local.given : container.healthCheck.command
+    if length(try(container.healthCheck.command, [])) > 0
+  ]
+  probes = distinct([
+    for command in local.checks : (
+      command[0] == "CMD-SHELL" ? concat(["/bin/sh", "-c"], [join(" ", slice(command, 1, length(command)))]) :
+      command[0] == "CMD" ? slice(command, 1, length(command)) : command
+    ) if command[0] != "NONE"
+  ])
+
+  environment = merge(
+    var.environment,
+    length(local.probes) > 0 ? { SENSOR_PROBE_COMMANDS = jsonencode(local.probes) } : {},
+    var.spool ? { SENSOR_SPOOL_DIR = local.specification.spool_dir } : {},
+  )
+
+  # The sensor's log goes where the app's goes, without the patterns by which the app's lines are joined.
+  logging = concat(
+    [for container in local.given : container if try(container.essential, true)],
+    [for container in local.given : container if !try(container.essential, true)],
+  )
+  logs = [
+    for container in local.logging : merge(container.logConfiguration, {
+      for key, value in { options = {
+        for name, option in try(coalesce(container.logConfiguration.options), {}) : name => option
+        if !contains(["awslogs-multiline-pattern", "awslogs-datetime-format"], name)
+      } } : key => value if try(container.logConfiguration.options, null) != null
+    }) if try(container.logConfiguration, null) != null && try(container.firelensConfiguration, null) == null
+  ]
+
+  sensor = merge(
+    local.specification.container,
+    {
+      image       = var.image
+      environment = [for name, value in local.environment : { name = name, value = value }]
+    },
+    { for key, value in { mountPoints = [local.specification.mount] } : key => value if var.spool },
+    { for key, value in { logConfiguration = try(local.logs[0], null) } : key => value if value != null },
+  )
+}

@@ -1,0 +1,110 @@
+"""The Terraform module makes of container definitions what `fargate-sensor inject` makes of them."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from task_definitions import FILES, IMAGE, WISHES, injected, removed, requests
+
+from deploy.ecs.wishes import Wishes
+
+MODULE = Path(__file__).parents[2] / "task-definitions" / "terraform"
+LABELS = "dockerLabels"
+"""inject's record for --remove; a module is taken out by taking it out."""
+
+ROOT = """
+module "injected" {
+  for_each              = jsondecode(file("given.json"))
+  source                = "./module"
+  container_definitions = each.value
+  image                 = "IMAGE"
+  environment           = { SENSOR_INGEST_URL = "https://ingest.example.org" }
+}
+module "plain" {
+  source                = "./module"
+  container_definitions = jsonencode([{ name = "app", image = "app:1" }])
+  image                 = "IMAGE"
+  environment           = { SENSOR_DESTINATIONS = "stdout" }
+  depends_on_sensor     = false
+  spool                 = false
+}
+output "injected" {
+  value = { for name, one in module.injected : name => jsondecode(one.container_definitions) }
+}
+output "plain" {
+  value = [jsondecode(module.plain.container_definitions), module.plain.volumes, module.plain.pid_mode]
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def terraform(need, tmp_path_factory):
+    """A function that runs terraform in a folder with a copy of the module; nothing is fetched."""
+    program = shutil.which("terraform") or shutil.which("tofu")
+    need(program is not None, "the terraform or the tofu program")
+    folder = tmp_path_factory.mktemp("terraform")
+    shutil.copytree(MODULE, folder / "module")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+
+    def run(*argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [program, f"-chdir={folder}", *argv],
+            env=environ | {"CHECKPOINT_DISABLE": "1", "HOME": str(folder), "TF_CLI_ARGS": "-no-color"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    run.folder = folder
+    return run
+
+
+def given():
+    """Containers of all definitions whose values a template does not compute."""
+    return {
+        f"{file.stem}-{number}": request["containerDefinitions"]
+        for file in FILES
+        if "template" not in file.name
+        for number, request in enumerate(requests(removed(file.read_bytes())))
+    }
+
+
+def expected(containers, wishes=WISHES):
+    """What inject makes of them, without its record."""
+    found = json.loads(injected(json.dumps(containers).encode(), wishes))
+    found[-1].pop(LABELS)
+    return normal(found)
+
+
+def normal(containers):
+    """Variables in the order of their names, and their JSON read: Terraform writes `&` as an escape in it."""
+    for entry in containers[-1]["environment"]:
+        if entry["name"] == "SENSOR_PROBE_COMMANDS":
+            entry["value"] = json.loads(entry["value"])
+    containers[-1]["environment"].sort(key=lambda one: one["name"])
+    return containers
+
+
+def test_the_module_and_the_command_agree(terraform):
+    (terraform.folder / "given.json").write_text(json.dumps({k: json.dumps(v) for k, v in given().items()}))
+    (terraform.folder / "main.tf").write_text(ROOT.replace("IMAGE", IMAGE))
+    for command in (("init",), ("validate",), ("apply", "-auto-approve")):
+        done = terraform(*command)
+        assert done.returncode == 0, done.stderr
+    found = {name: one["value"] for name, one in json.loads(terraform("output", "-json").stdout).items()}
+    assert len(found["injected"]) > 20
+    assert {name: normal(one) for name, one in found["injected"].items()} == {
+        name: expected(containers) for name, containers in given().items()
+    }
+    containers, volumes, pid_mode = found["plain"]
+    wishes = Wishes(IMAGE, variables={"SENSOR_DESTINATIONS": "stdout"}, depends_on=False, spool=False)
+    assert containers == expected([{"name": "app", "image": "app:1"}], wishes)
+    assert (volumes, pid_mode) == ([], "task")
+
+
+def test_the_module_is_formatted(terraform):
+    done = terraform("fmt", "-check", "-diff", "module")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,162 @@
+"""`fargate-sensor inject` in a process: streams, files and exit codes."""
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from task_definitions import FOLDER, IMAGE
+
+from deploy.diff import difference
+from deploy.inject_command import IMAGE as IMAGE_VARIABLE
+from deploy.inject_command import main
+
+SINGLE = FOLDER / "single.json"
+OPTIONS = ["--image", IMAGE, "--ingest-url", "https://ingest.example.org"]
+CLI = [sys.executable, "-m", "sensor.cli", "inject", "ecs"]
+
+
+@pytest.fixture(autouse=True)
+def _no_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(IMAGE_VARIABLE, raising=False)
+
+
+def run(*argv: object) -> int:
+    try:
+        return main(["ecs", *map(str, argv)])
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+def test_the_document_is_all_that_goes_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(SINGLE, *OPTIONS) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["pidMode"] == "task"
+    assert all(line.startswith("fargate-sensor inject: note: ") for line in err.splitlines())
+
+
+def test_standard_input_and_the_entry_point() -> None:
+    done = subprocess.run([*CLI, "-", *OPTIONS], input=SINGLE.read_bytes(), capture_output=True, timeout=30)
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)["containerDefinitions"]) == 2
+
+
+def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "task.json"
+    file.write_bytes(SINGLE.read_bytes())
+    file.chmod(0o640)
+    assert run(file, *OPTIONS, "-o", file) == 0
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert run(file, "--remove", "-o", file) == 0
+    assert file.read_bytes() == SINGLE.read_bytes()
+    assert os.listdir(tmp_path) == ["task.json"]
+
+
+def test_a_terminal_is_shown_what_changes(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    done = subprocess.run([*CLI, str(SINGLE), *OPTIONS, "-o", str(tmp_path / "o")], stderr=theirs, timeout=30)
+    os.close(theirs)
+    shown = b""
+    while chunk := _read(ours):
+        shown += chunk
+    os.close(ours)
+    assert done.returncode == 0
+    assert b'\x1b[32m+  "pidMode": "task",\x1b[0m' in shown
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # Linux says EIO when the other end of a terminal is closed
+        return b""
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    (*_, line) = difference("a", "a\x1b[31m", "f", colour=False)
+    assert line == "+a\\x1b[31m\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        ([], 2, "fargate-sensor inject: the following arguments are required"),
+        ([SINGLE], 2, f"{SINGLE}: --image is needed the first time"),
+        ([SINGLE, "--image", IMAGE], 2, "--ingest-url or --destination is needed the first time"),
+        ([SINGLE, *OPTIONS, "--imag", "x"], 2, "unrecognized arguments: --imag x"),
+        ([SINGLE, "--image", "a b", "--destination", "stdout"], 2, "--image: 'a b' is no image"),
+        ([SINGLE, "--image", IMAGE, "--ingest-url", "ftp://x"], 2, "--ingest-url: an ingest is http:// or https://"),
+        (
+            [SINGLE, "--image", IMAGE, "--ingest-url", "http://u:p@h"],
+            2,
+            "--ingest-url: an ingest is http:// or https://",
+        ),
+        ([SINGLE, "--image", IMAGE, "--destination", "kafka:x"], 2, "--destination: 'kafka:x' is no destination"),
+        ([SINGLE, "--image", IMAGE, "--destination", "kinesis"], 2, "--destination: 'kinesis' is no destination"),
+        ([SINGLE, *OPTIONS, "--token-secret", "s3cret"], 2, "--token-secret: expected the ARN"),
+        ([SINGLE, *OPTIONS, "--env", "FOO=s3cret"], 2, "--env: expected SENSOR_NAME=VALUE"),
+        ([SINGLE, *OPTIONS, "--env", "SENSOR_INGEST_TOKEN=s3cret"], 2, "would stand in the document for all to read"),
+        ([SINGLE, *OPTIONS, "--resource", "X"], 2, "--resource: no task definition 'X'; there are none"),
+        ([FOLDER / "two_tasks.template.yaml", *OPTIONS, "--resource", "Third"], 2, "there are First, Second"),
+        (["/nowhere/task.json", *OPTIONS], 1, "/nowhere/task.json: cannot be read: No such file or directory"),
+        (["a\0b", *OPTIONS], 1, "cannot be read: embedded null byte"),
+        ([FOLDER, *OPTIONS], 1, "cannot be read: Is a directory"),
+        ([SINGLE, *OPTIONS, "-o", "/nowhere/o"], 1, "/nowhere/o: cannot be written: No such file or directory"),
+    ],
+)
+def test_what_is_wrong_is_one_line(argv: list[object], code: int, said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(*argv) == code
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert said in err
+    assert "s3cret" not in err
+
+
+def test_all_obstacles_of_all_definitions_are_told_and_nothing_is_written(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    template = tmp_path / "t.yaml"
+    text = (FOLDER / "two_tasks.template.yaml").read_text()
+    template.write_text(
+        text.replace("PidMode: task", "PidMode: host").replace("NetworkMode: awsvpc", "NetworkMode: host", 1)
+    )
+    assert run(template, *OPTIONS) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert [line.split(": ", 2)[2] for line in err.splitlines()] == [
+        "First: networkMode is host: Fargate takes only awsvpc",
+        "Second: pidMode is host: Fargate takes only task, in which the sensor sees the others",
+    ]
+
+
+def test_one_definition_of_a_template_can_be_chosen(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(FOLDER / "two_tasks.template.yaml", *OPTIONS, "--resource", "Second") == 0
+    assert capfd.readouterr().out.count("-   Name: fargate-sensor\n") == 1
+
+
+def test_malformed_input_has_its_name_and_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{\n"a": }')))
+    assert run("-", *OPTIONS) == 1
+    assert capfd.readouterr().err == "fargate-sensor inject: standard input:2: no JSON: Expecting value (column 6)\n"
+
+
+def test_the_image_may_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(IMAGE_VARIABLE, "registry.example.org/fargate-sensor:7")
+    assert run(SINGLE, "--destination", "s3:bucket/prefix", "--env", "SENSOR_FOLD=off") == 0
+    (sensor,) = json.loads(capfd.readouterr().out)["containerDefinitions"][1:]
+    assert sensor["image"] == "registry.example.org/fargate-sensor:7"
+    assert {one["name"]: one["value"] for one in sensor["environment"]} == {
+        "SENSOR_DESTINATIONS": "s3",
+        "SENSOR_S3_BUCKET": "bucket",
+        "SENSOR_S3_PREFIX": "prefix",
+        "SENSOR_FOLD": "off",
+        "SENSOR_SPOOL_DIR": "/var/lib/fargate-sensor/spool",
+    }

@@ -1,0 +1,164 @@
+"""What stands in the way is one line and changes nothing; what changes for the app is told."""
+
+import json
+from typing import Any
+
+import pytest
+from task_definitions import FOLDER, IMAGE, WISHES, injected, removed
+
+from deploy.ecs.document import read
+from deploy.ecs.inject import CannotInject, inject, missing
+from deploy.ecs.wishes import Wishes
+from deploy.sidecar.destinations import ingest, parse
+
+APP: dict[str, Any] = {"name": "app", "image": "app:1"}
+
+
+def task(*containers: dict[str, Any], **fields: Any) -> bytes:
+    """A task of these containers, of the app alone where none is given."""
+    return json.dumps({"family": "t", "containerDefinitions": containers or [APP], **fields}).encode()
+
+
+def app(**fields: Any) -> bytes:
+    """A task whose app has these fields."""
+    return task({**APP, **fields})
+
+
+def told(content: bytes, wishes: Wishes = WISHES) -> list[str]:
+    """What is said, `warning: …` and `note: …`."""
+    document = read(content)
+    return [f"{one.level}: {one.text}" for definition in document.definitions for one in inject(definition, wishes)]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (task(pidMode="host"), "pidMode is host: Fargate takes only task"),
+        (task(runtimePlatform={"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}), "the sensor is for Linux"),
+        (task(requiresCompatibilities=["EC2"]), "requiresCompatibilities is EC2, without FARGATE"),
+        (task(networkMode="bridge"), "networkMode is bridge: Fargate takes only awsvpc"),
+        (task(ipcMode="task"), "ipcMode is not for Fargate"),
+        (task(placementConstraints=[{"type": "memberOf"}]), "placementConstraints are not for Fargate"),
+        (task(volumes=[{"name": "v", "host": {"sourcePath": "/srv"}}]), "volume v: host.sourcePath is not for Fargate"),
+        (task(volumes=[{"name": "v", "dockerVolumeConfiguration": {"scope": "task"}}]), "dockerVolumeConfiguration"),
+        (task(volumes=[{"name": "fargate-sensor-spool"}]), "there is a volume fargate-sensor-spool but no sensor"),
+        (app(privileged=True), "app: privileged is not for Fargate"),
+        (app(links=["db"]), "app: links is not for Fargate"),
+        (app(extraHosts=[{"hostname": "h", "ipAddress": "10.0.0.1"}]), "app: extraHosts is not for Fargate"),
+        (app(linuxParameters={"sharedMemorySize": 64}), "app: linuxParameters.sharedMemorySize is not for Fargate"),
+        (app(resourceRequirements=[{"type": "GPU", "value": "1"}]), "app: a GPU is not for Fargate"),
+        (task(*({**APP, "name": f"c{n}"} for n in range(10))), "there are 10 containers already"),
+        (task(APP, APP), "2 containers are called app"),
+        (task(APP, {"name": "eye", "image": f"{IMAGE}@sha256:0"}), "eye runs the sensor already"),
+        (app(dependsOn=[{"containerName": "fargate-sensor", "condition": "START"}]), "which is not there"),
+    ],
+)
+def test_what_cannot_work_is_one_line_and_changes_nothing(content: bytes, reason: str) -> None:
+    document = read(content)
+    with pytest.raises(CannotInject) as caught:
+        inject(document.definitions[0], WISHES)
+    (line,) = caught.value.reasons
+    assert reason in line
+    assert document.text().encode() == content
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (app(entryPoint=["/init"]), "warning: app: /init wants to be PID 1"),
+        (app(command=["/usr/lib/systemd/systemd"]), "warning: app: /usr/lib/systemd/systemd wants to be PID 1"),
+        (
+            task({**APP, "image": "lscr.io/linuxserver/nginx:1"}),
+            "the image lscr.io/linuxserver/nginx wants to be PID 1",
+        ),
+        (app(healthCheck={"command": ["CMD-SHELL", "pgrep nginx"]}), "looks for processes by name (pgrep)"),
+        (app(healthCheck={"command": ["CMD", "/bin/ps", "aux"]}), "looks for processes by name (ps)"),
+        (app(healthCheck={"command": ["CMD-SHELL", "kill -0 1"]}), "its health check asks for PID 1"),
+        (app(command=["sh", "-c", "cat /proc/1/status"]), "its command uses PID 1"),
+        (app(linuxParameters={"initProcessEnabled": True}), "the init process of initProcessEnabled is not PID 1"),
+        (app(), "no container has a logConfiguration"),
+        (app(), "note: the containers share their processes from now on"),
+        (app(), "warning: the task has no taskRoleArn: the sensor logs in"),
+        ((FOLDER / "sam.template.yaml").read_bytes(), "ECS Exec is on, and reaches one container only"),
+        (
+            (FOLDER / "init_chain.json").read_bytes(),
+            "note: migrate is left to start when it likes: others wait for its end",
+        ),
+        ((FOLDER / "template.json").read_bytes(), "warning: container 2 is computed by the template: it does not wait"),
+        ((FOLDER / "firelens.json").read_bytes(), "note: log_router is left to start before the sensor"),
+        ((FOLDER / "terraform_array.json").read_bytes(), 'needs pid_mode = "task" and volume'),
+    ],
+)
+def test_what_changes_for_the_app_is_told(content: bytes, said: str) -> None:
+    assert sum(said in line for line in told(content)) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        app(command=["skill", "10"]),
+        app(command=["kill", "-9", "123"]),
+        app(healthCheck={"command": ["CMD", "curl", "http://h/ps"]}),
+        app(entryPoint=["/initialise"]),
+        task({**APP, "image": "nginx:1"}),
+        app(healthCheck={"command": ["CMD-SHELL", "test -d /proc/11"]}),
+    ],
+)
+def test_what_only_looks_alike_is_not_told(content: bytes) -> None:
+    assert not [line for line in told(content) if "app:" in line]
+
+
+def test_a_secret_is_warned_of_and_needs_no_role() -> None:
+    arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:token"
+    lines = told(app(), Wishes(image=IMAGE, destinations=(ingest("https://i.example.org"),), token_secret=arn))
+    assert sum("where it cannot, no container starts" in line for line in lines) == 1
+    assert not [line for line in lines if "taskRoleArn" in line]
+
+
+def test_a_destination_of_aws_names_the_permission() -> None:
+    assert any("kinesis needs kinesis:PutRecords" in line for line in told(app(), Wishes(IMAGE, (parse("kinesis:s"),))))
+
+
+SIZE = {"cpu": "256", "memory": "512"}
+
+
+def test_a_size_is_kept_and_the_step_priced() -> None:
+    lines = told(task({**APP, "memory": 512}, **SIZE))
+    (line,) = [line for line in lines if "--allow-resize" in line]
+    # 0.5 GB more, 730 hours at $0.004445 a GB
+    assert "0.25 vCPU and 1024 MiB instead of 0.25 vCPU and 512 MiB: $1.62 more a month" in line
+    assert "us-east-1" in line
+    request = json.loads(injected(task({**APP, "memory": 512}, **SIZE)))
+    assert (request["cpu"], request["memory"]) == ("256", "512")
+
+
+@pytest.mark.parametrize(
+    ("size", "reserved", "larger"),
+    [
+        (("256", "512"), 512, ("256", "1024")),
+        (("256", "2048"), 2000, ("512", "3072")),
+        ((".5 vCPU", "4 GB"), 4096, ("1024", "5120")),
+        (("256", "512"), 448, ("256", "512")),
+        (("16384", "122880"), 122880, ("16384", "122880")),
+        (("300", "512"), 512, ("300", "512")),
+    ],
+)
+def test_a_step_that_is_allowed_is_taken_where_it_is_needed(
+    size: tuple[str, str], reserved: int, larger: tuple[str, str]
+) -> None:
+    content = task({**APP, "memoryReservation": reserved}, cpu=size[0], memory=size[1])
+    wishes = Wishes(IMAGE, WISHES.destinations, allow_resize=True)
+    once = injected(content, wishes)
+    request = json.loads(once)
+    assert (request["cpu"], request["memory"]) == larger
+    assert injected(once, wishes) == once
+    assert removed(once) == content
+
+
+def test_what_is_needed_the_first_time() -> None:
+    (definition,) = read(app()).definitions
+    assert missing(definition, Wishes()) == "--image"
+    assert missing(definition, Wishes(image=IMAGE)) == "--ingest-url or --destination"
+    assert missing(definition, Wishes(image=IMAGE, variables={"SENSOR_INGEST_URL": "https://i"})) is None
+    (definition,) = read(injected(app())).definitions
+    assert missing(definition, Wishes()) is None

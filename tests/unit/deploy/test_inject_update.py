@@ -1,0 +1,154 @@
+"""A second injection takes over what is new, keeps what others chose, and says what it overrules."""
+
+import json
+from typing import Any
+
+import pytest
+from task_definitions import FOLDER, IMAGE, WISHES, injected, removed
+
+from deploy.ecs.document import read
+from deploy.ecs.inject import inject
+from deploy.ecs.wishes import Wishes
+from deploy.sidecar.destinations import parse
+
+SINGLE = (FOLDER / "single.json").read_bytes()
+
+
+def sensor_of(content: bytes) -> dict[str, Any]:
+    (sensor,) = [one for one in json.loads(content)["containerDefinitions"] if one["name"] == "fargate-sensor"]
+    return sensor
+
+
+def variables(content: bytes) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in sensor_of(content)["environment"]}
+
+
+def changed(**fields: Any) -> bytes:
+    """An injected task whose sensor somebody has changed."""
+    request = json.loads(injected(SINGLE))
+    request["containerDefinitions"][-1] |= fields
+    return json.dumps(request, indent=2).encode()
+
+
+def updated(content: bytes, wishes: Wishes = WISHES) -> tuple[dict[str, Any], list[str]]:
+    document = read(content)
+    lines = [f"{one.level}: {one.text}" for one in inject(document.definitions[0], wishes)]
+    return sensor_of(document.text().encode()), lines
+
+
+def test_another_destination_replaces_the_first() -> None:
+    twice = injected(injected(SINGLE), Wishes(destinations=(parse("kinesis:security"), parse("stdout"))))
+    assert variables(twice) == {
+        "SENSOR_SPOOL_DIR": "/var/lib/fargate-sensor/spool",
+        "SENSOR_DESTINATIONS": "kinesis,stdout",
+        "SENSOR_KINESIS_STREAM": "security",
+    }
+    assert sensor_of(twice)["image"] == IMAGE
+
+
+def test_another_image_replaces_the_first_and_nothing_else() -> None:
+    once = injected(SINGLE)
+    assert injected(once, Wishes(image="other/fargate-sensor:2")) == once.replace(
+        IMAGE.encode(), b"other/fargate-sensor:2"
+    )
+
+
+def test_what_others_added_stays() -> None:
+    content = changed(
+        cpu=32,
+        stopTimeout=60,
+        secrets=[{"name": "X", "valueFrom": "arn:aws:ssm:eu-west-1:1:parameter/x"}],
+        environment=[{"name": "MINE", "value": "1"}],
+    )
+    sensor, told = updated(content)
+    assert (sensor["cpu"], sensor["stopTimeout"], len(sensor["secrets"])) == (32, 60, 1)
+    assert {"name": "MINE", "value": "1"} in sensor["environment"]
+    assert "note: fargate-sensor: stopTimeout is kept as it is; inject would write another one" in told
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("essential", True, "essential was True, and is False now"),
+        ("user", "1000", "user was 1000, and is 0 now"),
+        ("readonlyRootFilesystem", False, "readonlyRootFilesystem was False, and is True now"),
+        ("stopTimeout", 5, "stopTimeout was 5, and is 30 now"),
+    ],
+)
+def test_what_the_sensor_needs_is_set_and_told(field: str, value: object, said: str) -> None:
+    sensor, told = updated(changed(**{field: value}))
+    assert sensor[field] == sensor_of(injected(SINGLE))[field]
+    assert f"warning: fargate-sensor: {said}" in told
+
+
+@pytest.mark.parametrize(
+    "linux", [{}, {"capabilities": {}}, {"capabilities": {"add": []}}, {"capabilities": {"add": ["SYS_PTRACE"]}}]
+)
+def test_the_capability_is_there_once(linux: dict[str, Any]) -> None:
+    sensor, _ = updated(changed(linuxParameters=linux))
+    assert sensor["linuxParameters"] == {"capabilities": {"add": ["SYS_PTRACE"]}}
+
+
+def test_a_hand_made_sensor_is_brought_up_to_date_and_keeps_its_log_and_spool() -> None:
+    request = json.loads(SINGLE)
+    log = {"logDriver": "splunk"}
+    request["containerDefinitions"].append({"name": "fargate-sensor", "image": IMAGE, "logConfiguration": log})
+    sensor, _ = updated(json.dumps(request).encode())
+    wanted = sensor_of(injected(SINGLE, Wishes(IMAGE, WISHES.destinations, spool=False)))
+    assert {key: sensor[key] for key in wanted if key not in ("dockerLabels", "logConfiguration")} == {
+        key: wanted[key] for key in wanted if key not in ("dockerLabels", "logConfiguration")
+    }
+    assert sensor["logConfiguration"] == log
+    assert (
+        "mountPoints" in updated(json.dumps(request).encode(), Wishes(spool=True, destinations=WISHES.destinations))[0]
+    )
+
+
+def test_the_apps_wait_until_told_otherwise_and_it_is_remembered() -> None:
+    def waits(content: bytes) -> bool:
+        return "dependsOn" in json.loads(content)["containerDefinitions"][0]
+
+    once = injected(SINGLE)
+    without = injected(once, Wishes(depends_on=False))
+    assert (waits(once), waits(without), waits(injected(without))) == (True, False, False)
+    assert waits(injected(without, Wishes(depends_on=True)))
+
+
+def test_a_wait_for_health_is_the_users_and_warned_of() -> None:
+    request = json.loads(injected(SINGLE))
+    request["containerDefinitions"][0]["dependsOn"][0]["condition"] = "HEALTHY"
+    content = json.dumps(request).encode()
+    _, told = updated(content)
+    assert any("waits until fargate-sensor is HEALTHY" in line for line in told)
+    assert b'"HEALTHY"' in injected(content)
+    assert b"HEALTHY" not in removed(content)
+
+
+def test_health_checks_are_handed_over_as_they_are_now() -> None:
+    def with_check(content: bytes, *command: str) -> bytes:
+        request = json.loads(content)
+        request["containerDefinitions"][0]["healthCheck"] = {"command": list(command)}
+        return json.dumps(request).encode()
+
+    first = injected(with_check(SINGLE, "CMD-SHELL", "curl -f localhost || exit 1"))
+    assert json.loads(variables(first)["SENSOR_PROBE_COMMANDS"]) == [["/bin/sh", "-c", "curl -f localhost || exit 1"]]
+    second = injected(with_check(first, "CMD", "/alive", "-q"))
+    assert json.loads(variables(second)["SENSOR_PROBE_COMMANDS"]) == [["/alive", "-q"]]
+    assert "SENSOR_PROBE_COMMANDS" not in variables(injected(with_check(second, "NONE")))
+
+
+def test_the_log_goes_where_the_app_logs_without_its_patterns() -> None:
+    described = json.loads(injected((FOLDER / "described.json").read_bytes()))
+    app, sensor = described["containerDefinitions"]
+    patterns = {"awslogs-multiline-pattern"}
+    assert sensor["logConfiguration"]["options"] == {
+        key: value for key, value in app["logConfiguration"]["options"].items() if key not in patterns
+    }
+    assert patterns < app["logConfiguration"]["options"].keys()
+
+
+def test_a_record_that_somebody_broke_is_no_record() -> None:
+    for broken in ("", "{", "[]", '{"was": 1}', 7, None):
+        content = changed(dockerLabels={"fargate-sensor.before-injection": broken})
+        assert "pidMode" in json.loads(removed(content))
+        assert "fargate-sensor" not in [one["name"] for one in json.loads(removed(content))["containerDefinitions"]]
