@@ -1,7 +1,7 @@
 """YAML, built from libyaml's events: values and their lines, CloudFormation's short tags written out.
 
-Built here and without recursion, because PyYAML's composer follows nesting down the C stack: 50,000 open brackets end the
-process with SIGSEGV. Aliases share one object, so that a document never becomes larger than its text.
+Built here and without recursion, because PyYAML's composer follows nesting down the C stack: 50,000 open brackets end
+the process with SIGSEGV. Aliases share one object, so that a document never becomes larger than its text.
 """
 
 from collections.abc import Iterator
