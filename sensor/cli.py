@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": ("sensor.commands.demo", "ingest, console and sensor together on this machine"),
     "doctor": ("sensor.commands.doctor", "what can be seen here, what cannot, and what would mend it"),
     "rules": ("sensor.commands.rules", "Sigma rules: list, check, test and tune them"),
+    "check": ("deploy.checks.command", "task definitions, templates and manifests: what to mend before they ship"),
     "ingest": ("ingest.command", "the central endpoint with its store and console"),
     "health": ("sensor.commands.health", "whether the sensor of this container is alive, for health checks"),
 }
@@ -81,12 +82,14 @@ def _call(name: str, argv: list[str]) -> int:
         missing = (error.name or "").partition(".")[0]
         if missing in OURS:
             raise
-        lacking = f"{name} is not part of this installation" if missing == name else f"{name} needs {missing}"
+        room = COMMANDS[name][0].partition(".")[0]
+        lacking = f"{name} is not part of this installation" if missing == room else f"{name} needs {missing}"
         return _complain(f"{lacking}: {_pip(name)}", 2)
 
 
 def _pip(name: str) -> str:
-    package = f"'fargate-sensor[{name}]'" if name in EXTRAS else "fargate-sensor"
+    room = COMMANDS[name][0].partition(".")[0]
+    package = f"'fargate-sensor[{room}]'" if room in EXTRAS else "fargate-sensor"
     return f"pip install {package}"
 
 
