@@ -78,11 +78,8 @@ def _questions(checks: tuple[Check, ...], subject: Subject) -> Iterator[tuple[Ch
         name = f"{subject.name}, container {container.name}"
         ours, pod = is_ours(container), isinstance(subject, Task) and subject.pod
         for check in checks:
-            if (
-                check.subject is Container
-                and not (ours and check.id not in SENSOR_TOO)
-                and not (pod and check.id in ECS_ONLY)
-            ):
+            exempt = (ours and check.id not in SENSOR_TOO) or (pod and check.id in ECS_ONLY)
+            if check.subject is Container and not exempt:
                 yield check, container, name
 
 

@@ -11,7 +11,7 @@ SKIPPED = frozenset({"node_modules", "__pycache__", "venv"})
 def files_in(paths: Iterable[Path]) -> Iterator[Path]:
     """Files as they are named, and those of directories that may be ours, in the order of their names.
 
-    Hidden directories are left out, and so are the unrendered templates of a chart: what begins as text with holes in it
+    Hidden directories are left out, and so are the unrendered templates of a chart: text with holes in it
     is no YAML until `helm template` has filled them.
     """
     for path in paths:

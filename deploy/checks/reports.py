@@ -25,9 +25,9 @@ def text(result: Result, *, verbose: bool) -> Iterator[str]:
             yield from (printable(f"       {f.file}:{f.line}: {f.subject}: {f.flaw.text}") for f in found)
             yield f"       To mend it: {check.mend}"
     yield (
-        f"{len(result.findings)} findings in {result.files} files: {result.subjects} tasks, pods, services and policies,"
-        f" {result.empty} files without any, {len(result.problems)} problems, {result.undecided} questions that only the"
-        " deployment answers"
+        f"{len(result.findings)} findings in {result.files} files: {result.subjects} tasks, pods, services, policies,"
+        f" {result.empty} files without any, {len(result.problems)} problems, {result.undecided} questions that"
+        " only the deployment answers"
     )
     if result.findings and not verbose:
         yield "--verbose shows where, and how to mend it"

@@ -12,7 +12,7 @@ DYNAMIC = re.compile(r"\{\{resolve:(?:secretsmanager|ssm-secure):")
 _RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{32,256}")
 _REFERENCE = re.compile(r"arn:aws|\$\{|/|https?:")
 LEAST_ENTROPY = 4.5
-"""Bits a character. Hexadecimal digests have at most 4, and stand for images and commits more often than for secrets."""
+"""Bits a character. Hexadecimal digests have at most 4; they name images and commits more often than secrets."""
 
 
 def reveals(name: str, value: str) -> str | None:

@@ -124,7 +124,9 @@ class Section:
     def _dotted(self, key: str) -> str:
         return f"{self._name}.{key}" if self._name else key
 
-    def _absent(self, key: str, value: Any, expected: str) -> None:
+    def _absent(self, key: str, value: Any, expected: str) -> Any:
+        """Always None, after a value of the wrong type was told."""
         if value is not None:
             self.reading.unknown.add(self._dotted(key))
             self.reading.wrong.append((self.place(key), f"{self._dotted(key)} must be {expected}"))
+        return None

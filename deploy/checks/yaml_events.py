@@ -148,7 +148,7 @@ def _plain(text: str) -> Any:
     """A scalar without quotes, as YAML 1.1 reads it, but for dates and sexagesimals, which nobody means here."""
     if not text:
         return None
-    tag = _PLAIN.resolve(yaml.ScalarNode, text, (True, False))
+    tag = _PLAIN.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call] # its stubs lack it
     node = yaml.ScalarNode(tag, text)
     try:
         if tag == _BOOL:

@@ -35,7 +35,7 @@ def task(section: Section, containers: list[Container] | None = None, name: str 
         mounts=tuple(_mounts(section)),
         rejected=tuple(_rejected_volumes(section)),
         windows=system.upper().startswith("WINDOWS"),
-        unknown=frozenset(section.reading.unknown),
+        unknown=frozenset(n for n in section.reading.unknown if not n.startswith("containerDefinitions.")),
     )
 
 

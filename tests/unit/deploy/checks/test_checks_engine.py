@@ -49,7 +49,8 @@ def test_the_same_in_cloudformation_and_a_line_for_it(tmp_path: Path) -> None:
         tmp_path,
         "t.yaml",
         "Parameters: {Key: {Type: String, NoEcho: true}}\nResources:\n  T:\n    Type: AWS::ECS::TaskDefinition\n"
-        "    Properties:\n      ContainerDefinitions:\n        - Name: app\n          Image: !Sub 'a:${AWS::StackName}'\n"
+        "    Properties:\n      ContainerDefinitions:\n        - Name: app\n"
+        "          Image: !Sub 'a:${AWS::StackName}'\n"
         "          User: !Ref Unknown\n          Environment:\n            - {Name: X, Value: !Ref Key}\n",
     )
     assert [f.line for f in result.findings if f.check.id == "secret-in-environment"] == [11]
