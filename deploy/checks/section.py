@@ -86,7 +86,8 @@ class Section:
             return int(value)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
-        return self._absent(key, value, "a whole number")
+        self._absent(key, value, "a whole number")
+        return None
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of text."""

@@ -60,7 +60,10 @@ def test_the_same_in_cloudformation_and_a_line_for_it(tmp_path: Path) -> None:
 
 
 def test_a_pod_and_our_sidecar(tmp_path: Path) -> None:
-    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  hostPID: true\n  containers:\n  - {name: a, image: a}\n"
+    pod = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+        "spec:\n  hostPID: true\n  containers:\n  - {name: a, image: a}\n"
+    )
     assert fired(check(tmp_path, "p.yaml", f"{pod}---\n{pod}")) >= {"host-namespace", "root-user", "no-sensor"}
     ours = {"name": "fargate-sensor", "image": "r/fargate-sensor:0.1.0", "essential": False, "stopTimeout": 30,
             "readonlyRootFilesystem": True, "linuxParameters": {"capabilities": {"add": ["SYS_PTRACE"]}}}  # fmt: skip
