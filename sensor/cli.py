@@ -14,6 +14,7 @@ COMMANDS = {
     "doctor": ("sensor.commands.doctor", "what can be seen here, what cannot, and what would mend it"),
     "rules": ("sensor.commands.rules", "Sigma rules: list, check, test and tune them"),
     "inject": ("deploy.inject_command", "put the sensor into a task definition, or take it out"),
+    "check": ("deploy.checks.command", "task definitions, templates and manifests: what to mend before they ship"),
     "ingest": ("ingest.command", "the central endpoint with its store and console"),
     "health": ("sensor.commands.health", "whether the sensor of this container is alive, for health checks"),
 }

@@ -1,0 +1,29 @@
+"""The image's tag names no version."""
+
+from collections.abc import Iterator
+
+from deploy.checks.check import Check, Flaw, Severity
+from deploy.checks.model import Container
+
+
+def _find(container: Container) -> Iterator[Flaw]:
+    image = container.image or ""
+    name = image.rpartition("/")[2]
+    if not image or "@" in image or "$" in name:
+        return
+    tag = name.partition(":")[2]
+    if not any(c.isdigit() for c in tag):
+        yield Flaw(f"the tag is {tag}" if tag else "the image has no tag, which means latest")
+
+
+CHECK = Check(
+    id="mutable-image-tag",
+    title="The image's tag names no version",
+    severity=Severity.MEDIUM,
+    subject=Container,
+    why="What runs tomorrow is not what was tested today, and nothing in the task definition shows the change.",
+    mend="Name a digest, or a tag with the version.",
+    references=("Checkov CKV_K8S_14", "Prowler core_image_tag_fixed"),
+    reads=("image",),
+    find=_find,
+)

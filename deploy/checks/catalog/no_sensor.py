@@ -1,0 +1,25 @@
+"""No runtime sensor."""
+
+from collections.abc import Iterator
+
+from deploy.checks.check import Check, Flaw, Severity
+from deploy.checks.model import Task
+from deploy.checks.sensor_shape import is_agent, sensor_of
+
+
+def _find(task: Task) -> Iterator[Flaw]:
+    if sensor_of(task) is None and task.containers and not any(map(is_agent, task.containers)):
+        yield Flaw("no container is a sensor")
+
+
+CHECK = Check(
+    id="no-sensor",
+    title="No runtime sensor",
+    severity=Severity.LOW,
+    subject=Task,
+    why="Nobody sees what runs in it: there is no host to look from.",
+    mend="Add the sensor as a sidecar.",
+    references=(),
+    reads=("containerDefinitions",),
+    find=_find,
+)

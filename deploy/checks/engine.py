@@ -1,0 +1,92 @@
+"""Asks every check about every subject of every file."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import NamedTuple
+
+from deploy.checks.check import Check, Flaw
+from deploy.checks.documents import Document, documents
+from deploy.checks.model import Container, Subject, Task
+from deploy.checks.problems import Problem
+from deploy.checks.readers.reading import read
+from deploy.checks.sensor_shape import is_ours
+
+ECS_ONLY = frozenset({"no-logging", "blocking-logging", "logging-without-buffer", "stop-timeout"})
+"""Checks of containers that mean nothing in a pod: the kubelet logs, and the pod has one time to stop in."""
+
+SENSOR_TOO = frozenset({"secret-in-environment"})
+"""What is asked about our own sidecar as about any container."""
+
+
+class Finding(NamedTuple):
+    """A flaw of one subject in one file."""
+
+    check: Check
+    file: str
+    line: int
+    subject: str
+    flaw: Flaw
+
+
+@dataclass
+class Result:
+    """What came of a run; `undecided` are questions that only the deployment could answer."""
+
+    files: int = 0
+    empty: int = 0
+    subjects: int = 0
+    undecided: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def run(checks: Iterable[Check], files: Iterable[FilePath]) -> Result:
+    """Check the files; one that cannot be read is a problem and keeps no other from being checked."""
+    checks, result = tuple(checks), Result()
+    for file in files:
+        before = result.subjects, len(result.problems)
+        result.files += 1
+        for document in documents(file):
+            if isinstance(document, Problem):
+                result.problems.append(document)
+            else:
+                _document(checks, document, result)
+        result.empty += before == (result.subjects, len(result.problems))
+    return result
+
+
+def _document(checks: tuple[Check, ...], document: Document, result: Result) -> None:
+    for subject in read(document):
+        if isinstance(subject, Problem):
+            result.problems.append(subject)
+            continue
+        result.subjects += 1
+        for check, one, name in _questions(checks, subject):
+            if _cannot_tell(check, one):
+                result.undecided += 1
+                continue
+            for flaw in check.find(one):
+                line = document.line(one.path if flaw.path is None else flaw.path)
+                result.findings.append(Finding(check, document.file, line, name, flaw))
+
+
+def _questions(checks: tuple[Check, ...], subject: Subject) -> Iterator[tuple[Check, Subject, str]]:
+    """Which checks are asked about the subject and the containers in it, and what it is called."""
+    yield from ((check, subject, subject.name) for check in checks if check.subject is type(subject))
+    for container in subject.containers if isinstance(subject, Task) else ():
+        name = f"{subject.name}, container {container.name}"
+        ours, pod = is_ours(container), isinstance(subject, Task) and subject.pod
+        for check in checks:
+            exempt = (ours and check.id not in SENSOR_TOO) or (pod and check.id in ECS_ONLY)
+            if check.subject is Container and not exempt:
+                yield check, container, name
+
+
+def _cannot_tell(check: Check, subject: Subject) -> bool:
+    """Whether a field that the check looks at, or something in or around it, is known only at deployment."""
+    return any(
+        name == field or name.startswith(f"{field}.") or field.startswith(f"{name}.")
+        for name in subject.unknown
+        for field in check.reads
+    )

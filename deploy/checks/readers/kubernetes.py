@@ -1,0 +1,103 @@
+"""Kubernetes manifests: the pods in Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, and in Lists."""
+
+from collections.abc import Iterator
+
+from deploy.checks.model import Container, Task, Variable
+from deploy.checks.section import Section
+
+TEMPLATES = {
+    "Pod": (),
+    "Deployment": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "ReplicaSet": ("spec", "template"),
+    "ReplicationController": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+HOST = {"hostPID": "pid", "hostIPC": "ipc", "hostNetwork": "network"}
+
+
+def pods(section: Section) -> Iterator[Task]:
+    """The pods of one manifest."""
+    kind = section.text("kind") or ""
+    if kind.endswith("List"):
+        for item in section.sections("items"):
+            yield from pods(item)
+    elif kind in TEMPLATES:
+        template = section
+        for key in TEMPLATES[kind]:
+            template = template.section(key)
+        yield _pod(template, kind, section.section("metadata").text("name") or "without a name")
+
+
+def _pod(template: Section, kind: str, name: str) -> Task:
+    spec = template.section("spec")
+    security = spec.section("securityContext")
+    labels = template.section("metadata").section("labels")
+    selector = spec.section("nodeSelector")
+    fargate = (
+        labels.raw("eks.amazonaws.com/fargate-profile") is not None
+        or selector.raw("eks.amazonaws.com/compute-type") == "fargate"
+    )
+    containers = [_container(one, security, runs_first=_ends(one)) for one in spec.sections("initContainers")]
+    containers += [_container(one, security, runs_first=False) for one in spec.sections("containers")]
+    return Task(
+        name=f"{kind} {name}",
+        path=spec.path,
+        pod=True,
+        fargate=fargate,
+        containers=tuple(containers),
+        unknown=frozenset(spec.reading.unknown),
+        shared_pids=bool(spec.flag("shareProcessNamespace")),
+        host=tuple(name for key, name in HOST.items() if spec.flag(key)),
+        stop_timeout=spec.number("terminationGracePeriodSeconds"),
+        rejected=tuple(_rejected(spec, kind)),
+    )
+
+
+def _ends(section: Section) -> bool:
+    """A native sidecar (`restartPolicy: Always`) stays; every other init container ends."""
+    return section.text("restartPolicy") != "Always"
+
+
+def _container(section: Section, pod: Section, *, runs_first: bool) -> Container:
+    security = section.section("securityContext")
+    user = security.text("runAsUser")
+    non_root = security.flag("runAsNonRoot")
+    return Container(
+        name=section.text("name") or "without a name",
+        path=section.path,
+        image=section.text("image"),
+        runs_first=runs_first,
+        user=pod.text("runAsUser") if user is None else user,
+        non_root=bool(pod.flag("runAsNonRoot") if non_root is None else non_root),
+        read_only_root=bool(security.flag("readOnlyRootFilesystem")),
+        privileged=bool(security.flag("privileged")),
+        added=tuple(sorted(security.section("capabilities").texts("add"))),
+        environment=tuple(_environment(section)),
+        health_check=any(section.raw(key) for key in ("livenessProbe", "readinessProbe", "startupProbe")),
+        rejected=tuple(_host_ports(section)),
+        unknown=frozenset(section.reading.unknown),
+    )
+
+
+def _environment(section: Section) -> Iterator[Variable]:
+    for one in section.sections("env"):
+        name = one.text("name")
+        if name is not None and one.raw("valueFrom") is None:
+            yield Variable(name, one.text("value") or "", one.path)
+
+
+def _host_ports(section: Section) -> Iterator[str]:
+    for port in section.sections("ports"):
+        if port.number("hostPort"):
+            yield "hostPort"
+
+
+def _rejected(spec: Section, kind: str) -> Iterator[str]:
+    if kind == "DaemonSet":
+        yield "a DaemonSet"
+    for volume in spec.sections("volumes"):
+        if volume.raw("hostPath"):
+            yield f"hostPath of the volume {volume.text('name') or '?'}"

@@ -1,0 +1,37 @@
+"""Whether a variable gives a secret away; its value is never part of the answer."""
+
+import math
+import re
+from collections import Counter
+
+from deploy.checks.readers.intrinsics import NO_ECHO
+from sensor.enrich.secret_names import is_secret_name, is_secret_value
+from sensor.enrich.secret_text import mask_text
+
+DYNAMIC = re.compile(r"\{\{resolve:(?:secretsmanager|ssm-secure):")
+_RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{32,256}")
+_REFERENCE = re.compile(r"arn:aws|\$\{|/|https?:")
+LEAST_ENTROPY = 4.5
+"""Bits a character. Hexadecimal digests have at most 4; they name images and commits more often than secrets."""
+
+
+def reveals(name: str, value: str) -> str | None:
+    """Why the variable holds a secret, to follow its name in a sentence; else None."""
+    if NO_ECHO in value:
+        return "takes the value of a NoEcho parameter"
+    if DYNAMIC.search(value):
+        return "is resolved at deployment and then stands in the task definition in plain"
+    if "${" in value or value.startswith("arn:"):
+        return None
+    if is_secret_name(name) and is_secret_value(name, value):
+        return "has the name of a secret"
+    if mask_text(value) != value:
+        return "has a value in the form of a secret"
+    if _RANDOM.fullmatch(value) and not _REFERENCE.match(value) and _entropy(value) >= LEAST_ENTROPY:
+        return "has a value as random as a key"
+    return None
+
+
+def _entropy(text: str) -> float:
+    """Shannon's, in bits a character."""
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in Counter(text).values())

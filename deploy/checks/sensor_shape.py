@@ -1,0 +1,33 @@
+"""What our own sidecar looks like: the one place to join with the specification that injection writes."""
+
+from deploy.checks.model import Container, Task
+
+NAME = "fargate-sensor"
+CAPABILITIES = frozenset({"SYS_PTRACE"})
+LEAST_STOP_TIMEOUT = 30
+"""Seconds: it outlasts its siblings, then delivers."""
+
+AGENTS = ("fargate-sensor", "datadog", "sysdig", "falco", "guardduty", "aqua", "twistlock", "crowdstrike", "falcon")
+"""Words in the images of sensors: they read other processes, which is what SYS_PTRACE is for."""
+
+
+def is_ours(container: Container) -> bool:
+    """Name, image and rights of the sidecar; one that only bears its name is judged like any other container."""
+    repository = (container.image or "").partition("@")[0].rpartition("/")[2].partition(":")[0]
+    return (
+        container.name == NAME
+        and repository.startswith(NAME)
+        and container.read_only_root
+        and not container.privileged
+        and CAPABILITIES.issuperset(container.added)
+    )
+
+
+def sensor_of(task: Task) -> Container | None:
+    """The container of the task that is the sensor, in whatever shape."""
+    return next((one for one in task.containers if one.name == NAME), None)
+
+
+def is_agent(container: Container) -> bool:
+    """Whether the image is that of a sensor, ours or another's."""
+    return any(word in (container.image or "").lower() for word in AGENTS)
