@@ -54,7 +54,7 @@ def container(
 ) -> dict[str, Any]:
     """`identity`: whether a token of the service account is mounted; `secrets`: entries of `env` that are no values."""
     environment = dict(sidecar.environment) | ({"SENSOR_SPOOL_DIR": SPOOL_DIR} if sidecar.spool else {})
-    mounts = [{"name": VOLUME, "mountPath": SPOOL_DIR}] if sidecar.spool else []
+    mounts: list[dict[str, Any]] = [{"name": VOLUME, "mountPath": SPOOL_DIR}] if sidecar.spool else []
     mounts += [{"name": IDENTITY_VOLUME, "mountPath": IDENTITY_DIR, "readOnly": True}] if identity else []
     return {
         "name": NAME,
