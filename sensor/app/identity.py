@@ -1,7 +1,7 @@
 """Who this sensor is and which task it watches, worked out once at the start."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from collectors.procfs import Procfs
 from collectors.task_view import Task
@@ -41,16 +41,17 @@ def container_names(settings: Settings, environ: Mapping[str, str], task: Task, 
 
 
 class PodNames:
-    """Learns what a pod calls its containers, as each is first seen."""
+    """Learns what a pod calls its containers, as each is first seen. `images` are pairs of name and image."""
 
-    def __init__(self, task: Task, names: ContainerNames) -> None:
+    def __init__(self, task: Task, names: ContainerNames, images: Iterable[tuple[str, ...]]) -> None:
         self._task = task
         self._names = names
+        self._images = {name: image for name, image in images}  # noqa: C416 - dict() wants pairs by type
 
     def container_started(self, container_id: str) -> None:
         """Its mounts tell the name, in a pod."""
         if (name := self._task.pod_container_name(container_id)) is not None:
-            self._names.give(container_id, name)
+            self._names.give(container_id, name, self._images.get(name))
 
     def container_stopped(self, container_id: str) -> None:
         """Its name stays known for events that come late."""

@@ -116,7 +116,7 @@ class Sidecar:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
         self._task.start()
-        self._task.listen(PodNames(self._task, self._names))
+        self._task.listen(PodNames(self._task, self._names, self._settings.container_images))
         self._task.listen(self._siblings)
         if self._rules is not None:
             self._rules.start()

@@ -40,6 +40,7 @@ Label = Annotated[str, MaxLen(253)]
 Secret = Annotated[str, MaxLen(16 * KIB)]
 Command = Annotated[tuple[Text, ...], MinLen(1), MaxLen(256)]
 """The arguments of a command, its program first."""
+NameAndImage = Annotated[tuple[Text, ...], MinLen(2), MaxLen(2)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +252,14 @@ class Settings:
     pod_uid: Annotated[Label | None, doc("Uid of the pod, from the downward API.")] = None
     node_name: Annotated[Label | None, doc("Name of the node, from the downward API.")] = None
     service_account: Annotated[Label | None, doc("Service account of the pod, from the downward API.")] = None
+    container_images: Annotated[
+        tuple[NameAndImage, ...],
+        MaxLen(64),
+        doc(
+            "The images of a pod's containers, which injection hands over: a JSON array of pairs of name and image, "
+            '`[["app","shop:1.4"]]`. The names are seen without it.'
+        ),
+    ] = ()
     strict: Annotated[
         bool, doc("Whether a wrong configuration ends the sensor with code 2; without it the sensor says so and waits.")
     ] = False
@@ -261,9 +270,12 @@ SETTINGS: tuple[Field[Any], ...] = fields(Settings)
 
 SECRETS = frozenset(f.name for f in SETTINGS if not f.repr)
 SWITCHES = frozenset(f.name for f in SETTINGS if isinstance(f.default, bool))
-JSON = frozenset({"probe_commands"})
-"""Settings whose text is JSON."""
-LISTS = frozenset(f.name for f in SETTINGS if isinstance(f.default, tuple)) - JSON
+JSON = {
+    "probe_commands": 'argument arrays, such as [["/bin/check","--quick"]]',
+    "container_images": 'pairs of name and image, such as [["app","shop:1.4"]]',
+}
+"""Settings whose text is a JSON array, and of what."""
+LISTS = frozenset(f.name for f in SETTINGS if isinstance(f.default, tuple)) - JSON.keys()
 """Settings whose text is a list with commas."""
 
 

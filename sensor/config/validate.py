@@ -85,7 +85,7 @@ def _parsed(text: str) -> Any:
 def _problem(error: dict[str, Any]) -> Problem:
     name = str(error["loc"][0])
     if name in JSON:
-        return Problem(name, 'should be a JSON array of argument arrays, such as [["/bin/check","--quick"]]')
+        return Problem(name, f"should be a JSON array of {JSON[name]}")
     expected = "should be true or false" if name in SWITCHES else _PREAMBLE.sub("", str(error["msg"]))
     shown = "" if name in _UNSHOWN else f", got {ascii(error['input'])[:100]}"
     return Problem(name, expected + shown)

@@ -48,9 +48,9 @@ class ContainerNames:
         for container in found.containers.values():
             _keep(self._known, container)
 
-    def give(self, container_id: str, name: str) -> None:
-        """A name from elsewhere, such as a pod's own files."""
-        _keep(self._given, Container(container_id, name))
+    def give(self, container_id: str, name: str, image: str | None = None) -> None:
+        """A name from elsewhere, such as a pod's own files, and the image where it was handed over."""
+        _keep(self._given, Container(container_id, name, image))
 
     def container(self, container_id: str) -> Container:
         """All that is known of a container."""

@@ -56,6 +56,12 @@ def test_a_name_that_was_handed_over() -> None:
     assert known.container("c2") == Container("c2", "web")
 
 
+def test_a_name_and_an_image_that_were_handed_over() -> None:
+    known = names(POD)
+    known.give("c2", "web", "shop:1.4")
+    assert known.container("c2") == Container("c2", "web", "shop:1.4")
+
+
 def test_the_metadata_knows_better_than_what_was_handed_over() -> None:
     known = names()
     known.give("c1", "other")

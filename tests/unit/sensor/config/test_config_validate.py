@@ -55,6 +55,16 @@ def test_commands_in_another_form_are_refused_and_not_repeated(text: str) -> Non
     assert checked.settings.probe_commands == ()
 
 
+def test_images_are_pairs_and_anything_else_is_refused() -> None:
+    images = '[["app", "shop:1.4"]]'
+    assert check(GOOD | {"SENSOR_CONTAINER_IMAGES": images}).settings.container_images == (("app", "shop:1.4"),)
+    for text in ('[["app"]]', '[["a", "b", "c"]]', '{"app": "shop"}', '[["a", 1]]'):
+        checked = check(GOOD | {"SENSOR_CONTAINER_IMAGES": text})
+        assert checked.problems == (
+            'SENSOR_CONTAINER_IMAGES: should be a JSON array of pairs of name and image, such as [["app","shop:1.4"]]',
+        )
+
+
 @pytest.mark.parametrize(
     ("text", "meaning"),
     [(t, True) for t in ("true", "1", "on", "yes", "TRUE", "Yes")]

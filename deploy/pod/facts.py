@@ -1,0 +1,110 @@
+"""What the sensor must know of its pod and cannot see from within."""
+
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+MOST_COMMANDS = 64
+MOST_IMAGES = 64
+MOST_WORDS, LONGEST = 256, 4096
+"""What the settings take (docs/configuration.md): one that is refused would leave the sensor without any."""
+LEAST_CPUS, MOST_CPUS = Decimal("0.01"), Decimal(1024)
+GRACE_S = 30
+"""What Kubernetes gives a pod to stop in, unless it says otherwise."""
+MARGIN_S = 5
+"""Between the end of the sensor's own stop and SIGKILL."""
+
+
+def of(spec: Mapping[str, Any]) -> dict[str, str]:
+    """The variables, each only where there is something to say."""
+    found = {
+        "SENSOR_CONTAINER_IMAGES": _images(spec),
+        "SENSOR_PROBE_COMMANDS": _probe_commands(spec),
+        "SENSOR_CPUS": _cpus(spec),
+        "SENSOR_STOP_DEADLINE": _stop_deadline(spec),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def uid(spec: Mapping[str, Any]) -> int | None:
+    """The user that most of the containers say they run as; None where none says it."""
+    pod = _uid_in(spec)
+    said = [_uid_in(one) if _uid_in(one) is not None else pod for one in spec["containers"]]
+    known = [one for one in said if one]
+    return max(known, key=known.count) if known else None
+
+
+def _uid_in(where: Mapping[str, Any]) -> int | None:
+    context = where.get("securityContext")
+    found = context.get("runAsUser") if isinstance(context, Mapping) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def _containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from spec.get("initContainers") or ()
+    yield from spec["containers"]
+
+
+def _images(spec: Mapping[str, Any]) -> str | None:
+    pairs = [[one.get("name"), one.get("image")] for one in _containers(spec)]
+    sound = [pair for pair in pairs if all(_fits(text) and text for text in pair)][:MOST_IMAGES]
+    return _json(sound) if sound else None
+
+
+def _probe_commands(spec: Mapping[str, Any]) -> str | None:
+    found: list[list[str]] = []
+    for one in _containers(spec):
+        for probe in (one.get(key) for key in PROBES):
+            run = probe.get("exec") if isinstance(probe, Mapping) else None
+            command = run.get("command") if isinstance(run, Mapping) else None
+            if isinstance(command, list) and 0 < len(command) <= MOST_WORDS and all(map(_fits, command)):
+                found += [list(command)] if command not in found else []
+    return _json(found[:MOST_COMMANDS]) if found else None
+
+
+def _fits(text: object) -> bool:
+    return isinstance(text, str) and len(text) <= LONGEST
+
+
+def _cpus(spec: Mapping[str, Any]) -> str | None:
+    """What the pod's containers may use together; None where one of them has no limit."""
+    whole = _limit(spec)
+    limits = [whole] if whole is not None else [_limit(one) for one in spec["containers"]]
+    total = Decimal(0)
+    for limit in limits:
+        if limit is None:
+            return None
+        total += limit
+    return f"{total.normalize():f}" if LEAST_CPUS <= total <= MOST_CPUS else None
+
+
+def _limit(where: Mapping[str, Any]) -> Decimal | None:
+    resources = where.get("resources")
+    limits = resources.get("limits") if isinstance(resources, Mapping) else None
+    return quantity(limits.get("cpu")) if isinstance(limits, Mapping) else None
+
+
+def quantity(value: object) -> Decimal | None:
+    """Cores: `2`, `0.5`, `250m` (resource.Quantity). None for anything else."""
+    text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    milli = text.endswith("m")
+    try:
+        found = Decimal(text[:-1] if milli else text)
+    except InvalidOperation:
+        return None
+    if not found.is_finite() or abs(found.adjusted()) > 9:
+        return None
+    return found / 1000 if milli else found
+
+
+def _stop_deadline(spec: Mapping[str, Any]) -> str | None:
+    grace = spec.get("terminationGracePeriodSeconds")
+    if not isinstance(grace, int) or isinstance(grace, bool) or grace >= GRACE_S:
+        return None
+    return str(max(1, grace - MARGIN_S))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

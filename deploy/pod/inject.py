@@ -1,0 +1,123 @@
+"""A pod goes in, a JSON Patch comes out. Nothing is read or written elsewhere, and the pod is not changed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from deploy.pod import annotations, facts, left_alone
+from deploy.pod.patch import Add
+from deploy.pod.wishes import NATIVE_SINCE, Wishes
+from deploy.sidecar import destinations
+from deploy.sidecar import pod as written
+from deploy.sidecar.specification import Sidecar
+
+TOKEN = "SENSOR_INGEST_TOKEN"  # noqa: S105 - the name of the variable
+NOBODY = 65532
+"""The user of a sensor that must not be root where no container says its own: `nonroot` of distroless images."""
+
+
+class Injection(NamedTuple):
+    """What to change, nothing where the pod is left alone; and what to tell whoever made it, a line each."""
+
+    patch: tuple[Add, ...]
+    warnings: tuple[str, ...] = ()
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The patch as RFC 6902 writes it."""
+        return [one.document() for one in self.patch]
+
+
+def inject(pod: Mapping[str, Any], wishes: Wishes) -> Injection:
+    """The patch for a pod, or for the template of one. Any JSON object is taken; what is no pod is left alone."""
+    if (reason := left_alone.reason(pod, opt_in=wishes.opt_in)) is not None:
+        return Injection((), (f"no sensor was put into this pod: {reason}",))
+    metadata = pod.get("metadata") or {}
+    wishes, told = annotations.overridden(wishes, metadata)
+    spec = pod["spec"]
+    native = is_native(wishes)
+    security, lines = _security(spec, wishes)
+    container = _container(spec, wishes, security, native=native)
+    volumes = written.volumes(spool=wishes.spool, audience=_audience(wishes))
+    status = f"{'native' if native else 'container'} {wishes.security}"
+    patch = (*_into_spec(spec, container, volumes, native=native), *_annotation(pod, status))
+    return Injection(patch, (*told, *lines))
+
+
+def is_native(wishes: Wishes) -> bool:
+    """Whether the sensor becomes an init container that is restarted; a version that is not known has none."""
+    if wishes.form == "auto":
+        return wishes.cluster_version is not None and wishes.cluster_version >= NATIVE_SINCE
+    return wishes.form == "native"
+
+
+def _security(spec: Mapping[str, Any], wishes: Wishes) -> tuple[Mapping[str, Any], list[str]]:
+    if wishes.security == "root":
+        return written.ROOT, []
+    uid = facts.uid(spec)
+    lines = ["the sensor runs without root and sees whole only the processes of its own user"]
+    if uid is None:
+        lines = [f"no container says its user by number: the sensor runs as {NOBODY} and reads little of the others"]
+    return written.same_uid(NOBODY if uid is None else uid), lines
+
+
+def _container(spec: Mapping[str, Any], wishes: Wishes, security: Mapping[str, Any], *, native: bool) -> dict[str, Any]:
+    ends = not native and spec.get("restartPolicy") in ("Never", "OnFailure")
+    environment = {
+        **facts.of(spec),
+        **({"SENSOR_EXIT_WHEN_ALONE": "true"} if ends else {}),
+        **destinations.environment(wishes.destinations),
+        **wishes.variables,
+    }
+    secret = wishes.token_secret
+    reference = {"secretKeyRef": {"name": secret.name, "key": secret.key, "optional": True}} if secret else None
+    return written.container(
+        Sidecar(image=wishes.image, environment=environment, spool=wishes.spool, capabilities=()),
+        security,
+        native=native,
+        identity=_audience(wishes) is not None,
+        secrets=[{"name": TOKEN, "valueFrom": reference}] if reference else [],
+        resources=wishes.resources,
+    )
+
+
+def _audience(wishes: Wishes) -> str | None:
+    """The host of the ingest, for which the service account's token is made; None where no such token is needed."""
+    if wishes.token_secret is not None:
+        return None
+    said = destinations.environment(wishes.destinations) | dict(wishes.variables)
+    if destinations.INGEST not in destinations.named(said):
+        return None
+    try:
+        return urlsplit(said.get("SENSOR_INGEST_URL", "")).hostname
+    except ValueError:  # the sensor tells what is wrong with it
+        return None
+
+
+def _into_spec(
+    spec: Mapping[str, Any], container: dict[str, Any], volumes: list[dict[str, Any]], *, native: bool
+) -> Iterator[Add]:
+    """A native sidecar comes first and sees the init containers; another one last, so that none changes its place."""
+    if spec.get("shareProcessNamespace") is not True:
+        yield Add(("spec", "shareProcessNamespace"), True)
+    if not native:
+        yield Add(("spec", "containers", "-"), container)
+    elif spec.get("initContainers"):
+        yield Add(("spec", "initContainers", 0), container)
+    else:
+        yield Add(("spec", "initContainers"), [container])
+    there = {one.get("name") for one in spec.get("volumes") or ()}
+    missing = [one for one in volumes if one["name"] not in there]
+    if missing and not spec.get("volumes"):
+        yield Add(("spec", "volumes"), missing)
+    else:
+        yield from (Add(("spec", "volumes", "-"), one) for one in missing)
+
+
+def _annotation(pod: Mapping[str, Any], status: str) -> Iterator[Add]:
+    metadata = pod.get("metadata")
+    if not metadata:
+        yield Add(("metadata",), {"annotations": {annotations.STATUS: status}})
+    elif not metadata.get("annotations"):
+        yield Add(("metadata", "annotations"), {annotations.STATUS: status})
+    else:
+        yield Add(("metadata", "annotations", annotations.STATUS), status)

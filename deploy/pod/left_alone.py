@@ -1,0 +1,63 @@
+"""Which pods are left as they are, and why."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from deploy.pod.annotations import asked
+from deploy.sidecar.specification import NAME
+
+MIRROR = "kubernetes.io/config.mirror"
+SOURCE = "kubernetes.io/config.source"
+"""Where a kubelet has the pod from; `api`, or nothing, for pods that the API server made."""
+LISTS = ("containers", "initContainers", "volumes")
+
+
+def reason(pod: Mapping[str, Any], *, opt_in: bool) -> str | None:
+    """Why this pod gets no sensor; None where it gets one. A pod that is none is left alone as well."""
+    return _malformed(pod) or _unwanted(pod.get("metadata") or {}, opt_in=opt_in) or _impossible(pod)
+
+
+def _malformed(pod: Mapping[str, Any]) -> str | None:
+    metadata, spec = pod.get("metadata"), pod.get("spec")
+    if not isinstance(spec, Mapping):
+        return "spec is no object"
+    if not isinstance(metadata, Mapping | None):
+        return "metadata is no object"
+    for key in ("annotations", "labels"):
+        if metadata and not isinstance(metadata.get(key), Mapping | None):
+            return f"metadata.{key} is no object"
+    for key in LISTS:
+        listed = spec.get(key)
+        if not isinstance(listed, list | None) or not all(isinstance(one, Mapping) for one in listed or ()):
+            return f"spec.{key} is no list of objects"
+    return None if spec.get("containers") else "spec.containers is empty"
+
+
+def _unwanted(metadata: Mapping[str, Any], *, opt_in: bool) -> str | None:
+    annotations = metadata.get("annotations") or {}
+    if MIRROR in annotations or annotations.get(SOURCE, "api") != "api":
+        return "it is a static pod, which a kubelet runs from a file of its own"
+    wanted = asked(metadata)
+    if wanted is False:
+        return "it asks for no sensor"
+    return "it does not ask for the sensor" if opt_in and wanted is None else None
+
+
+def _impossible(pod: Mapping[str, Any]) -> str | None:
+    spec, metadata = pod["spec"], pod.get("metadata") or {}
+    if _os(spec) not in (None, "linux"):
+        return "it does not run on Linux"
+    if spec.get("hostPID"):
+        return "hostPID shows it all processes of the node, and no PID namespace of its own could be shared"
+    if any(one.get("name") == NAME for key in LISTS[:2] for one in spec.get(key) or ()):
+        return f"it has a container {NAME} already"
+    if spec.get("shareProcessNamespace") is False and not asked(metadata):
+        return 'it says shareProcessNamespace: false; the annotation fargate-sensor/inject: "true" overrules that'
+    return None
+
+
+def _os(spec: Mapping[str, Any]) -> object:
+    said, selector = spec.get("os"), spec.get("nodeSelector")
+    if isinstance(said, Mapping) and said.get("name"):
+        return said["name"]
+    return selector.get("kubernetes.io/os") if isinstance(selector, Mapping) else None

@@ -1,0 +1,205 @@
+import json
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pods import INJECTED, LEFT_ALONE, annotated, pod
+
+from deploy.pod.inject import NOBODY, Injection, inject
+from deploy.pod.patch import apply
+from deploy.pod.wishes import SecretKey, Wishes
+from deploy.sidecar import destinations
+from sensor.config.validate import check
+
+INGEST = destinations.ingest("https://ingest.example.org:8443")
+WISHES = Wishes("registry.example.org/fargate-sensor:0.1.0", (INGEST,))
+NATIVE = replace(WISHES, form="native")
+FORMS = {"native": NATIVE, "container": WISHES, "same_uid": replace(WISHES, security="same-uid")}
+
+
+def injected(before: Any, wishes: Wishes = WISHES) -> tuple[Any, Injection]:
+    after, found = deepcopy(before), inject(before, wishes)
+    apply(after, found.patch)
+    return after, found
+
+
+def sensor(after: Any) -> dict[str, Any]:
+    spec = after["spec"]
+    every = [*(spec.get("initContainers") or ()), *spec["containers"]]
+    (found,) = [one for one in every if one["name"] == "fargate-sensor"]
+    return dict(found)
+
+
+def variables(after: Any) -> dict[str, Any]:
+    return {one["name"]: one.get("value", one.get("valueFrom")) for one in sensor(after)["env"]}
+
+
+@pytest.mark.parametrize("wishes", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("before", INJECTED.values(), ids=INJECTED)
+def test_a_second_pass_changes_nothing_and_the_app_stays(before: Any, wishes: Wishes) -> None:
+    untouched = deepcopy(before)
+    after, _ = injected(before, wishes)
+    assert before == untouched
+    again, second = injected(after, wishes)
+    assert again == after
+    assert second.patch == ()
+    assert after["spec"]["shareProcessNamespace"] is True
+    assert [one for one in after["spec"]["containers"] if one["name"] != "fargate-sensor"] == before["spec"][
+        "containers"
+    ]
+    assert len({one["name"] for one in after["spec"]["volumes"]}) == len(after["spec"]["volumes"])
+    assert "add" not in sensor(after)["securityContext"].get("capabilities", {})
+
+
+@pytest.mark.parametrize(("before", "word"), LEFT_ALONE.values(), ids=LEFT_ALONE)
+def test_left_alone_with_the_reason(before: Any, word: str) -> None:
+    after, found = injected(before)
+    assert after == before
+    assert found.patch == ()
+    assert len(found.warnings) == 1
+    assert word in found.warnings[0]
+
+
+def test_the_patch_has_pointers_with_escapes() -> None:
+    paths = {one["path"]: one["op"] for one in inject(INJECTED["names_to_escape"], WISHES).documents()}
+    assert paths == dict.fromkeys(
+        [
+            "/spec/shareProcessNamespace",
+            "/spec/containers/-",
+            "/spec/volumes",
+            "/metadata/annotations/fargate-sensor~1status",
+        ],
+        "add",
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "version", "native"),
+    [
+        ("auto", None, False),
+        ("auto", (1, 28), False),
+        ("auto", (1, 29), True),
+        ("auto", (2, 0), True),
+        ("native", (1, 20), True),
+        ("container", (1, 33), False),
+    ],
+)
+def test_native_by_setting_and_version(form: Any, version: Any, native: bool) -> None:
+    after, _ = injected(INJECTED["init_container"], replace(WISHES, form=form, cluster_version=version))
+    assert (sensor(after).get("restartPolicy") == "Always") is native
+    assert (after["spec"]["initContainers"][0]["name"] == "fargate-sensor") is native
+
+
+def test_root_whatever_the_pod_says() -> None:
+    context = sensor(injected(INJECTED["non_root"])[0])["securityContext"]
+    assert (context["runAsUser"], context["runAsNonRoot"], context["readOnlyRootFilesystem"]) == (0, False, True)
+    assert "capabilities" not in context
+
+
+@pytest.mark.parametrize(
+    ("name", "uid", "word"),
+    [("restricted", 1000, "own user"), ("three_users", 7, "own user"), ("plain", NOBODY, "by number")],
+)
+def test_the_apps_own_user_where_root_is_forbidden(name: str, uid: int, word: str) -> None:
+    after, found = injected(INJECTED[name], FORMS["same_uid"])
+    context = sensor(after)["securityContext"]
+    assert context.pop("runAsUser") == uid
+    assert context == {
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert after["metadata"]["annotations"]["fargate-sensor/status"] == "container same-uid"
+    assert word in found.warnings[0]
+
+
+def test_what_the_sensor_is_told_of_its_pod() -> None:
+    said = variables(injected(INJECTED["exec_probes"])[0])
+    assert said["SENSOR_POD_UID"] == {"fieldRef": {"fieldPath": "metadata.uid"}}
+    assert json.loads(said["SENSOR_PROBE_COMMANDS"]) == [["/bin/up", "--quiet"]]
+    assert json.loads(said["SENSOR_CONTAINER_IMAGES"])[1] == ["b", "registry.example.org/b:1"]
+    assert said["SENSOR_INGEST_URL"] == "https://ingest.example.org:8443"
+
+
+@pytest.mark.parametrize("wishes", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("before", INJECTED.values(), ids=INJECTED)
+def test_the_sensor_takes_what_it_is_told(before: Any, wishes: Wishes) -> None:
+    said = {name: value for name, value in variables(injected(before, wishes)[0]).items() if isinstance(value, str)}
+    assert check(said | {"SENSOR_INGEST_TOKEN": "t"}).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "cpus"),
+    [
+        ("plain", None),
+        ("limits", "0.25"),
+        ("limits_of_two", "3.5"),
+        ("limit_of_one", None),
+        ("pod_limits", "2"),
+        ("odd_limit", None),
+    ],
+)
+def test_cores_by_the_limits(name: str, cpus: str | None) -> None:
+    assert variables(injected(INJECTED[name])[0]).get("SENSOR_CPUS") == cpus
+
+
+@pytest.mark.parametrize(
+    ("name", "deadline"), [("plain", None), ("short_grace", "5"), ("no_grace", "1"), ("long_grace", None)]
+)
+def test_the_stop_fits_the_pods_grace(name: str, deadline: str | None) -> None:
+    assert variables(injected(INJECTED[name])[0]).get("SENSOR_STOP_DEADLINE") == deadline
+
+
+@pytest.mark.parametrize(
+    ("name", "wishes", "ends"),
+    [("job", WISHES, True), ("job_on_failure", WISHES, True), ("job", NATIVE, False), ("plain", WISHES, False)],
+)
+def test_a_job_ends(name: str, wishes: Wishes, ends: bool) -> None:
+    assert ("SENSOR_EXIT_WHEN_ALONE" in variables(injected(INJECTED[name], wishes)[0])) is ends
+
+
+def test_the_service_accounts_token_is_for_the_ingest() -> None:
+    (volume,) = [v for v in injected(pod())[0]["spec"]["volumes"] if v["name"] == "fargate-sensor-identity"]
+    (source,) = volume["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == "ingest.example.org"
+
+
+def test_a_secret_that_may_be_missing_instead() -> None:
+    after, _ = injected(pod(), replace(WISHES, token_secret=SecretKey("ingest", "token")))
+    reference = {"secretKeyRef": {"name": "ingest", "key": "token", "optional": True}}
+    assert variables(after)["SENSOR_INGEST_TOKEN"] == reference
+    assert [one["name"] for one in after["spec"]["volumes"]] == ["fargate-sensor-spool"]
+
+
+def test_no_token_where_no_ingest_is() -> None:
+    after, _ = injected(pod(), replace(WISHES, destinations=(destinations.parse("stdout"),), spool=False))
+    assert "volumes" not in after["spec"]
+    assert "volumeMounts" not in sensor(after)
+
+
+def test_annotations_of_the_pod() -> None:
+    assert sensor(injected(INJECTED["own_image"])[0])["image"] == "other.example.org/sensor:2"
+    assert variables(injected(INJECTED["own_variable"])[0])["SENSOR_DAILY_MB"] == "20"
+    assert variables(injected(INJECTED["dollars"])[0])["SENSOR_DROP_PATHS"] == "/data/$$(HOME)/*"
+
+
+def test_wrong_annotations_are_told_without_their_values() -> None:
+    after, found = injected(INJECTED["wrong_annotations"])
+    assert len(found.warnings) == 4
+    assert "hunter2" not in json.dumps(after["spec"]) + "".join(found.warnings)
+
+
+def test_opt_in() -> None:
+    wishes = replace(WISHES, opt_in=True)
+    assert inject(pod(), wishes).patch == ()
+    assert inject(annotated(inject="true"), wishes).patch
+    assert inject(pod(metadata={"labels": {"fargate-sensor/inject": "true"}}), wishes).patch
+
+
+def test_resources_only_where_asked_for() -> None:
+    assert "resources" not in sensor(injected(pod())[0])
+    asked = {"requests": {"memory": "64Mi"}}
+    assert sensor(injected(pod(), replace(WISHES, resources=asked))[0])["resources"] == asked
