@@ -1,9 +1,9 @@
-"""What our own sidecar looks like: the one place to join with the specification that injection writes."""
+"""What our own sidecar looks like, by the specification that injection writes."""
 
 from deploy.checks.model import Container, Task
+from deploy.sidecar.specification import NAME, Sidecar
 
-NAME = "fargate-sensor"
-CAPABILITIES = frozenset({"SYS_PTRACE"})
+CAPABILITIES = frozenset(Sidecar(image=NAME).capabilities)
 LEAST_STOP_TIMEOUT = 30
 """Seconds: it outlasts its siblings, then delivers."""
 

@@ -121,3 +121,92 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert main([str(tmp_path), "--fail-on", "never"]) == 0
     assert main([str(tmp_path / "missing.json"), "--fail-on", "never"]) == 1
     assert main(["--no-such-option"]) == 2
+
+
+GOOD = {
+    "name": "app", "image": "app:1.2.3", "user": "1000", "readonlyRootFilesystem": True, "stopTimeout": 30,
+    "logConfiguration": {"logDriver": "awslogs", "options": {"mode": "non-blocking", "max-buffer-size": "25m"}},
+    "healthCheck": {"command": ["CMD", "true"]},
+    "dependsOn": [{"containerName": "fargate-sensor", "condition": "START"}],
+}  # fmt: skip
+SENSOR = {
+    "name": "fargate-sensor", "image": "r/fargate-sensor:0.1.0", "essential": False, "stopTimeout": 30,
+    "readonlyRootFilesystem": True, "linuxParameters": {"capabilities": {"add": ["SYS_PTRACE"]}},
+}  # fmt: skip
+
+
+def of_app(tmp_path: Path, app: dict) -> set[str]:
+    """What fires on a sound task whose app's container is this."""
+    task = {"family": "f", "pidMode": "task", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
+    return fired(check(tmp_path, "t.json", json.dumps(task | {"containerDefinitions": [app, SENSOR]})))
+
+
+def test_a_sound_task_has_no_findings(tmp_path: Path) -> None:
+    assert of_app(tmp_path, GOOD) == set()
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"mode": "blocking"}, {"blocking-logging"}),
+        ({"mode": "non-blocking"}, {"logging-without-buffer"}),
+        ({"mode": "non-blocking", "max-buffer-size": "25m"}, set()),
+    ],
+)
+def test_how_logs_wait(tmp_path: Path, options: dict[str, str], found: set[str]) -> None:
+    assert of_app(tmp_path, GOOD | {"logConfiguration": {"logDriver": "awslogs", "options": options}}) == found
+
+
+SERVICE = """
+Resources:
+  Cluster:
+    Type: AWS::ECS::Cluster
+    Properties: {{Configuration: {{ExecuteCommandConfiguration: {{Logging: {logging}}}}}}}
+  Service:
+    Type: AWS::ECS::Service
+    Properties:
+      Cluster: !Ref Cluster
+      EnableExecuteCommand: true
+      NetworkConfiguration: {{AwsvpcConfiguration: {{AssignPublicIp: {public}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("logging", "public", "found"),
+    [
+        ("NONE", "ENABLED", {"exec-without-logging", "public-ip"}),
+        ("OVERRIDE", "DISABLED", set()),
+    ],
+)
+def test_a_service_of_a_template(tmp_path: Path, logging: str, public: str, found: set[str]) -> None:
+    assert fired(check(tmp_path, "s.yaml", SERVICE.format(logging=logging, public=public))) == found
+
+
+ROLE = """
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      Policies:
+        - PolicyName: p
+          PolicyDocument: {{Statement: [{{Effect: Allow, Action: "{action}", Resource: "{resource}"}}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "found"),
+    [
+        ("*", "*", {"wildcard-policy"}),
+        ("s3:*", "*", {"wildcard-policy"}),
+        ("s3:*", "arn:aws:s3:::one/*", set()),
+        ("kinesis:PutRecords", "*", set()),
+    ],
+)
+def test_an_inline_policy(tmp_path: Path, action: str, resource: str, found: set[str]) -> None:
+    assert fired(check(tmp_path, "r.yaml", ROLE.format(action=action, resource=resource))) == found
+
+
+@pytest.mark.parametrize(("seconds", "fires"), [(5, True), (30, False)])
+def test_how_long_a_pod_may_stop(tmp_path: Path, seconds: int, fires: bool) -> None:
+    pod = f"apiVersion: v1\nkind: Pod\nspec: {{terminationGracePeriodSeconds: {seconds}, containers: [{{name: a}}]}}\n"
+    assert ("pod-stop-timeout" in fired(check(tmp_path, "p.yaml", pod))) == fires
