@@ -28,7 +28,8 @@ class Rotation:
         while self._due >= 1:
             self._due -= 1
             if not self._round:
-                self._round = [process for process in self._living() if process.settled and not process.own]
+                newest_first = [process for process in self._living() if process.settled and not process.own]
+                self._round = newest_first[::-1]  # what has come since the last round changes soonest
             if not self._round:
                 break
             found.append(self._round.pop())

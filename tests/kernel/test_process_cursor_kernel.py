@@ -1,6 +1,7 @@
 """The PID cursor on the real /proc, with children of this test."""
 
 import asyncio
+import functools
 import os
 import subprocess
 import sys
@@ -21,6 +22,9 @@ from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
 
 pytestmark = pytest.mark.kernel
+
+ROUND_S = 60.0
+"""Enough for two rounds of the slow round through all processes of this machine."""
 
 
 class Watched:
@@ -173,8 +177,8 @@ def _with_argument(emitted: Emitted, argument: str) -> list[Event]:
 
 
 async def test_an_exec_without_a_fork_long_after_the_start_is_found(watched: Watched) -> None:
-    with subprocess.Popen(["sh", "-c", "sleep 0.6; exec sleep 30.125"]) as child:
-        (event,) = await until(lambda: watched.execs("sleep", "30.125"), "the later exec")
+    with subprocess.Popen(["sh", "-c", "sleep 0.6; exec sleep 90.125"]) as child:
+        (event,) = await until(lambda: watched.execs("sleep", "90.125"), "the later exec", ROUND_S)
         child.kill()
     assert _process(event).pid == child.pid
 
@@ -187,7 +191,8 @@ async def test_another_uid_is_told_when_its_turn_comes(watched: Watched, need: N
         await until(lambda: watched.execs(sys.executable, "-c", code), "the program")
         child.stdin.write(b"\n")
         child.stdin.flush()
-        (event,) = await until(lambda: _of_pid(watched, Kind.PROCESS_IDENTITY, child.pid), "the other uid")
+        changed = functools.partial(_of_pid, watched, Kind.PROCESS_IDENTITY, child.pid)
+        (event,) = await until(changed, "the other uid", ROUND_S)
         child.kill()
     assert (_process(event).uid, _process(event).gid) == (12345, 12346)
     assert event.evidence.source == "rotation"
