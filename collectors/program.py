@@ -3,6 +3,10 @@
 from typing import NamedTuple
 
 from collectors.process_table import Tracked
+from collectors.procfs import Stat
+
+RUNTIME_INIT = "runc:["
+"""How runc names itself between entering a container and running its program."""
 
 
 class Program(NamedTuple):
@@ -31,3 +35,13 @@ class Program(NamedTuple):
 
 def _visible(image: tuple[int, int, int] | None) -> bool:
     return image is not None and image[1] > 1
+
+
+def is_runtime_init(stat: Stat) -> bool:
+    """The container runtime before it runs the container's program; only what entered from outside has no parent."""
+    return stat.ppid == 0 and stat.comm.startswith(RUNTIME_INIT)
+
+
+def runs_the_same(process: Tracked, stat: Stat) -> bool:
+    """Whether what was read before still holds: nothing executed since the fork, or the same image as then."""
+    return not stat.has_executed or (stat.image_is_known and stat.image == process.image)

@@ -19,6 +19,7 @@ from collectors.pace import cores_of_container
 from collectors.process_reader import ProcessReader
 from collectors.process_table import ProcessTable, Tracked
 from collectors.procfs import Procfs, Stat
+from collectors.program import is_runtime_init, runs_the_same
 from collectors.sessions import Command, classify
 from collectors.socket_owners import SocketOwners
 from collectors.users import Users
@@ -29,8 +30,6 @@ from sensor.model.events import Ancestor, Missing, Process, Timestamp
 from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, OpenFile, Recent
 
 SWEEP_S = 1.0
-RUNTIME_INIT = "runc:["
-"""How runc names itself between entering a container and running its program."""
 
 ExitListener = Callable[[Tracked], None]
 
@@ -205,9 +204,9 @@ class Task:
         if stat.start_ticks != process.start_ticks:
             raise ProcessGone(f"PID {process.pid} is another process by now")
         process.executed, process.comm = stat.has_executed, stat.comm
-        if _is_runtime_init(stat):
+        if is_runtime_init(stat):
             return False
-        if process.args and _runs_the_same(process, stat):
+        if process.args and runs_the_same(process, stat):
             return True
         whole = self._reader.read(process, stat)
         with suppress(ProcessGone):  # it has ended meanwhile, and stays where it was
@@ -223,7 +222,7 @@ class Task:
         stat = self.procfs.stat(process.pid)
         if stat.start_ticks != process.start_ticks:
             raise ProcessGone(f"PID {process.pid} is another process by now")
-        return not _runs_the_same(process, stat) if stat.image_is_known else stat.comm != process.comm
+        return not runs_the_same(process, stat) if stat.image_is_known else stat.comm != process.comm
 
     def changed_user(self, process: Tracked) -> bool:
         """Whether the process runs as another user than when it was read last. Raises ProcessGone."""
@@ -394,13 +393,3 @@ class Task:
             self._roots.leave(process.container, process)
             if not self._roots.members(process.container):
                 self._users.forget(process.container)
-
-
-def _is_runtime_init(stat: Stat) -> bool:
-    """The container runtime before it runs the container's program; only what entered from outside has no parent."""
-    return stat.ppid == 0 and stat.comm.startswith(RUNTIME_INIT)
-
-
-def _runs_the_same(process: Tracked, stat: Stat) -> bool:
-    """Whether what was read before still holds: nothing executed since the fork, or the same image as then."""
-    return not stat.has_executed or (stat.image_is_known and stat.image == process.image)

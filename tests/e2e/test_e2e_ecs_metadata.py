@@ -3,23 +3,8 @@
 import json
 
 from docker_cli import BASE
+from ecs_task import ARN, ENDPOINT, PATH, PORT, TASK_ID
 
-TASK_ID = "55091c13b8cf4801b527f4601742204d"
-ARN = f"arn:aws:ecs:eu-central-1:123456789012:task/shop/{TASK_ID}"
-PATH = f"/v4/{TASK_ID}-1234567890"
-PORT = 8000
-
-ENDPOINT = f"""
-import http.server, pathlib
-class Endpoint(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        answer = pathlib.Path("/tmp/task.json")
-        known = self.path == "{PATH}/task" and answer.exists()
-        self.send_response(200 if known else 404)
-        self.end_headers()
-        self.wfile.write(answer.read_bytes() if known else b"not yet")
-http.server.HTTPServer(("", {PORT}), Endpoint).serve_forever()
-"""
 APP = "import subprocess\nwhile True: subprocess.run(['sleep', '0.5'])"
 
 
