@@ -7,7 +7,7 @@ and nowhere else, always as valid Unicode, so that any name or argument survives
 
 import errno
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -80,24 +80,12 @@ class Procfs:
         self.root = root
 
     def read(self, name: str, limit: int = 1 << 20) -> bytes:
-        """The first `limit` bytes of a file, for example `12/stat` or `sys/kernel/pid_max`."""
-        fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return _read_all(fd, limit)
-        except OSError as error:
-            raise _translated(error, name) from None
-        finally:
-            os.close(fd)
+        """The first `limit` bytes of a file, for example `12/cmdline` or `sys/kernel/pid_max`."""
+        return self._read_by(_read_all, name, limit)
 
     def record(self, name: str, limit: int) -> bytes:
         """A file that the kernel makes as a whole (`single_open`, fs/seq_file.c), so that one read gives all of it."""
-        fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return os.read(fd, limit)
-        except OSError as error:
-            raise _translated(error, name) from None
-        finally:
-            os.close(fd)
+        return self._read_by(os.read, name, limit)
 
     def pieces(self, name: str) -> Generator[bytes, None, None]:
         """A file, read by read: the kernel gives about a page of whole lines of a table each time (fs/seq_file.c)."""
@@ -166,6 +154,15 @@ class Procfs:
                 yield int(name), self.link(f"{pid}/fd/{name}")
             except ProcessGone:
                 continue
+
+    def _read_by(self, read: Callable[[int, int], bytes], name: str, limit: int) -> bytes:
+        fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return read(fd, limit)
+        except OSError as error:
+            raise _translated(error, name) from None
+        finally:
+            os.close(fd)
 
     def _open(self, name: str, flags: int) -> int:
         try:

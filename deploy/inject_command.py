@@ -20,6 +20,7 @@ from deploy.ecs.told import Told
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar.destinations import FORMS, Destination, NoDestination
+from deploy.sidecar.variables import SECRETS, is_image, is_name
 
 PROGRAM = "fargate-sensor inject"
 IMAGE = "FARGATE_SENSOR_IMAGE"
@@ -35,9 +36,7 @@ for example:
     --image 123456789012.dkr.ecr.eu-central-1.amazonaws.com/fargate-sensor:0.1.0 -o task-with-sensor.json
   aws ecs describe-task-definition --task-definition shop --output json \\
     | fargate-sensor inject ecs - --destination kinesis:security > register.json"""
-_VARIABLE = re.compile(r"(SENSOR_[A-Z0-9_]+)=(.*)", re.DOTALL)
 _SECRET_ARN = re.compile(r"arn:[\w-]+:(secretsmanager|ssm):[\w-]*:\d*:\S+")
-_SECRETS = ("SENSOR_INGEST_TOKEN", "SENSOR_AWS_SECRET_ACCESS_KEY", "SENSOR_AWS_SESSION_TOKEN")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -161,7 +160,7 @@ def _chosen(document: Document, names: Sequence[str]) -> list[Definition]:
 
 def _wishes(options: argparse.Namespace) -> Wishes:
     image = options.image or os.environ.get(IMAGE) or None
-    if image is not None and (not image.isprintable() or not image.strip() or " " in image):
+    if image is not None and not is_image(image):
         raise CannotDo([f"--image: {ascii(image)[:80]} is no image"], 2)
     if options.token_secret is not None and not _SECRET_ARN.fullmatch(options.token_secret):
         raise CannotDo(["--token-secret: expected the ARN of a secret or a parameter, not the token itself"], 2)
@@ -191,12 +190,12 @@ def _variables(given: Sequence[str]) -> dict[str, str]:
     """Never repeats a value: a misplaced token is a token."""
     found = {}
     for text in given:
-        match = _VARIABLE.fullmatch(text)
-        if match is None:
+        name, equals, value = text.partition("=")
+        if not equals or not is_name(name):
             raise CannotDo(["--env: expected SENSOR_NAME=VALUE"], 2)
-        if match[1] in _SECRETS:
-            raise CannotDo([f"--env: {match[1]} would stand in the document for all to read; see --token-secret"], 2)
-        found[match[1]] = match[2]
+        if name in SECRETS:
+            raise CannotDo([f"--env: {name} would stand in the document for all to read; see --token-secret"], 2)
+        found[name] = value
     return found
 
 

@@ -1,18 +1,8 @@
-"""The sizes of tasks that Fargate has for Linux: "Task CPU and memory" in the developer guide of ECS."""
+"""Whether Fargate has a task of a size, as people write it."""
 
 import re
 
-_GB = 1024
-SIZES: dict[int, tuple[int, ...] | range] = {
-    256: (512, _GB, 2 * _GB),
-    512: range(_GB, 4 * _GB + 1, _GB),
-    1024: range(2 * _GB, 8 * _GB + 1, _GB),
-    2048: range(4 * _GB, 16 * _GB + 1, _GB),
-    4096: range(8 * _GB, 30 * _GB + 1, _GB),
-    8192: range(16 * _GB, 60 * _GB + 1, 4 * _GB),
-    16384: range(32 * _GB, 120 * _GB + 1, 8 * _GB),
-}
-"""CPU units and the MiB of memory that go with them."""
+from deploy.fargate import MEMORY_MIB
 
 _VCPU = re.compile(r"(\d{0,4}(?:\.\d{1,4})?)\s*vcpu", re.IGNORECASE)
 _GIGABYTES = re.compile(r"(\d{1,4}(?:\.\d{1,4})?)\s*gb", re.IGNORECASE)
@@ -30,7 +20,7 @@ def memory_mib(text: str | None) -> int | None:
 
 def is_size(cpu: int, memory: int) -> bool:
     """Whether there is such a task; of a CPU beyond the table nothing is known, so it counts as one."""
-    return cpu > max(SIZES) or memory in SIZES.get(cpu, ())
+    return cpu > max(MEMORY_MIB) or memory in MEMORY_MIB.get(cpu, ())
 
 
 def _amount(text: str | None, unit: re.Pattern[str]) -> int | None:

@@ -1,7 +1,7 @@
 """What our own sidecar looks like, by the specification that injection writes."""
 
 from deploy.checks.model import Container, Task
-from deploy.sidecar.specification import NAME, Sidecar
+from deploy.sidecar.specification import NAME, Sidecar, repository
 
 CAPABILITIES = frozenset(Sidecar(image=NAME).capabilities)
 LEAST_STOP_TIMEOUT = 30
@@ -13,10 +13,9 @@ AGENTS = ("fargate-sensor", "datadog", "sysdig", "falco", "guardduty", "aqua", "
 
 def is_ours(container: Container) -> bool:
     """Name, image and rights of the sidecar; one that only bears its name is judged like any other container."""
-    repository = (container.image or "").partition("@")[0].rpartition("/")[2].partition(":")[0]
     return (
         container.name == NAME
-        and repository.startswith(NAME)
+        and repository(container.image or "").startswith(NAME)
         and container.read_only_root
         and not container.privileged
         and CAPABILITIES.issuperset(container.added)

@@ -9,16 +9,16 @@ from deploy.ecs.fields import Fields, is_intrinsic, text
 from deploy.ecs.logs import log_configuration
 from deploy.ecs.obstacles import obstacles
 from deploy.ecs.ordering import disorder, order
-from deploy.ecs.probes import VARIABLE as PROBES
 from deploy.ecs.probes import probes
 from deploy.ecs.record import LABEL, Record, parse
 from deploy.ecs.resize import resize
 from deploy.ecs.sensor_container import token_secret, update, variables_of
 from deploy.ecs.told import Told, note, warning
-from deploy.ecs.wishes import TOKEN, Wishes
+from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import ecs as written
 from deploy.sidecar.specification import NAME, VOLUME, Sidecar
+from deploy.sidecar.variables import PROBES, TOKEN
 from sensor.model.errors import SensorError
 
 SHARED = (

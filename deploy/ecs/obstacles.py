@@ -5,22 +5,11 @@ from collections.abc import Iterator
 from deploy.ecs.definition import Definition, name_of
 from deploy.ecs.fields import Fields, is_intrinsic, text, truth
 from deploy.ecs.ordering import sensor_entries
-from deploy.sidecar.specification import NAME, VOLUME
+from deploy.fargate import NOT_TAKEN, NOT_TAKEN_LINUX
+from deploy.sidecar.specification import NAME, VOLUME, repository
 
 MOST_CONTAINERS = 10
 """In one task definition ("Amazon ECS service quotas")."""
-
-EC2_ONLY = (
-    "privileged",
-    "disableNetworking",
-    "dnsServers",
-    "dnsSearchDomains",
-    "dockerSecurityOptions",
-    "extraHosts",
-    "links",
-)
-"""Fields of a container that RegisterTaskDefinition refuses for Fargate, unless they are empty."""
-EC2_ONLY_LINUX = ("devices", "maxSwap", "swappiness", "sharedMemorySize")
 
 
 def obstacles(definition: Definition) -> Iterator[str]:
@@ -72,11 +61,11 @@ def _volumes(definition: Definition) -> Iterator[str]:
 
 def _container(container: Fields) -> Iterator[str]:
     name = name_of(container)
-    for field in EC2_ONLY:
+    for field in ("privileged", *NOT_TAKEN):
         value = container.get(field)
         if truth(value) or (not isinstance(value, bool | str) and value):
             yield f"{name}: {field} is not for Fargate"
-    for field in EC2_ONLY_LINUX:
+    for field in NOT_TAKEN_LINUX:
         if container.get("linuxParameters", field):
             yield f"{name}: linuxParameters.{field} is not for Fargate"
     for requirement in container.parts("resourceRequirements"):
@@ -95,7 +84,7 @@ def _crowd(definition: Definition) -> Iterator[str]:
 
 def _sensors(definition: Definition) -> Iterator[str]:
     for container in definition.apps:
-        if _repository(text(container.get("image")) or "") == NAME:
+        if repository(text(container.get("image")) or "") == NAME:
             yield f"{name_of(container)} runs the sensor already; call it {NAME} to have it updated, or remove it"
         if definition.sensor is None and sensor_entries(container):
             yield f"{name_of(container)} depends on {NAME}, which is not there"
@@ -106,8 +95,3 @@ def _sensors(definition: Definition) -> Iterator[str]:
 def _has_own_volume(definition: Definition) -> bool:
     volumes = definition.task.parts("volumes") if definition.task is not None else []
     return any(text(volume.get("name")) == VOLUME for volume in volumes)
-
-
-def _repository(image: str) -> str:
-    """`fargate-sensor` of `123456789012.dkr.ecr.eu-central-1.amazonaws.com/security/fargate-sensor:0.1.0@sha256:…`."""
-    return image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]

@@ -1,15 +1,9 @@
 """The health checks of the siblings, handed to the sensor so that it can tell them from people's sessions."""
 
-import json
-
 from deploy.ecs.definition import Definition, name_of
 from deploy.ecs.fields import Fields, is_intrinsic, text
 from deploy.ecs.told import Told, warning
-
-VARIABLE = "SENSOR_PROBE_COMMANDS"
-LONGEST_TEXT = 4096
-MOST_ARGUMENTS = 256
-"""What the setting takes (docs/configuration.md)."""
+from deploy.sidecar import variables
 
 
 def probes(definition: Definition) -> tuple[str | None, list[Told]]:
@@ -24,12 +18,12 @@ def probes(definition: Definition) -> tuple[str | None, list[Told]]:
             told.append(
                 warning(
                     f"{name_of(container)}: its health check is computed by the template or too long to be handed to "
-                    f"the sensor, which will take it for a session; set {VARIABLE} where it matters"
+                    f"the sensor, which will take it for a session; set {variables.PROBES} where it matters"
                 )
             )
         elif command and command not in commands:
             commands.append(command)
-    return json.dumps(commands, separators=(",", ":"), ensure_ascii=False) if commands else None, told
+    return variables.array(commands) if commands else None, told
 
 
 def _command(container: Fields) -> list[str] | None:
@@ -38,7 +32,7 @@ def _command(container: Fields) -> list[str] | None:
     if is_intrinsic(container.get("healthCheck")) or not isinstance(raw, list) or is_intrinsic(raw):
         return None
     words = [text(one) for one in raw]
-    if any(word is None or len(word) > LONGEST_TEXT for word in words) or len(words) > MOST_ARGUMENTS:
+    if not variables.is_command(words):
         return None
     known = [word for word in words if word is not None]
     if known[:1] == ["CMD-SHELL"]:

@@ -1,22 +1,12 @@
-"""The sizes that Fargate has, and what they cost.
+"""The sizes that Fargate has as text, the next larger one, and what they cost.
 
-Sizes: "Fargate task definition parameters", task size. Prices: https://aws.amazon.com/fargate/pricing/.
+Prices: https://aws.amazon.com/fargate/pricing/.
 """
 
 import re
 from typing import NamedTuple
 
-GIB = 1024
-MEMORY_MIB: dict[int, tuple[int, ...]] = {
-    256: (512, 1 * GIB, 2 * GIB),
-    512: tuple(range(1 * GIB, 4 * GIB + 1, GIB)),
-    1024: tuple(range(2 * GIB, 8 * GIB + 1, GIB)),
-    2048: tuple(range(4 * GIB, 16 * GIB + 1, GIB)),
-    4096: tuple(range(8 * GIB, 30 * GIB + 1, GIB)),
-    8192: tuple(range(16 * GIB, 60 * GIB + 1, 4 * GIB)),
-    16384: tuple(range(32 * GIB, 120 * GIB + 1, 8 * GIB)),
-}
-"""For each number of CPU units (1024 are a vCPU) the memory that goes with it."""
+from deploy.fargate import GIB, MEMORY_MIB
 
 PRICES_OF = "us-east-1, on demand, Linux, as published in March 2026"
 PRICES = {"X86_64": (0.04048, 0.004445), "ARM64": (0.03238, 0.00356)}

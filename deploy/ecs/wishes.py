@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 
 from deploy.sidecar.destinations import Destination
 
-TOKEN = "SENSOR_INGEST_TOKEN"  # noqa: S105 - the name of the variable
-
 
 @dataclass(frozen=True, slots=True)
 class Wishes:

@@ -1,11 +1,11 @@
 """What a pod says of its own injection, in annotations below `fargate-sensor/`."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
 from deploy.pod.wishes import Form, Security, Wishes
+from deploy.sidecar.variables import SECRETS, is_image, is_name
 
 PREFIX = "fargate-sensor/"
 INJECT = PREFIX + "inject"
@@ -17,9 +17,6 @@ VARIABLE = PREFIX + "env."
 """`fargate-sensor/env.SENSOR_DAILY_MB: "20"`."""
 STATUS = PREFIX + "status"
 """What was put in, written by the injection: `native root`, `container same-uid`."""
-
-SECRETS = ("SENSOR_INGEST_TOKEN", "SENSOR_AWS_SECRET_ACCESS_KEY", "SENSOR_AWS_SESSION_TOKEN")
-_NAME = re.compile(r"SENSOR_[A-Z0-9_]+")
 
 
 def asked(metadata: Mapping[str, Any]) -> bool | None:
@@ -50,12 +47,12 @@ def _take(key: str, value: str, changes: dict[str, Any], variables: dict[str, st
     """Keep what one annotation says; else what is wrong with it. Values are not repeated, they may be secrets."""
     if key.startswith(VARIABLE):
         name = key.removeprefix(VARIABLE)
-        if not _NAME.fullmatch(name) or name in SECRETS:
+        if not is_name(name) or name in SECRETS:
             return "is no SENSOR_ variable that may be set in an annotation"
         variables[name] = value
         return None
     if key == IMAGE:
-        return "is no image" if not _is_image(value) else changes.update(image=value)
+        return "is no image" if not is_image(value) else changes.update(image=value)
     if key == FORM:
         return _choose("form", value, get_args(Form), changes)
     if key == SECURITY:
@@ -63,10 +60,6 @@ def _take(key: str, value: str, changes: dict[str, Any], variables: dict[str, st
     if key == INJECT:
         return None if value in ("true", "false") else 'is neither "true" nor "false"'
     return "is not known"
-
-
-def _is_image(value: str) -> bool:
-    return bool(value) and value.isprintable() and " " not in value
 
 
 def _choose(name: str, value: str, choices: tuple[str, ...], changes: dict[str, Any]) -> str | None:

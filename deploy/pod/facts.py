@@ -1,14 +1,14 @@
 """What the sensor must know of its pod and cannot see from within."""
 
-import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from deploy.sidecar import variables
+
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 MOST_COMMANDS = 64
 MOST_IMAGES = 64
-MOST_WORDS, LONGEST = 256, 4096
 """What the settings take (docs/configuration.md): one that is refused would leave the sensor without any."""
 LEAST_CPUS, MOST_CPUS = Decimal("0.01"), Decimal(1024)
 GRACE_S = 30
@@ -21,7 +21,7 @@ def of(spec: Mapping[str, Any]) -> dict[str, str]:
     """The variables, each only where there is something to say."""
     found = {
         "SENSOR_CONTAINER_IMAGES": _images(spec),
-        "SENSOR_PROBE_COMMANDS": _probe_commands(spec),
+        variables.PROBES: _probe_commands(spec),
         "SENSOR_CPUS": _cpus(spec),
         "SENSOR_STOP_DEADLINE": _stop_deadline(spec),
     }
@@ -49,8 +49,8 @@ def _containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _images(spec: Mapping[str, Any]) -> str | None:
     pairs = [[one.get("name"), one.get("image")] for one in _containers(spec)]
-    sound = [pair for pair in pairs if all(_fits(text) and text for text in pair)][:MOST_IMAGES]
-    return _json(sound) if sound else None
+    sound = [pair for pair in pairs if all(variables.fits(text) and text for text in pair)][:MOST_IMAGES]
+    return variables.array(sound) if sound else None
 
 
 def _probe_commands(spec: Mapping[str, Any]) -> str | None:
@@ -59,13 +59,9 @@ def _probe_commands(spec: Mapping[str, Any]) -> str | None:
         for probe in (one.get(key) for key in PROBES):
             run = probe.get("exec") if isinstance(probe, Mapping) else None
             command = run.get("command") if isinstance(run, Mapping) else None
-            if isinstance(command, list) and 0 < len(command) <= MOST_WORDS and all(map(_fits, command)):
+            if isinstance(command, list) and command and variables.is_command(command):
                 found += [list(command)] if command not in found else []
-    return _json(found[:MOST_COMMANDS]) if found else None
-
-
-def _fits(text: object) -> bool:
-    return isinstance(text, str) and len(text) <= LONGEST
+    return variables.array(found[:MOST_COMMANDS]) if found else None
 
 
 def _cpus(spec: Mapping[str, Any]) -> str | None:
@@ -104,7 +100,3 @@ def _stop_deadline(spec: Mapping[str, Any]) -> str | None:
     if not isinstance(grace, int) or isinstance(grace, bool) or grace >= GRACE_S:
         return None
     return str(max(1, grace - MARGIN_S))
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -10,8 +10,8 @@ from deploy.pod.wishes import NATIVE_SINCE, Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import pod as written
 from deploy.sidecar.specification import Sidecar
+from deploy.sidecar.variables import TOKEN
 
-TOKEN = "SENSOR_INGEST_TOKEN"  # noqa: S105 - the name of the variable
 NOBODY = 65532
 """The user of a sensor that must not be root where no container says its own: `nonroot` of distroless images."""
 

@@ -48,3 +48,8 @@ class Sidecar:
     restart_after_s: int = 60
     """A sensor that has run for this long is started again when it ends; ECS takes 60 to 1800."""
     health_check: HealthCheck = HealthCheck()
+
+
+def repository(image: str) -> str:
+    """`fargate-sensor` of `123456789012.dkr.ecr.eu-central-1.amazonaws.com/security/fargate-sensor:0.1.0@sha256:…`."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]

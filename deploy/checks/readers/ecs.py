@@ -1,16 +1,13 @@
 """ECS task definitions, services and clusters, in the spelling of the API, of CloudFormation or of Terraform.
 
-Sources: the API reference of RegisterTaskDefinition and CreateService; "Task definition differences for Fargate" for
-what Fargate does not take.
+Source: the API reference of RegisterTaskDefinition and CreateService.
 """
 
 from typing import Any
 
 from deploy.checks.model import Container, Logging, Mount, Service, Task, Variable
 from deploy.checks.section import Section
-
-REJECTED = ("disableNetworking", "dnsServers", "dnsSearchDomains", "dockerSecurityOptions", "extraHosts", "links")
-REJECTED_LINUX = ("devices", "maxSwap", "sharedMemorySize", "swappiness")
+from deploy.fargate import NOT_TAKEN, NOT_TAKEN_LINUX
 
 
 def task(section: Section, containers: list[Container] | None = None, name: str | None = None) -> Task:
@@ -132,8 +129,8 @@ def _rejected_volumes(section: Section) -> Any:
 
 
 def _rejected(section: Section) -> Any:
-    yield from (key for key in REJECTED if section.raw(key))
+    yield from (key for key in NOT_TAKEN if section.raw(key))
     linux = section.section("linuxParameters")
-    yield from (f"linuxParameters.{key}" for key in REJECTED_LINUX if linux.raw(key))
+    yield from (f"linuxParameters.{key}" for key in NOT_TAKEN_LINUX if linux.raw(key))
     if any(one.text("type") == "GPU" for one in section.sections("resourceRequirements")):
         yield "resourceRequirements of type GPU"
