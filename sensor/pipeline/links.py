@@ -71,8 +71,8 @@ class Links:
         if event.kind is Kind.PROCESS_EXEC and event.process is not None:
             links = self._of_run(container, event.process)
         elif event.kind in _CHANGES and event.file is not None and event.file.drift:
-            run = self._runs.pop((container, event.file.path), None)
-            links = () if run is None else (Link(run, RAN_AS),)
+            runs = (self._runs.pop((container, path), None) for path in (event.file.path, event.file.old_path) if path)
+            links = tuple(Link(run, RAN_AS) for run in runs if run is not None)[:1]
         return event._replace(links=(*event.links, *links)) if links else event
 
     def told(self, event: Event) -> None:
@@ -94,6 +94,8 @@ class Links:
 
     def _of_run(self, container: str, process: Process) -> tuple[Link, ...]:
         for path in _run_paths(process):
+            if path == process.exe and process.drift is False:
+                continue
             if (brought := self._files.get((container, path))) is not None:
                 later = () if brought.last == brought.first else (Link(brought.last, CHANGED_BY),)
                 return (Link(brought.first, BROUGHT_BY), *later)
@@ -121,9 +123,15 @@ class Links:
         if file.drift:
             known = before is not None and (event.kind is Kind.FILE_RENAME or not before.gone)
             event_id = self._id(event)
-            self._files[name] = _Brought(before.first if before and known else event_id, event_id)
-            if len(self._files) > MOST_FILES:
-                self._files.popitem(last=False)
+            self._remember(name, _Brought(before.first if before and known else event_id, event_id))
+            if before is None and file.old_path is not None:
+                # It came and was renamed in one telling: what ran from the old name has this event for its origin.
+                self._remember((container, file.old_path), _Brought(event_id, event_id, gone=True))
+
+    def _remember(self, name: _Name, brought: _Brought) -> None:
+        self._files[name] = brought
+        if len(self._files) > MOST_FILES:
+            self._files.popitem(last=False)
 
     def _leaves(self, name: _Name) -> None:
         """What ran from there may be told after this."""

@@ -106,6 +106,23 @@ def test_a_renamed_file_keeps_what_brought_it() -> None:
     assert scene.run("/tmp/y") == (Link("s/e/ordinary/1", BROUGHT_BY), Link("s/e/ordinary/2", CHANGED_BY))
 
 
+def test_a_file_that_came_and_was_renamed_in_one_telling_is_linked_to_what_ran_from_either_name() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_RENAME, "/tmp/y", "/tmp/x")
+    brought = (Link(scene.id, BROUGHT_BY),)
+    assert scene.run("/tmp/x") == brought
+    assert scene.run("/tmp/x", drift=False) == ()
+    assert scene.run("/tmp/y") == brought
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    assert scene.run("/tmp/x") == (Link("s/e/ordinary/5", BROUGHT_BY),)
+
+
+def test_a_run_is_linked_to_by_its_file_even_under_the_name_that_it_was_given_since() -> None:
+    scene = Scene()
+    scene.run("/tmp/x")
+    assert scene.file(Kind.FILE_RENAME, "/tmp/y", "/tmp/x") == (Link("s/e/ordinary/1", RAN_AS),)
+
+
 def test_a_renamed_directory_takes_its_files_along() -> None:
     scene = Scene()
     scene.file(Kind.FILE_CREATE, "/tmp/a/x")
