@@ -1,4 +1,4 @@
-"""The launcher: a small single-threaded process from which helpers are forked.
+"""The launcher: a small single-threaded process from which helpers, and the tracer, are forked.
 
 It must be started before asyncio and threads exist in the sensor: a fork beside threads can deadlock in the child.
 It ends, and its helpers with it, when the sensor's end of the socket closes, for whatever reason.
@@ -35,7 +35,10 @@ def _run(sock: socket.socket) -> None:
             signal.signal(number, signal.SIG_IGN)  # the closing socket is what ends us
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # helpers are reaped by the kernel
         while request := sock.recv(wire.SPAWN.size):
-            _spawn(sock, *wire.SPAWN.unpack(request))
+            if request == wire.TRACE:
+                _spawn_tracer(sock)
+            else:
+                _spawn(sock, *wire.SPAWN.unpack(request))
         status = 0
     finally:
         os._exit(status)
@@ -59,13 +62,43 @@ def _spawn(sock: socket.socket, uid: int, gid: int) -> None:
         theirs.close()
 
 
+def _spawn_tracer(sock: socket.socket) -> None:
+    """Fork the tracer; pass on the sensor's end of its socket, its pidfd, and the end of its pipe to read from.
+
+    Unlike a helper it is not waited for: it has libraries to load, and its first answer says that it is there.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reading, writing = os.pipe()
+    try:
+        child = os.fork()
+        if child == 0:
+            for descriptor in (sock.fileno(), ours.fileno(), reading):
+                os.close(descriptor)
+            _trace(theirs, writing)
+        pidfd = os.pidfd_open(child)
+        try:
+            _pass_on(sock, wire.OK, [ours.fileno(), pidfd, reading])
+        finally:
+            os.close(pidfd)
+    except OSError as error:
+        sock.send(wire.FAILED + str(error).encode())
+    finally:
+        ours.close()
+        theirs.close()
+        os.close(reading)
+        os.close(writing)
+
+
 def _introduce(sock: socket.socket, helper: socket.socket, pidfd: int) -> None:
     try:
         verdict = helper.recv(256) or wire.FAILED + b"the helper died"
-        passed = array.array("i", [helper.fileno(), pidfd])
-        sock.sendmsg([verdict], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)])
+        _pass_on(sock, verdict, [helper.fileno(), pidfd])
     finally:
         os.close(pidfd)
+
+
+def _pass_on(sock: socket.socket, verdict: bytes, descriptors: list[int]) -> None:
+    sock.sendmsg([verdict], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))])
 
 
 def _help(sock: socket.socket, uid: int, gid: int) -> None:
@@ -78,5 +111,20 @@ def _help(sock: socket.socket, uid: int, gid: int) -> None:
         status = 0
     except OSError as error:
         sock.send(wire.FAILED + str(error).encode())
+    finally:
+        os._exit(status)
+
+
+def _trace(sock: socket.socket, pipe: int) -> None:
+    """The tracer's life; never returns. Its libraries are loaded here, so that only who traces pays for them."""
+    status = 1
+    try:
+        from collectors.tracer.process import live
+
+        live(sock, pipe)
+        status = 0
+    except Exception as error:  # noqa: BLE001 - whatever ends it is told, and the kernel lets go of what it traced
+        sock.setblocking(False)
+        sock.send(wire.FAILED + f"{type(error).__name__}: {error}".encode()[:200])
     finally:
         os._exit(status)

@@ -11,6 +11,8 @@ import struct
 QUESTION = struct.Struct("<cIQQQ")
 SPAWN = struct.Struct("<II")
 """To the launcher: the uid and gid of a helper to be made. It answers with a status and the helper's socket."""
+TRACE = b"t"
+"""To the launcher: a tracer is to be made. It answers with a status, its socket, its pidfd and its pipe."""
 
 EXE, CWD, ROOT, SOCKETS, HOLDS, ENVIRON, EXE_FILE = b"x", b"c", b"r", b"s", b"h", b"e", b"f"
 OPENINGS = b"o"

@@ -1,0 +1,83 @@
+"""The few ptrace(2) requests that the tracer makes, through ctypes: Python has no binding of its own.
+
+Numbers are those of include/uapi/linux/ptrace.h, the same on x86-64 and arm64.
+"""
+
+import ctypes
+import errno
+import os
+import signal
+
+CONT, GETEVENTMSG, SEIZE, LISTEN = 7, 0x4201, 0x4206, 0x4208
+
+EVENT_FORK, EVENT_VFORK, EVENT_CLONE, EVENT_EXEC, EVENT_STOP = 1, 2, 3, 4, 128
+BIRTHS = frozenset({EVENT_FORK, EVENT_VFORK, EVENT_CLONE})
+OPTIONS = 1 << EVENT_FORK | 1 << EVENT_VFORK | 1 << EVENT_CLONE | 1 << EVENT_EXEC
+"""What a tracee stops for, and its descendants after it. Without EXITKILL: the end of the tracer is not theirs."""
+
+STOP_SIGNALS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
+"""In an `EVENT_STOP` these mean a group-stop, which must go on until SIGCONT."""
+
+WAIT_FLAGS = os.WNOHANG | 0x40000000  # __WALL: threads too (include/uapi/linux/wait.h)
+PIDS_END = (1 << 22) + 1
+"""A number that no process has (include/linux/threads.h, PID_MAX_LIMIT)."""
+_SET_PDEATHSIG, _SET_NAME = 1, 15
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_ptrace = _libc.ptrace
+_ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+_ptrace.restype = ctypes.c_long
+_tgkill = _libc.tgkill
+_tgkill.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int)
+_message = ctypes.c_ulong()
+_message_at = ctypes.addressof(_message)
+
+
+def seize(tid: int) -> None:
+    """Follow a thread from now on, without stopping it. Raises OSError: EPERM where it is traced or closed to us."""
+    if _ptrace(SEIZE, tid, None, OPTIONS) == -1:
+        raise _error("PTRACE_SEIZE", tid)
+
+
+def resume(tid: int, number: int = 0) -> None:
+    """Let a stopped tracee go on, with the signal that it was stopped for. One that was killed meanwhile is no error."""
+    if _ptrace(CONT, tid, None, number) == -1 and ctypes.get_errno() != errno.ESRCH:
+        raise _error("PTRACE_CONT", tid)
+
+
+def listen(tid: int) -> None:
+    """Leave a tracee in its group-stop, so that SIGCONT ends it as ever. One that has left it goes on."""
+    if _ptrace(LISTEN, tid, None, None) == -1:
+        resume(tid)
+
+
+def event_message(tid: int) -> int | None:
+    """What an event is about: the new thread, or which one the exec came from. None if it was killed meanwhile."""
+    return None if _ptrace(GETEVENTMSG, tid, None, _message_at) == -1 else _message.value
+
+
+def is_process(tid: int) -> bool:
+    """Whether the number is a process's, not one of its other threads' (tgkill(2) looks both up; 1 µs)."""
+    return _tgkill(tid, tid, 0) == 0 or ctypes.get_errno() == errno.EPERM
+
+
+def refusal() -> OSError | None:
+    """Why the kernel lets this process make no ptrace calls at all (seccomp), None where it does."""
+    if _ptrace(SEIZE, PIDS_END, None, OPTIONS) == -1 and ctypes.get_errno() != errno.ESRCH:
+        return _error("PTRACE_SEIZE", PIDS_END)
+    return None
+
+
+def die_with_parent() -> None:
+    """Be killed when the launcher ends, and so when the sensor does, even while stopped."""
+    _libc.prctl(_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
+
+
+def set_name(name: bytes) -> None:
+    """What `ps` calls this process."""
+    _libc.prctl(_SET_NAME, name, 0, 0, 0)
+
+
+def _error(request: str, tid: int) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, f"{request} of {tid}: {os.strerror(number)}")

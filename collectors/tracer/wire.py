@@ -1,0 +1,117 @@
+"""What the sensor and its tracer say to each other.
+
+Records go through a pipe, from the tracer to the sensor, in the order in which things happened: a header and a
+payload. Questions and answers go over a SOCK_SEQPACKET pair beside it, so that no number of records keeps a sign of
+life from arriving.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+HEADER = struct.Struct("<IBIQ")
+"""Bytes of the payload, kind, PID, and when it happened in ns since 1970."""
+LENGTH = struct.Struct("<i")
+"""Before each field of `EXEC`: its length, or why there is none."""
+STATUS = struct.Struct("<I")
+"""The payload of `EXIT`: a wait status."""
+
+BORN, THREAD, KNOWN, EXEC, EXIT, ATTACHED, REFUSED = range(1, 8)
+"""A process or a thread has its number; a process that runs no program of its own yet becomes a parent (its stat);
+a process runs a program (`ExecFields`); it has ended; its threads are followed; or they are not (the reason as text)."""
+
+GONE, DENIED = -1, -2
+MOST_PAYLOAD = 1 << 20
+
+PING = struct.Struct("<cI")
+ATTACH = struct.Struct("<cIQ")
+"""A PID, and the start ticks that make it unambiguous."""
+PING_LETTER, ATTACH_LETTER = b"p", b"a"
+QUESTION_BYTES = ATTACH.size
+PULSE = struct.Struct("<IIQQQ")
+"""The answer to a `PING`: its number, how many threads are followed, and since the start execs, stops and records that
+there was no room for."""
+FAILED = b"!"
+"""Before the reason, as text, for which the tracer ends."""
+
+
+class Record(NamedTuple):
+    """One thing that happened to a tracee."""
+
+    kind: int
+    pid: int
+    time: int
+    payload: bytes
+
+
+class ExecFields(NamedTuple):
+    """What was read of a program as it began: the stat of its process, its arguments with their NULs, the links `exe`
+    and `cwd`, effective uid and gid as text, and what `environ.packed` makes of its environment; or why not."""
+
+    stat: bytes
+    args: bytes | int
+    exe: bytes | int
+    cwd: bytes | int
+    ids: bytes | int
+    environ: bytes | int
+
+
+class MalformedRecord(Exception):
+    """Bytes that no tracer of ours writes."""
+
+
+def pack(kind: int, pid: int, time: int, payload: bytes = b"") -> bytes:
+    """One record."""
+    return HEADER.pack(len(payload), kind, pid, time) + payload
+
+
+def pack_fields(fields: ExecFields) -> bytes:
+    """The payload of `EXEC`."""
+    parts: list[bytes] = []
+    for field in fields:
+        if isinstance(field, int):
+            parts.append(LENGTH.pack(field))
+        else:
+            parts += (LENGTH.pack(len(field)), field)
+    return b"".join(parts)
+
+
+def unpack_fields(payload: bytes) -> ExecFields:
+    """What `pack_fields` made. Raises MalformedRecord."""
+    fields = list(_fields(payload))
+    if len(fields) != len(ExecFields._fields) or isinstance(fields[0], int):
+        raise MalformedRecord(f"{len(fields)} fields of an exec")
+    return ExecFields(fields[0], *fields[1:])
+
+
+def records(raw: bytes) -> tuple[list[Record], bytes]:
+    """The whole records at the front, and what is left. Raises MalformedRecord."""
+    found: list[Record] = []
+    at = 0
+    while len(raw) - at >= HEADER.size:
+        length, kind, pid, time = HEADER.unpack_from(raw, at)
+        if length > MOST_PAYLOAD or not BORN <= kind <= REFUSED:
+            raise MalformedRecord(f"kind {kind}, {length} bytes")
+        end = at + HEADER.size + length
+        if end > len(raw):
+            break
+        found.append(Record(kind, pid, time, raw[at + HEADER.size : end]))
+        at = end
+    return found, raw[at:]
+
+
+def _fields(payload: bytes) -> Iterator[bytes | int]:
+    at = 0
+    while at < len(payload):
+        try:
+            (length,) = LENGTH.unpack_from(payload, at)
+        except struct.error:
+            raise MalformedRecord("a field's length is cut") from None
+        at += LENGTH.size
+        if length < 0:
+            yield length
+            continue
+        if at + length > len(payload):
+            raise MalformedRecord(f"a field of {length} bytes is cut")
+        yield payload[at : at + length]
+        at += length
