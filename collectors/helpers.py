@@ -9,6 +9,7 @@ from typing import NamedTuple
 from collectors import helper_wire as wire
 from collectors.descriptor_map import Look
 from collectors.environ import Environ, unpacked
+from collectors.trace_link import TracerLink
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import OpenFile
@@ -81,6 +82,11 @@ class Helpers:
             raise AccessDenied(f"PID {pid}: the helper passed no descriptor")
         return descriptors[0]
 
+    def start_tracer(self) -> TracerLink:
+        """A tracer of the launcher's making. Raises AccessDenied."""
+        sock, (pidfd, pipe) = self._made(wire.TRACE, "tracer", 3)
+        return TracerLink(sock, pidfd, pipe)
+
     def close(self) -> None:
         """End all helpers and the launcher."""
         for helper in self._helpers.values():
@@ -129,22 +135,31 @@ class Helpers:
         return helper
 
     def _spawn(self, who: Identity) -> Helper:
+        try:
+            sock, (pidfd,) = self._made(wire.SPAWN.pack(*who), f"helper for uid {who[0]}", 2)
+        except AccessDenied as error:
+            if self._launcher is not None:
+                self._refused[who] = str(error)
+            raise
+        return Helper(sock, pidfd)
+
+    def _made(self, request: bytes, what: str, most: int) -> tuple[socket.socket, list[int]]:
+        """The socket of a process that the launcher has forked, and the other descriptors that go with it."""
         if self._launcher is None:
             raise AccessDenied("no launcher for helpers: the sensor does not run as root")
         try:
-            self._launcher.send(wire.SPAWN.pack(*who))
-            verdict, descriptors, _, _ = socket.recv_fds(self._launcher, 256, 2)
+            self._launcher.send(request)
+            verdict, descriptors, _, _ = socket.recv_fds(self._launcher, 256, most)
         except OSError as error:
             self.close()
             raise AccessDenied(f"the launcher of helpers did not answer: {error}") from None
-        if verdict != wire.OK or len(descriptors) != 2:
+        if verdict != wire.OK or len(descriptors) != most:
             for fd in descriptors:
                 os.close(fd)
-            self._refused[who] = f"no helper for uid {who[0]}: {verdict[1:].decode(errors='replace')}"
-            raise AccessDenied(self._refused[who])
+            raise AccessDenied(f"no {what}: {verdict[1:].decode(errors='replace')}")
         sock = socket.socket(fileno=descriptors[0])
         sock.settimeout(DEADLINE_S)
-        return Helper(sock, descriptors[1])
+        return sock, descriptors[1:]
 
     def _drop(self, who: Identity) -> None:
         """End a helper that hangs or died; the next question makes another, a few times."""

@@ -24,12 +24,15 @@ from collectors.task_view import Task
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.events import Timestamp
 from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST, Capability, Emit, Status, TaskView
 
 TICK_S = 0.02
 RESTING_S = 0.15
 """Between two looks where hints call in between, and no container came or went for `UNREST_S`."""
+FEW = 16
+"""New numbers between two looks that are looked at even then, if a tracer tells of all others."""
 STORM_S = 0.25
 """Between two looks while what goes by is only counted."""
 TURN_S = 0.1
@@ -129,12 +132,17 @@ class ProcessCursor:
 
     def is_up_to_date(self) -> bool:
         """Whether every number that was handed out has been looked at, and none of them is still on its way."""
+        self._processes.tracing.drain()
         return self._last_pid.read() == self._last and not self._unborn and not self._matching.has_unread
 
     def catch_up(self) -> None:
         """Look at the numbers that were handed out since the last look, unless there are too many."""
         if not self._passing and self._last_pid.read() != self._last:
             self._look_around()
+
+    def ran(self, process: Tracked, at: Timestamp) -> None:
+        """A tracer saw a program begin; see `following.Follower`."""
+        self._settling.traced(process, at)
 
     # what wakes us
 
@@ -162,7 +170,10 @@ class ProcessCursor:
         if news:
             self._hints.read()
             self._follow()
-        self._hints.listen()
+        if self._processes.tracing.active:
+            self._hints.stop()  # the tracer sees each program, and a hint of it would only wake us
+        else:
+            self._hints.listen()
         self._settling.conclude()
         return None
 
@@ -189,7 +200,7 @@ class ProcessCursor:
     def _rest(self) -> float:
         if self._passing:
             return STORM_S
-        if self._clock.monotonic() - self._changed < UNREST_S:
+        if self._processes.tracing.active or self._clock.monotonic() - self._changed < UNREST_S:
             return TICK_S
         watched = [container_id for container_id in self._processes.containers() if self._is_watched(container_id)]
         return RESTING_S if watched and self._hints.cover(watched) else TICK_S
@@ -252,10 +263,14 @@ class ProcessCursor:
 
     def _found(self, pid: int) -> bool:
         """Look at a number for the first time; False where there is nothing of that number."""
+        if self._processes.tracing.claims(pid):
+            return True
         try:
             process = self._taken_in(pid)
         except ProcessGone:
             return False
+        if process is not None and not process.own:
+            self._processes.tracing.found(process)
         if process is not None and not process.announced and not self._settling.waits_for(process):
             self._counters.processes += 1
             self._settling.look(process)
@@ -272,13 +287,24 @@ class ProcessCursor:
         return None
 
     def _let_pass(self) -> None:
-        """Over budget: the cursor is followed, so that what goes by is counted, and nothing is looked at."""
+        """Over budget: the cursor is followed, so that what goes by is counted, and nothing is looked at.
+
+        What a tracer tells of goes not by; and a few others are looked at, since they are to be attached to.
+        """
         self._hints.stop()
         last, self._last = self._last, self._last_pid.read()
-        if passed := (self._last - last) % self._pid_max:
+        numbers = handed_out(last, self._last, self._pid_max)
+        passed = (self._last - last) % self._pid_max
+        if self._processes.tracing.active and numbers is not None:
+            others = [pid for pid in numbers if not self._processes.tracing.claims(pid)]
+            if len(others) <= FEW:
+                return self._look_at(others, self._last)
+            passed = len(others)
+        if passed:
             self._counters.unexplained += passed
             self._counters.add("storm.numbers", passed)
             self._tell_storm()
+        return None
 
     def _tell_storm(self) -> None:
         now = self._clock.monotonic()

@@ -4,7 +4,7 @@ from collectors.exec_hints import Opened
 from collectors.exec_telling import ExecTelling
 from collectors.process_table import Tracked
 from sensor.model.clock import Clock
-from sensor.model.events import Container, Event, Evidence, Missing, Process
+from sensor.model.events import Container, Event, Evidence, Missing, Process, Timestamp
 from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST, Emit
 
@@ -14,6 +14,8 @@ CURSOR = "cursor"
 OPEN_HINT = "open_hint"
 ROTATION = "rotation"
 PIDFD = "pidfd"
+TRACE = "trace"
+"""The evidence for what a tracer saw."""
 
 _UNREAD = ("process.args", "process.cwd", "process.uid", "process.gid")
 
@@ -27,13 +29,16 @@ class ProcessEvents:
         self._clock = clock
         self.from_before = False
 
-    def executed(self, process: Tracked, *, by_open: bool = False) -> None:
-        """A program was read in the process; `by_open` if its executable is only known by the open of its file."""
+    def executed(self, process: Tracked, *, by_open: bool = False, traced_at: Timestamp | None = None) -> None:
+        """A program was read in the process; `by_open` if its executable is only known by the open of its file.
+
+        `traced_at` is when it began, where a tracer saw that.
+        """
         process.announced = True
         cut = (("process.args",) if process.args_cut else ()) + (("process.preload",) if process.preload_cut else ())
-        source = SNAPSHOT if self.from_before else OPEN_HINT if by_open else CURSOR
+        source = SNAPSHOT if self.from_before else OPEN_HINT if by_open else CURSOR if traced_at is None else TRACE
         evidence = Evidence(source, process.missing, cut)
-        event = self._event(Kind.PROCESS_EXEC, evidence, process.snapshot(), process.container)
+        event = self._event(Kind.PROCESS_EXEC, evidence, process.snapshot(), process.container, traced_at)
         self._telling.tell(process, event, from_before=self.from_before)
 
     def ran_unread(self, process: Tracked, opened: Opened) -> None:
@@ -48,7 +53,8 @@ class ProcessEvents:
     def exited(self, process: Tracked) -> None:
         """The end of a process that was told of."""
         missing = () if process.exit_code is not None else (Missing("process.exit_code", "unsupported"),)
-        event = self._event(Kind.PROCESS_EXIT, Evidence(PIDFD, missing), process.snapshot(), process.container)
+        evidence = Evidence(PIDFD if process.exit_time is None else TRACE, missing)
+        event = self._event(Kind.PROCESS_EXIT, evidence, process.snapshot(), process.container, process.exit_time)
         self._telling.follow(process, event)
 
     def identity(self, process: Tracked) -> None:
@@ -61,6 +67,13 @@ class ProcessEvents:
         if container_id != HOST:
             self._emit(self._event(kind, Evidence(SNAPSHOT if self.from_before else CURSOR), None, container_id))
 
-    def _event(self, kind: Kind, evidence: Evidence, process: Process | None, container_id: str | None) -> Event:
+    def _event(
+        self,
+        kind: Kind,
+        evidence: Evidence,
+        process: Process | None,
+        container_id: str | None,
+        at: Timestamp | None = None,
+    ) -> Event:
         container = Container(container_id) if container_id else None
-        return Event(kind, self._clock.wall(), evidence, container=container, process=process)
+        return Event(kind, at or self._clock.wall(), evidence, container=container, process=process)

@@ -16,6 +16,7 @@ from collectors.task_view import Task
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.events import Timestamp
 
 REREAD_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.05)
 """After these times a new process is read again."""
@@ -68,8 +69,10 @@ class Settling:
 
     def look(self, process: Tracked, step: int = 0) -> None:
         """Read the process; tell of a program that is new, and come back until it has settled."""
-        if (waiting := self._waiting.pop(process.entity, None)) is not None:
-            waiting.timer.cancel()
+        self._forget(process)
+        self._processes.tracing.drain()
+        if process.traced:
+            return None  # its tracer tells
         before = Program.of(process) if process.announced else None
         try:
             whole = self._processes.read(process)
@@ -92,21 +95,30 @@ class Settling:
     def look_again(self, process: Tracked) -> None:
         """A settled process: whether it runs another program, or as another user, than when it was read last."""
         try:
-            if not self.waits_for(process) and self._processes.runs_another(process):
+            if not process.traced and not self.waits_for(process) and self._processes.runs_another(process):
                 self.look(process)
             elif self._processes.changed_user(process):
                 self._events.identity(process)
         except (ProcessGone, AccessDenied):
             return  # its end is told by `exited`
 
+    def traced(self, process: Tracked, at: Timestamp) -> None:
+        """A tracer saw a program begin then, and all that there is to know of it."""
+        self._forget(process)
+        self._processes.settle(process)
+        self._matching.explained(self._clock.monotonic(), process)
+        self._hints.ran(process.container, process.exe)
+        self._events.executed(process, traced_at=at)
+
     def exited(self, process: Tracked) -> None:
         """Each end of what was told of is told; one that was never read may yet be explained by what was opened."""
-        if (waiting := self._waiting.pop(process.entity, None)) is not None:
-            waiting.timer.cancel()
+        self._forget(process)
         if process.own:
             return
         if process.announced:
             self._events.exited(process)
+        elif process.traced:
+            return  # a fork that ran no program of its own
         elif self._processes.had_executed(process):
             self._tell(process)
             self._events.exited(process)
@@ -142,6 +154,10 @@ class Settling:
         for waiting in self._waiting.values():
             waiting.timer.cancel()
         self._waiting.clear()
+
+    def _forget(self, process: Tracked) -> None:
+        if (waiting := self._waiting.pop(process.entity, None)) is not None:
+            waiting.timer.cancel()
 
     def _come_back(self, process: Tracked, step: int) -> None:
         """Look again after the next delay; a process that has shown nothing new by the last one is taken as it is."""

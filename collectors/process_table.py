@@ -19,7 +19,8 @@ class Tracked:
     `executed`: it runs a program of its own, not its parent's. `settled`: it is past the moments between fork and
     exec. `announced`: an event told of it. `own`: it belongs to the sensor. `entered`: it came into its container from
     outside, None until that is looked at. `ended` is in monotonic seconds. `glimpsed`: it was gone before it could be
-    read, and `start` is about when its program was opened.
+    read, and `start` is about when its program was opened. `traced`: a tracer tells of its programs and its end, which
+    then was at `exit_time`.
     """
 
     pid: int
@@ -48,12 +49,14 @@ class Tracked:
     missing: tuple[Missing, ...] = ()
     exit_code: int | None = None
     ended: float | None = None
+    exit_time: Timestamp | None = None
     executed: bool = False
     settled: bool = False
     announced: bool = False
     own: bool = False
     entered: bool | None = None
     glimpsed: bool = False
+    traced: bool = False
 
     def snapshot(self) -> Process:
         """What is known now, for an event."""

@@ -79,6 +79,14 @@ def _process_cursor(wiring: Wiring) -> Collector | None:
     return ProcessCursor(processes=wiring.task, counters=wiring.counters, clock=wiring.clock)
 
 
+def _process_trace(wiring: Wiring) -> Collector | None:
+    if wiring.settings.process != "trace":
+        return None
+    from collectors.process_trace import ProcessTrace
+
+    return ProcessTrace(processes=wiring.task, counters=wiring.counters, clock=wiring.clock)
+
+
 def _file_inotify(wiring: Wiring) -> Collector | None:
     settings, task = wiring.settings, wiring.task
     if not settings.files:
@@ -121,6 +129,7 @@ def _network_procfs(wiring: Wiring) -> Collector | None:
 
 FACTORIES: Mapping[str, Factory] = {
     "process_cursor": _process_cursor,
+    "process_trace": _process_trace,
     "network_taps": _network_taps,
     "network_sockdiag": _network_sockdiag,
     "network_procfs": _network_procfs,

@@ -5,23 +5,25 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol
 
-from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, pod_container_name, root_mount
+from collectors.container_key import pod_container_name
 from collectors.container_roots import ContainerRoots
 from collectors.executables import Executables
 from collectors.exit_watch import ExitWatch, exit_code
 from collectors.file_holders import FileHolders
+from collectors.following import UNTRACED, Follower, Tracing
 from collectors.gated import GatedReads
 from collectors.helpers import Helpers
 from collectors.open_hints import Ran
 from collectors.pace import cores_of_container
+from collectors.placement import Placement
 from collectors.process_reader import ProcessReader
 from collectors.process_table import ProcessTable, Tracked
 from collectors.procfs import Procfs, Stat
 from collectors.program import is_runtime_init, runs_the_same
-from collectors.sessions import Command, classify
+from collectors.sessions import Command, session_of
 from collectors.socket_owners import SocketOwners
+from collectors.trace_link import TracerLink
 from collectors.users import Users
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
@@ -32,14 +34,6 @@ from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, OpenFil
 SWEEP_S = 1.0
 
 ExitListener = Callable[[Tracked], None]
-
-
-class Follower(Protocol):
-    """What a process collector can be asked while it runs; see `protocols.TaskView`."""
-
-    def is_up_to_date(self) -> bool: ...
-
-    def catch_up(self) -> None: ...
 
 
 class Task:
@@ -77,10 +71,13 @@ class Task:
         self._holders = FileHolders(self._table.newest_first, self._gated.holds, clock, counters)
         self.follower: Follower | None = None
         """The process collector, while it runs."""
+        self.tracing: Tracing = UNTRACED
+        """The collector that traces, while it does."""
         self._exit_listeners: list[ExitListener] = []
         self._pid = own_pid or os.getpid()
         self._probes = probes
-        self.own_container, self._own_device = self._place_of_self()
+        self._placement = Placement(procfs)
+        self.own_container = self._placement.own
         self._sweeping: asyncio.TimerHandle | None = None
 
     # what collectors ask
@@ -194,6 +191,35 @@ class Task:
             return None
         return self._take_in(stat)
 
+    def start_tracer(self) -> TracerLink:
+        """A new tracer, which traces nothing yet. Raises AccessDenied where none can be made."""
+        return self._helpers.start_tracer()
+
+    def traced(self, stat: Stat) -> Tracked | None:
+        """Take in a process that a tracer tells of, dead or alive; None for threads. It has its parent's container."""
+        known = self._table.living(stat.pid)
+        if known is not None and known.start_ticks != stat.start_ticks:
+            self._ended(known, None)
+            known = None
+        return known or (None if stat.is_thread else self._take_in(stat, traced=True))
+
+    def living_process(self, pid: int) -> Tracked | None:
+        """The process with this number, if it is known and not known to have ended."""
+        return self._table.living(pid)
+
+    def ended(self, process: Tracked, status: int | None) -> None:
+        """A tracer saw the end of a process."""
+        self._ended(process, status)
+
+    def watch_again(self, process: Tracked) -> None:
+        """Its tracer is lost: its end is learnt as that of others."""
+        process.traced = False
+        with suppress(ProcessGone):
+            self._exits.watch(process.pid, process.start_ticks)
+            if self.procfs.stat(process.pid).start_ticks == process.start_ticks:
+                return
+        self._ended(process, None)
+
     def read(self, process: Tracked) -> bool:
         """Read what a process runs: its own program or, until it has executed one, its parent's.
 
@@ -276,7 +302,7 @@ class Task:
         if first or process.entered is None:
             process.entered = self._has_entered(process, process.container)
         if process.session is None:
-            process.session = self._session(process)
+            process.session = session_of(process, self._probes)
         if process.ended is not None:
             return
         if first:
@@ -312,13 +338,18 @@ class Task:
             return None
         return process
 
-    def _take_in(self, stat: Stat) -> Tracked:
+    def _take_in(self, stat: Stat, *, traced: bool = False) -> Tracked:
         parent = self._table.living(stat.ppid)
         process = self._reader.discover(stat, parent)
         process.own = stat.pid == self._pid or (parent is not None and parent.own)
         process.session = parent.session if parent else None
-        self._place(process)
-        self._exits.watch(stat.pid, stat.start_ticks)
+        process.traced = traced
+        if traced and parent is not None:
+            process.cgroup, process.container = parent.cgroup, parent.container
+        else:
+            self._place(process)
+        if not traced:
+            self._exits.watch(stat.pid, stat.start_ticks)
         self._table.add(process)
         if process.pid == self._pid:
             self.settle(process)  # our own container lives as long as we do, whatever else comes and goes in it
@@ -328,15 +359,6 @@ class Task:
         """What has no parent here and is not the container's first process has come from outside."""
         alone = process.ppid == 0 and process.pid != 1 and container_id != HOST
         return alone and bool(self._roots.members(container_id))
-
-    def _session(self, process: Tracked) -> str | None:
-        """That of its parent, or what its own command tells; None while it does not show one."""
-        if process.parent is not None:
-            return process.parent.session
-        if not process.entered:
-            return None
-        gone = any(missing.field == "process.args" for missing in process.missing)
-        return classify(process.args, process.tty, gone, self._probes)
 
     def _place(self, process: Tracked) -> None:
         """Which container it is in; a process that enters from outside changes its cgroup on the way."""
@@ -351,27 +373,10 @@ class Task:
         if parent is not None and parent.cgroup == raw and parent.ended is None:
             process.container = parent.container
         else:
-            process.container = from_cgroup(raw) or self._by_device(process)
-
-    def _by_device(self, process: Tracked) -> str | None:
-        """By the root mount; a zombie has none any more, and is taken to be where its parent is."""
-        try:
-            mount = root_mount(self.procfs.read(f"{process.pid}/mountinfo"))
-        except ProcessGone:
-            return process.parent.container if process.parent else None
-        if mount is None or mount.device == self._own_device:
-            return self.own_container
-        return mount.key
-
-    def _place_of_self(self) -> tuple[str, str]:
-        mount = root_mount(self.procfs.read("self/mountinfo"))
-        named = from_cgroup(self.procfs.read("self/cgroup", 65_536))
-        if mount is None:
-            return named or HOST, ""
-        unnamed = mount.key if mount.fs_type in CONTAINER_FILE_SYSTEMS else HOST
-        return named or unnamed, mount.device
+            process.container = self._placement.container(process)
 
     def _collect_exits(self) -> None:
+        self.tracing.drain()  # what a tracer has told came before these ends
         for pid, status in self._exits.collect():
             if (process := self._table.living(pid)) is not None:
                 self._ended(process, status)

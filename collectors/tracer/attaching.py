@@ -4,6 +4,7 @@ import errno
 
 from collectors.procfs import Procfs, parse_stat
 from collectors.tracer import ptrace
+from collectors.tracer.exec_facts import STAT_BYTES
 from collectors.tracer.tracees import Tracees
 from sensor.model.errors import AccessDenied, ProcessGone
 
@@ -15,16 +16,23 @@ def attach(tracees: Tracees, procfs: Procfs, pid: int, start_ticks: int) -> str 
     """Follow all threads of the process; None, or why it is left alone. Raises ProcessGone."""
     if pid in tracees:
         return None
-    if parse_stat(procfs.record(f"{pid}/stat", 4096)).start_ticks != start_ticks:
-        raise ProcessGone(f"PID {pid} is another process by now")
+    _check(procfs, pid, start_ticks)
     try:
         _seize(tracees, pid, pid)
     except PermissionError as error:
+        _check(procfs, pid, start_ticks)  # a zombie is refused in the same way
         return _why_not(procfs, pid, error)
     for _ in range(PASSES):
         if not _seize_threads(tracees, procfs, pid):
             break
     return None
+
+
+def _check(procfs: Procfs, pid: int, start_ticks: int) -> None:
+    """Raises ProcessGone unless the process is the one that is meant, and lives."""
+    stat = parse_stat(procfs.record(f"{pid}/stat", STAT_BYTES))
+    if stat.start_ticks != start_ticks or stat.is_zombie:
+        raise ProcessGone(f"PID {pid} is another process by now, or none")
 
 
 def _seize_threads(tracees: Tracees, procfs: Procfs, pid: int) -> int:

@@ -54,7 +54,7 @@ class ExecReader:
             self._link(pid, "exe"),
             self._link(pid, "cwd"),
             self._ids(pid),
-            variables if isinstance(variables, int) else environ.packed(environ.picked(variables)),
+            variables if isinstance(variables, int) else _picked(variables),
         )
 
     def _memory(self, pid: int, stat: bytes) -> tuple[bytes, bytes] | None:
@@ -98,3 +98,10 @@ class ExecReader:
         except OSError:
             return GONE
         return b"%d %d" % (found.st_uid, found.st_gid)
+
+
+def _picked(variables: bytes) -> bytes:
+    """What the sensor wants of an environment; nothing else of it leaves the tracer."""
+    found = environ.picked(variables)
+    found.pop("PATH", None)
+    return environ.packed(found)

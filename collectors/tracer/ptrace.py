@@ -40,7 +40,7 @@ def seize(tid: int) -> None:
 
 
 def resume(tid: int, number: int = 0) -> None:
-    """Let a stopped tracee go on, with the signal that it was stopped for. One that was killed meanwhile is no error."""
+    """Let a stopped tracee go on, with the signal that it was stopped for; one that was killed meanwhile cannot."""
     if _ptrace(CONT, tid, None, number) == -1 and ctypes.get_errno() != errno.ESRCH:
         raise _error("PTRACE_CONT", tid)
 

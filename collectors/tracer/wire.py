@@ -18,7 +18,7 @@ STATUS = struct.Struct("<I")
 
 BORN, THREAD, KNOWN, EXEC, EXIT, ATTACHED, REFUSED = range(1, 8)
 """A process or a thread has its number; a process that runs no program of its own yet becomes a parent (its stat);
-a process runs a program (`ExecFields`); it has ended; its threads are followed; or they are not (the reason as text)."""
+a process runs a program (`ExecFields`); it has ended; it is followed; or it is not (the reason as text)."""
 
 GONE, DENIED = -1, -2
 MOST_PAYLOAD = 1 << 20

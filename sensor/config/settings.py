@@ -124,7 +124,13 @@ class Settings:
     s3_prefix: Annotated[Text, doc("What the keys of objects begin with.")] = "fargate-sensor"
     s3_compression: Annotated[Literal["gzip", "zstd"], doc("How objects are compressed.")] = "gzip"
     s3_age: Annotated[float, Ge(1), Le(3600), doc("Seconds of events in an object, unless it is full before.")] = 60.0
-    process: Annotated[Literal["cursor"], doc("How processes are seen.")] = "cursor"
+    process: Annotated[
+        Literal["cursor", "trace"],
+        doc(
+            "How processes are seen: by the numbers that the kernel hands out, or by tracing as well, which misses "
+            "none and costs the app about a tenth of the time of each spawn (docs/trace.md). `trace` needs SYS_PTRACE."
+        ),
+    ] = "cursor"
     fold: Annotated[
         bool, doc("Whether programs that run again and again in the same way become one event with a `count`.")
     ] = True

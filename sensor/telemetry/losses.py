@@ -23,6 +23,8 @@ class Account(NamedTuple):
 
 ACCOUNTS = {
     UNEXPLAINED: Account("process_cursor", AT_MOST),
+    "tracer_lost": Account("process_trace", UNKNOWN),
+    "trace_dropped": Account("process_trace", AT_MOST),
     "socket_owners_full": Account("task_view", UNKNOWN),
     "inotify_overflow": Account("file_inotify", UNKNOWN, told=True),
     "directory_too_long": Account("file_inotify", UNKNOWN),

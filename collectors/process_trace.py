@@ -1,0 +1,202 @@
+"""Sees every program with its arguments, by tracing (SENSOR_PROCESS=trace; docs/trace.md).
+
+A child of its own traces (`collectors.tracer`); here it is asked to attach to what is there and to what the cursor
+finds, what it tells is taken in, and it is killed when it does not answer. The cursor goes on underneath: it finds what
+enters the task from outside, and sees all that it ever did while there is no tracer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from collectors.following import UNTRACED
+from collectors.process_table import Tracked
+from collectors.task_view import Task
+from collectors.trace_link import TracerLink, TracerLost
+from collectors.trace_probe import probe
+from collectors.trace_telling import TraceTelling
+from collectors.trace_watchdog import LOOK_S, Watchdog
+from collectors.tracer.wire import MalformedRecord
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+from sensor.model.errors import ProcessGone
+from sensor.model.protocols import Capability, Emit, Status, TaskView
+
+START_S = 10.0
+"""Until the first answer, for a tracer has libraries to load; it holds up nobody before."""
+HOLD_OFF_S = 0.02
+"""Between two reads of what the tracer tells: one wake-up for many records."""
+REFUSED_AGAIN_S = 30.0
+"""After this time a process that could not be attached to is tried again."""
+
+log = logging.getLogger(__name__)
+
+
+class ProcessTrace:
+    """`process.exec` and `process.exit`, through the process cursor. `may_trace` leaves processes out."""
+
+    name = "process_trace"
+    active = True
+
+    def __init__(
+        self,
+        *,
+        processes: Task,
+        counters: Counters,
+        clock: Clock,
+        may_trace: Callable[[Tracked], bool] = lambda _: True,
+    ) -> None:
+        self._processes = processes
+        self._counters = counters
+        self._clock = clock
+        self._may_trace = may_trace
+        self._link: TracerLink | None = None
+        self._asked: set[str] = set()
+        self._draining = False
+        self._starts = 0
+        self._dropped = 0
+
+    def probe(self) -> Capability:
+        """Whether a tracer may run here; without one the cursor does what it can."""
+        return probe(self._processes.procfs)
+
+    def status(self) -> Capability:
+        """What is followed, what was told, and what is left alone."""
+        found, refused = self._watchdog.last, self._telling.refused
+        figures = {
+            "followed": found.followed,
+            "execs": found.execs,
+            "dropped": found.dropped,
+            "restarts": self._starts - 1,
+            "refused": len(refused),
+        }
+        if not refused:
+            return Capability(Status.OK, figures=figures)
+        pid, why = next(iter(refused.items()))
+        return Capability(
+            Status.DEGRADED, f"{len(refused)} processes are not traced, PID {pid}: {why}", figures=figures
+        )
+
+    async def run(self, task: TaskView, emit: Emit) -> None:
+        """Trace until cancelled. Raises TracerLost when the tracer is, which the supervisor starts again."""
+        del task, emit  # what is seen goes the cursor's way
+        self._dropped = 0
+        self._asked.clear()
+        self._telling = TraceTelling(self._processes, self._counters, self._clock)
+        link = self._link = self._processes.start_tracer()
+        self._watchdog = Watchdog(link, self._clock)
+        self._starts += 1
+        reading = asyncio.create_task(self._read(link))
+        try:
+            await self._answered()
+            self._processes.tracing = self
+            self._attach_to_all()
+            await self._watch(link, reading)
+        except (TracerLost, MalformedRecord):
+            self._counters.lost("tracer_lost")
+            raise
+        finally:
+            reading.cancel()
+            self._end(link)
+
+    # what the task view asks; see `following.Tracing`
+
+    def claims(self, pid: int) -> bool:
+        """What is not told of yet may have been, by now."""
+        if self._telling.claim(pid):
+            return True
+        self.drain()
+        return self._telling.claim(pid)
+
+    def found(self, process: Tracked) -> None:
+        """Have it attached to, once."""
+        if self._link is None or process.own or process.traced or process.entity in self._asked:
+            return
+        if self._may_trace(process):
+            self._asked.add(process.entity)
+            self._link.attach(process.pid, process.start_ticks)
+
+    def drain(self) -> None:
+        """Take in what was told, if there is a cursor to tell it."""
+        if self._link is None or self._draining or self._processes.follower is None:
+            return
+        self._draining = True  # what is told may lead back to here
+        try:
+            self._telling.take(self._link.read())
+        finally:
+            self._draining = False
+
+    # how it goes on
+
+    async def _answered(self) -> None:
+        while self._watchdog.look(START_S) is None:  # noqa: ASYNC110 - what is waited for is in another process
+            await asyncio.sleep(LOOK_S / 10)
+
+    def _attach_to_all(self) -> None:
+        for process in self._processes.living():
+            self.found(process)
+
+    async def _watch(self, link: TracerLink, reading: asyncio.Task[None]) -> None:
+        loop = asyncio.get_running_loop()
+        tried = loop.time()
+        while True:
+            if reading.done():
+                reading.result()
+            link.flush()
+            self._watchdog.look()
+            self._count_dropped()
+            if loop.time() - tried > REFUSED_AGAIN_S:
+                self._try_again()
+                tried = loop.time()
+            await asyncio.sleep(LOOK_S)
+
+    async def _read(self, link: TracerLink) -> None:
+        """Read when there is something, with a rest behind each."""
+        loop = asyncio.get_running_loop()
+        while True:
+            readable = loop.create_future()
+            loop.add_reader(link.fileno(), readable.set_result, None)
+            try:
+                await readable
+            finally:
+                loop.remove_reader(link.fileno())
+            self.drain()
+            await asyncio.sleep(HOLD_OFF_S)
+
+    def _count_dropped(self) -> None:
+        """What there was no room for may have been the end of something."""
+        if new := self._watchdog.last.dropped - self._dropped:
+            self._dropped += new
+            self._counters.lost("trace_dropped", new)
+            for process in self._processes.living():
+                if process.traced and not self._lives(process):
+                    self._processes.watch_again(process)
+
+    def _lives(self, process: Tracked) -> bool:
+        try:
+            return self._processes.procfs.stat(process.pid).start_ticks == process.start_ticks
+        except ProcessGone:
+            return False
+
+    def _try_again(self) -> None:
+        refused = list(self._telling.refused)
+        self._telling.refused.clear()
+        for pid in refused:
+            if (process := self._processes.living_process(pid)) is not None:
+                self._asked.discard(process.entity)
+                self.found(process)
+        if len(self._asked) > 10_000:
+            self._asked &= {process.entity for process in self._processes.living()}
+
+    def _end(self, link: TracerLink) -> None:
+        """Whatever ended it: what was told is taken in, and the cursor sees to the rest."""
+        link.kill()
+        self._processes.tracing = UNTRACED
+        try:
+            self.drain()
+        except (TracerLost, MalformedRecord) as error:
+            log.warning("what the tracer told last cannot be read: %s", error)
+        finally:
+            self._link = None
+            self._telling.let_go()
+            link.close()

@@ -1,0 +1,122 @@
+"""The sensor's end of a tracer: asks without waiting, reads what it tells, and ends it."""
+
+import os
+import signal
+import socket
+from collections import deque
+from typing import NamedTuple
+
+from collectors.tracer import wire
+from sensor.model.errors import SensorError
+
+READ_BYTES = 1 << 20
+
+
+class TracerLost(SensorError):
+    """The tracer has ended, does not answer, or says what no tracer says."""
+
+
+class Pulse(NamedTuple):
+    """A sign of life: the number of the question, how many threads are followed, and counts since its start."""
+
+    number: int
+    followed: int = 0
+    execs: int = 0
+    stops: int = 0
+    dropped: int = 0
+
+
+class TracerLink:
+    """A tracer that was just forked: the socket to ask, the pidfd to kill by, and the pipe with its records."""
+
+    def __init__(self, sock: socket.socket, pidfd: int, pipe: int) -> None:
+        self._sock = sock
+        self._pidfd = pidfd
+        self._pipe = pipe
+        self._rest = b""
+        self._unsent: deque[bytes] = deque()
+        sock.setblocking(False)
+        os.set_blocking(pipe, False)
+
+    def fileno(self) -> int:
+        """The pipe, for the loop to wait on."""
+        return self._pipe
+
+    def ping(self, number: int) -> None:
+        """Ask for a pulse."""
+        self._send(wire.PING.pack(wire.PING_LETTER, number))
+
+    def attach(self, pid: int, start_ticks: int) -> None:
+        """Ask to follow a process."""
+        self._send(wire.ATTACH.pack(wire.ATTACH_LETTER, pid, start_ticks))
+
+    def flush(self) -> None:
+        """Send what there was no room for. Raises TracerLost when it has ended."""
+        while self._unsent:
+            try:
+                self._sock.send(self._unsent[0])
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise TracerLost(self._last_word() or f"the tracer has ended: {error}") from None
+            self._unsent.popleft()
+
+    def pulse(self) -> Pulse | None:
+        """The newest answer that has come, None if there is none. Raises TracerLost when the tracer has ended."""
+        found = None
+        while True:
+            try:
+                answer = self._sock.recv(256)
+            except BlockingIOError:
+                return found
+            except OSError as error:
+                raise TracerLost(f"the tracer has ended: {error}") from None
+            if len(answer) != wire.PULSE.size:
+                raise TracerLost(_said(answer))
+            found = Pulse(*wire.PULSE.unpack(answer))
+
+    def read(self) -> list[wire.Record]:
+        """What was told by now. Raises TracerLost for bytes that are no records; the end of the pipe is no error."""
+        found: list[wire.Record] = []
+        while True:
+            try:
+                raw = os.read(self._pipe, READ_BYTES)
+            except BlockingIOError:
+                return found
+            if not raw:
+                return found
+            try:
+                records, self._rest = wire.records(self._rest + raw)
+            except wire.MalformedRecord as error:
+                raise TracerLost(f"the tracer wrote no record: {error}") from None
+            found += records
+
+    def kill(self) -> None:
+        """SIGKILL; the kernel lets go of all that it traced."""
+        try:
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # it has ended by itself
+
+    def close(self) -> None:
+        """Release every descriptor, which also ends the tracer."""
+        self._sock.close()
+        os.close(self._pidfd)
+        os.close(self._pipe)
+
+    def _send(self, question: bytes) -> None:
+        self._unsent.append(question)
+        self.flush()
+
+    def _last_word(self) -> str | None:
+        try:
+            answer = self._sock.recv(256)
+        except OSError:
+            return None
+        return _said(answer) if answer.startswith(wire.FAILED) else None
+
+
+def _said(answer: bytes) -> str:
+    if answer.startswith(wire.FAILED):
+        return f"the tracer has ended: {answer[1:].decode(errors='replace')}"
+    return "the tracer has ended" if not answer else f"the tracer answered {answer[:20]!r}"

@@ -1,0 +1,149 @@
+"""Turns what the tracer says into what is known of the task, and has it told like what the cursor finds.
+
+A process that was born of a traced one is the tracer's to tell of. One that was attached to may have been read by the
+cursor already: the image's addresses say whether what the tracer saw begin is what was told.
+"""
+
+from collections.abc import Sequence
+
+from collectors.environ import preloads, unpacked
+from collectors.process_reader import tty_name
+from collectors.process_table import Tracked
+from collectors.procfs import Stat, parse_stat, split_args, text
+from collectors.task_view import Task
+from collectors.tracer import wire
+from sensor.model.clock import Clock
+from sensor.model.counters import Counters
+from sensor.model.errors import ProcessGone
+from sensor.model.events import Missing, Timestamp
+
+CLAIM_S = 10.0
+"""So long a number that was told of may wait for the cursor to pass it."""
+MANY_CLAIMS = 4096
+
+_WHY = {wire.GONE: "gone", wire.DENIED: "denied"}
+
+
+class TraceTelling:
+    """Takes records in the order of the tracer."""
+
+    def __init__(self, processes: Task, counters: Counters, clock: Clock) -> None:
+        self._processes = processes
+        self._counters = counters
+        self._clock = clock
+        self._claimed: dict[int, float] = {}
+        self._newborn: dict[int, None] = {}
+        self.refused: dict[int, str] = {}
+        """Processes that are left alone, and why."""
+
+    def claim(self, pid: int) -> bool:
+        """Whether the number was told of; that is said once."""
+        return self._claimed.pop(pid, None) is not None
+
+    def take(self, records: Sequence[wire.Record]) -> None:
+        """Take in what has happened. Raises MalformedRecord."""
+        self._claimed.update((r.pid, self._clock.monotonic()) for r in records if r.kind in (wire.BORN, wire.THREAD))
+        for record in records:
+            self._take(record)
+        for pid in list(self._newborn):
+            self._look_at(pid)
+        self._newborn.clear()
+        if len(self._claimed) > MANY_CLAIMS:
+            self._forget_old_claims()
+
+    def let_go(self) -> None:
+        """The tracer is lost: all that it told of is watched by other means again."""
+        for process in self._processes.living():
+            if process.traced:
+                self._processes.watch_again(process)
+        self._claimed.clear()
+        self.refused.clear()
+
+    def _take(self, record: wire.Record) -> None:
+        kind, pid = record.kind, record.pid
+        if kind == wire.BORN:
+            self._newborn[pid] = None
+            if (process := self._processes.living_process(pid)) is not None:
+                process.traced = True  # the cursor was first to see its number
+            self._counters.processes += 1
+        elif kind == wire.KNOWN:
+            self._known(parse_stat(record.payload))
+        elif kind == wire.EXEC:
+            self._executed(wire.unpack_fields(record.payload), Timestamp(record.time))
+        elif kind == wire.EXIT:
+            self._ended(pid, wire.STATUS.unpack(record.payload)[0], Timestamp(record.time))
+        elif kind == wire.REFUSED:
+            self._refused(pid, text(record.payload))
+
+    def _known(self, stat: Stat) -> Tracked | None:
+        """The process, taken in if it is new; from now on the tracer tells of it."""
+        self._newborn.pop(stat.pid, None)
+        if stat.ppid in self._newborn:
+            self._look_at(stat.ppid)
+        process = self._processes.traced(stat)
+        if process is not None:
+            process.traced = True
+            if not process.settled:
+                self._processes.settle(process)
+        return process
+
+    def _look_at(self, pid: int) -> None:
+        """A process that runs its parent's program, if it still lives."""
+        try:
+            self._known(self._processes.procfs.stat(pid))
+        except ProcessGone:
+            return  # its end is told behind
+
+    def _executed(self, fields: wire.ExecFields, at: Timestamp) -> None:
+        stat = parse_stat(fields.stat)
+        process = self._known(stat)
+        follower = self._processes.follower
+        if process is None or process.own or follower is None:
+            return
+        if process.announced and process.image == stat.image:
+            self._counters.add("trace.told_before")
+            return
+        fill(process, stat, fields)
+        follower.ran(process, at)
+
+    def _ended(self, pid: int, status: int, at: Timestamp) -> None:
+        self._newborn.pop(pid, None)
+        self.refused.pop(pid, None)
+        if (process := self._processes.living_process(pid)) is not None:
+            process.exit_time = at
+            self._processes.ended(process, status)
+
+    def _refused(self, pid: int, why: str) -> None:
+        self.refused[pid] = why
+        self._counters.add("trace.refused")
+
+    def _forget_old_claims(self) -> None:
+        oldest = self._clock.monotonic() - CLAIM_S
+        self._claimed = {pid: at for pid, at in self._claimed.items() if at > oldest}
+
+
+def fill(process: Tracked, stat: Stat, fields: wire.ExecFields) -> None:
+    """What was read of a program goes into its process; what could not be is named as missing."""
+    process.forget_program()
+    process.comm, process.executed, process.tty = stat.comm, True, tty_name(stat.tty_nr)
+    process.image = stat.image
+    missing: list[Missing] = []
+    if (raw := _given(fields.args, missing, "process.args")) is not None:
+        process.args, process.args_cut = split_args(raw)
+    if (raw := _given(fields.exe, missing, "process.exe")) is not None:
+        process.exe = text(raw)
+    if (raw := _given(fields.cwd, missing, "process.cwd")) is not None:
+        process.cwd = text(raw)
+    if (raw := _given(fields.ids, missing, "process.uid", "process.gid")) is not None:
+        process.uid, process.gid = map(int, raw.split())
+    if (raw := _given(fields.environ, missing, "process.preload")) is not None:
+        found = unpacked(raw)
+        process.preload, process.preload_cut = tuple(map(text, preloads(found))), found.cut
+    process.missing = tuple(missing)
+
+
+def _given(field: bytes | int, missing: list[Missing], *names: str) -> bytes | None:
+    if isinstance(field, bytes):
+        return field
+    missing.extend(Missing(name, _WHY.get(field, "unsupported")) for name in names)
+    return None

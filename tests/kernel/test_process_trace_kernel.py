@@ -1,0 +1,281 @@
+"""Tracing on the real kernel: every program with its arguments, told once, and nothing left behind."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from needs import Need
+from running import until
+from trace_scene import Traced, python, shell, tracer_of, tracing
+
+from collectors.procfs import Procfs
+from collectors.trace_probe import probe
+from sensor.model.events import Event, Process
+from sensor.model.kinds import Kind
+from sensor.model.protocols import Status
+
+pytestmark = pytest.mark.kernel
+
+SPAWNS = 300
+
+
+@pytest.fixture(autouse=True)
+def _rights(need: Need) -> None:
+    found = probe(Procfs())
+    need(found.status is Status.OK, f"tracing: {found.reason}")
+
+
+@pytest_asyncio.fixture
+async def traced() -> AsyncIterator[Traced]:
+    async with tracing() as scene:
+        yield scene
+
+
+def processes(traced: Traced, kind: Kind = Kind.PROCESS_EXEC) -> list[Process]:
+    return [event.process for event in traced.emitted.of(kind) if event.process]
+
+
+async def test_a_shell_loop_is_told_whole_and_once(traced: Traced) -> None:
+    await traced.run(shell(f"i=0; while [ $i -lt {SPAWNS} ]; do /bin/true loop $i; i=$((i+1)); done"))
+    told = await until(lambda: told_of(traced, "loop", SPAWNS), "each program")
+    assert {event.process.args[-1] for event in told} == {str(n) for n in range(SPAWNS)}
+    assert len(told) == SPAWNS
+    assert {event.evidence.source for event in told} == {"trace"}
+    assert {event.process.uid for event in told} == {os.geteuid()}
+    assert {event.process.cwd for event in told} == {os.getcwd()}
+    assert {os.path.basename(event.process.exe) for event in told} <= {"true", "coreutils", "busybox"}
+    assert all(event.process.ancestors[0].exe == os.path.realpath("/bin/sh") for event in told)
+    await until(lambda: len(exits(traced, "loop")) == SPAWNS, "each end")
+    assert {process.exit_code for process in exits(traced, "loop")} == {0}
+
+
+def told_of(traced: Traced, word: str, most: int) -> list[Event]:
+    """The execs that have the word among their arguments, once there are so many: some wait for their hash."""
+    told = [e for e in traced.emitted.of(Kind.PROCESS_EXEC) if e.process and word in (e.process.args or ())]
+    return told if len(told) >= most else []
+
+
+def exits(traced: Traced, word: str) -> list[Process]:
+    return [process for process in processes(traced, Kind.PROCESS_EXIT) if word in (process.args or ())]
+
+
+async def test_what_is_traced_is_never_unexplained(traced: Traced) -> None:
+    before = traced.counters.unexplained
+    await traced.run(shell("for i in 1 2 3 4 5 6 7 8 9; do ( /bin/true nine $i & wait ) & done; wait"))
+    await until(lambda: told_of(traced, "nine", 9), "each program")
+    numbers = traced.counters.seen["cursor.numbers"]
+    await until(lambda: traced.counters.seen["cursor.numbers"] >= numbers, "the cursor has passed")
+    assert traced.counters.unexplained - before <= others_unexplained()
+
+
+def others_unexplained() -> int:
+    """This machine runs other things than the test; nine shells with two forks each would be 27."""
+    return 12
+
+
+async def test_each_program_of_a_chain_is_told(traced: Traced) -> None:
+    await traced.run(shell("exec env CHAIN=1 sh -c 'exec env -u CHAIN sh -c \"exec /bin/true chained\"'"))
+    (last,) = await until(lambda: traced.execs("chained"), "the last of the chain")
+    chain = [p for p in processes(traced) if last.process and p.entity == last.process.entity]
+    assert [os.path.basename(p.args[0]) for p in chain if p.args] == ["sh", "env", "sh", "env", "sh", "true"]
+
+
+async def test_fork_vfork_and_posix_spawn(traced: Traced) -> None:
+    await traced.run(
+        python(
+            """
+import os, subprocess
+pid = os.fork()
+if pid == 0:
+    os.execv("/bin/true", ["true", "by fork"])
+os.waitpid(pid, 0)
+os.waitpid(os.posix_spawn("/bin/true", ["true", "by posix_spawn"], {}), 0)
+subprocess.run(["/bin/true", "by subprocess"])
+pid = os.fork()
+if pid == 0:
+    inner = os.fork()
+    if inner == 0:
+        os.execv("/bin/true", ["true", "by a grandchild"])
+    os.waitpid(inner, 0)
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+        )
+    )
+    (last,) = await until(lambda: traced.execs("by a grandchild"), "the grandchild")
+    for how in ("by fork", "by posix_spawn", "by subprocess"):
+        assert len(traced.execs(how)) == 1, how
+    assert last.process is not None
+    assert [a.exe for a in last.process.ancestors][:2] == [None, os.path.realpath(sys.executable)]
+
+
+async def test_threads_that_spawn_and_a_thread_that_executes(traced: Traced) -> None:
+    app = await traced.start(
+        python(
+            """
+import os, threading
+def spawn(n):
+    for m in range(10):
+        os.waitpid(os.posix_spawn("/bin/true", ["true", "spawned", f"{n} {m}"], {}), 0)
+threads = [threading.Thread(target=spawn, args=(n,)) for n in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+threading.Thread(target=os.execv, args=("/bin/true", ["true", "by a thread"])).start()
+threading.Event().wait()
+"""
+        )
+    )
+    await asyncio.to_thread(app.communicate, "\n", 60)
+    (last,) = await until(lambda: traced.execs("by a thread"), "the program of a thread")
+    assert last.process is not None
+    assert last.process.pid == app.pid
+    assert app.returncode == 0
+    told = await until(lambda: told_of(traced, "spawned", 80), "each program")
+    assert len(told) == len({event.process.args for event in told}) == 80
+
+
+async def test_hostile_arguments_and_an_environment_that_preloads(traced: Traced) -> None:
+    huge = "x" * 100_000
+    code = f"""
+import os
+os.spawnve(os.P_WAIT, b"/bin/true", [b"true", b"\\xff\\xfe\\n", b"{huge}"], {{"LD_LIBRARY_PATH": "/nowhere", "A": "y"}})
+os.waitpid(os.posix_spawn("/bin/true", ["true", "", ""], {{}}), 0)
+"""
+    await traced.run(python(code))
+    (event,) = await until(lambda: told_of(traced, "\\xff\\xfe\n", 1), "the program")
+    assert event.evidence.truncated == ("process.args",)
+    assert event.process.preload == ("LD_LIBRARY_PATH=/nowhere",)
+    await until(lambda: traced.execs("true", "", ""), "arguments that are empty")
+
+
+async def test_what_another_traces_is_left_alone_and_told(traced: Traced) -> None:
+    code = """
+import ctypes, os, sys
+pid = os.fork()
+if pid == 0:
+    ctypes.CDLL(None).ptrace(0, 0, 0, 0)  # PTRACE_TRACEME
+    os.execv("/bin/sleep", ["sleep", "100.5"])
+os.waitpid(pid, 0)
+print(pid, flush=True)
+sys.stdin.readline()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", f"import os\nif os.fork(): os._exit(0)\n{code}"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    ) as app:  # fmt: skip
+        assert app.stdout is not None
+        debugged = int(app.stdout.readline())
+        other = tracer_of(debugged)
+        process = await until(lambda: traced.task.living_process(debugged), "the process is known")
+        traced.trace._may_trace = lambda process: process.pid == debugged  # it is no child of this test
+        traced.trace.found(process)
+        await until(lambda: traced.trace.status().status is Status.DEGRADED, "the refusal")
+        assert traced.trace.status().reason == (
+            f"1 processes are not traced, PID {debugged}: PID {other} traces it already"
+        )
+        assert tracer_of(debugged) == other
+        os.kill(debugged, signal.SIGKILL)
+        os.kill(other, signal.SIGKILL)
+
+
+async def test_five_thousand_threads_are_followed(traced: Traced) -> None:
+    code = """
+import os, threading
+threading.stack_size(65536)
+go, gone = threading.Event(), threading.Barrier(5001)
+def last(n):
+    go.wait()
+    if n % 500 == 0:
+        os.waitpid(os.posix_spawn("/bin/true", ["true", f"one of many {n}"], {}), 0)
+    gone.wait()
+for n in range(5000):
+    threading.Thread(target=last, args=(n,), daemon=True).start()
+print("there", flush=True)
+sys.stdin.readline()
+go.set()
+gone.wait()
+"""
+    app = await traced.start([sys.executable, "-c", f"import sys\n{code}"], followed=False)
+    assert app.stdin is not None
+    assert app.stdout is not None
+    await asyncio.to_thread(app.stdout.readline)
+    await until(lambda: all_followed(app.pid), "every thread is followed")
+    await asyncio.to_thread(app.communicate, "\n", 60)
+    assert app.returncode == 0
+    for n in range(0, 5000, 500):
+        await until(lambda n=n: traced.execs(f"one of many {n}"), f"the program of thread {n}")
+
+
+def all_followed(pid: int) -> bool:
+    return all(tracer_of(int(tid)) for tid in os.listdir(f"/proc/{pid}/task"))
+
+
+async def test_what_is_killed_while_it_stands_still_ends(traced: Traced) -> None:
+    code = """
+import os, random, signal
+for n in range(150):
+    pid = os.fork()
+    if pid == 0:
+        os.execv("/bin/sh", ["sh", "-c", "/bin/true; /bin/true; exec sleep 100"])
+    for _ in range(random.randrange(4000)): pass
+    os.kill(pid, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -9
+print("all")
+"""
+    assert await traced.run(python(code)) == "all\n"
+
+
+async def test_the_app_survives_a_tracer_that_is_killed_and_the_cursor_goes_on() -> None:
+    async with tracing(again=True) as traced:
+        app = await traced.start(shell("while read line; do /bin/sleep 0.05 $line; done; echo done"))
+        say(app, "\n0.001\n")
+        (event,) = await until(lambda: traced.execs("0.001"), "a program")
+        assert event.evidence.source == "trace"
+        os.kill(traced.tracer(), signal.SIGKILL)
+        await until(lambda: traced.lost, "the loss")
+        assert traced.counters.losses["tracer_lost"] == 1
+        await until(lambda: tracer_of(app.pid), "followed again")
+        say(app, "0.002\n")
+        (event,) = await until(lambda: traced.execs("0.002"), "a program of the next tracer's")
+        assert event.evidence.source == "trace"
+        output, _ = await asyncio.to_thread(app.communicate, "", 60)
+        assert output == "done\n"
+
+
+async def test_without_a_tracer_the_cursor_tells() -> None:
+    async with tracing(again=None) as traced:
+        app = await traced.start(shell("while read line; do /bin/sleep 0.3 $line; done; echo done"))
+        os.kill(traced.tracer(), signal.SIGKILL)
+        await until(lambda: traced.lost, "the loss")
+        say(app, "\n0.001\n")
+        (event,) = await until(lambda: traced.execs("0.001"), "a program")
+        assert event.evidence.source == "cursor"
+        output, _ = await asyncio.to_thread(app.communicate, "", 60)
+        assert output == "done\n"
+
+
+async def test_a_tracer_that_stands_still_is_killed_and_the_app_goes_on() -> None:
+    async with tracing(again=True) as traced:
+        app = await traced.start(shell("while read line; do /bin/true $line; echo $line; done"))
+        assert app.stdout is not None
+        say(app, "\nfirst\n")
+        assert await asyncio.to_thread(app.stdout.readline) == "first\n"
+        os.kill(traced.tracer(), signal.SIGSTOP)
+        began = time.monotonic()
+        say(app, "second\n")
+        assert await asyncio.to_thread(app.stdout.readline) == "second\n"
+        assert 0.1 < time.monotonic() - began < 10
+        await until(lambda: traced.lost, "the loss")
+        assert "silent" in traced.lost[0]
+
+
+def say(app: "subprocess.Popen[str]", line: str) -> None:
+    assert app.stdin is not None
+    app.stdin.write(line)
+    app.stdin.flush()
