@@ -189,19 +189,24 @@ class Task:
             self._ended(known, None)
         if stat.is_thread or stat.is_kernel_thread:
             return None
-        return self._take_in(stat)
+        return self._take_in(stat, self._table.living(stat.ppid))
 
     def start_tracer(self) -> TracerLink:
         """A new tracer, which traces nothing yet. Raises AccessDenied where none can be made."""
         return self._helpers.start_tracer()
 
-    def traced(self, stat: Stat) -> Tracked | None:
-        """Take in a process that a tracer tells of, dead or alive; None for threads. It has its parent's container."""
+    def traced(self, stat: Stat, parent: int | None) -> Tracked | None:
+        """Take in a process that a tracer tells of, dead or alive; None for threads.
+
+        `parent` is the process that it was born of, if the tracer saw that; it is in that one's container.
+        """
         known = self._table.living(stat.pid)
         if known is not None and known.start_ticks != stat.start_ticks:
             self._ended(known, None)
             known = None
-        return known or (None if stat.is_thread else self._take_in(stat, traced=True))
+        return known or (
+            None if stat.is_thread else self._take_in(stat, self._table.last(parent or stat.ppid), traced=True)
+        )
 
     def living_process(self, pid: int) -> Tracked | None:
         """The process with this number, if it is known and not known to have ended."""
@@ -338,17 +343,18 @@ class Task:
             return None
         return process
 
-    def _take_in(self, stat: Stat, *, traced: bool = False) -> Tracked:
-        parent = self._table.living(stat.ppid)
+    def _take_in(self, stat: Stat, parent: Tracked | None, *, traced: bool = False) -> Tracked:
         process = self._reader.discover(stat, parent)
         process.own = stat.pid == self._pid or (parent is not None and parent.own)
         process.session = parent.session if parent else None
         process.traced = traced
         if traced and parent is not None:
             process.cgroup, process.container = parent.cgroup, parent.container
+        elif traced:
+            with suppress(ProcessGone):  # it has ended, and who it was born of is not known
+                self._place(process)
         else:
             self._place(process)
-        if not traced:
             self._exits.watch(stat.pid, stat.start_ticks)
         self._table.add(process)
         if process.pid == self._pid:

@@ -33,6 +33,7 @@ class TraceTelling:
         self._clock = clock
         self._claimed: dict[int, float] = {}
         self._newborn: dict[int, None] = {}
+        self._parents: dict[int, int] = {}
         self.refused: dict[int, str] = {}
         """Processes that are left alone, and why."""
 
@@ -57,12 +58,14 @@ class TraceTelling:
             if process.traced:
                 self._processes.watch_again(process)
         self._claimed.clear()
+        self._parents.clear()
         self.refused.clear()
 
     def _take(self, record: wire.Record) -> None:
         kind, pid = record.kind, record.pid
         if kind == wire.BORN:
             self._newborn[pid] = None
+            self._parents[pid] = wire.PARENT.unpack(record.payload)[0]
             if (process := self._processes.living_process(pid)) is not None:
                 process.traced = True  # the cursor was first to see its number
             self._counters.processes += 1
@@ -78,9 +81,7 @@ class TraceTelling:
     def _known(self, stat: Stat) -> Tracked | None:
         """The process, taken in if it is new; from now on the tracer tells of it."""
         self._newborn.pop(stat.pid, None)
-        if stat.ppid in self._newborn:
-            self._look_at(stat.ppid)
-        process = self._processes.traced(stat)
+        process = self._processes.traced(stat, self._parents.get(stat.pid))
         if process is not None:
             process.traced = True
             if not process.settled:
@@ -108,6 +109,7 @@ class TraceTelling:
 
     def _ended(self, pid: int, status: int, at: Timestamp) -> None:
         self._newborn.pop(pid, None)
+        self._parents.pop(pid, None)
         self.refused.pop(pid, None)
         if (process := self._processes.living_process(pid)) is not None:
             process.exit_time = at

@@ -1,6 +1,7 @@
 """Attaches to a process that runs already: to every thread of it, since each of them may fork or execute."""
 
 import errno
+import os
 
 from collectors.procfs import Procfs, parse_stat
 from collectors.tracer import ptrace
@@ -14,8 +15,6 @@ PASSES = 100
 
 def attach(tracees: Tracees, procfs: Procfs, pid: int, start_ticks: int) -> str | None:
     """Follow all threads of the process; None, or why it is left alone. Raises ProcessGone."""
-    if pid in tracees:
-        return None
     _check(procfs, pid, start_ticks)
     try:
         _seize(tracees, pid, pid)
@@ -56,14 +55,16 @@ def _seize(tracees: Tracees, pid: int, tid: int) -> None:
         if error.errno == errno.ESRCH:
             raise ProcessGone(f"thread {tid} of PID {pid}: gone") from None
         raise
-    tracees.add(tid, is_process=tid == pid)
+    tracees.add(tid, pid)
 
 
-def _why_not(procfs: Procfs, pid: int, error: OSError) -> str:
+def _why_not(procfs: Procfs, pid: int, error: OSError) -> str | None:
     """Who traces it already, if that is what keeps us out and if we can see it (proc_pid_status(5), TracerPid)."""
     try:
         status = procfs.read(f"{pid}/status", 16_384)
     except AccessDenied:
         return str(error)
     tracer = int(status.split(b"\nTracerPid:", 1)[1].split(None, 1)[0])
+    if tracer == os.getpid():
+        return None
     return f"PID {tracer} traces it already" if tracer else str(error)

@@ -13,6 +13,8 @@ HEADER = struct.Struct("<IBIQ")
 """Bytes of the payload, kind, PID, and when it happened in ns since 1970."""
 LENGTH = struct.Struct("<i")
 """Before each field of `EXEC`: its length, or why there is none."""
+PARENT = struct.Struct("<I")
+"""The payload of `BORN`: the process that it was born of, which may have ended before its child runs a program."""
 STATUS = struct.Struct("<I")
 """The payload of `EXIT`: a wait status."""
 
