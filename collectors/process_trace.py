@@ -153,13 +153,14 @@ class ProcessTrace:
     async def _read(self, link: TracerLink) -> None:
         """Read when there is something, with a rest behind each."""
         loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
         while True:
-            readable = loop.create_future()
-            loop.add_reader(link.fileno(), readable.set_result, None)
+            loop.add_reader(link.fileno(), readable.set)
             try:
-                await readable
+                await readable.wait()
             finally:
                 loop.remove_reader(link.fileno())
+            readable.clear()
             self.drain()
             await asyncio.sleep(HOLD_OFF_S)
 

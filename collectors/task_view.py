@@ -186,7 +186,7 @@ class Task:
         if known is not None and known.start_ticks == stat.start_ticks:
             return known
         if known is not None:
-            self._ended(known, None)
+            self.ended(known, None)
         if stat.is_thread or stat.is_kernel_thread:
             return None
         return self._take_in(stat, self._table.living(stat.ppid))
@@ -202,7 +202,7 @@ class Task:
         """
         known = self._table.living(stat.pid)
         if known is not None and known.start_ticks != stat.start_ticks:
-            self._ended(known, None)
+            self.ended(known, None)
             known = None
         return known or (
             None if stat.is_thread else self._take_in(stat, self._table.last(parent or stat.ppid), traced=True)
@@ -213,8 +213,15 @@ class Task:
         return self._table.living(pid)
 
     def ended(self, process: Tracked, status: int | None) -> None:
-        """A tracer saw the end of a process."""
-        self._ended(process, status)
+        """The process has ended, with this wait status if it is known; all who listen are told."""
+        process.exit_code = None if status is None else exit_code(status)
+        self._table.end(process, self._clock.monotonic())
+        for listener in self._exit_listeners:
+            listener(process)
+        if process.container is not None:
+            self._roots.leave(process.container, process)
+            if not self._roots.members(process.container):
+                self._users.forget(process.container)
 
     def watch_again(self, process: Tracked) -> None:
         """Its tracer is lost: its end is learnt as that of others."""
@@ -223,7 +230,7 @@ class Task:
             self._exits.watch(process.pid, process.start_ticks)
             if self.procfs.stat(process.pid).start_ticks == process.start_ticks:
                 return
-        self._ended(process, None)
+        self.ended(process, None)
 
     def read(self, process: Tracked) -> bool:
         """Read what a process runs: its own program or, until it has executed one, its parent's.
@@ -384,23 +391,12 @@ class Task:
     def _collect_exits(self) -> None:
         self.tracing.drain()  # what a tracer has told came before these ends
         for pid, status in self._exits.collect():
-            if (process := self._table.living(pid)) is not None:
-                self._ended(process, status)
+            self._ended_pid(pid, status)
 
     def _sweep(self) -> None:
-        self._exits.sweep(self._swept)
+        self._exits.sweep(self._ended_pid)
         self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
-    def _swept(self, pid: int, status: int | None) -> None:
+    def _ended_pid(self, pid: int, status: int | None) -> None:
         if (process := self._table.living(pid)) is not None:
-            self._ended(process, status)
-
-    def _ended(self, process: Tracked, status: int | None) -> None:
-        process.exit_code = None if status is None else exit_code(status)
-        self._table.end(process, self._clock.monotonic())
-        for listener in self._exit_listeners:
-            listener(process)
-        if process.container is not None:
-            self._roots.leave(process.container, process)
-            if not self._roots.members(process.container):
-                self._users.forget(process.container)
+            self.ended(process, status)

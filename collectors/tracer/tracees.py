@@ -17,7 +17,7 @@ from sensor.model.errors import ProcessGone
 class Tracees:
     """All threads that are followed. Used from one thread, the one that attaches.
 
-    A child may stop before its parent's stop tells of it. It waits for that, so that what is told of it comes behind its
+    A child may stop before its parent's stop tells of it. It waits for that, so that what it does is told behind its
     birth, but only until nothing else is there to be handled: a parent that was killed never tells.
     """
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -23,6 +24,7 @@ from sensor.model.protocols import Status
 pytestmark = pytest.mark.kernel
 
 SPAWNS = 300
+SHELL, PYTHON = os.path.realpath("/bin/sh"), os.path.realpath(sys.executable)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +52,7 @@ async def test_a_shell_loop_is_told_whole_and_once(traced: Traced) -> None:
     assert {event.process.uid for event in told} == {os.geteuid()}
     assert {event.process.cwd for event in told} == {os.getcwd()}
     assert {os.path.basename(event.process.exe) for event in told} <= {"true", "coreutils", "busybox"}
-    assert all(event.process.ancestors[0].exe == os.path.realpath("/bin/sh") for event in told)
+    assert all(event.process.ancestors[0].exe == SHELL for event in told)
     await until(lambda: len(exits(traced, "loop")) == SPAWNS, "each end")
     assert {process.exit_code for process in exits(traced, "loop")} == {0}
 
@@ -69,8 +71,7 @@ async def test_what_is_traced_is_never_unexplained(traced: Traced) -> None:
     before = traced.counters.unexplained
     await traced.run(shell("for i in 1 2 3 4 5 6 7 8 9; do ( /bin/true nine $i & wait ) & done; wait"))
     await until(lambda: told_of(traced, "nine", 9), "each program")
-    numbers = traced.counters.seen["cursor.numbers"]
-    await until(lambda: traced.counters.seen["cursor.numbers"] >= numbers, "the cursor has passed")
+    await until(traced.task.is_up_to_date, "the cursor has passed")
     assert traced.counters.unexplained - before <= others_unexplained()
 
 
@@ -112,7 +113,7 @@ os.waitpid(pid, 0)
     for how in ("by fork", "by posix_spawn", "by subprocess"):
         assert len(traced.execs(how)) == 1, how
     assert last.process is not None
-    assert [a.exe for a in last.process.ancestors][:2] == [None, os.path.realpath(sys.executable)]
+    assert [a.exe for a in last.process.ancestors][:2] == [None, PYTHON]
 
 
 async def test_threads_that_spawn_and_a_thread_that_executes(traced: Traced) -> None:
@@ -229,6 +230,15 @@ for n in range(150):
 print("all")
 """
     assert await traced.run(python(code)) == "all\n"
+
+
+async def test_signals_stops_job_control_and_privileges_are_the_same_with_and_without(traced: Traced) -> None:
+    program = python(Path(__file__).with_name("trace_semantics.py"))
+    without = await asyncio.to_thread(subprocess.run, program, input="\n", capture_output=True, text=True, timeout=60)
+    assert without.returncode == 0, without.stderr
+    assert await traced.run(program) == without.stdout
+    stops = without.stdout.count("True, 19")
+    assert stops == 2, "what is compared has something in it"
 
 
 async def test_the_app_survives_a_tracer_that_is_killed_and_the_cursor_goes_on() -> None:

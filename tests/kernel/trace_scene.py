@@ -21,6 +21,7 @@ from collectors.task_view import Task
 from collectors.trace_link import TracerLost
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
+from sensor.model.errors import ProcessGone
 from sensor.model.events import Event
 from sensor.model.kinds import Kind
 
@@ -143,7 +144,7 @@ def children(pid: int) -> list[int]:
 def comm(pid: int) -> str:
     try:
         return Procfs().stat(pid).comm
-    except Exception:
+    except ProcessGone:
         return ""
 
 
