@@ -159,6 +159,7 @@ class ProcessCursor:
                 await asyncio.sleep(self._rest())
         except asyncio.CancelledError:
             self._look_around()  # what came since the last look is still told
+            self._processes.tracing.drain()
             raise
 
     def _look_around(self) -> None:

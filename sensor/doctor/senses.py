@@ -13,13 +13,14 @@ from collectors.process_table import Tracked
 from collectors.procfs import Procfs
 from collectors.registry import collectors
 from collectors.task_view import Task
+from collectors.trace_probe import probe
 from collectors.watch_coverage import Coverage
 from collectors.watch_limit import most_watches
 from collectors.watch_paths import removed, watch_list
 from collectors.watch_plan import plan
 from collectors.watch_status import coverage_status
 from collectors.watch_table import WatchTable
-from sensor.config.settings import Settings
+from sensor.config.settings import Settings, variable
 from sensor.doctor.check import Check, degraded, ok, unavailable
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
@@ -41,6 +42,8 @@ def checks(settings: Settings, seen: list[str]) -> Iterator[Check]:
         senses = [Check(collector.name, collector.probe()) for collector in collectors(settings, task, counters, clock)]
         yield from senses
         yield from connections(senses)
+        if settings.process != "trace":
+            yield tracing(task.procfs)
         yield processes(_taken_in(task))
         seen += task.containers()
         yield from (container(task, container_id) for container_id in seen)
@@ -68,6 +71,14 @@ def connections(senses: Sequence[Check]) -> Iterator[Check]:
         yield ok("connections", f"seen by {' and '.join(used)}")
     elif ours:
         yield unavailable("connections", "seen by nothing", "see what mends any of the senses for them")
+
+
+def tracing(procfs: Procfs) -> Check:
+    """Whether SENSOR_PROCESS=trace could be used here, where it is not; `process_trace` says so where it is."""
+    found = probe(procfs)
+    if found.status is Status.OK:
+        return ok("tracing", f"not asked for; it could run here ({variable('process')}=trace)")
+    return ok("tracing", f"not asked for; it could not run here: {found.reason}", found.mend)
 
 
 def container(task: TaskView, container_id: str) -> Check:

@@ -30,7 +30,9 @@ class Contract:
         self.counters = Counters()
         clock = SystemClock()
         self.task = Task(instance="t", launcher=None, counters=self.counters, clock=clock, procfs=Procfs(), own_pid=-1)
-        made = FACTORIES[name](Wiring(Settings(network_loopback=True), self.task, self.counters, clock))
+        made = FACTORIES[name](
+            Wiring(Settings(process="trace", network_loopback=True), self.task, self.counters, clock)
+        )
         assert made is not None
         self.collector: Collector = made
 
@@ -40,15 +42,21 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(params=sorted(FACTORIES.keys() - {"process_trace"}))
+def emitting(request: pytest.FixtureRequest) -> str:
+    """Those that emit by themselves; what is traced is told by the cursor, which tests/kernel sees to."""
+    return str(request.param)
+
+
 @pytest.fixture
 def contract(name: str) -> Contract:
     return Contract(name)
 
 
 @pytest.fixture
-async def started(name: str) -> AsyncIterator[Contract]:
+async def started(emitting: str) -> AsyncIterator[Contract]:
     """The task view runs, and this machine's root is known as a container's (the process collector sees to that)."""
-    contract = Contract(name)
+    contract = Contract(emitting)
     contract.task.start()
     tracked = contract.task.track(os.getpid())
     assert tracked is not None

@@ -285,6 +285,17 @@ async def test_a_tracer_that_stands_still_is_killed_and_the_app_goes_on() -> Non
         assert "silent" in traced.lost[0]
 
 
+async def test_nothing_is_left_behind() -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    async with tracing() as traced:
+        app = await traced.start(shell("exec sleep 100"))
+        tracer = traced.tracer()
+        assert tracer
+    assert set(os.listdir("/proc/self/fd")) == before
+    await until(lambda: not os.path.exists(f"/proc/{tracer}"), "the tracer has ended")
+    assert app.returncode == -9
+
+
 def say(app: "subprocess.Popen[str]", line: str) -> None:
     assert app.stdin is not None
     app.stdin.write(line)

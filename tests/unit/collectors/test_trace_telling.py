@@ -1,0 +1,48 @@
+"""What goes from the tracer's records into a process, and what is said to be missing."""
+
+from collectors import environ
+from collectors.process_table import Tracked
+from collectors.procfs import ARGS_LIMIT, parse_stat
+from collectors.trace_telling import fill
+from collectors.tracer.wire import DENIED, GONE, ExecFields
+from sensor.model.events import Missing, Timestamp
+
+STAT = (
+    b"42 (true) t 7 70 71 34817 -1 4194304 0 0 0 0 1 2 3 4 20 0 1 0 123456 0 0 18446744073709551615 11 12 13 0 0 0 0 0"
+    b" 0 0 0 0 17 1 0 0 0 0 0 14 15 16 17 18 19 20 0\n"
+)
+
+
+def filled(
+    *, args: bytes | int = b"true\0\0\xff\0", variables: bytes | int = b"=", ids: bytes | int = b"33 34"
+) -> Tracked:
+    process = Tracked(42, "e", 123456, Timestamp(0), None, sha256="old", drift=True, exe="/bin/old")
+    fields = ExecFields(STAT, args, b"/usr/bin/true", b"/srv", ids, variables)
+    fill(process, parse_stat(STAT), fields)
+    return process
+
+
+def test_all_that_was_read_replaces_what_was_known() -> None:
+    process = filled(variables=environ.packed(environ.picked(b"LD_PRELOAD=/tmp/x.so")))
+    assert process.args == ("true", "", "\\xff")
+    assert (process.exe, process.cwd, process.uid, process.gid) == ("/usr/bin/true", "/srv", 33, 34)
+    assert process.preload == ("LD_PRELOAD=/tmp/x.so",)
+    assert (process.comm, process.executed, process.tty, process.image) == ("true", True, "pts/1", (11, 13, 17))
+    assert (process.sha256, process.drift, process.missing) == (None, None, ())
+
+
+def test_what_could_not_be_read_is_missing_and_unknown() -> None:
+    process = filled(args=GONE, variables=DENIED, ids=GONE)
+    assert (process.args, process.preload, process.uid) == (None, None, None)
+    assert process.missing == (
+        Missing("process.args", "gone"),
+        Missing("process.uid", "gone"),
+        Missing("process.gid", "gone"),
+        Missing("process.preload", "denied"),
+    )
+
+
+def test_arguments_that_are_longer_than_what_is_kept_are_cut() -> None:
+    process = filled(args=b"true\0" + b"x" * ARGS_LIMIT)
+    assert process.args_cut
+    assert sum(map(len, process.args or ())) == ARGS_LIMIT - 1
