@@ -1,0 +1,133 @@
+"""What tracing (SENSOR_PROCESS=trace) costs an app and what it sees, beside the cursor and, where on PATH, strace.
+
+A shell's spawn loop, servers under load that spawn nothing, and a campaign in which the tracer is killed or stopped at
+random moments while an app spawns and signals itself. Nothing is asserted. Run by
+`PYTHONPATH=tests/e2e:tests:tests/kernel:. python bench/trace.py [--rounds N] [--campaign N]`.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from docker_cli import BASE, LABEL, Container, docker, wait_for
+from fargate_task import FargateTask
+from lab import Lab, temporary_lab
+from machine import describe, table
+from peers import Strace
+from trace_campaign import campaign
+
+SPAWNS = 5000
+LOOP = f"""
+import os, subprocess, time
+while not os.path.exists("/tmp/go"): time.sleep(0.01)
+begin = time.monotonic()
+subprocess.run(["dash", "-c", "i=0; while [ $i -lt {SPAWNS} ]; do /bin/true spawned $i; i=$((i+1)); done"], check=True)
+print(time.monotonic() - begin, flush=True)
+"""
+ALONE, CURSOR, TRACE = "alone", "sensor, cursor", "sensor, trace"
+LOAD_S = 5
+SERVE = "redis-server --save '' --daemonize yes >/dev/null; exec nginx -g 'daemon off;'"
+LOADS = {
+    "nginx, requests a second": f"wrk -t1 -c16 -d{LOAD_S}s http://127.0.0.1/ | sed -n 's,Requests/sec: *,,p'",
+    "redis, GET a second": "redis-benchmark -q --csv -t get -n 200000 | tail -1 | cut -d'\"' -f4",
+}
+
+
+def spawn_loop(lab: Lab, tasks: dict[str, FargateTask], rounds: int) -> None:
+    """The loop's seconds in each way, one round after another so that the machine's moods fall on all."""
+    seconds: dict[str, list[float]] = {}
+    seen: dict[str, list[int]] = {}
+    for _ in range(rounds):
+        for name, task in (ALONE, None), *tasks.items():
+            app = lab.new("app", BASE, task.shared if task else [], ["python3", "-c", LOOP]).start()
+            app.execute("touch", "/tmp/go")
+            seconds.setdefault(name, []).append(finished(app))
+            if task is not None:
+                lab.ingest.wait_for("container.stop", lambda event, app=app: event["container"]["id"] == app.id)
+                seen.setdefault(name, []).append(told(lab, app))
+            app.remove()
+        if Strace.why_not() is None:
+            with TemporaryDirectory() as folder:
+                app = lab.new("app", BASE, [], ["python3", "-c", LOOP]).start()
+                strace = Strace(app, Path(folder) / "execs")
+                seconds.setdefault(Strace.name, []).append(finished(app))
+                seen.setdefault(Strace.name, []).append(sum("spawned" in args for args in strace.seen()))
+                app.remove()
+    base = median(seconds[ALONE])
+    rows = [
+        (name, *(f"{one:.2f}" for one in all_), f"{median(all_) / base:.3f}", share(seen.get(name, [])))
+        for name, all_ in seconds.items()
+    ]
+    head = ("", *(f"round {n + 1}" for n in range(rounds)), "median, times alone", "with all arguments")
+    print(f"\n{SPAWNS} /bin/true, as fast as a shell can: seconds\n")
+    print(table(head, rows))
+
+
+def finished(app: Container) -> float:
+    """The seconds that the app prints at its end."""
+    app.wait_stopped(120)
+    return float(app.logs().split()[-1])
+
+
+def told(lab: Lab, app: Container) -> int:
+    """How many of the loop's programs the ingest has with all arguments."""
+    execs = (e for e in lab.ingest.events(kind="process.exec") if e["container"]["id"] == app.id)
+    return len({args[-1] for e in execs if "spawned" in (args := e["process"].get("args", ()))})
+
+
+def share(seen: list[int]) -> str:
+    """The least of all rounds, in percent."""
+    return f"{100 * min(seen) / SPAWNS:.1f} %" if seen else ""
+
+
+def servers(lab: Lab, tasks: dict[str, FargateTask], rounds: int) -> None:
+    """Requests a second of servers that spawn nothing, alone, beside the cursor and traced, in turns."""
+    image = f"{LABEL}:trace"
+    recipe = Path(__file__).with_name("trace.Dockerfile")
+    docker("build", "--quiet", "--network=host", f"--file={recipe}", "--tag", image, str(recipe.parent), timeout=600)
+    places = {ALONE: None, **tasks}
+    running = {
+        name: lab.new("server", image, task.shared if task else [], ["sh", "-c", SERVE]).start()
+        for name, task in places.items()
+    }
+    for server in running.values():
+        wait_for("the server answers", lambda server=server: server.execute("redis-cli", "ping").returncode == 0)
+    for load, command in LOADS.items():
+        rates: dict[str, list[float]] = {name: [] for name in running}
+        for _ in range(rounds):
+            for name, server in running.items():
+                rates[name].append(float(server.execute("sh", "-c", command).stdout))
+        base = median(rates[ALONE])
+        rows = [(name, *(f"{one:.0f}" for one in all_), f"{median(all_) / base:.3f}") for name, all_ in rates.items()]
+        print(f"\n{load}\n")
+        print(table(("", *(f"round {n + 1}" for n in range(rounds)), "median, times alone"), rows))
+
+
+def main() -> int:
+    """Run all three and print them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--campaign", type=int, default=100, help="times that the tracer is killed or stopped")
+    options = parser.parse_args()
+    with temporary_lab() as lab:
+        print(describe(lab.images.sensor))
+        unfolded = {"SENSOR_FOLD": "off", "SENSOR_DAILY_MB": "0"}
+        tasks = {
+            name: lab.task(unfolded | {"SENSOR_PROCESS": process})
+            for name, process in ((CURSOR, "cursor"), (TRACE, "trace"))
+        }
+        for task in tasks.values():
+            task.wait_healthy()
+        parts: tuple[Callable[[Lab, dict[str, FargateTask], int], None], ...] = (spawn_loop, servers)
+        for part in parts:
+            part(lab, tasks, options.rounds)
+    print(asyncio.run(campaign(options.campaign)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
