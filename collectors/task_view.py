@@ -196,10 +196,7 @@ class Task:
         return self._helpers.start_tracer()
 
     def traced(self, stat: Stat, parent: int | None) -> Tracked | None:
-        """Take in a process that a tracer tells of, dead or alive; None for threads.
-
-        `parent` is the process that it was born of, if the tracer saw that; it is in that one's container.
-        """
+        """Take in a process that a tracer tells of, dead or alive, in its parent's container; None for threads."""
         known = self._table.living(stat.pid)
         if known is not None and known.start_ticks != stat.start_ticks:
             self.ended(known, None)

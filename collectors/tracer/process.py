@@ -49,11 +49,14 @@ class _Life:
         self._tracees = Tracees(self._outlet, ExecReader(self._procfs))
 
     def run(self) -> None:
-        while self._answer():
+        asked = True
+        while not asked or self._answer():
             if self._outlet.is_full:
                 self._outlet.flush()
-            if not self._tracees.reap(BURST):
-                signal.sigtimedwait(_WAKERS, FULL_S if self._outlet.is_full else WAIT_S)
+            if asked := self._tracees.reap(BURST):
+                continue  # there is no time to wait, and so nothing has said whether something was asked
+            woken = signal.sigtimedwait(_WAKERS, FULL_S if self._outlet.is_full else WAIT_S)
+            asked = woken is None or woken.si_signo == signal.SIGIO
 
     def _answer(self) -> bool:
         """Answer all that was asked; False once nobody will ask any more."""

@@ -86,6 +86,8 @@ class Tracees:
 
     def _let_early_go(self) -> bool:
         """What their parents do not tell of, the children's own stat does. Whether there were any."""
+        if not self._early:
+            return False
         early, self._early = self._early, {}
         for tid, number in early.items():
             try:
@@ -93,7 +95,7 @@ class Tracees:
             except ProcessGone:
                 continue  # killed while it stood still
             _go_on(tid, number)
-        return bool(early)
+        return True
 
     def _born(self, tid: int, parent: int) -> None:
         """`parent` is the process that it was born in; a thread of the same one stays in it."""
