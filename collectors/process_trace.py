@@ -6,7 +6,7 @@ enters the task from outside, and sees all that it ever did while there is no tr
 """
 
 import asyncio
-import logging
+import struct
 from collections.abc import Callable
 
 from collectors.following import UNTRACED
@@ -28,8 +28,6 @@ HOLD_OFF_S = 0.02
 """Between two reads of what the tracer tells: one wake-up for many records."""
 REFUSED_AGAIN_S = 30.0
 """After this time a process that could not be attached to is tried again."""
-
-log = logging.getLogger(__name__)
 
 
 class ProcessTrace:
@@ -53,6 +51,7 @@ class ProcessTrace:
         self._link: TracerLink | None = None
         self._asked: set[str] = set()
         self._draining = False
+        self._fault: TracerLost | None = None
         self._starts = 0
         self._dropped = 0
 
@@ -62,6 +61,8 @@ class ProcessTrace:
 
     def status(self) -> Capability:
         """What is followed, what was told, and what is left alone."""
+        if self._link is None:
+            return self.probe()
         found, refused = self._watchdog.last, self._telling.refused
         figures = {
             "followed": found.followed,
@@ -80,7 +81,7 @@ class ProcessTrace:
     async def run(self, task: TaskView, emit: Emit) -> None:
         """Trace until cancelled. Raises TracerLost when the tracer is, which the supervisor starts again."""
         del task, emit  # what is seen goes the cursor's way
-        self._dropped = 0
+        self._dropped, self._fault = 0, None
         self._asked.clear()
         self._telling = TraceTelling(self._processes, self._counters, self._clock)
         link = self._link = self._processes.start_tracer()
@@ -92,7 +93,7 @@ class ProcessTrace:
             self._processes.tracing = self
             self._attach_to_all()
             await self._watch(link, reading)
-        except (TracerLost, MalformedRecord):
+        except TracerLost:
             self._counters.lost("tracer_lost")
             raise
         finally:
@@ -117,12 +118,14 @@ class ProcessTrace:
             self._link.attach(process.pid, process.start_ticks)
 
     def drain(self) -> None:
-        """Take in what was told, if there is a cursor to tell it."""
-        if self._link is None or self._draining or self._processes.follower is None:
+        """Take in what was told, if there is a cursor to tell it. Nonsense is the tracer's end, not the caller's."""
+        if self._link is None or self._draining or self._processes.follower is None or self._fault is not None:
             return
         self._draining = True  # what is told may lead back to here
         try:
             self._telling.take(self._link.read())
+        except (MalformedRecord, struct.error, ValueError) as error:
+            self._fault = TracerLost(f"the tracer told what cannot be read: {error}")
         finally:
             self._draining = False
 
@@ -142,6 +145,8 @@ class ProcessTrace:
         while True:
             if reading.done():
                 reading.result()
+            if self._fault is not None:
+                raise self._fault
             link.flush()
             self._watchdog.look()
             self._count_dropped()
@@ -193,11 +198,7 @@ class ProcessTrace:
         """Whatever ended it: what was told is taken in, and the cursor sees to the rest."""
         link.kill()
         self._processes.tracing = UNTRACED
-        try:
-            self.drain()
-        except (TracerLost, MalformedRecord) as error:
-            log.warning("what the tracer told last cannot be read: %s", error)
-        finally:
-            self._link = None
-            self._telling.let_go()
-            link.close()
+        self.drain()
+        self._link = None
+        self._telling.let_go()
+        link.close()

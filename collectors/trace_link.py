@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from collections import deque
+from contextlib import suppress
 from typing import NamedTuple
 
 from collectors.tracer import wire
@@ -47,8 +48,9 @@ class TracerLink:
         self._send(wire.PING.pack(wire.PING_LETTER, number))
 
     def attach(self, pid: int, start_ticks: int) -> None:
-        """Ask to follow a process."""
-        self._send(wire.ATTACH.pack(wire.ATTACH_LETTER, pid, start_ticks))
+        """Ask to follow a process. That the tracer has ended is told by `flush` and `pulse`."""
+        with suppress(TracerLost):
+            self._send(wire.ATTACH.pack(wire.ATTACH_LETTER, pid, start_ticks))
 
     def flush(self) -> None:
         """Send what there was no room for. Raises TracerLost when it has ended."""
@@ -76,7 +78,7 @@ class TracerLink:
             found = Pulse(*wire.PULSE.unpack(answer))
 
     def read(self) -> list[wire.Record]:
-        """What was told by now. Raises TracerLost for bytes that are no records; the end of the pipe is no error."""
+        """What was told by now; the end of the pipe is no error. Raises MalformedRecord."""
         found: list[wire.Record] = []
         while True:
             try:
@@ -85,10 +87,7 @@ class TracerLink:
                 return found
             if not raw:
                 return found
-            try:
-                records, self._rest = wire.records(self._rest + raw)
-            except wire.MalformedRecord as error:
-                raise TracerLost(f"the tracer wrote no record: {error}") from None
+            records, self._rest = wire.records(self._rest + raw)
             found += records
 
     def kill(self) -> None:

@@ -1,5 +1,6 @@
 """Whether processes can be traced here, and if not, why, and what would mend it."""
 
+import errno
 import os
 from collections.abc import Callable
 
@@ -16,8 +17,10 @@ _MEND = 'ECS: linuxParameters.capabilities.add ["SYS_PTRACE"]; docker: --cap-add
 
 
 def _kernel_refusal() -> OSError | None:
-    from collectors.tracer.ptrace import refusal  # ctypes, which only who traces needs
-
+    try:
+        from collectors.tracer.ptrace import refusal  # ctypes, which only who traces needs
+    except AttributeError as error:  # a C library without one of the functions
+        return OSError(errno.ENOSYS, str(error))
     return refusal()
 
 
@@ -41,7 +44,7 @@ def probe(
     if _yama_scope(procfs) >= NO_ATTACH:
         return _unavailable("kernel.yama.ptrace_scope is 3: nobody may attach", "a host with a lower ptrace_scope")
     if (refusal := kernel_refusal()) is not None:
-        return _unavailable(f"the kernel refuses ptrace: {refusal.strerror}", "a seccomp profile that allows ptrace")
+        return _unavailable(f"ptrace is refused: {refusal.strerror}", "a seccomp profile that allows ptrace")
     return Capability(Status.OK)
 
 

@@ -5,6 +5,7 @@ cursor already: the image's addresses say whether what the tracer saw begin is w
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from collectors.environ import preloads, unpacked
 from collectors.process_reader import tty_name
@@ -42,10 +43,11 @@ class TraceTelling:
         return self._claimed.pop(pid, None) is not None
 
     def take(self, records: Sequence[wire.Record]) -> None:
-        """Take in what has happened. Raises MalformedRecord."""
+        """Take in what has happened. Raises MalformedRecord, struct.error or ValueError for what no tracer tells."""
         self._claimed.update((r.pid, self._clock.monotonic()) for r in records if r.kind in (wire.BORN, wire.THREAD))
         for record in records:
-            self._take(record)
+            with suppress(ProcessGone):  # its stat was torn
+                self._take(record)
         for pid in list(self._newborn):
             self._look_at(pid)
         self._newborn.clear()

@@ -14,6 +14,7 @@ from collectors.tracer.wire import DENIED, GONE, ExecFields
 from sensor.model.errors import AccessDenied, ProcessGone
 
 STAT_BYTES = 4096
+_NOTHING = environ.packed(environ.Environ())
 _ARG_START, _ENV_END = 45, 48
 """Fields 48 to 51 of /proc/PID/stat, counted after the name (proc_pid_stat(5))."""
 
@@ -38,6 +39,7 @@ class ExecReader:
         self._here, self._there = _Vectors(), _Vectors()
         for vector, buffer in zip(self._here, self._buffers, strict=True):
             vector.base = ctypes.addressof(buffer)
+        self._here_at, self._there_at = ctypes.addressof(self._here), ctypes.addressof(self._there)
 
     def stat(self, pid: int) -> bytes:
         """/proc/PID/stat as it is. Raises ProcessGone."""
@@ -59,20 +61,22 @@ class ExecReader:
 
     def _memory(self, pid: int, stat: bytes) -> tuple[bytes, bytes] | None:
         """Arguments and environment; None where the kernel does not hand them over whole this way."""
-        ends = [int(field) for field in stat[stat.rfind(b")") + 2 :].split()[_ARG_START : _ENV_END + 1]]
-        if len(ends) != 4 or not ends[0]:
+        places = [int(field) for field in stat[stat.rfind(b")") + 2 :].split()[_ARG_START : _ENV_END + 1]]
+        if len(places) != 4 or not places[0]:
             return None
-        wanted = [
-            min(ends[1] - ends[0], ARGS_LIMIT + 1),
-            min(ends[3] - ends[2], environ.LIMIT + 1),
-        ]
-        for here, there, start, length in zip(self._here, self._there, ends[::2], wanted, strict=True):
-            here.length = there.length = length
-            there.base = start
-        got = _read(pid, ctypes.addressof(self._here), 2, ctypes.addressof(self._there), 2, 0)
-        if got != sum(wanted):
+        args, args_end, variables, variables_end = places
+        args_size = min(args_end - args, ARGS_LIMIT + 1)
+        variables_size = min(variables_end - variables, environ.LIMIT + 1)
+        self._place(0, args, args_size)
+        self._place(1, variables, variables_size)
+        if _read(pid, self._here_at, 2, self._there_at, 2, 0) != args_size + variables_size:
             return None
-        return self._views[0][: wanted[0]].tobytes(), self._views[1][: wanted[1]].tobytes()
+        return self._views[0][:args_size].tobytes(), self._views[1][:variables_size].tobytes()
+
+    def _place(self, number: int, start: int, size: int) -> None:
+        there = self._there[number]
+        there.base, there.length = start, size
+        self._here[number].length = size
 
     def _file(self, pid: int, name: str) -> bytes | int:
         limit = ARGS_LIMIT if name == "cmdline" else environ.LIMIT
@@ -101,7 +105,9 @@ class ExecReader:
 
 
 def _picked(variables: bytes) -> bytes:
-    """What the sensor wants of an environment; nothing else of it leaves the tracer."""
+    """What the sensor wants of an environment; nothing else of it leaves the tracer. Mostly it is nothing."""
+    if b"LD_" not in variables and len(variables) <= environ.LIMIT:
+        return _NOTHING
     found = environ.picked(variables)
     found.pop("PATH", None)
     return environ.packed(found)

@@ -6,13 +6,12 @@ life from arriving.
 """
 
 import struct
-from collections.abc import Iterator
 from typing import NamedTuple
 
 HEADER = struct.Struct("<IBIQ")
 """Bytes of the payload, kind, PID, and when it happened in ns since 1970."""
-LENGTH = struct.Struct("<i")
-"""Before each field of `EXEC`: its length, or why there is none."""
+LENGTHS = struct.Struct("<6i")
+"""At the beginning of the payload of `EXEC`: the length of each field, or why there is none."""
 PARENT = struct.Struct("<I")
 """The payload of `BORN`: the process that it was born of, which may have ended before its child runs a program."""
 STATUS = struct.Struct("<I")
@@ -69,21 +68,22 @@ def pack(kind: int, pid: int, time: int, payload: bytes = b"") -> bytes:
 
 def pack_fields(fields: ExecFields) -> bytes:
     """The payload of `EXEC`."""
-    parts: list[bytes] = []
-    for field in fields:
-        if isinstance(field, int):
-            parts.append(LENGTH.pack(field))
-        else:
-            parts += (LENGTH.pack(len(field)), field)
-    return b"".join(parts)
+    lengths = [field if isinstance(field, int) else len(field) for field in fields]
+    return LENGTHS.pack(*lengths) + b"".join([field for field in fields if isinstance(field, bytes)])
 
 
 def unpack_fields(payload: bytes) -> ExecFields:
     """What `pack_fields` made. Raises MalformedRecord."""
-    fields = list(_fields(payload))
-    if len(fields) != len(ExecFields._fields) or isinstance(fields[0], int):
-        raise MalformedRecord(f"{len(fields)} fields of an exec")
-    return ExecFields(fields[0], *fields[1:])
+    if len(payload) < LENGTHS.size:
+        raise MalformedRecord("an exec without fields")
+    lengths = LENGTHS.unpack_from(payload)
+    if LENGTHS.size + sum(max(length, 0) for length in lengths) != len(payload) or lengths[0] < 0:
+        raise MalformedRecord(f"an exec of {len(payload)} bytes with fields of {lengths}")
+    at, fields = LENGTHS.size, list[bytes | int]()
+    for length in lengths:
+        fields.append(payload[at : at + length] if length >= 0 else length)
+        at += max(length, 0)
+    return ExecFields(payload[LENGTHS.size : LENGTHS.size + lengths[0]], *fields[1:])
 
 
 def records(raw: bytes) -> tuple[list[Record], bytes]:
@@ -100,20 +100,3 @@ def records(raw: bytes) -> tuple[list[Record], bytes]:
         found.append(Record(kind, pid, time, raw[at + HEADER.size : end]))
         at = end
     return found, raw[at:]
-
-
-def _fields(payload: bytes) -> Iterator[bytes | int]:
-    at = 0
-    while at < len(payload):
-        try:
-            (length,) = LENGTH.unpack_from(payload, at)
-        except struct.error:
-            raise MalformedRecord("a field's length is cut") from None
-        at += LENGTH.size
-        if length < 0:
-            yield length
-            continue
-        if at + length > len(payload):
-            raise MalformedRecord(f"a field of {length} bytes is cut")
-        yield payload[at : at + length]
-        at += length

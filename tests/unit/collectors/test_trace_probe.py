@@ -37,7 +37,7 @@ def test_each_refusal_says_why_and_what_would_mend_it(proc: Path) -> None:
         (found(proc, euid=1000), "does not run as root"),
         (found(proc, held=DEFAULT), "setuid programs would lose their privileges"),
         (found(proc, yama=3), "ptrace_scope is 3"),
-        (found(proc, yama=0, refused=errno.EPERM), "the kernel refuses ptrace"),
+        (found(proc, yama=0, refused=errno.EPERM), "ptrace is refused"),
     ]:
         assert capability.status is Status.UNAVAILABLE
         assert why in (capability.reason or "")
