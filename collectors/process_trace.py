@@ -9,6 +9,7 @@ import asyncio
 import struct
 from collections.abc import Callable
 
+from collectors.allowance import Overdraft
 from collectors.following import UNTRACED
 from collectors.process_table import Tracked
 from collectors.task_view import Task
@@ -24,8 +25,11 @@ from sensor.model.protocols import Capability, Emit, Status, TaskView
 
 START_S = 10.0
 """Until the first answer, for a tracer has libraries to load; it holds up nobody before."""
+SOON_S = 0.001
+"""Between two reads of what the tracer tells, while a program may still live: its file is hashed through it."""
 HOLD_OFF_S = 0.02
-"""Between two reads of what the tracer tells: one wake-up for many records."""
+"""The same once more than `SOON_PER_SECOND` reads were needed: one wake-up for many records."""
+SOON_PER_SECOND, SOON_SAVED = 100, 500
 REFUSED_AGAIN_S = 30.0
 """After this time a process that could not be attached to is tried again."""
 
@@ -50,6 +54,7 @@ class ProcessTrace:
         self._may_trace = may_trace
         self._link: TracerLink | None = None
         self._asked: set[str] = set()
+        self._soon = Overdraft(per_second=SOON_PER_SECOND, burst=SOON_SAVED, clock=clock)
         self._draining = False
         self._fault: TracerLost | None = None
         self._starts = 0
@@ -167,7 +172,8 @@ class ProcessTrace:
                 loop.remove_reader(link.fileno())
             readable.clear()
             self.drain()
-            await asyncio.sleep(HOLD_OFF_S)
+            self._soon.draw(1)
+            await asyncio.sleep(HOLD_OFF_S if self._soon.is_overdrawn() else SOON_S)
 
     def _count_dropped(self) -> None:
         """What there was no room for may have been the end of something."""
