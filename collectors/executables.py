@@ -114,11 +114,15 @@ class Executables:
             with rootfs.held(self._gated.exe_file(process)) as handle:
                 return self._look(process, handle, done)
         except ProcessGone:
-            return Facts(why_no_hash=GONE)
+            return self._seen_by_tracer(process) or Facts(why_no_hash=GONE)
         except AccessDenied:
             return Facts(why_no_hash=DENIED)
         except (OSError, SensorError) as error:
             return Facts(why_no_hash=_reason(error))
+
+    def _seen_by_tracer(self, process: Tracked) -> Facts | None:
+        """What is known of the version of the file that a tracer saw, though the process has ended."""
+        return self._known.get(_Version(*process.version)) if process.version is not None else None
 
     def wanted_file(self, handle: int, container: str, path: str, done: Done) -> Facts | None:
         """The same for a file of a container that may be run one day, by its handle and the path that is told.
@@ -146,7 +150,8 @@ class Executables:
         if not self._mounts.has(place(handle), process):
             return Facts(why_no_hash=NOT_LOCAL)
         if not _is_program_of(process, handle):
-            return Facts(why_no_hash=GONE)  # it runs another by now than the one that was read
+            # it runs another by now than the one that was read
+            return self._seen_by_tracer(process) or Facts(why_no_hash=GONE)
         return self._of_version(handle, lambda: self.opened(process), done)
 
     def _of_version(self, handle: int, opening: Callable[[], None], done: Done) -> Facts | None:

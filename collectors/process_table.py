@@ -20,7 +20,7 @@ class Tracked:
     exec. `announced`: an event told of it. `own`: it belongs to the sensor. `entered`: it came into its container from
     outside, None until that is looked at. `ended` is in monotonic seconds. `glimpsed`: it was gone before it could be
     read, and `start` is about when its program was opened. `traced`: a tracer tells of its programs and its end, which
-    then was at `exit_time`.
+    then was at `exit_time`; `version` is which version of the executable's file it saw (`executables`).
     """
 
     pid: int
@@ -46,6 +46,7 @@ class Tracked:
     preload: tuple[str, ...] | None = None
     preload_cut: bool = False
     image: tuple[int, int, int] | None = None
+    version: tuple[int, int, int, int, int] | None = None
     missing: tuple[Missing, ...] = ()
     exit_code: int | None = None
     ended: float | None = None
@@ -70,7 +71,7 @@ class Tracked:
 
     def forget_program(self) -> None:
         """What was read of the program belongs to another one, such as the parent's before an exec."""
-        self.exe = self.args = self.cwd = self.sha256 = self.drift = self.preload = None
+        self.exe = self.args = self.cwd = self.sha256 = self.drift = self.preload = self.version = None
         self.args_cut = self.preload_cut = False
 
     def ancestors(self) -> tuple[Ancestor, ...]:

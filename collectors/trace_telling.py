@@ -143,6 +143,8 @@ def fill(process: Tracked, stat: Stat, fields: wire.ExecFields) -> None:
     if (raw := _given(fields.environ, missing, "process.preload")) is not None:
         found = unpacked(raw)
         process.preload, process.preload_cut = tuple(map(text, preloads(found))), found.cut
+    if isinstance(fields.version, bytes):
+        process.version = wire.VERSION.unpack(fields.version)
     process.missing = tuple(missing)
 
 

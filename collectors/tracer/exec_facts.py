@@ -10,7 +10,7 @@ import os
 
 from collectors import environ
 from collectors.procfs import ARGS_LIMIT, Procfs
-from collectors.tracer.wire import DENIED, GONE, ExecFields
+from collectors.tracer.wire import DENIED, GONE, VERSION, ExecFields
 from sensor.model.errors import AccessDenied, ProcessGone
 
 STAT_BYTES = 4096
@@ -57,6 +57,7 @@ class ExecReader:
             self._link(pid, "cwd"),
             self._ids(pid),
             variables if isinstance(variables, int) else _picked(variables),
+            self._version(pid),
         )
 
     def _memory(self, pid: int, stat: bytes) -> tuple[bytes, bytes] | None:
@@ -94,6 +95,14 @@ class ExecReader:
             return DENIED
         except ProcessGone:
             return GONE
+
+    def _version(self, pid: int) -> bytes | int:
+        """The file may be gone with its process before the sensor can look; this says whether it is known already."""
+        try:
+            found = os.stat(f"{self._procfs.root}/{pid}/exe")
+        except OSError:
+            return GONE
+        return VERSION.pack(found.st_dev, found.st_ino, found.st_mode, found.st_ctime_ns, found.st_size)
 
     def _ids(self, pid: int) -> bytes | int:
         """The owner of /proc/PID itself is the effective user, dumpable or not (fs/proc/base.c, task_dump_owner)."""

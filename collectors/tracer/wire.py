@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 HEADER = struct.Struct("<IBIQ")
 """Bytes of the payload, kind, PID, and when it happened in ns since 1970."""
-LENGTHS = struct.Struct("<6i")
+LENGTHS = struct.Struct("<7i")
 """At the beginning of the payload of `EXEC`: the length of each field, or why there is none."""
 PARENT = struct.Struct("<I")
 """The payload of `BORN`: the process that it was born of, which may have ended before its child runs a program."""
@@ -20,6 +20,9 @@ STATUS = struct.Struct("<I")
 BORN, THREAD, KNOWN, EXEC, EXIT, ATTACHED, REFUSED = range(1, 8)
 """A process or a thread has its number; a process that runs no program of its own yet becomes a parent (its stat);
 a process runs a program (`ExecFields`); it has ended; it is followed; or it is not (the reason as text)."""
+
+VERSION = struct.Struct("<QQIqq")
+"""Device, inode, mode, change time in ns and size of a program's file."""
 
 GONE, DENIED = -1, -2
 MOST_PAYLOAD = 1 << 20
@@ -47,7 +50,8 @@ class Record(NamedTuple):
 
 class ExecFields(NamedTuple):
     """What was read of a program as it began: the stat of its process, its arguments with their NULs, the links `exe`
-    and `cwd`, effective uid and gid as text, and what `environ.packed` makes of its environment; or why not."""
+    and `cwd`, effective uid and gid as text, what `environ.packed` makes of its environment, and which version of its
+    file it is (`VERSION`); or why not."""
 
     stat: bytes
     args: bytes | int
@@ -55,6 +59,7 @@ class ExecFields(NamedTuple):
     cwd: bytes | int
     ids: bytes | int
     environ: bytes | int
+    version: bytes | int
 
 
 class MalformedRecord(Exception):

@@ -4,6 +4,7 @@ from collectors import environ
 from collectors.process_table import Tracked
 from collectors.procfs import ARGS_LIMIT, parse_stat
 from collectors.trace_telling import fill
+from collectors.tracer import wire
 from collectors.tracer.wire import DENIED, GONE, ExecFields
 from sensor.model.events import Missing, Timestamp
 
@@ -17,7 +18,7 @@ def filled(
     *, args: bytes | int = b"true\0\0\xff\0", variables: bytes | int = b"=", ids: bytes | int = b"33 34"
 ) -> Tracked:
     process = Tracked(42, "e", 123456, Timestamp(0), None, sha256="old", drift=True, exe="/bin/old")
-    fields = ExecFields(STAT, args, b"/usr/bin/true", b"/srv", ids, variables)
+    fields = ExecFields(STAT, args, b"/usr/bin/true", b"/srv", ids, variables, wire.VERSION.pack(1, 2, 3, 4, 5))
     fill(process, parse_stat(STAT), fields)
     return process
 
@@ -29,6 +30,7 @@ def test_all_that_was_read_replaces_what_was_known() -> None:
     assert process.preload == ("LD_PRELOAD=/tmp/x.so",)
     assert (process.comm, process.executed, process.tty, process.image) == ("true", True, "pts/1", (11, 13, 17))
     assert (process.sha256, process.drift, process.missing) == (None, None, ())
+    assert process.version == (1, 2, 3, 4, 5)
 
 
 def test_what_could_not_be_read_is_missing_and_unknown() -> None:
