@@ -128,7 +128,7 @@ class Settings:
         Literal["cursor", "trace"],
         doc(
             "How processes are seen: by the numbers that the kernel hands out, or by tracing as well, which misses "
-            "none and costs the app about a tenth of the time of each spawn (docs/trace.md). `trace` needs SYS_PTRACE."
+            "none and makes each spawn slower (docs/trace.md). `trace` needs SYS_PTRACE."
         ),
     ] = "cursor"
     fold: Annotated[
