@@ -151,7 +151,7 @@ def _record_encoder(kind: Any, text: bool) -> Encode:
         plain = {
             name: value
             for name, value, default in zip(names, record, left_out, strict=True)
-            if value is not None and value is not default
+            if value is not default
         }
         for name, convert, default in to_convert:
             if name in plain:
