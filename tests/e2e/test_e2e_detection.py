@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from detection_cases import RULES, Live, live_cases
 from docker_cli import BASE, docker, wait_for
-from ingest_container import Event, IngestContainer
+from ingest_container import IngestContainer
 from lab import Lab, temporary_network
 from short_processes import ran
 
@@ -28,15 +28,17 @@ listening = [socket.create_server(("", port)) for port in (80, 443, 4444, 14444)
 time.sleep(3600)
 """
 PAUSE_S = 0.7
-"""Between two lines: what the first made is watched before the next one uses it."""
+"""Between two lines of attacks: what the first made is watched before the next one uses it."""
+SHORT_PAUSE_S = 0.1
+"""Between two lines of near misses, which build on nothing."""
 LAST = "0.987"
 
 PLAYER = f"""
-import json, subprocess, time
+import json, subprocess, sys, time
 time.sleep(5)
 for line in json.load(open("/play/lines.json")):
     subprocess.run(["sh"], input=line, text=True, timeout=30)
-    time.sleep({PAUSE_S})
+    time.sleep(float(sys.argv[1]))
 time.sleep(5)
 subprocess.run(["sleep", "{LAST}"])
 time.sleep(3600)
@@ -57,34 +59,39 @@ def link_local(engine) -> Iterator[str]:
         yield name
 
 
-class Play:
-    """A task in which the lines of cases run, one after the other, and somebody enters the container, with a
-    `terminal` or without.
+def rules_that_fired(
+    lab: Lab, ingest: IngestContainer, cases: list[Live], folder: Path, link_local: str, *, pause: float, terminal: bool
+) -> set[str]:
+    """The ids of the rules that were told of while the lines of these cases ran, one after the other, and somebody
+    entered the container, with a `terminal` or without.
 
     The lines come in a file and are read from standard input: in arguments they would fire the rules by themselves.
     """
-
-    def __init__(self, lab: Lab, cases: list[Live], folder: Path, link_local: str, *, terminal: bool) -> None:
-        self.cases = cases
-        folder.mkdir(mode=0o755)
-        (folder / "lines.json").write_text(json.dumps([case.shell for case in cases]))
-        task = lab.task(pause_options=[f"--dns={PEER}"])
-        docker("network", "connect", link_local, task.pause.id)
-        task.wait_healthy()
-        self._app = lab.new("app", BASE, [*task.shared, f"--volume={folder}:/play:ro"], ["python3", "-c", PLAYER])
-        self._app.start()
-        docker("exec", *(["--tty"] if terminal else []), self._app.id, "sh", "-c", "sleep 1; true")
-
-    def fired(self, ingest: IngestContainer) -> set[str]:
-        """The ids of the rules that were told of by the end."""
-        mine = self._app.id
-        last = ran("sleep", LAST)
-        ingest.wait_for("process.exec", lambda event: _of(event, mine) and last(event), 60 + 5 * len(self.cases))
-        return {e["detection"]["rule_id"] for e in ingest.events(kind="detection") if _of(e, mine)}
+    (folder / "lines.json").write_text(json.dumps([case.shell for case in cases]))
+    folder.chmod(0o755)
+    lab.new("peer", BASE, [f"--network={lab.network}", f"--ip={PEER}"], ["python3", "-c", LISTENER]).start()
+    for address in ENDPOINTS:
+        lab.new("endpoint", BASE, [f"--network={link_local}", f"--ip={address}"], ["python3", "-c", LISTENER]).start()
+    task = lab.task(pause_options=[f"--dns={PEER}"])
+    docker("network", "connect", link_local, task.pause.id)
+    task.wait_healthy()
+    app = lab.new(
+        "app", BASE, [*task.shared, f"--volume={folder}:/play:ro"], ["python3", "-c", PLAYER, str(pause)]
+    ).start()
+    docker("exec", *(["--tty"] if terminal else []), app.id, "sh", "-c", "sleep 1; true")
+    ingest.wait_for("process.exec", ran("sleep", LAST), 60 + 5 * len(cases))
+    return {event["detection"]["rule_id"] for event in ingest.events(kind="detection")}
 
 
-def _of(event: Event, container: str) -> bool:
-    return bool(event.get("container", {}).get("id") == container)
+@pytest.mark.timeout(420)
+def test_attacks_fire_their_rules(lab, ingest, tmp_path, link_local):
+    cases = [case for case in live_cases() if case.fires]
+
+    fired = rules_that_fired(lab, ingest, cases, tmp_path, link_local, pause=PAUSE_S, terminal=True)
+
+    assert [case.name for case in cases if case.rule not in fired] == []
+    assert EXEC_SESSION in fired
+    assert {case.rule for case in cases} | {EXEC_SESSION} == {rule.id for rule in compile_paths([RULES]).rules}
 
 
 FIRED_BY_OTHERS = {"new_program_executed", "dropped_program", "reverse_shell_dev_tcp"}
@@ -92,23 +99,14 @@ FIRED_BY_OTHERS = {"new_program_executed", "dropped_program", "reverse_shell_dev
 
 
 @pytest.mark.timeout(420)
-def test_attacks_fire_their_rules_and_near_misses_do_not(lab, ingest, tmp_path, link_local):
-    attacks = [case for case in live_cases() if case.fires]
-    near_misses = [case for case in live_cases() if not case.fires and case.name not in FIRED_BY_OTHERS]
-    lab.new("peer", BASE, [f"--network={lab.network}", f"--ip={PEER}"], ["python3", "-c", LISTENER]).start()
-    for address in ENDPOINTS:
-        lab.new("endpoint", BASE, [f"--network={link_local}", f"--ip={address}"], ["python3", "-c", LISTENER]).start()
-    attacked = Play(lab, attacks, tmp_path / "attacks", link_local, terminal=True)
-    spared = Play(lab, near_misses, tmp_path / "near_misses", link_local, terminal=False)
+def test_near_misses_do_not(lab, ingest, tmp_path, link_local):
+    cases = [case for case in live_cases() if not case.fires and case.name not in FIRED_BY_OTHERS]
 
-    fired = attacked.fired(ingest)
-    assert [case.name for case in attacks if case.rule not in fired] == []
-    assert EXEC_SESSION in fired
-    assert {case.rule for case in attacks} | {EXEC_SESSION} == {rule.id for rule in compile_paths([RULES]).rules}
-    fired = spared.fired(ingest)
-    assert [case.name for case in near_misses if case.rule in fired] == []
+    fired = rules_that_fired(lab, ingest, cases, tmp_path, link_local, pause=SHORT_PAUSE_S, terminal=False)
+
+    assert [case.name for case in cases if case.rule in fired] == []
     assert EXEC_SESSION not in fired
-    assert len(near_misses) >= 60
+    assert len(cases) >= 60
 
 
 def test_rules_of_users_are_followed_and_a_broken_one_is_told(lab, ingest, tmp_path):
