@@ -28,7 +28,7 @@ def main(argv: list[str], today: date | None = None) -> int:
     `today` is the day in UTC that suppressions are measured by.
     """
     try:
-        options = _parser().parse_args(argv)
+        options = _parser().parse_intermixed_args(argv)
     except SystemExit as end:  # argparse has said what is wrong, or shown its help
         return int(end.code or 0)
     checks = catalog()
@@ -87,7 +87,7 @@ def _report(checks: tuple[Check, ...], result: Result, options: argparse.Namespa
     return "".join(f"{line}\n" for line in reports.text(result, verbose=options.verbose))
 
 
-def _progress(files: Iterable[Path]) -> Iterator[Path]:
+def _progress(files: Iterable[Path | Problem]) -> Iterator[Path | Problem]:
     """The files; on a terminal a line shows how many were looked at."""
     shown = sys.stderr.isatty()
     for number, file in enumerate(files):

@@ -45,10 +45,16 @@ class Result:
     gone: int = 0
 
 
-def run(checks: Iterable[Check], files: Iterable[FilePath]) -> Result:
-    """Check the files; one that cannot be read is a problem and keeps no other from being checked."""
+def run(checks: Iterable[Check], files: Iterable[FilePath | Problem]) -> Result:
+    """Check the files; one that cannot be read is a problem and keeps no other from being checked.
+
+    A `Problem` among them says what was left out, and is told as a note.
+    """
     checks, result = tuple(checks), Result()
     for file in files:
+        if isinstance(file, Problem):
+            result.notes.append(file)
+            continue
         before = result.subjects, len(result.problems)
         result.files += 1
         for document in documents(file):

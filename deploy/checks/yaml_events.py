@@ -57,7 +57,7 @@ class _Builder:
         if len(self._open) >= DEEPEST:
             raise Unreadable(line, f"nested deeper than {DEEPEST} levels")
         if self._wants_key():
-            raise Unreadable(line, "a key that is a list or a mapping; in a template that is not rendered yet, braces")
+            raise Unreadable(line, "a key that is a list or a mapping")
         value: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
         self._open.append(_Open(value, Mark(line, {}), event.tag, event.anchor))
         self._keys.append(None)
