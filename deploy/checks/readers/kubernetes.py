@@ -71,11 +71,11 @@ def _pod(template: Section, kind: str, name: str) -> Task:
         pod=True,
         fargate=fargate,
         containers=tuple(containers),
-        unknown=_unknown(POD_FIELDS, spec),
         shared_pids=bool(spec.flag("shareProcessNamespace")),
         host=tuple(name for key, name in HOST.items() if spec.flag(key)),
         stop_timeout=spec.number("terminationGracePeriodSeconds"),
         rejected=tuple(_rejected(spec, kind)),
+        unknown=_unknown(POD_FIELDS, spec),
     )
 
 
