@@ -13,7 +13,7 @@ def fingerprint(finding: Finding) -> str:
     Two flaws of one kind in subjects of one name share it: who compares has to count.
     """
     parts = (finding.check.id, portable(finding.file), finding.subject, finding.flaw.key)
-    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def portable(file: str) -> str:

@@ -44,17 +44,22 @@ def _unordered(sensor: Container, task: Task) -> Iterator[Flaw]:
     waits = {one.name: {name for name, _ in one.depends_on} for one in task.containers}
     before = _reached({sensor.name, *(one.name for one in task.containers if one.log_router)}, waits)
     ends = {name for one in task.containers for name, how in one.depends_on if how in ("SUCCESS", "COMPLETE")}
+    after: dict[str, set[str]] = {}
+    for name, others in waits.items():
+        for other in others:
+            after.setdefault(other, set()).add(name)
+    ordered = before | ends | _reached({sensor.name}, after)
     for one in task.containers:
-        if one.name not in before | ends and sensor.name not in _reached({one.name}, waits):
+        if one.name not in ordered:
             text = f"container {one.name} may start before the sensor and stop after it"
             yield Flaw(text, one.path, f"unordered {one.name}")
 
 
-def _reached(names: set[str], waits: dict[str, set[str]]) -> set[str]:
-    """The names and all that they wait for, themselves or through others."""
+def _reached(names: set[str], steps: dict[str, set[str]]) -> set[str]:
+    """The names and all that the steps lead to from them."""
     found, ahead = set(names), list(names)
     while ahead:
-        new = waits.get(ahead.pop(), set()) - found
+        new = steps.get(ahead.pop(), set()) - found
         found |= new
         ahead += new
     return found

@@ -43,12 +43,17 @@ def rendered(value: Any) -> Any:
 
 
 def pods(section: Section) -> Iterator[Task]:
-    """The pods of one manifest."""
-    kind = section.text("kind") or ""
-    if kind.endswith("List"):
+    """The pods of one manifest; a List has no List in it."""
+    if (section.text("kind") or "").endswith("List"):
         for item in section.sections("items"):
-            yield from pods(item)
-    elif kind in TEMPLATES:
+            yield from _pods(item)
+    else:
+        yield from _pods(section)
+
+
+def _pods(section: Section) -> Iterator[Task]:
+    kind = section.text("kind")
+    if kind in TEMPLATES:
         template = section
         for key in TEMPLATES[kind]:
             template = template.section(key)

@@ -31,7 +31,7 @@ def subjects(content: dict[str, Any], readings: list[Reading]) -> Iterator[Subje
     root = values.get("root_module") if isinstance(values, dict) else None
     for path, resource in _resources(root, (top, "root_module"), 0):
         kind, address, fields = resource.get("type"), str(resource.get("address")), resource.get("values")
-        if not isinstance(fields, dict):
+        if not isinstance(fields, dict) or not isinstance(kind, str):
             continue
         fields, path = _with_unknown(fields, unknown.get(address)), (*path, "values")
         reading = Reading(snake)
