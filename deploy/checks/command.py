@@ -28,7 +28,7 @@ def main(argv: list[str], today: date | None = None) -> int:
     `today` is the day in UTC that suppressions are measured by.
     """
     try:
-        options = _parser().parse_intermixed_args(argv)
+        options = _parser().parse_args(argv)
     except SystemExit as end:  # argparse has said what is wrong, or shown its help
         return int(end.code or 0)
     checks = catalog()

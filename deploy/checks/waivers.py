@@ -28,7 +28,7 @@ def suppress(result: Result, suppressions: Iterable[Suppression], today: date) -
         if one.until < today:
             result.notes.append(one.note(f"ended on {one.until} and suppresses nothing any more"))
         elif one not in used:
-            result.notes.append(one.note("matches no finding"))
+            result.notes.append(one.note("matches no finding of what was checked"))
 
 
 def compare(result: Result, baseline: str, known: Counter[str]) -> None:

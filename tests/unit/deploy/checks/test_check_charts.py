@@ -58,8 +58,3 @@ def test_a_hole_in_what_happens_to_be_yaml_is_unknown(tmp_path: Path, line: str,
     assert [finding.flaw.text for finding in result.findings] == []
     assert result.undecided
     assert not result.problems
-
-
-def test_options_may_stand_between_paths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(GOOD), "--format", "text", str(tmp_path)]) == 0
-    assert "in 1 files" in capsys.readouterr().out

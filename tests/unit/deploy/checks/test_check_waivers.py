@@ -73,8 +73,8 @@ def test_one_that_matches_nothing_is_told_and_fails_nothing(folder: Path, capsys
     result, told = report(capsys, code=0)
     assert found(result["findings"]) == []
     assert told == (
-        ".fargate-sensor-check.yaml:3: the suppression of public-ip matches no finding\n"
-        ".fargate-sensor-check.yaml:4: the suppression of * matches no finding\n"
+        ".fargate-sensor-check.yaml:3: the suppression of public-ip matches no finding of what was checked\n"
+        ".fargate-sensor-check.yaml:4: the suppression of * matches no finding of what was checked\n"
     )
     assert len(result["notes"]) == 2
 
