@@ -1,5 +1,6 @@
 """The GitHub Action and the pre-commit hook: they name what exists, and the step of the action does what it says."""
 
+import io
 import json
 import os
 import re
@@ -105,3 +106,19 @@ def test_the_hook_looks_at_what_a_directory_would_be_searched_for(name: str, wan
 def test_paths_after_two_dashes_are_no_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--fail-on", "never", "--", "--verbose"]) == 1
     assert capsys.readouterr().err == "--verbose: does not exist\n"
+
+
+class Terminal(io.StringIO):
+    """Standard error as a terminal has it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_is_shown_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(120):
+        (tmp_path / f"{number}.json").write_text("{}")
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    assert main([str(tmp_path)]) == 0
+    assert shown.getvalue() == "\r0 files\r50 files\r100 files\r\x1b[K"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.checks.catalog import catalog
 from deploy.checks.command import main
+from deploy.checks.suppressions import Suppression, suppressions
 
 TODAY = date(2026, 11, 27)
 APP = {"name": "app", "image": "app:1.2.3", "user": "1000", "readonlyRootFilesystem": True, "privileged": True}
@@ -182,6 +184,14 @@ def test_text_counts_what_does_not_count(folder: Path, capsys) -> None:
     suppress(folder, PRIVILEGED, "  until: 2027-01-01")
     main(["infra", "--write-baseline", "known.json"], TODAY)
     assert "not counted: 1 suppressed, 8 in the baseline; 0 of the baseline not found again" in capsys.readouterr().out
+
+
+def test_the_example_of_the_document_is_one(folder: Path) -> None:
+    text = (Path(__file__).parents[4] / "docs/checks.md").read_text()
+    (folder / "example.yaml").write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    (found,) = suppressions(Path("example.yaml"), {check.id for check in catalog()}, TODAY)
+    assert isinstance(found, Suppression)
+    assert (found.check, found.file, found.subject) == ("writable-root", "legacy/*.yaml", "*container worker")
 
 
 def test_wrong_usage(folder: Path, capsys) -> None:
