@@ -74,7 +74,8 @@ def render() -> str:
 def _overview(checks: Iterable[Check]) -> str:
     checks = tuple(checks)
     rows = "".join(f"| [{c.id}](#{c.id}) | {c.severity.name.lower()} | {c.title} |\n" for c in checks)
-    return f"\n## The {len(checks)} checks\n\nEach is suppressed by its id, as above.\n\n| Check | Severity | Says |\n| --- | --- | --- |\n{rows}"
+    head = f"\n## The {len(checks)} checks\n\nEach is suppressed by its id, as above.\n\n"
+    return f"{head}| Check | Severity | Says |\n| --- | --- | --- |\n{rows}"
 
 
 def _section(check: Check) -> str:

@@ -14,7 +14,6 @@ AGENTS = frozenset(
         "datadoghq/agent",
         "datadog-agent",
         "sysdig/workload-agent",
-        "workload-agent",
         "falco",
         "falco-no-driver",
         "aws-guardduty-agent-fargate",
