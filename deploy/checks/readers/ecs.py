@@ -70,17 +70,18 @@ def service(section: Section, name: str, exec_logs: ExecLogs | None) -> Service:
     network = section.section("networkConfiguration")
     inner = network.section("awsvpcConfiguration")
     public = (inner if inner.content else network).raw("assignPublicIp")
+    exec_enabled = bool(section.flag("enableExecuteCommand"))
     unknown = set(section.reading.unknown)
-    if exec_logs is None:
+    if exec_enabled and exec_logs is None:
         unknown.add("cluster")
-    elif exec_logs.logging == "DEFAULT" and exec_logs.drivers is None:
+    elif exec_enabled and exec_logs is not None and exec_logs.logging == "DEFAULT" and exec_logs.drivers is None:
         unknown.add("taskDefinition")
     return Service(
         name=f"service {name}",
         path=section.path,
         unknown=frozenset(unknown),
         public_ip=public is True or public == "ENABLED",
-        exec_enabled=bool(section.flag("enableExecuteCommand")),
+        exec_enabled=exec_enabled,
         exec_logs=exec_logs,
     )
 

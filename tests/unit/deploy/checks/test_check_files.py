@@ -186,27 +186,33 @@ OVERRIDE = "Logging: OVERRIDE\n          LogConfiguration: "
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "texts"),
+    ("old", "new", "texts", "open_questions"),
     [
-        ("Logging: DEFAULT", "Logging: NONE", ["the cluster logs no sessions"]),
+        ("Logging: DEFAULT", "Logging: NONE", ["the cluster logs no sessions"], 0),
         (
             "Logging: DEFAULT",
             f"{OVERRIDE}{{CloudWatchEncryptionEnabled: true}}",
             ["the cluster's logging is OVERRIDE without a log group or bucket"],
+            0,
         ),
-        ("Logging: DEFAULT", f"{OVERRIDE}{{S3BucketName: sessions}}", []),
-        ("Logging: DEFAULT", f"{OVERRIDE}{{CloudWatchLogGroupName: !Ref Group}}", []),
-        ("Logging: DEFAULT", "Logging: !If [Production, OVERRIDE, NONE]", []),
-        ("LogDriver: awslogs", "LogDriver: !Ref Driver", []),
-        ("TaskDefinition: !Ref TaskDefinition", "TaskDefinition: !Ref Elsewhere", []),
-        ("EnableExecuteCommand: true", "EnableExecuteCommand: false", []),
+        ("Logging: DEFAULT", f"{OVERRIDE}{{S3BucketName: sessions}}", [], 0),
+        ("Logging: DEFAULT", f"{OVERRIDE}{{CloudWatchLogGroupName: !Ref Group}}", [], 0),
+        ("Logging: DEFAULT", "Logging: !If [Production, OVERRIDE, NONE]", [], 1),
+        ("LogDriver: awslogs", "LogDriver: !Ref Driver", [], 1),
+        ("TaskDefinition: !Ref TaskDefinition", "TaskDefinition: !Ref Elsewhere", [], 1),
+        ("EnableExecuteCommand: true", "EnableExecuteCommand: false", [], 0),
+        ("EnableExecuteCommand: true", "EnableExecuteCommand: !Ref Exec", [], 1),
     ],
 )
-def test_where_the_sessions_of_ecs_exec_go(tmp_path: Path, old: str, new: str, texts: list[str]) -> None:
+def test_where_the_sessions_of_ecs_exec_go(
+    tmp_path: Path, old: str, new: str, texts: list[str], open_questions: int
+) -> None:
     assert EXEC.count(old) == 1
     (tmp_path / "t.yaml").write_text(EXEC.replace(old, new))
-    found = [f for f in run(catalog(), [tmp_path / "t.yaml"]).findings if f.check.id == "exec-without-logging"]
-    assert [f.flaw.text for f in found] == [f"enableExecuteCommand is on, and {text}" for text in texts]
+    only = [check for check in catalog() if check.id == "exec-without-logging"]
+    result = run(only, [tmp_path / "t.yaml"])
+    assert [f.flaw.text for f in result.findings] == [f"enableExecuteCommand is on, and {text}" for text in texts]
+    assert result.undecided == open_questions
 
 
 def test_one_unknown_does_not_hide_what_is_known_of_others(tmp_path: Path) -> None:
