@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+import checks_document
 import task_definitions
 from rules_document import render as rules
 
@@ -89,6 +90,7 @@ def _is_enum(hint: object) -> bool:
 
 
 DOCUMENTS = {
+    "checks.md": checks_document.render,
     "configuration.md": document.render,
     "events.md": render,
     "ocsf.md": ocsf.render,
