@@ -16,7 +16,7 @@ from deploy.ecs.document import Document, read
 from deploy.ecs.inject import CannotInject, inject, missing
 from deploy.ecs.obstacles import obstacles
 from deploy.ecs.remove import remove
-from deploy.ecs.told import Told
+from deploy.told import Told
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar.destinations import FORMS, Destination, NoDestination

@@ -2,7 +2,7 @@
 
 from deploy.ecs.definition import Definition, name_of
 from deploy.ecs.fields import Fields, is_intrinsic, text
-from deploy.ecs.told import Told, warning
+from deploy.told import Told, warning
 from deploy.sidecar import variables
 
 

@@ -4,7 +4,7 @@ from deploy.ecs.definition import Definition
 from deploy.ecs.inject import remove_volume
 from deploy.ecs.ordering import disorder, sensor_entries
 from deploy.ecs.record import LABEL, Record, parse
-from deploy.ecs.told import Told, note
+from deploy.told import Told, note
 from deploy.sidecar.specification import NAME
 
 UNDONE = ("pidMode", "cpu", "memory", "volumes")

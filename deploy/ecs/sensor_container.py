@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.ecs.fields import Fields, is_intrinsic, text
-from deploy.ecs.told import Told, note, warning
+from deploy.told import Told, note, warning
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar.ecs import mount
