@@ -13,7 +13,7 @@ COMMANDS = {
     "demo": ("sensor.commands.demo", "ingest, console and sensor together on this machine"),
     "doctor": ("sensor.commands.doctor", "what can be seen here, what cannot, and what would mend it"),
     "rules": ("sensor.commands.rules", "Sigma rules: list, check, test and tune them"),
-    "inject": ("deploy.inject_command", "put the sensor into a task definition, or take it out"),
+    "inject": ("deploy.commands.inject", "put the sensor into a task definition, or take it out"),
     "check": ("deploy.checks.command", "task definitions, templates and manifests: what to mend before they ship"),
     "ingest": ("ingest.command", "the central endpoint with its store and console"),
     "health": ("sensor.commands.health", "whether the sensor of this container is alive, for health checks"),

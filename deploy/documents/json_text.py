@@ -19,6 +19,11 @@ class _NoJson(Exception):
     """NaN and its like, which Python would take."""
 
 
+def as_it_is(value: Any) -> Any:
+    """What JSON needs to have a value of ours put in."""
+    return value
+
+
 class JsonText:
     """One JSON document. `data` is there to be changed in place, `text` writes it."""
 

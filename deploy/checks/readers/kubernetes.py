@@ -4,17 +4,8 @@ from collections.abc import Iterator
 
 from deploy.checks.model import Container, Task, Variable
 from deploy.checks.section import Section
+from deploy.kubernetes import TEMPLATES
 
-TEMPLATES = {
-    "Pod": (),
-    "Deployment": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "ReplicationController": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
 HOST = {"hostPID": "pid", "hostIPC": "ipc", "hostNetwork": "network"}
 
 
