@@ -1,7 +1,7 @@
 """What is wished for pods, as options of `inject pod` and `webhook` or as variables of the environment.
 
 Each option has a variable: `--token-secret` is `FARGATE_SENSOR_TOKEN_SECRET`. The option wins; an empty variable is
-none. Of an option that may be repeated the variable has one a line.
+none. Of an option that may be repeated the variable has one a line; destinations may stand between commas as well.
 """
 
 import argparse
@@ -26,7 +26,7 @@ _QUANTITY = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[KMGTPE]i|[numkMGTPE]|[eE][+-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """One for each wish."""
     for option in OPTIONS:
-        action: Any = "append" if option.repeated else argparse.BooleanOptionalAction if option.switch else "store"
+        action: Any = "append" if option.split else argparse.BooleanOptionalAction if option.switch else "store"
         metavar: dict[str, Any] = {} if option.switch else {"metavar": option.metavar}
         about = f"{option.about} ({option.variable})"
         parser.add_argument(option.flag, dest=option.name, action=action, help=about, **metavar)
@@ -59,7 +59,7 @@ def _said(option: "Option", options: argparse.Namespace, environ: Mapping[str, s
     text = environ.get(option.variable, "").strip()
     if not text:
         return option.variable, None
-    return option.variable, [line.strip() for line in text.splitlines() if line.strip()] if option.repeated else text
+    return option.variable, option.split(text) if option.split else text
 
 
 def _missing(found: Mapping[str, Any]) -> list[str]:
@@ -67,7 +67,7 @@ def _missing(found: Mapping[str, Any]) -> list[str]:
     if not any(found.get(key) for key in ("ingest_url", "destination")) and not destinations.named(
         found.get("env", {})
     ):
-        lines.append(f"--ingest-url or --destination is needed, or {PREFIX}INGEST_URL or {PREFIX}DESTINATION")
+        lines.append(f"--ingest-url or --destination is needed, or {PREFIX}INGEST_URL or {PREFIX}DESTINATIONS")
     return lines
 
 
@@ -77,6 +77,14 @@ def _ingest(text: str) -> tuple[destinations.Destination, ...]:
 
 def _destinations(given: list[str]) -> tuple[destinations.Destination, ...]:
     return tuple(map(destinations.parse, given))
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _listed(text: str) -> list[str]:
+    return [one for one in re.split(r"[,\s]+", text) if one]
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -143,7 +151,8 @@ class Option(NamedTuple):
     metavar: str
     meaning: Callable[[Any], Any]
     about: str
-    repeated: bool = False
+    split: Callable[[str], list[str]] | None = None
+    """How a variable says several, where the option may be repeated."""
     switch: bool = False
 
     @property
@@ -154,7 +163,7 @@ class Option(NamedTuple):
     @property
     def variable(self) -> str:
         """In the environment."""
-        return PREFIX + self.name.upper()
+        return PREFIX + (self.name.upper() if self.name != "destination" else "DESTINATIONS")
 
 
 _FIELDS = {"env": "variables", "opt": "opt_in"}
@@ -163,7 +172,7 @@ _FIELDS = {"env": "variables", "opt": "opt_in"}
 OPTIONS = (
     Option("image", "IMAGE", values.image, "the sensor's image in your registry"),
     Option("ingest_url", "URL", _ingest, "send events to this ingest"),
-    Option("destination", "WHERE", _destinations, f"send events there: {FORMS}; may be repeated", repeated=True),
+    Option("destination", "WHERE", _destinations, f"send events there: {FORMS}; may be repeated", split=_listed),
     Option(
         "token_secret",
         "NAME[/KEY]",
@@ -171,7 +180,7 @@ OPTIONS = (
         f"secret in the pod's namespace with the ingest's write token, under the key {TOKEN_KEY} unless said; without "
         "it the pod shows a token of its service account",
     ),
-    Option("env", "SENSOR_NAME=VALUE", values.variables, "any other setting; may be repeated", repeated=True),
+    Option("env", "SENSOR_NAME=VALUE", values.variables, "any other setting; may be repeated", split=_lines),
     Option(
         "mode",
         "|".join(get_args(Mode)),

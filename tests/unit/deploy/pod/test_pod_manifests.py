@@ -213,7 +213,7 @@ def test_everything_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatc
     wished = {
         "IMAGE": "registry.example.org/s:2",
         "INGEST_URL": "https://ingest.example.org",
-        "DESTINATION": "stdout\nkinesis:security",
+        "DESTINATIONS": "stdout,kinesis:security",
         "TOKEN_SECRET": "ingest",
         "ENV": "SENSOR_FOLD=off\nSENSOR_DAILY_MB=20\n",
         "MODE": "auto",
