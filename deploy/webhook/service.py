@@ -25,7 +25,8 @@ GRACE_S = 10
 
 
 class Times(NamedTuple):
-    """In seconds. `drain`: after SIGTERM it goes on answering while the API server learns that this pod is leaving."""
+    """In seconds. `drain`: after SIGTERM it goes on answering while the API server learns that this pod is leaving.
+    SIGINT, or a second signal, ends it at once."""
 
     drain: float = 5.0
     look_at_certificate: float = 5.0
@@ -48,19 +49,18 @@ async def serve(
     certificate = Certificate(directory, metrics)
     webhook = Webhook(wishes, metrics)
     servers = _server(webhook.reviews, certificate.context), _server(webhook.health)
-    ending = _end_on_signals()
+    ending, at_once = _end_on_signals()
     watching = asyncio.create_task(_watch(certificate, times.look_at_certificate))
-    serving = asyncio.create_task(_serve_both(servers, (reviews, health)))
+    serving: asyncio.Task[Any] = asyncio.create_task(_serve_both(servers, (reviews, health)))
     webhook.ready = True
     log.info("listening", extra={"fields": {"reviews": _shown(reviews), "health": _shown(health)}})
     try:
-        either: set[asyncio.Future[Any]] = {serving, ending}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
         webhook.ready = False
-        if not serving.done():
-            await asyncio.wait({serving}, timeout=times.drain)
+        await asyncio.wait({serving, at_once}, timeout=times.drain, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        watching.cancel()
+        for task in (watching, ending, at_once):
+            task.cancel()
         for server in servers:
             server.should_exit = True
         await serving
@@ -96,18 +96,20 @@ def _server(app: ASGIApp, context: ssl.SSLContext | None = None) -> Server:
     return _Server(config)
 
 
-def _end_on_signals() -> asyncio.Future[int]:
+def _end_on_signals() -> tuple[asyncio.Task[Any], asyncio.Task[Any]]:
+    """Done when the end is asked for, and when nobody wants to wait for the drain."""
     loop = asyncio.get_running_loop()
-    ending: asyncio.Future[int] = loop.create_future()
+    ending, at_once = asyncio.Event(), asyncio.Event()
 
     def end(number: int) -> None:
-        if not ending.done():
-            log.info("%s: ending", signal.Signals(number).name)
-            ending.set_result(number)
+        log.info("%s: ending", signal.Signals(number).name)
+        if number == signal.SIGINT or ending.is_set():
+            at_once.set()
+        ending.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
-    return ending
+    return loop.create_task(ending.wait()), loop.create_task(at_once.wait())
 
 
 async def _watch(certificate: Certificate, seconds: float) -> None:
