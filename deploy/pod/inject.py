@@ -117,7 +117,7 @@ def _into_spec(
 
 def _missing(spec: Mapping[str, Any], key: str, wanted: list[dict[str, Any]]) -> Iterator[Add]:
     """What a list with names does not have yet."""
-    there = {one.get("name") for one in spec.get(key) or ()}
+    there = [one.get("name") for one in spec.get(key) or ()]
     missing = [one for one in wanted if one["name"] not in there]
     if missing and not spec.get(key):
         yield Add(("spec", key), missing)

@@ -33,8 +33,10 @@ def pods(stream: Stream) -> Found:
     found: list[Pod] = []
     notes: list[Told] = []
     for part in stream.parts:
-        if part.data is not None:
+        try:
             _take(part, part.data, found, notes)
+        except RecursionError as error:  # by an alias
+            raise MalformedDocument("a list that has itself as an item", part.line) from error
     return Found(tuple(found), tuple(notes))
 
 
@@ -52,8 +54,8 @@ def _take(part: Part, thing: Any, found: list[Pod], notes: list[Told]) -> None:
 
 
 def _is_known(thing: Mapping[str, Any]) -> bool:
-    version = thing.get("apiVersion")
-    return thing.get("kind") in TEMPLATES and isinstance(version, str) and version.startswith(GROUPS)
+    kind, version = thing.get("kind"), thing.get("apiVersion")
+    return isinstance(kind, str) and kind in TEMPLATES and isinstance(version, str) and version.startswith(GROUPS)
 
 
 def _template(part: Part, thing: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -105,7 +105,7 @@ def _drop_from(raw: Any, key: str, names: frozenset[str], twice: frozenset[int])
     listed = raw["spec"].get(key)
     if not isinstance(listed, list):
         return
-    numbers = [n for n, one in enumerate(listed) if isinstance(one, dict) and one.get("name") in names]
+    numbers = [n for n, one in enumerate(listed) if isinstance(one, dict) and one.get("name") in sorted(names)]
     if numbers:
         listed = own(raw, ("spec", key), twice)
     for number in reversed(numbers):

@@ -13,8 +13,8 @@ def check(platform: str, uid: int, capabilities: frozenset[str]) -> Check | None
         return None
     if uid == 0:
         return ok(NAME, "root: processes of other users are seen through helpers")
-    costs = "program, directory, files and connections of processes that run as other users are not seen, only their "
-    costs += "command lines"
+    costs = "of processes that run as other users only command lines are seen: not their programs, directories and "
+    costs += "files, nor which connections are theirs"
     if "NET_RAW" not in capabilities:
-        costs += "; nor are DNS queries and connections that are over before a look at the sockets (no NET_RAW)"
+        costs += "; no DNS queries and no first packets of connections are seen (no NET_RAW)"
     return degraded(NAME, f"same-uid: the sensor runs as uid {uid} and not as root: {costs}", MEND)

@@ -171,6 +171,11 @@ def test_a_kind_that_is_not_known_is_told(run: Run) -> None:
         (b'{"a": 1, "a": 2}', 'no JSON: the key "a" stands twice'),
         (b"[" * 5000, "nested too deeply"),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deeply"),
+        (
+            b"&x\nkind: XList\nitems: [*x]\n",
+            "standard input:1: a list that has itself as an item",
+        ),
+        (b"kind: {}\napiVersion: []\n", "no pod, and nothing that makes pods"),
         (b"a: \xff", "standard input:1: no UTF-8: byte 0xff"),
         (
             b"\n---\napiVersion: v1\nkind: Deployment\nmetadata: {name: x}\n",
