@@ -72,7 +72,7 @@ def test_every_destination_is_documented():
     assert titles == list(FACTORIES)
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/inject.md", "task-definitions/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/inject.md", "docs/eks.md", "task-definitions/README.md"])
 def test_options_of_inject_exist(name, capsys):
     for platform in ("ecs", "pod"):
         with pytest.raises(SystemExit):
