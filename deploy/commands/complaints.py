@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 class CannotDo(Exception):
@@ -16,7 +16,11 @@ class CannotDo(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """One line says what is wrong."""
+    """One line says what is wrong. Descriptions are printed as they are written, and no option may be cut short."""
+
+    def __init__(self, *, prog: str, description: str, epilog: str, **more: Any) -> None:
+        more |= {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+        super().__init__(prog=prog, description=description, epilog=epilog, **more)
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with code 2."""

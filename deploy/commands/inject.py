@@ -58,23 +58,10 @@ def _done(options: argparse.Namespace) -> Done:
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        prog=PROGRAM,
-        description=ABOUT,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog=PROGRAM, description=ABOUT, epilog=EXAMPLE)
     platforms = parser.add_subparsers(dest="platform", metavar="PLATFORM", required=True)
     for name, platform in (("ecs", inject_ecs), ("pod", inject_pod)):
-        one = platforms.add_parser(
-            name,
-            help=platform.HELP,
-            description=platform.ABOUT,
-            epilog=platform.EXAMPLE,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+        one = platforms.add_parser(name, help=platform.HELP, description=platform.ABOUT, epilog=platform.EXAMPLE)
         one.add_argument("file", metavar="FILE", help="the document; - is standard input")
         one.add_argument(
             "-o", "--output", metavar="FILE", help="where to write, instead of standard output; may be FILE"

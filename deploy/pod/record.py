@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from deploy.documents.json_text import object_in
 from deploy.pod.patch import Add
 
 
@@ -47,13 +48,8 @@ def before(pod: Mapping[str, Any], patch: Iterable[Add]) -> Record:
 
 def parse(value: object) -> Record | None:
     """The record in an annotation; None where there is none, or where somebody has written something else there."""
-    if not isinstance(value, str):
-        return None
-    try:
-        plain = json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(plain, dict):
+    plain = object_in(value)
+    if plain is None:
         return None
     added, was, secrets = (plain.get(name) for name in ("added", "was", "pull_secrets"))
     if not (isinstance(added, list) and isinstance(was, dict) and isinstance(secrets, list)):

@@ -1,6 +1,5 @@
 """`fargate-sensor webhook`: puts the sensor into pods as they are created."""
 
-import argparse
 import asyncio
 import os
 import re
@@ -47,13 +46,7 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        prog=PROGRAM,
-        description=ABOUT,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog=PROGRAM, description=ABOUT, epilog=EXAMPLE)
     parser.add_argument(
         "--listen", metavar="HOST:PORT", default="0.0.0.0:8443", help="where reviews are taken (0.0.0.0:8443)"
     )
