@@ -31,8 +31,8 @@ def main(argv: list[str]) -> int:
     try:
         wishes = pod_options.wishes(options, os.environ)
         with (
-            _listen("--listen", options.listen) as reviews,
-            _listen("--health-listen", options.health_listen) as health,
+            listen("--listen", options.listen) as reviews,
+            listen("--health-listen", options.health_listen) as health,
         ):
             json_log.configure()
             asyncio.run(serve(wishes, options.cert_dir, reviews, health))
@@ -60,7 +60,7 @@ def _parser() -> Parser:
     return parser
 
 
-def _listen(option: str, text: str) -> socket.socket:
+def listen(option: str, text: str) -> socket.socket:
     """A listening socket; `[::]` takes IPv4 as well. Raises `CannotDo`."""
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found[3]) > 65535:

@@ -20,7 +20,7 @@ from webhook_process import COMMAND, WISHES, patch_of, review, running
 from deploy.pod.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.webhook import review as reviews
-from deploy.webhook.command import _listen
+from deploy.webhook.command import listen
 from deploy.webhook.service import Times, serve
 
 SOON = Times(drain=0.2, look_at_certificate=0.02)
@@ -32,7 +32,7 @@ class Here:
 
     def __init__(self, directory: Path, times: Times) -> None:
         self.directory = directory
-        sockets = [_listen("", "127.0.0.1:0") for _ in range(2)]
+        sockets = [listen("", "127.0.0.1:0") for _ in range(2)]
         self.address, health = (one.getsockname() for one in sockets)
         self.health = f"http://127.0.0.1:{health[1]}"
         self.task = asyncio.create_task(serve(WISHED, directory, sockets[0], sockets[1], times))
