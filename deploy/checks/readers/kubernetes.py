@@ -5,17 +5,8 @@ from typing import Any
 
 from deploy.checks.model import Container, Task, Variable
 from deploy.checks.section import UNKNOWN, Section
+from deploy.kubernetes import TEMPLATES
 
-TEMPLATES = {
-    "Pod": (),
-    "Deployment": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "ReplicationController": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
 HOST = {"hostPID": "pid", "hostIPC": "ipc", "hostNetwork": "network"}
 
 POD_FIELDS = {
