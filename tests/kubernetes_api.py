@@ -39,7 +39,9 @@ KINDS = (
     Kind("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", False),
 )
 APIS = tuple(dict.fromkeys(kind.api for kind in KINDS))
-_OBJECT = re.compile(r"/(?:api|apis)/(?P<api>v1|[^/]+/v1)(?:/namespaces/[^/]+)?/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?")
+_OBJECT = re.compile(
+    r"/(?:api|apis)/(?P<api>v1|[^/]+/v1)(?:/namespaces/[^/]+)?/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?"
+)
 
 
 def discovery(path: str) -> Object | None:
@@ -135,7 +137,7 @@ def kubernetes_api() -> Iterator[Cluster]:
     cluster = Cluster()
 
     class Handler(QuietHandler):
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - the name that the base class looks for
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             code, document = cluster.answer(self.command, self.path.partition("?")[0].rstrip("/"), body)
             self.answer(code, json.dumps(document))

@@ -91,7 +91,9 @@ def test_what_is_sound_is_taken(chart, name):
     ],
 )
 def test_a_wrong_value_is_refused(chart, path, value):
-    with pytest.raises(ValueError, match="invalid propertyName" if path == "sensor__variables" else path.split("__")[-1]):
+    with pytest.raises(
+        ValueError, match="invalid propertyName" if path == "sensor__variables" else path.split("__")[-1]
+    ):
         chart.validate_schema(values(**{path: value}))
 
 

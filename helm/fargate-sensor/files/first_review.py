@@ -38,8 +38,9 @@ REVIEW = {
 def ask(url):
     """The names of what would be added to the pod. Raises what urllib does, and KeyError for an answer that is none."""
     trusted = ssl.create_default_context(cadata=os.environ.get("CA") or None)
-    request = urllib.request.Request(url, json.dumps(REVIEW).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10, context=trusted) as answer:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(REVIEW).encode(), headers)  # noqa: S310 - the chart writes the URL
+    with urllib.request.urlopen(request, timeout=10, context=trusted) as answer:  # noqa: S310 - as above
         response = json.load(answer)["response"]
     if response["uid"] != "helm-test" or response["allowed"] is not True:
         raise ValueError(f"the answer is {response}")

@@ -19,5 +19,5 @@
 {{- with $sensor.resources }}
 {{- $_ := set $wishes "FARGATE_SENSOR_RESOURCES" (toJson .) }}
 {{- end }}
-{{- include "fargate-sensor.environment" (merge $wishes $sensor.variables) }}
+{{- include "fargate-sensor.environment" $wishes }}
 {{- end }}
