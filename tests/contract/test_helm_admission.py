@@ -1,5 +1,6 @@
 """Which pods the API server asks the chart's webhook about, at which path, and what the webhook is told to put in."""
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -112,6 +113,33 @@ def test_the_api_server_takes_names_and_paths(name):
         assert service["name"] in {one["metadata"]["name"] for one in made}
         assert (service["namespace"], service["port"]) == (NAMESPACE, 443)
     assert len({each["name"] for each in webhooks(name)}) == len(webhooks(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("least", f"{PREFIX}-webhook-tls"),
+        ("cert_manager", f"{PREFIX}-webhook-certificate"),
+        ("existing_certificate", "webhook-tls"),
+    ],
+)
+def test_the_certificate_that_is_served_is_the_one_that_is_trusted(name, secret):
+    made = objects(name)
+    pod = one("Deployment", "-webhook", made)["spec"]["template"]["spec"]
+    assert [each["secret"]["secretName"] for each in pod["volumes"]] == [secret]
+    (configured,) = (each for each in made if each["kind"] == "MutatingWebhookConfiguration")
+    bundles = {each["clientConfig"].get("caBundle") for each in configured["webhooks"]}
+    if name == "cert_manager":
+        issuer, certificate = one("Issuer", "-webhook", made), one("Certificate", "-webhook-certificate", made)
+        assert certificate["spec"]["secretName"] == secret
+        assert certificate["spec"]["issuerRef"]["name"] == issuer["metadata"]["name"]
+        assert configured["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": f"{NAMESPACE}/{secret}"}
+        assert bundles == {None}
+    elif name == "existing_certificate":
+        assert bundles == {base64.b64encode(helm_chart.PEM.encode()).decode()}
+        assert "Secret" not in {each["kind"] for each in made}
+    else:
+        assert bundles == {one("Secret", "-webhook-tls", made)["data"]["ca.crt"]}
 
 
 def webhook(name: str) -> dict[str, Any]:

@@ -67,12 +67,12 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{/* Of the webhook's certificate. */}}
+{{/* Of the webhook's certificate. What Helm made and what cert-manager made have two names: neither takes the other's. */}}
 {{- define "fargate-sensor.certificateSecret" -}}
 {{- if eq .Values.certificates.source "existing" }}
 {{- required "certificates.existing.secretName is not set" .Values.certificates.existing.secretName }}
 {{- else }}
-{{- include "fargate-sensor.webhook" . }}-tls
+{{- include "fargate-sensor.webhook" . }}-{{ eq .Values.certificates.source "generated" | ternary "tls" "certificate" }}
 {{- end }}
 {{- end }}
 
