@@ -14,7 +14,10 @@ from shippers.registry import FACTORIES
 
 PROJECT = Path(__file__).parents[3]
 DOCUMENTS = sorted(
-    [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md"), *(PROJECT / "task-definitions").rglob("*.md")]
+    [
+        *PROJECT.glob("*.md"),
+        *(path for name in ("docs", "task-definitions", "helm") for path in (PROJECT / name).rglob("*.md")),
+    ]
 )
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 TARGET = re.compile(r"`make ([a-z0-9]+)")
