@@ -149,9 +149,7 @@ def _record_encoder(kind: Any, text: bool) -> Encode:
 
     def encode(record: Any) -> dict[str, Any]:
         plain = {
-            name: value
-            for name, value, default in zip(names, record, left_out, strict=True)
-            if value is not default
+            name: value for name, value, default in zip(names, record, left_out, strict=True) if value is not default
         }
         for name, convert, default in to_convert:
             if name in plain:
