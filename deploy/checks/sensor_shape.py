@@ -31,6 +31,10 @@ They read other processes, which is what SYS_PTRACE is for.
 """
 
 
+CENTRE = f"{NAME}-ingest"
+"""The repository of the image of the ingest, in which the webhook runs too."""
+
+
 def is_ours(container: Container) -> bool:
     """Name, image and rights of the sidecar; one that only bears its name is judged like any other container."""
     return (
@@ -53,3 +57,8 @@ def is_agent(container: Container) -> bool:
     parent = image.rpartition("/")[0].rpartition("/")[2]
     last = repository(image)
     return last in AGENTS or f"{parent}/{last}" in AGENTS
+
+
+def is_centre(container: Container) -> bool:
+    """Whether the image is that of the sensors' own far end, which no sensor has to watch."""
+    return repository(container.image or "") == CENTRE
