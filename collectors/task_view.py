@@ -17,7 +17,7 @@ from collectors.helpers import Helpers
 from collectors.open_hints import Ran
 from collectors.pace import cores_of_container
 from collectors.process_reader import ProcessReader
-from collectors.process_table import DEPTH, ProcessTable, Tracked
+from collectors.process_table import ProcessTable, Tracked
 from collectors.procfs import Procfs, Stat
 from collectors.program import is_runtime_init, runs_the_same
 from collectors.sessions import Command, classify
@@ -313,22 +313,9 @@ class Task:
         return process
 
     def _take_in(self, stat: Stat) -> Tracked:
-        for above in reversed(self._unknown_above(stat)):
+        for above in reversed(self._reader.unknown_above(stat, self._table.living)):
             self._add(above)
         return self._add(stat)
-
-    def _unknown_above(self, stat: Stat) -> list[Stat]:
-        """Ancestors not yet taken in, nearest first: once numbers have wrapped, a child's may be below its parent's."""
-        found: list[Stat] = []
-        while stat.ppid and self._table.living(stat.ppid) is None and len(found) < DEPTH:
-            try:
-                stat = self.procfs.stat(stat.ppid)
-            except ProcessGone:
-                break
-            if stat.is_kernel_thread:
-                break
-            found.append(stat)
-        return found
 
     def _add(self, stat: Stat) -> Tracked:
         parent = self._table.living(stat.ppid)
