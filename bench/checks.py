@@ -7,7 +7,6 @@ own, as people run it; of several rounds all are printed.
 
 import argparse
 import json
-import os
 import platform
 import resource
 import subprocess
@@ -17,6 +16,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from host import host
 
 DATA = Path(__file__).parents[1] / "tests/data"
 SOURCES = ("checks/good", "checks/bad", "task_definitions")
@@ -43,9 +44,7 @@ def main() -> None:
     print(f"{len(result['problems'])} problems, {result['undecided']} questions left open")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"at most {peak:.0f} MiB resident")
-    print(
-        f"kernel {platform.release()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    )
+    print(f"{host()}, Python {platform.python_version()}")
 
 
 def write(folder: Path, files: int) -> tuple[int, Counter[str]]:

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import httpx
+from host import host
 from pods import INJECTED, LEFT_ALONE
 from webhook_process import Running, review, running
 
@@ -65,9 +66,7 @@ def main() -> int:
         times = sorted(asyncio.run(load(webhook, given.rate, given.seconds)))
         after, memory = cost(webhook.process.pid)
     at = {share: times[min(len(times) - 1, int(len(times) * share))] for share in (0.5, 0.99)}
-    print(
-        f"kernel {platform.release()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    )
+    print(f"{host()}, Python {platform.python_version()}")
     print(f"{len(times)} reviews at {given.rate:g} a second over {CONNECTIONS} TLS connections on loopback")
     print(f"p50 {at[0.5]:.1f} ms, p99 {at[0.99]:.1f} ms (bar: {BAR_MS:g} ms), slowest {times[-1]:.1f} ms")
     print(f"webhook: {(after - before) / given.seconds:.1%} of a core, {memory:.0f} MB")
