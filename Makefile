@@ -34,15 +34,17 @@ check: .venv/.dev $(RULES) ## lint, format, types, import directions, generated 
 e2e: .venv/.dev ## tests in containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-bench: .venv/.bench $(RULES) ## catch rate, load, connections, files, detection, delivery, CPU, memory; ARGS="--seconds 20" is short
+bench: .venv/.dev .venv/.bench $(RULES) ## catch rate, load, network, files, detection, checks, delivery, webhook, CPU, memory; ARGS="--seconds 20" is short
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/load.py $(ARGS)
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/network.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/files.py $(ARGS)
 	@PYTHONPATH=. $(BIN)/python bench/detect.py
+	@$(BIN)/python bench/checks.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/ordinary_life.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
 	@PYTHONPATH=tests/e2e:tests:. $(BIN)/python bench/delivery.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python bench/webhook.py $(ARGS)
 
 fuzz: .venv/.dev ## fuzz the decoders of DNS and netlink with atheris; ARGS="--seconds 60"
 	@$(MAKE) --no-print-directory .venv/.fuzz || { \

@@ -1,10 +1,9 @@
 """What a benchmark ran on, and tables as people read them."""
 
-import os
-import platform
 from collections.abc import Iterable, Sequence
 
 from docker_cli import BASE, docker
+from host import host
 
 
 def describe(image: str) -> str:
@@ -14,7 +13,7 @@ def describe(image: str) -> str:
     python = docker("run", "--rm", "--entrypoint", "python3", image, "--version")
     engine = docker("version", "--format", "{{.Server.Version}}")
     return (
-        f"kernel {platform.release()}, {platform.machine()}, {os.cpu_count()} cores, Docker {engine}\n"
+        f"{host()}, Docker {engine}\n"
         f"image {image}: {python}, {size / 1e6:.1f} MB, {(size - base) / 1e6:.1f} MB over {BASE}"
     )
 

@@ -4,6 +4,7 @@ A pidfd becomes readable when its process ends (pidfd_open(2)); opening one need
 run out, the process is left to `sweep`, a bounded round-robin of reads.
 """
 
+import asyncio
 import fcntl
 import os
 import select
@@ -15,6 +16,10 @@ from collectors.procfs import Procfs
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 
+Ended = Callable[[int, int | None], None]
+"""Called with a PID that ended, and with its wait status where that is known."""
+
+SWEEP_S = 1.0
 SWEEP = 50
 """Processes without a pidfd that one sweep looks at."""
 
@@ -24,7 +29,7 @@ _GET_INFO = 3 << 30 | _INFO.size << 16 | 0xFF << 8 | 11  # PIDFD_GET_INFO, Linux
 
 
 class ExitWatch:
-    """Which of the watched processes have ended. `fileno` is readable when there is something to collect."""
+    """Which of the watched processes have ended."""
 
     def __init__(self, procfs: Procfs, counters: Counters) -> None:
         self._procfs = procfs
@@ -32,10 +37,16 @@ class ExitWatch:
         self._epoll = select.epoll()
         self._pids: dict[int, int] = {}
         self._unwatched: OrderedDict[int, int] = OrderedDict()
+        self._sweeping: asyncio.TimerHandle | None = None
 
     def fileno(self) -> int:
-        """The epoll descriptor, for the loop to wait on."""
+        """The epoll descriptor, readable when there is something to collect."""
         return self._epoll.fileno()
+
+    def start(self, ended: Ended) -> None:
+        """Tell of ends as they come; needs the running loop, which must run until `close`."""
+        asyncio.get_running_loop().add_reader(self.fileno(), self._collected, ended)
+        self._sweep_later(ended)
 
     def watch(self, pid: int, start_ticks: int) -> None:
         """Watch a process. Raises ProcessGone if it has ended already."""
@@ -58,7 +69,7 @@ class ExitWatch:
             os.close(pidfd)  # also takes it out of the epoll set
             yield pid, self._zombie_status(pid) if status is None else status
 
-    def sweep(self, ended: Callable[[int, int | None], None]) -> None:
+    def sweep(self, ended: Ended) -> None:
         """Look at some of those without a pidfd, in turn."""
         for pid, start_ticks in list(self._unwatched.items())[:SWEEP]:
             del self._unwatched[pid]
@@ -68,11 +79,26 @@ class ExitWatch:
                 ended(pid, None)
 
     def close(self) -> None:
-        """Release every descriptor."""
+        """Release every descriptor. Safe to call more than once."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+            asyncio.get_running_loop().remove_reader(self.fileno())
         for pidfd in self._pids:
             os.close(pidfd)
         self._pids.clear()
         self._epoll.close()
+
+    def _collected(self, ended: Ended) -> None:
+        for pid, status in self.collect():
+            ended(pid, status)
+
+    def _swept(self, ended: Ended) -> None:
+        self.sweep(ended)
+        self._sweep_later(ended)
+
+    def _sweep_later(self, ended: Ended) -> None:
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._swept, ended)
 
     def _lives(self, pid: int, start_ticks: int) -> bool:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from collectors.environ import Environ, preloads
 from collectors.gated import GatedReads
-from collectors.process_table import Tracked
+from collectors.process_table import DEPTH, Tracked
 from collectors.procfs import Procfs, Stat, text
 from collectors.program import Program
 from sensor.model.clock import Clock
@@ -29,6 +29,19 @@ class ProcessReader:
         self._clock = clock
         self._instance = instance
         self._namespace = os.stat(f"{procfs.root}/self/ns/pid").st_ino
+
+    def unknown_above(self, stat: Stat, living: Callable[[int], Tracked | None]) -> list[Stat]:
+        """Ancestors not yet taken in, nearest first: once numbers have wrapped, a child's may be below its parent's."""
+        found: list[Stat] = []
+        while stat.ppid and living(stat.ppid) is None and len(found) < DEPTH:
+            try:
+                stat = self._procfs.stat(stat.ppid)
+            except ProcessGone:
+                break
+            if stat.is_kernel_thread:
+                break
+            found.append(stat)
+        return found
 
     def discover(self, stat: Stat, parent: Tracked | None) -> Tracked:
         """A new process, by its stat; nothing else is read yet."""

@@ -1,6 +1,5 @@
 """What is known of the task, once, for all collectors: the `TaskView` of sensor.model.protocols, made real."""
 
-import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
@@ -30,8 +29,6 @@ from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Ancestor, Missing, Process, Timestamp
 from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, OpenFile, Recent
-
-SWEEP_S = 1.0
 
 ExitListener = Callable[[Tracked], None]
 
@@ -78,7 +75,6 @@ class Task:
         self._probes = probes
         self._placement = Placement(procfs)
         self.own_container = self._placement.own
-        self._sweeping: asyncio.TimerHandle | None = None
 
     # what collectors ask
 
@@ -189,7 +185,7 @@ class Task:
             self.ended(known, None)
         if stat.is_thread or stat.is_kernel_thread:
             return None
-        return self._take_in(stat, self._table.living(stat.ppid))
+        return self._take_in(stat)
 
     def start_tracer(self) -> TracerLink:
         """A new tracer, which traces nothing yet. Raises AccessDenied where none can be made."""
@@ -201,9 +197,9 @@ class Task:
         if known is not None and known.start_ticks != stat.start_ticks:
             self.ended(known, None)
             known = None
-        return known or (
-            None if stat.is_thread else self._take_in(stat, self._table.last(parent or stat.ppid), traced=True)
-        )
+        if known is not None or stat.is_thread:
+            return known
+        return self._add(stat, self._table.last(parent or stat.ppid), traced=True)
 
     def living_process(self, pid: int) -> Tracked | None:
         """The process with this number, if it is known and not known to have ended."""
@@ -321,16 +317,10 @@ class Task:
 
     def start(self) -> None:
         """Begin to learn of ends; needs the running loop."""
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._exits.fileno(), self._collect_exits)
-        self._sweeping = loop.call_later(SWEEP_S, self._sweep)
+        self._exits.start(self._ended_pid)
 
     def close(self) -> None:
         """Release every descriptor and end the helpers. Safe to call more than once."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            self._sweeping = None
-            asyncio.get_running_loop().remove_reader(self._exits.fileno())
         self.executables.close()
         self._exits.close()
         self._roots.close()
@@ -347,7 +337,12 @@ class Task:
             return None
         return process
 
-    def _take_in(self, stat: Stat, parent: Tracked | None, *, traced: bool = False) -> Tracked:
+    def _take_in(self, stat: Stat) -> Tracked:
+        for above in reversed(self._reader.unknown_above(stat, self._table.living)):
+            self._add(above, self._table.living(above.ppid))
+        return self._add(stat, self._table.living(stat.ppid))
+
+    def _add(self, stat: Stat, parent: Tracked | None, *, traced: bool = False) -> Tracked:
         process = self._reader.discover(stat, parent)
         process.own = stat.pid == self._pid or (parent is not None and parent.own)
         process.session = parent.session if parent else None
@@ -385,15 +380,7 @@ class Task:
         else:
             process.container = self._placement.container(process)
 
-    def _collect_exits(self) -> None:
-        self.tracing.drain()  # what a tracer has told came before these ends
-        for pid, status in self._exits.collect():
-            self._ended_pid(pid, status)
-
-    def _sweep(self) -> None:
-        self._exits.sweep(self._ended_pid)
-        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
-
     def _ended_pid(self, pid: int, status: int | None) -> None:
+        self.tracing.drain()  # what a tracer has told came before this end
         if (process := self._table.living(pid)) is not None:
             self.ended(process, status)

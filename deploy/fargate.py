@@ -12,6 +12,7 @@ MEMORY_MIB: dict[int, tuple[int, ...]] = {
     4096: tuple(range(8 * GIB, 30 * GIB + 1, GIB)),
     8192: tuple(range(16 * GIB, 60 * GIB + 1, 4 * GIB)),
     16384: tuple(range(32 * GIB, 120 * GIB + 1, 8 * GIB)),
+    32768: (60 * GIB, 120 * GIB, 244 * GIB),
 }
 """For each number of CPU units (1024 are a vCPU) the memory that goes with it."""
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+import chart_values
+import checks_document
 import task_definitions
 from rules_document import render as rules
 
@@ -89,10 +91,12 @@ def _is_enum(hint: object) -> bool:
 
 
 DOCUMENTS = {
+    "checks.md": checks_document.render,
     "configuration.md": document.render,
     "events.md": render,
     "ocsf.md": ocsf.render,
     "rules.md": rules,
+    "../helm/fargate-sensor/README.md": chart_values.render,
     **{f"../task-definitions/{name}": render for name, render in task_definitions.DOCUMENTS.items()},
 }
 

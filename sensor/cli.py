@@ -13,7 +13,8 @@ COMMANDS = {
     "demo": ("sensor.commands.demo", "ingest, console and sensor together on this machine"),
     "doctor": ("sensor.commands.doctor", "what can be seen here, what cannot, and what would mend it"),
     "rules": ("sensor.commands.rules", "Sigma rules: list, check, test and tune them"),
-    "inject": ("deploy.inject_command", "put the sensor into a task definition, or take it out"),
+    "inject": ("deploy.commands.inject", "put the sensor into a task definition or a pod, or take it out"),
+    "webhook": ("deploy.webhook.command", "put the sensor into pods as a cluster creates them"),
     "check": ("deploy.checks.command", "task definitions, templates and manifests: what to mend before they ship"),
     "ingest": ("ingest.command", "the central endpoint with its store and console"),
     "health": ("sensor.commands.health", "whether the sensor of this container is alive, for health checks"),
@@ -22,7 +23,7 @@ COMMANDS = {
 
 LINUX_ONLY = ("run", "watch", "doctor", "health")
 OURS = ("sensor", "collectors", "shippers")
-EXTRAS = ("ingest", "deploy")
+EXTRAS = ("ingest", "deploy", "webhook")
 
 INTERRUPTED = 128 + 2
 PIPE_CLOSED = 128 + 13
@@ -89,8 +90,8 @@ def _call(name: str, argv: list[str]) -> int:
 
 
 def _pip(name: str) -> str:
-    room = COMMANDS[name][0].partition(".")[0]
-    package = f"'fargate-sensor[{room}]'" if room in EXTRAS else "fargate-sensor"
+    extra = name if name in EXTRAS else COMMANDS[name][0].partition(".")[0]
+    package = f"'fargate-sensor[{extra}]'" if extra in EXTRAS else "fargate-sensor"
     return f"pip install {package}"
 
 

@@ -41,3 +41,13 @@ class Check(NamedTuple):
     references: tuple[str, ...]
     reads: tuple[str, ...]
     find: Callable[[Any], Iterator[Flaw]]
+
+
+class Finding(NamedTuple):
+    """A flaw of one subject in one file."""
+
+    check: Check
+    file: str
+    line: int
+    subject: str
+    flaw: Flaw

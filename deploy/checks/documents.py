@@ -1,17 +1,20 @@
 """The documents of a file: JSON or YAML, each value with the line it stands on."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any
 
+from deploy.checks.files import RENDER
 from deploy.checks.json_marks import json_marks
 from deploy.checks.marks import Mark, Path, line_at
 from deploy.checks.problems import Problem, Unreadable
 from deploy.checks.yaml_events import yaml_documents
 
+_GO_TEMPLATE = re.compile(r"\{\{-?\s*(?:[.$/(]|(?:if|else|end|range|with|define|block|include|template|toYaml)\b)")
 LARGEST = 32 * 1024 * 1024
 """Bytes of a file. Plans of large estates have some ten millions."""
 
@@ -57,7 +60,12 @@ def decoded(name: str, data: bytes) -> Iterator[Document]:
     elif text.lstrip()[:1] in ("{", "[") and (content := _json_or_none(text)) is not None:
         yield Document(name, content, text)
     else:
-        yield from (Document(name, content, marks=marks) for content, marks in yaml_documents(text))
+        try:
+            yield from (Document(name, content, marks=marks) for content, marks in yaml_documents(text))
+        except Unreadable as error:
+            if _GO_TEMPLATE.search(text) is None:
+                raise
+            raise Unreadable(error.line, f"{error.text}; {RENDER}") from error
 
 
 def _read(file: FilePath) -> bytes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
-from deploy.checks.check import Check, Flaw
+from deploy.checks.check import Check, Finding
 from deploy.checks.documents import Document, documents
 from deploy.checks.model import Container, Subject, Task
 from deploy.checks.problems import Problem
@@ -19,19 +19,20 @@ SENSOR_TOO = frozenset({"secret-in-environment"})
 """What is asked about our own sidecar as about any container."""
 
 
-class Finding(NamedTuple):
-    """A flaw of one subject in one file."""
+class Waived(NamedTuple):
+    """A finding that counts no more, and why; `known` where a baseline has it."""
 
-    check: Check
-    file: str
-    line: int
-    subject: str
-    flaw: Flaw
+    finding: Finding
+    reason: str
+    known: bool = False
 
 
 @dataclass
 class Result:
-    """What came of a run; `undecided` are questions that only the deployment could answer."""
+    """What came of a run; `undecided` are questions that only the deployment could answer.
+
+    `gone` are findings of the baseline that were not found again, `notes` what is told and is no fault of a file.
+    """
 
     files: int = 0
     empty: int = 0
@@ -39,12 +40,21 @@ class Result:
     undecided: int = 0
     findings: list[Finding] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    waived: list[Waived] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    gone: int = 0
 
 
-def run(checks: Iterable[Check], files: Iterable[FilePath]) -> Result:
-    """Check the files; one that cannot be read is a problem and keeps no other from being checked."""
+def run(checks: Iterable[Check], files: Iterable[FilePath | Problem]) -> Result:
+    """Check the files; one that cannot be read is a problem and keeps no other from being checked.
+
+    A `Problem` among them says what was left out, and is told as a note.
+    """
     checks, result = tuple(checks), Result()
     for file in files:
+        if isinstance(file, Problem):
+            result.notes.append(file)
+            continue
         before = result.subjects, len(result.problems)
         result.files += 1
         for document in documents(file):

@@ -55,6 +55,10 @@ class Container(NamedTuple):
     health_check: bool = False
     stop_timeout: int | None = None
     memory: int | None = None
+    reserved: int | None = None
+    """`memoryReservation`."""
+    log_router: bool = False
+    """It has a `firelensConfiguration`: ECS starts it before all that log through it."""
     depends_on: tuple[tuple[str, str], ...] = ()
     """Pairs of a container's name and the condition."""
     rejected: tuple[str, ...] = ()
@@ -84,6 +88,17 @@ class Task(NamedTuple):
     windows: bool = False
 
 
+class ExecLogs(NamedTuple):
+    """Where a cluster puts the sessions of ECS Exec."""
+
+    logging: str
+    """NONE, DEFAULT or OVERRIDE."""
+    destination: bool
+    """OVERRIDE names a log group or a bucket."""
+    drivers: tuple[str | None, ...] | None = None
+    """The log drivers of the service's containers, among which DEFAULT looks for awslogs; None where unknown."""
+
+
 class Service(NamedTuple):
     """An ECS service."""
 
@@ -92,8 +107,8 @@ class Service(NamedTuple):
     unknown: frozenset[str] = frozenset()
     public_ip: bool = False
     exec_enabled: bool = False
-    exec_logging: str | None = None
-    """NONE, DEFAULT or OVERRIDE of the cluster in the same document, else unknown."""
+    exec_logs: "ExecLogs | None" = None
+    """Of the cluster in the same document, else unknown."""
 
 
 class Statement(NamedTuple):

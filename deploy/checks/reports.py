@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
-from deploy.checks.check import Check, Severity
-from deploy.checks.engine import Finding, Result
+from deploy.checks.check import Check, Finding, Severity
+from deploy.checks.engine import Result, Waived
+from deploy.checks.fingerprint import fingerprint, portable
 from deploy.checks.problems import Problem, printable
 from sensor import __version__
 
@@ -29,6 +29,12 @@ def text(result: Result, *, verbose: bool) -> Iterator[str]:
         f" {result.empty} files without any, {len(result.problems)} problems, {result.undecided} questions that"
         " only the deployment answers"
     )
+    if result.waived or result.gone:
+        known = sum(waived.known for waived in result.waived)
+        yield (
+            f"not counted: {len(result.waived) - known} suppressed, {known} in the baseline;"
+            f" {result.gone} of the baseline not found again"
+        )
     if result.findings and not verbose:
         yield "--verbose shows where, and how to mend it"
 
@@ -41,20 +47,13 @@ def as_json(result: Result) -> str:
             "files_without": result.empty,
             "subjects": result.subjects,
             "undecided": result.undecided,
-            "findings": [
-                {
-                    "check": f.check.id,
-                    "severity": f.check.severity.name.lower(),
-                    "title": f.check.title,
-                    "file": f.file,
-                    "line": f.line,
-                    "subject": f.subject,
-                    "text": f.flaw.text,
-                    "fingerprint": fingerprint(f),
-                }
-                for f in result.findings
+            "findings": [_finding(finding) for finding in result.findings],
+            "waived": [
+                {**_finding(one.finding), "reason": one.reason, "in_baseline": one.known} for one in result.waived
             ],
+            "baseline_gone": result.gone,
             "problems": [problem._asdict() for problem in result.problems],
+            "notes": [note._asdict() for note in result.notes],
         },
         indent=2,
     )
@@ -69,11 +68,17 @@ def sarif(checks: Iterable[Check], result: Result) -> str:
             "driver": {"name": "fargate-sensor check", "version": __version__, "rules": [_rule(c) for c in checks]}
         },
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, index[finding.check.id]) for finding in result.findings],
+        "results": [
+            *(_result(finding, index[finding.check.id]) for finding in result.findings),
+            *(_waived(waived, index[waived.finding.check.id]) for waived in result.waived),
+        ],
         "invocations": [
             {
                 "executionSuccessful": not result.problems,
-                "toolExecutionNotifications": [_notification(problem) for problem in result.problems],
+                "toolExecutionNotifications": [
+                    *(_notification(problem, "error") for problem in result.problems),
+                    *(_notification(note, "note") for note in result.notes),
+                ],
             }
         ],
     }
@@ -81,10 +86,17 @@ def sarif(checks: Iterable[Check], result: Result) -> str:
     return json.dumps(log, indent=2)
 
 
-def fingerprint(finding: Finding) -> str:
-    """The same for the same flaw as lines come and go; made of names, never of values."""
-    parts = (finding.check.id, finding.file, finding.subject, finding.flaw.key)
-    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "check": finding.check.id,
+        "severity": finding.check.severity.name.lower(),
+        "title": finding.check.title,
+        "file": finding.file,
+        "line": finding.line,
+        "subject": finding.subject,
+        "text": finding.flaw.text,
+        "fingerprint": fingerprint(finding),
+    }
 
 
 def _by_check(findings: Iterable[Finding]) -> Iterator[tuple[Check, list[Finding]]]:
@@ -116,14 +128,19 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
     }
 
 
-def _notification(problem: Problem) -> dict[str, Any]:
+def _waived(waived: Waived, index: int) -> dict[str, Any]:
+    suppression = {"kind": "external", "status": "accepted", "justification": waived.reason}
+    return {**_result(waived.finding, index), "suppressions": [suppression]}
+
+
+def _notification(problem: Problem, level: str) -> dict[str, Any]:
     return {
-        "level": "error",
+        "level": level,
         "message": {"text": problem.text},
         "locations": [_location(problem.file, problem.line)],
     }
 
 
 def _location(file: str, line: int | None) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": quote(file.encode("utf-8", "surrogateescape"))}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(portable(file).encode("utf-8", "surrogateescape"))}}
     return {"physicalLocation": place if line is None else {**place, "region": {"startLine": line}}}

@@ -30,8 +30,8 @@ def pascal(name: str) -> str:
 
 
 def snake(name: str) -> str:
-    """Terraform's."""
-    return re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name)
+    """Terraform's; a block that may stand more than once has its name in the singular."""
+    return "volume" if name == "volumes" else re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name)
 
 
 class Reading:
@@ -52,6 +52,16 @@ class Section:
         self.path = path
         self.reading = reading
         self._name = name
+
+    def alone(self) -> "Section":
+        """The same mapping with unknowns of its own; what is wrong in it is still told with the rest."""
+        reading = Reading(self.reading.spelling, self.reading.resolve)
+        reading.wrong = self.reading.wrong
+        return Section(self.content, self.path, reading, self._name)
+
+    def unknown(self) -> set[str]:
+        """What is unknown in a section that is alone, each by its name in it."""
+        return {name.removeprefix(f"{self._name}.") for name in self.reading.unknown}
 
     def place(self, key: str) -> Path:
         """The path of a field."""

@@ -7,8 +7,32 @@ CAPABILITIES = frozenset(Sidecar(image=NAME).capabilities)
 LEAST_STOP_TIMEOUT = 30
 """Seconds: it outlasts its siblings, then delivers."""
 
-AGENTS = ("fargate-sensor", "datadog", "sysdig", "falco", "guardduty", "aqua", "twistlock", "crowdstrike", "falcon")
-"""Words in the images of sensors: they read other processes, which is what SYS_PTRACE is for."""
+AGENTS = frozenset(
+    {
+        "fargate-sensor",
+        "datadog/agent",
+        "datadoghq/agent",
+        "datadog-agent",
+        "sysdig/workload-agent",
+        "falco",
+        "falco-no-driver",
+        "aws-guardduty-agent-fargate",
+        "falcon-sensor",
+        "falcon-container",
+        "microenforcer",
+        "twistlock/defender",
+        "wiz-sensor",
+        "lacework/datacollector",
+    }
+)
+"""Repositories of the images of sensors, by their last component, or two where one says too little.
+
+They read other processes, which is what SYS_PTRACE is for.
+"""
+
+
+CENTRE = f"{NAME}-ingest"
+"""The repository of the image of the ingest, in which the webhook runs too."""
 
 
 def is_ours(container: Container) -> bool:
@@ -29,4 +53,12 @@ def sensor_of(task: Task) -> Container | None:
 
 def is_agent(container: Container) -> bool:
     """Whether the image is that of a sensor, ours or another's."""
-    return any(word in (container.image or "").lower() for word in AGENTS)
+    image = (container.image or "").partition("@")[0].lower()
+    parent = image.rpartition("/")[0].rpartition("/")[2]
+    last = repository(image)
+    return last in AGENTS or f"{parent}/{last}" in AGENTS
+
+
+def is_centre(container: Container) -> bool:
+    """Whether the image is that of the sensors' own far end, which no sensor has to watch."""
+    return repository(container.image or "") == CENTRE

@@ -15,6 +15,9 @@ from deploy.checks.problems import Unreadable
 DEEPEST = 100
 """Levels of nesting; manifests and templates have about 20."""
 
+MOST_ALIASED = 200_000
+"""Values that aliases may stand for, all together: a small text can stand for a very large document."""
+
 _PLAIN = yaml.SafeLoader("")
 _INT, _FLOAT, _BOOL, _NULL = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
 _BARE = frozenset({"!Ref", "!Condition"})
@@ -28,6 +31,8 @@ class _Open(NamedTuple):
     mark: Mark
     tag: str | None
     anchor: str | None
+    before: int
+    """How many values there were when it began."""
 
 
 class _Builder:
@@ -36,7 +41,9 @@ class _Builder:
     def __init__(self) -> None:
         self._open: list[_Open] = []
         self._keys: list[tuple[str, int] | None] = []
-        self._anchors: dict[str, tuple[Any, Mark]] = {}
+        self._anchors: dict[str, tuple[Any, Mark, int]] = {}
+        self._values = 0
+        self._aliased = 0
         self.root: tuple[Any, Mark] | None = None
 
     def take(self, event: Any) -> None:
@@ -47,19 +54,28 @@ class _Builder:
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             self._end()
         elif isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self._anchors:
-                raise Unreadable(line, f"the alias *{event.anchor} stands for nothing before it, or for what it is in")
-            self._place(*self._anchors[event.anchor], line)
+            self._alias(str(event.anchor), line)
         else:
             self._scalar(event, line)
+
+    def _alias(self, anchor: str, line: int) -> None:
+        if anchor not in self._anchors:
+            raise Unreadable(line, f"the alias *{anchor} stands for nothing before it, or for what it is in")
+        value, mark, size = self._anchors[anchor]
+        self._values += size
+        self._aliased += size
+        if self._aliased > MOST_ALIASED:
+            raise Unreadable(line, f"its aliases stand for more than {MOST_ALIASED:,} values")
+        self._place(value, mark, line)
 
     def _start(self, event: Any, line: int) -> None:
         if len(self._open) >= DEEPEST:
             raise Unreadable(line, f"nested deeper than {DEEPEST} levels")
         if self._wants_key():
-            raise Unreadable(line, "a key that is a list or a mapping; in a template that is not rendered yet, braces")
+            raise Unreadable(line, "a key that is a list or a mapping")
         value: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
-        self._open.append(_Open(value, Mark(line, {}), event.tag, event.anchor))
+        self._open.append(_Open(value, Mark(line, {}), event.tag, event.anchor, self._values))
+        self._values += 1
         self._keys.append(None)
 
     def _end(self) -> None:
@@ -67,17 +83,18 @@ class _Builder:
         self._keys.pop()
         value = _tagged(done.tag, done.value)
         if done.anchor:
-            self._anchors[done.anchor] = value, done.mark
+            self._anchors[done.anchor] = value, done.mark, self._values - done.before
         self._place(value, done.mark, done.mark.line)
 
     def _scalar(self, event: Any, line: int) -> None:
         if self._wants_key():
             self._keys[-1] = event.value, line
             return
+        self._values += 1
         mark = Mark(line, {})
         value = _tagged(event.tag, _plain(event.value) if event.implicit[0] else event.value)
         if event.anchor:
-            self._anchors[event.anchor] = value, mark
+            self._anchors[event.anchor] = value, mark, 1
         self._place(value, mark, line)
 
     def _wants_key(self) -> bool:

@@ -19,6 +19,22 @@ class _NoJson(Exception):
     """NaN and its like, which Python would take."""
 
 
+def as_it_is(value: Any) -> Any:
+    """What JSON needs to have a value of ours put in."""
+    return value
+
+
+def object_in(text: object) -> dict[str, Any] | None:
+    """The object that a text is as JSON; None for all else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return plain if isinstance(plain, dict) else None
+
+
 class JsonText:
     """One JSON document. `data` is there to be changed in place, `text` writes it."""
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Mutable
 from typing import Any, NamedTuple
 
 from deploy.documents.errors import MalformedDocument
-from deploy.documents.json_text import JsonText
+from deploy.documents.json_text import JsonText, as_it_is
+from deploy.documents.text import decoded
 from deploy.ecs.definition import Definition
-from deploy.ecs.fields import Fields, Manner, as_it_is, is_intrinsic, truth
+from deploy.ecs.fields import Fields, Manner, is_intrinsic, truth
 
 READ_ONLY = (
     "taskDefinitionArn",
@@ -38,7 +39,7 @@ class Document(NamedTuple):
 
 def read(content: bytes) -> Document:
     """The document in some bytes, JSON or YAML. Raises `MalformedDocument`."""
-    text = _decoded(content)
+    text = decoded(content)
     if not text.strip():
         raise MalformedDocument("the document is empty")
     document = _read(text)
@@ -53,14 +54,6 @@ def _read(text: str) -> Document:
 
     yaml_text = YamlText(text)
     return _document(yaml_text.data, yaml_text.text, nodes, text)
-
-
-def _decoded(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise MalformedDocument(f"no UTF-8: byte {content[error.start]:#04x}", line) from error
 
 
 def _document(data: Any, write: Callable[[Any], str], node: Callable[[Any], Any], original: str) -> Document:

@@ -4,17 +4,13 @@ RegisterTaskDefinition writes `containerDefinitions`, CloudFormation `ContainerD
 or changed here the first letter is the only difference.
 """
 
-import copy
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence
 from typing import Any, NamedTuple
 
+from deploy.documents.json_text import as_it_is
+
 FREE_MAPS = frozenset({"dockerLabels", "options"})
 """Maps whose keys are the user's."""
-
-
-def as_it_is(value: Any) -> Any:
-    """What JSON needs to have a value of ours put in."""
-    return value
 
 
 class Manner(NamedTuple):
@@ -123,29 +119,3 @@ def text(value: object) -> str | None:
 def truth(value: object) -> bool:
     """Whether a value says yes, as JSON, YAML 1.1 and CloudFormation's texts write it."""
     return value is True or (isinstance(value, str) and value.lower() in ("true", "yes", "on"))
-
-
-def copied(value: Any) -> Any:
-    """A copy of a part of the document, without the comments and the anchors of the part."""
-    twin = copy.deepcopy(value)
-    _strip(twin, set())
-    return twin
-
-
-def _strip(node: Any, seen: set[int]) -> None:
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    comments = getattr(node, "ca", None)
-    if comments is not None:
-        comments.comment = None
-        comments.items.clear()
-    anchor = getattr(node, "anchor", None)
-    if anchor is not None:
-        anchor.value = None
-    if isinstance(node, Mapping):
-        for one in node.values():
-            _strip(one, seen)
-    elif isinstance(node, list):
-        for one in node:
-            _strip(one, seen)

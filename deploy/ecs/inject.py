@@ -13,12 +13,12 @@ from deploy.ecs.probes import probes
 from deploy.ecs.record import LABEL, Record, parse
 from deploy.ecs.resize import resize
 from deploy.ecs.sensor_container import token_secret, update, variables_of
-from deploy.ecs.told import Told, note, warning
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import ecs as written
 from deploy.sidecar.specification import NAME, VOLUME, Sidecar
 from deploy.sidecar.variables import PROBES, TOKEN
+from deploy.told import Told, note, warning
 from sensor.model.errors import SensorError
 
 SHARED = (

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from deploy.documents.shared import copied
 from deploy.ecs.definition import Definition
-from deploy.ecs.fields import Fields, copied, is_intrinsic, text
+from deploy.ecs.fields import Fields, is_intrinsic, text
 
 OF_THE_APPS_LINES = ("awslogs-multiline-pattern", "awslogs-datetime-format")
 """Options by which lines of the app are joined; the sensor's are one event each."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from deploy.ecs.definition import Definition, name_of, reference
 from deploy.ecs.fields import Fields, is_intrinsic, text
-from deploy.ecs.told import Told, note, warning
 from deploy.sidecar.specification import NAME
+from deploy.told import Told, note, warning
 
 ENDED = frozenset({"SUCCESS", "COMPLETE"})
 

@@ -2,8 +2,8 @@
 
 from deploy.ecs.definition import Definition, name_of
 from deploy.ecs.fields import Fields, is_intrinsic, text
-from deploy.ecs.told import Told, warning
 from deploy.sidecar import variables
+from deploy.told import Told, warning
 
 
 def probes(definition: Definition) -> tuple[str | None, list[Told]]:

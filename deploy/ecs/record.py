@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from deploy.documents.json_text import object_in
+
 LABEL = "fargate-sensor.before-injection"
 
 
@@ -29,13 +31,8 @@ class Record:
 
 def parse(value: object) -> Record | None:
     """The record in a label; None where there is none, or where somebody has written something else there."""
-    if not isinstance(value, str):
-        return None
-    try:
-        plain = json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(plain, dict):
+    plain = object_in(value)
+    if plain is None:
         return None
     was, added, empty, depends_on = (plain.get(name) for name in ("was", "added", "empty", "depends_on"))
     if not (isinstance(was, dict) and isinstance(empty, dict) and isinstance(added, list)):

@@ -4,8 +4,8 @@ from deploy.ecs.definition import Definition
 from deploy.ecs.inject import remove_volume
 from deploy.ecs.ordering import disorder, sensor_entries
 from deploy.ecs.record import LABEL, Record, parse
-from deploy.ecs.told import Told, note
 from deploy.sidecar.specification import NAME
+from deploy.told import Told, note
 
 UNDONE = ("pidMode", "cpu", "memory", "volumes")
 

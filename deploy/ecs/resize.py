@@ -6,8 +6,8 @@ from typing import Any
 from deploy.ecs.definition import Definition
 from deploy.ecs.fields import Fields, text
 from deploy.ecs.sizes import PRICES_OF, Size, is_valid, monthly, next_above, parse_cpu, parse_memory
-from deploy.ecs.told import Told, note, warning
 from deploy.sidecar.specification import MEMORY_MIB
+from deploy.told import Told, note, warning
 
 
 def resize(definition: Definition, *, allowed: bool) -> tuple[dict[str, Any], list[Told]]:

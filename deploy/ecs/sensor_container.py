@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.ecs.fields import Fields, is_intrinsic, text
-from deploy.ecs.told import Told, note, warning
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar.ecs import mount
 from deploy.sidecar.specification import NAME, VOLUME
 from deploy.sidecar.variables import TOKEN
+from deploy.told import Told, note, warning
 
 NEEDED = ("essential", "user", "readonlyRootFilesystem")
 """What the sensor cannot work without, or could stop the app with."""

@@ -4,19 +4,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
-from deploy.pod.wishes import Form, Security, Wishes
+from deploy.pod.wishes import Mode, Security, Wishes
 from deploy.sidecar.variables import SECRETS, is_image, is_name
 
 PREFIX = "fargate-sensor/"
 INJECT = PREFIX + "inject"
 """`"true"` or `"false"`, as an annotation or as a label."""
 IMAGE = PREFIX + "image"
-FORM = PREFIX + "form"
+MODE = PREFIX + "mode"
 SECURITY = PREFIX + "security"
 VARIABLE = PREFIX + "env."
 """`fargate-sensor/env.SENSOR_DAILY_MB: "20"`."""
 STATUS = PREFIX + "status"
-"""What was put in, written by the injection: `native root`, `container same-uid`."""
+"""What was put in, written by the injection: `native root`, `ordinary same-uid`."""
+RECORD = PREFIX + "before-injection"
+"""What was there before, where a manifest was injected (`deploy.pod.record`)."""
 
 
 def asked(metadata: Mapping[str, Any]) -> bool | None:
@@ -36,7 +38,7 @@ def overridden(wishes: Wishes, metadata: Mapping[str, Any]) -> tuple[Wishes, lis
     variables = dict(wishes.variables)
     changes: dict[str, Any] = {}
     for key, value in annotations.items() if isinstance(annotations, Mapping) else ():
-        if not isinstance(key, str) or not key.startswith(PREFIX) or key == STATUS:
+        if not isinstance(key, str) or not key.startswith(PREFIX) or key in (STATUS, RECORD):
             continue
         if not isinstance(value, str) or (problem := _take(key, value, changes, variables)):
             told.append(f"annotation {ascii(key)[:80]}: {problem if isinstance(value, str) else 'is no text'}")
@@ -53,8 +55,8 @@ def _take(key: str, value: str, changes: dict[str, Any], variables: dict[str, st
         return None
     if key == IMAGE:
         return "is no image" if not is_image(value) else changes.update(image=value)
-    if key == FORM:
-        return _choose("form", value, get_args(Form), changes)
+    if key == MODE:
+        return _choose("mode", value, get_args(Mode), changes)
     if key == SECURITY:
         return _choose("security", value, get_args(Security), changes)
     if key == INJECT:

@@ -28,6 +28,15 @@ def of(spec: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def probe_commands(container: Mapping[str, Any]) -> Iterator[list[Any]]:
+    """The commands that a container's probes run in it, each as it is written."""
+    for probe in (container.get(key) for key in PROBES):
+        run = probe.get("exec") if isinstance(probe, Mapping) else None
+        command = run.get("command") if isinstance(run, Mapping) else None
+        if isinstance(command, list) and command:
+            yield list(command)
+
+
 def uid(spec: Mapping[str, Any]) -> int | None:
     """The user that most of the containers say they run as; None where none says it."""
     pod = _uid_in(spec)
@@ -56,11 +65,9 @@ def _images(spec: Mapping[str, Any]) -> str | None:
 def _probe_commands(spec: Mapping[str, Any]) -> str | None:
     found: list[list[str]] = []
     for one in _containers(spec):
-        for probe in (one.get(key) for key in PROBES):
-            run = probe.get("exec") if isinstance(probe, Mapping) else None
-            command = run.get("command") if isinstance(run, Mapping) else None
-            if isinstance(command, list) and command and variables.is_command(command):
-                found += [list(command)] if command not in found else []
+        for command in probe_commands(one):
+            if variables.is_command(command) and command not in found:
+                found.append(command)
     return variables.array(found[:MOST_COMMANDS]) if found else None
 
 

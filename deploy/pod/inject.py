@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from deploy.pod import annotations, facts, left_alone
+from deploy.pod.effects import effects
 from deploy.pod.patch import Add
 from deploy.pod.wishes import NATIVE_SINCE, Wishes
 from deploy.sidecar import destinations
@@ -21,6 +22,8 @@ class Injection(NamedTuple):
 
     patch: tuple[Add, ...]
     warnings: tuple[str, ...] = ()
+    left_alone: str | None = None
+    """The short name of the reason (`deploy.pod.left_alone`)."""
 
     def documents(self) -> list[dict[str, Any]]:
         """The patch as RFC 6902 writes it."""
@@ -30,7 +33,7 @@ class Injection(NamedTuple):
 def inject(pod: Mapping[str, Any], wishes: Wishes) -> Injection:
     """The patch for a pod, or for the template of one. Any JSON object is taken; what is no pod is left alone."""
     if (reason := left_alone.reason(pod, opt_in=wishes.opt_in)) is not None:
-        return Injection((), (f"no sensor was put into this pod: {reason}",))
+        return Injection((), (f"no sensor was put into this pod: {reason.text}",), reason.name)
     metadata = pod.get("metadata") or {}
     wishes, told = annotations.overridden(wishes, metadata)
     spec = pod["spec"]
@@ -38,16 +41,20 @@ def inject(pod: Mapping[str, Any], wishes: Wishes) -> Injection:
     security, lines = _security(spec, wishes)
     container = _container(spec, wishes, security, native=native)
     volumes = written.volumes(spool=wishes.spool, audience=_audience(wishes))
-    status = f"{'native' if native else 'container'} {wishes.security}"
-    patch = (*_into_spec(spec, container, volumes, native=native), *_annotation(pod, status))
-    return Injection(patch, (*told, *lines))
+    status = f"{'native' if native else 'ordinary'} {wishes.security}"
+    patch = (
+        *_into_spec(spec, container, volumes, native=native),
+        *_missing(spec, "imagePullSecrets", [{"name": name} for name in wishes.pull_secrets]),
+        *_annotation(pod, status),
+    )
+    return Injection(patch, (*told, *lines, *effects(spec)))
 
 
 def is_native(wishes: Wishes) -> bool:
     """Whether the sensor becomes an init container that is restarted; a version that is not known has none."""
-    if wishes.form == "auto":
+    if wishes.mode == "auto":
         return wishes.cluster_version is not None and wishes.cluster_version >= NATIVE_SINCE
-    return wishes.form == "native"
+    return wishes.mode == "native"
 
 
 def _security(spec: Mapping[str, Any], wishes: Wishes) -> tuple[Mapping[str, Any], list[str]]:
@@ -105,12 +112,17 @@ def _into_spec(
         yield Add(("spec", "initContainers", 0), container)
     else:
         yield Add(("spec", "initContainers"), [container])
-    there = {one.get("name") for one in spec.get("volumes") or ()}
-    missing = [one for one in volumes if one["name"] not in there]
-    if missing and not spec.get("volumes"):
-        yield Add(("spec", "volumes"), missing)
+    yield from _missing(spec, "volumes", volumes)
+
+
+def _missing(spec: Mapping[str, Any], key: str, wanted: list[dict[str, Any]]) -> Iterator[Add]:
+    """What a list with names does not have yet."""
+    there = [one.get("name") for one in spec.get(key) or ()]
+    missing = [one for one in wanted if one["name"] not in there]
+    if missing and not spec.get(key):
+        yield Add(("spec", key), missing)
     else:
-        yield from (Add(("spec", "volumes", "-"), one) for one in missing)
+        yield from (Add(("spec", key, "-"), one) for one in missing)
 
 
 def _annotation(pod: Mapping[str, Any], status: str) -> Iterator[Add]:

@@ -10,10 +10,14 @@ class Add(NamedTuple):
     path: tuple[str | int, ...]
     value: Any
 
+    @property
+    def pointer(self) -> str:
+        """The path as RFC 6901 writes it."""
+        return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in self.path)
+
     def document(self) -> dict[str, Any]:
-        """As RFC 6902 writes it, with the pointer of RFC 6901."""
-        pointer = "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in self.path)
-        return {"op": "add", "path": pointer, "value": self.value}
+        """As RFC 6902 writes it."""
+        return {"op": "add", "path": self.pointer, "value": self.value}
 
 
 def apply(document: Any, patch: Iterable[Add]) -> None:

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from deploy.sidecar.destinations import Destination
 
-Form = Literal["auto", "native", "container"]
-"""An init container that is restarted and outlives the others, or a container among them. `auto`: by the version."""
+Mode = Literal["auto", "native", "ordinary"]
+"""An init container that is restarted and outlives the others, or an ordinary container. `auto`: by the version."""
 Security = Literal["root", "same-uid"]
 """Root with the default capabilities, which sees all; or the app's own user, as Pod Security `restricted` wants it."""
 
@@ -31,7 +31,7 @@ class Wishes:
     destinations: tuple[Destination, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     """More `SENSOR_*` variables."""
-    form: Form = "auto"
+    mode: Mode = "auto"
     cluster_version: tuple[int, int] | None = None
     """Of Kubernetes; None where it is not known."""
     security: Security = "root"
@@ -40,5 +40,7 @@ class Wishes:
     spool: bool = True
     resources: Mapping[str, Any] = field(default_factory=dict)
     """Requests and limits. None by default: on Fargate, requests decide the pod's size and its price."""
+    pull_secrets: tuple[str, ...] = ()
+    """Names of secrets in the pod's own namespace with which the sensor's image is pulled."""
     opt_in: bool = False
     """Whether only pods that ask for it get the sensor."""

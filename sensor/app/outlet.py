@@ -9,6 +9,7 @@ from sensor.model.clock import Clock, Timer
 from sensor.model.counters import Counters
 from sensor.model.errors import DestinationGone, WrongConfiguration
 from sensor.model.events import Event, Header
+from sensor.model.identity import event_id
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Encoding, Shipper
 from sensor.pipeline.batch import Sealed, SealWhen
@@ -56,7 +57,7 @@ class Outlet:
         self._clock = clock
         self.budget = Budget(settings.daily_mb * MB if handover.view is View.NONE else 0, clock, counters)
         self._encoder = Encoder(counters)
-        self._links = Links(header)
+        self._links = Links()
         self._filters = Filters(settings, counters)
         self._fold = CoarseFold(wanted=self.budget.folds, release=self._admit, counters=counters, later=_later)
         shippers = _shippers(handover, clock)
@@ -124,7 +125,7 @@ class Outlet:
             return
         event = self._links.resolve(event)
         if (encoded := self._encoder.encode(event)) is not None:
-            self._links.told(event._replace(lane=encoded.lane, seq=encoded.seq))
+            self._links.told(event, event_id(self._header().sensor, encoded.lane, encoded.seq))
             self._spool.numbered(encoded.lane, encoded.seq)
             self._batcher.put(encoded)
 

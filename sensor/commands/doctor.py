@@ -10,7 +10,8 @@ from collectors.procfs import Procfs
 from sensor.commands.arguments import Parser
 from sensor.config.sources import PREFIX
 from sensor.config.validate import Checked, check
-from sensor.doctor import aws, destination, ecs, machine, report, resources, senses, spool
+from sensor.containers.platform import detect
+from sensor.doctor import aws, destination, ecs, machine, pod, report, resources, senses, spool
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst
 from sensor.model.protocols import HOST, Status
 
@@ -39,6 +40,9 @@ def all_checks(checked: Checked, configured: bool) -> Iterator[Check]:
     """Everything there is to look at, in the order in which it is told."""
     procfs = Procfs()
     yield from machine.checks(procfs, os.uname().release, checked.settings.node_name)
+    platform = detect(os.environ, machine.own_container(procfs), checked.settings.node_name)
+    if found := pod.check(platform, os.geteuid(), machine.effective(procfs.read("self/status", 16_384))):
+        yield found
     yield from resources.checks(Path("/sys/fs/cgroup"), contained=machine.own_container(procfs) != HOST)
     seen: list[str] = []
     yield from senses.checks(checked.settings, seen)

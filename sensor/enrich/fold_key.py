@@ -16,6 +16,9 @@ LONGEST_ARGS = 4096
 NEVER_FOLDED = frozenset({"snapshot", "open_hint"})
 """Sources of evidence: what ran before we watched is told one by one, and what was not read may be anything."""
 
+_SAME_AGAIN = slice(Process._fields.index("exe"), Process._fields.index("ancestors"))
+"""Before that stand identity and time, which are new in every run; the ancestors count by their programs."""
+
 _pack = msgpack.Packer(unicode_errors="surrogatepass").pack
 
 
@@ -27,7 +30,7 @@ def fold_key(event: Event) -> bytes | None:
     process = event.process
     if process is None or not _is_whole(event, process):
         return None
-    run = process._replace(entity="", pid=0, ppid=None, start=None, ancestors=())
+    run = process[_SAME_AGAIN]
     above = [ancestor.exe for ancestor in process.ancestors]
     container = event.container.id if event.container else None
     return blake2b(_pack((event.kind, container, run, above, event.evidence)), digest_size=16).digest()

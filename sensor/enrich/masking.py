@@ -40,7 +40,7 @@ class Masking:
         if process is None:
             return event
         args = process.args if process.args is None else self._args(process.entity, process.args)
-        preload = process.preload if process.preload is None else mask_args(process.preload)
+        preload = mask_args(process.preload) if process.preload else process.preload
         if args is process.args and preload is process.preload:
             return event
         self._count(process.args, args)

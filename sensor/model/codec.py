@@ -54,7 +54,7 @@ def to_wire(value: tuple[Any, ...]) -> dict[str, Any]:
 
 def event_to_json(event: Event, header: Header) -> dict[str, Any]:
     """The JSON form of one event that travels alone: with its `id`, its sensor and its task or pod."""
-    body = {"id": event_id(header, event), "task_id": task_key(header)}
+    body = {"id": event_id(header.sensor, event.lane, event.seq), "task_id": task_key(header)}
     body |= _encoder(Event, True)(event)
     return body | {k: v for k, v in _encoder(Header, True)(header).items() if k != "schema"}
 
@@ -121,11 +121,11 @@ def _encoder(kind: Any, text: bool) -> Encode:
     if kind in (int, str, bool):
         return _same
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return str
+        return {member: member.value for member in kind}.__getitem__
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         item = _encoder(inner[0], text)
-        return lambda values: [item(v) for v in values]
+        return list if item is _same else lambda values: [item(v) for v in values]
     if origin is Mapping:
         item = _encoder(inner[1], text)
         return lambda values: {k: item(v) for k, v in values.items()}
@@ -133,22 +133,30 @@ def _encoder(kind: Any, text: bool) -> Encode:
 
 
 def _record_encoder(kind: Any, text: bool) -> Encode:
-    """One loop without calls for what needs no conversion: every event comes through here."""
-    hints, defaults = typing.get_type_hints(kind), kind._field_defaults
-    fields = []
-    for name in kind._fields:
-        convert = _encoder(hints[name], text)
-        left_out = object() if name in ALWAYS else defaults.get(name)  # an object of its own equals no value
-        fields.append((name, left_out, None if convert is _same else convert))
+    """Every event comes through here, and most of its fields are unset: those are passed over without a call.
+
+    What is the very object of its default is left out at once, what merely equals it when its turn to convert comes.
+    """
+    hints, names = typing.get_type_hints(kind), kind._fields
+    defaults = {name: kind._field_defaults.get(name) for name in names if name not in ALWAYS}
+    left_out = [defaults.get(name) for name in names]
+    encoders = ((name, _encoder(hints[name], text)) for name in names)
+    to_convert = [
+        (name, convert, defaults.get(name))
+        for name, convert in encoders
+        if convert is not _same or defaults.get(name) is not None
+    ]
 
     def encode(record: Any) -> dict[str, Any]:
-        plain = {}
-        for field, value in zip(fields, record, strict=True):
-            if value is None:
-                continue
-            name, left_out, convert = field
-            if value != left_out:
-                plain[name] = value if convert is None else convert(value)
+        plain = {
+            name: value for name, value, default in zip(names, record, left_out, strict=True) if value is not default
+        }
+        for name, convert, default in to_convert:
+            if name in plain:
+                if plain[name] == default:
+                    del plain[name]
+                else:
+                    plain[name] = convert(plain[name])
         return plain
 
     return lru_cache(REMEMBERED)(encode) if kind in REPEATED else encode

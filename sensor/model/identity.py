@@ -2,7 +2,8 @@
 
 from hashlib import blake2b
 
-from sensor.model.events import Event, Header
+from sensor.model.events import Header, Sensor
+from sensor.model.kinds import Lane
 
 
 def process_entity(instance: str, pid_namespace: int, pid: int, start_ticks: int) -> str:
@@ -15,9 +16,9 @@ def process_entity(instance: str, pid_namespace: int, pid: int, start_ticks: int
     return blake2b(key.encode(), digest_size=12).hexdigest()
 
 
-def event_id(header: Header, event: Event) -> str:
+def event_id(sensor: Sensor, lane: Lane, seq: int) -> str:
     """`sensor/epoch/lane/seq`: the identity on which stores are unique."""
-    return f"{header.sensor.id}/{header.sensor.epoch}/{event.lane}/{event.seq}"
+    return f"{sensor.id}/{sensor.epoch}/{lane}/{seq}"
 
 
 def task_key(header: Header) -> str:

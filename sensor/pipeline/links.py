@@ -9,11 +9,10 @@ import os
 import re
 import stat
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from sensor.model.events import Event, File, Header, Link, Process
-from sensor.model.identity import event_id
+from sensor.model.events import Event, File, Link, Process
 from sensor.model.kinds import Kind
 
 BROUGHT_BY, CHANGED_BY, RAN_AS, MATCHED = "brought_by", "changed_by", "ran_as", "matched"
@@ -51,10 +50,9 @@ class _Brought(NamedTuple):
 
 
 class Links:
-    """`resolve` before an event is encoded, `told` with what it was given then."""
+    """`resolve` before an event is encoded, `told` with the id that it was given then."""
 
-    def __init__(self, header: Callable[[], Header]) -> None:
-        self._header = header
+    def __init__(self) -> None:
         self._files: OrderedDict[_Name, _Brought] = OrderedDict()
         self._runs: OrderedDict[_Name, str] = OrderedDict()
         self._recent: OrderedDict[_Happening, str] = OrderedDict()
@@ -75,11 +73,11 @@ class Links:
             links = tuple(Link(run, RAN_AS) for run in runs if run is not None)[:1]
         return event._replace(links=(*event.links, *links)) if links else event
 
-    def told(self, event: Event) -> None:
-        """The event has its lane and number; later ones may be linked to it."""
+    def told(self, event: Event, identity: str) -> None:
+        """The event has its id; later ones may be linked to it."""
         if event.kind not in _LINKED_TO:
             return
-        self._recent[_happening(event)] = self._id(event)
+        self._recent[_happening(event)] = identity
         if len(self._recent) > MOST_RECENT:
             self._recent.popitem(last=False)
         if event.container is None:
@@ -88,9 +86,9 @@ class Links:
         if event.kind is Kind.CONTAINER_STOP:
             self._forget(container)
         elif event.kind in _CHANGES and event.file is not None:
-            self._file(container, event, event.file)
+            self._file(container, event, event.file, identity)
         elif event.kind is Kind.PROCESS_EXEC and event.process is not None and not event.links:
-            self._run(container, event, event.process)
+            self._run(container, event.process, identity)
 
     def _of_run(self, container: str, process: Process) -> tuple[Link, ...]:
         for path in _run_paths(process):
@@ -101,15 +99,15 @@ class Links:
                 return (Link(brought.first, BROUGHT_BY), *later)
         return ()
 
-    def _run(self, container: str, event: Event, process: Process) -> None:
+    def _run(self, container: str, process: Process, identity: str) -> None:
         """Its file may yet be told of: a program that came at run time, or any script."""
         for path in _run_paths(process):
             if process.drift or path != process.exe:
-                self._runs[container, path] = self._id(event)
+                self._runs[container, path] = identity
                 if len(self._runs) > MOST_RUNS:
                     self._runs.popitem(last=False)
 
-    def _file(self, container: str, event: Event, file: File) -> None:
+    def _file(self, container: str, event: Event, file: File, identity: str) -> None:
         name = (container, file.path)
         if event.kind is Kind.FILE_DELETE:
             self._leaves(name)
@@ -122,11 +120,10 @@ class Links:
             self._leaves((container, file.old_path))
         if file.drift:
             known = before is not None and (event.kind is Kind.FILE_RENAME or not before.gone)
-            event_id = self._id(event)
-            self._remember(name, _Brought(before.first if before and known else event_id, event_id))
+            self._remember(name, _Brought(before.first if before and known else identity, identity))
             if before is None and file.old_path is not None:
                 # It came and was renamed in one telling: what ran from the old name has this event for its origin.
-                self._remember((container, file.old_path), _Brought(event_id, event_id, gone=True))
+                self._remember((container, file.old_path), _Brought(identity, identity, gone=True))
 
     def _remember(self, name: _Name, brought: _Brought) -> None:
         self._files[name] = brought
@@ -147,9 +144,6 @@ class Links:
         for known in (self._files, self._runs):
             for name in [name for name in known if name[0] == container]:
                 del known[name]
-
-    def _id(self, event: Event) -> str:
-        return event_id(self._header(), event)
 
 
 def _happening(event: Event) -> _Happening:

@@ -83,12 +83,12 @@ async def open_and_close_a_connection() -> None:
 LISTEN = """
 import socket, time
 server = socket.create_server(("127.0.0.1", 0))
-time.sleep(2.2)
+time.sleep(3.2)
 """
 
 
 async def another_listens_for_a_moment() -> None:
-    """Two looks long, a second apart, since only the second tells of a socket whose owner the first did not find."""
+    """Three looks long, a second apart: only the second tells of a socket whose owner the first did not find."""
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", LISTEN)
     await process.wait()
 

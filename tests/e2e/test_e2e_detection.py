@@ -28,15 +28,17 @@ listening = [socket.create_server(("", port)) for port in (80, 443, 4444, 14444)
 time.sleep(3600)
 """
 PAUSE_S = 0.7
-"""Between two lines: what the first made is watched before the next one uses it."""
+"""Between two lines of attacks: what the first made is watched before the next one uses it."""
+SHORT_PAUSE_S = 0.1
+"""Between two lines of near misses, which build on nothing."""
 LAST = "0.987"
 
 PLAYER = f"""
-import json, subprocess, time
+import json, subprocess, sys, time
 time.sleep(5)
 for line in json.load(open("/play/lines.json")):
     subprocess.run(["sh"], input=line, text=True, timeout=30)
-    time.sleep({PAUSE_S})
+    time.sleep(float(sys.argv[1]))
 time.sleep(5)
 subprocess.run(["sleep", "{LAST}"])
 time.sleep(3600)
@@ -58,7 +60,7 @@ def link_local(engine) -> Iterator[str]:
 
 
 def rules_that_fired(
-    lab: Lab, ingest: IngestContainer, cases: list[Live], folder: Path, link_local: str, *, terminal: bool
+    lab: Lab, ingest: IngestContainer, cases: list[Live], folder: Path, link_local: str, *, pause: float, terminal: bool
 ) -> set[str]:
     """The ids of the rules that were told of while the lines of these cases ran, one after the other, and somebody
     entered the container, with a `terminal` or without.
@@ -73,7 +75,9 @@ def rules_that_fired(
     task = lab.task(pause_options=[f"--dns={PEER}"])
     docker("network", "connect", link_local, task.pause.id)
     task.wait_healthy()
-    app = lab.new("app", BASE, [*task.shared, f"--volume={folder}:/play:ro"], ["python3", "-c", PLAYER]).start()
+    app = lab.new(
+        "app", BASE, [*task.shared, f"--volume={folder}:/play:ro"], ["python3", "-c", PLAYER, str(pause)]
+    ).start()
     docker("exec", *(["--tty"] if terminal else []), app.id, "sh", "-c", "sleep 1; true")
     ingest.wait_for("process.exec", ran("sleep", LAST), 60 + 5 * len(cases))
     return {event["detection"]["rule_id"] for event in ingest.events(kind="detection")}
@@ -83,7 +87,7 @@ def rules_that_fired(
 def test_attacks_fire_their_rules(lab, ingest, tmp_path, link_local):
     cases = [case for case in live_cases() if case.fires]
 
-    fired = rules_that_fired(lab, ingest, cases, tmp_path, link_local, terminal=True)
+    fired = rules_that_fired(lab, ingest, cases, tmp_path, link_local, pause=PAUSE_S, terminal=True)
 
     assert [case.name for case in cases if case.rule not in fired] == []
     assert EXEC_SESSION in fired
@@ -98,7 +102,7 @@ FIRED_BY_OTHERS = {"new_program_executed", "dropped_program", "reverse_shell_dev
 def test_near_misses_do_not(lab, ingest, tmp_path, link_local):
     cases = [case for case in live_cases() if not case.fires and case.name not in FIRED_BY_OTHERS]
 
-    fired = rules_that_fired(lab, ingest, cases, tmp_path, link_local, terminal=False)
+    fired = rules_that_fired(lab, ingest, cases, tmp_path, link_local, pause=SHORT_PAUSE_S, terminal=False)
 
     assert [case.name for case in cases if case.rule in fired] == []
     assert EXEC_SESSION not in fired

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 from docker_cli import BASE, Container, wait_for
 from fargate_task import FargateTask
 from ingest_container import IngestContainer
@@ -46,8 +45,7 @@ def ingest_for(lab: Lab, account: str) -> IngestContainer:
     return ingest
 
 
-@pytest.fixture
-def task(lab: Lab) -> FargateTask:
+def task_with_a_role(lab: Lab) -> FargateTask:
     """A task whose credentials and metadata come from stand-ins, and whose sensor has no token."""
     metadata = lab.new("metadata", BASE, [f"--network={lab.network}"], ["python3", "-c", METADATA]).start()
     task = lab.task(
@@ -66,7 +64,8 @@ def task(lab: Lab) -> FargateTask:
     return task
 
 
-def test_a_task_logs_in_with_its_role_and_its_events_are_verified(lab: Lab, task: FargateTask) -> None:
+def test_a_task_logs_in_with_its_role_and_its_events_are_verified(lab: Lab) -> None:
+    task = task_with_a_role(lab)
     ingest = ingest_for(lab, ACCOUNT)
 
     told = ingest.wait_for("process.exec", lambda event: "task" in event and "arn" in event["task"], deadline=60)
@@ -80,11 +79,15 @@ def test_a_task_logs_in_with_its_role_and_its_events_are_verified(lab: Lab, task
     assert [secret for secret in (SECRET, TOKEN) if secret in everything] == []
 
 
-def test_a_task_of_another_account_is_not_let_in_and_says_why(lab: Lab, task: FargateTask) -> None:
+def test_a_task_of_another_account_is_not_let_in_and_says_why(lab: Lab) -> None:
     ingest = ingest_for(lab, "999999999999")
+    task = task_with_a_role(lab)
 
     reason = f"login answered 403: aws: account {ACCOUNT} is none of INGEST_AWS_ACCOUNTS"
-    # The sensor was there first, told that nobody answered, and says what goes on failing once a minute.
+    # One that was there before the stand-ins were has said that, and says what goes on failing once a minute.
+    task.sensor.kill("KILL")
+    task.sensor.wait_stopped()
+    task.sensor.start()
     wait_for("the sensor says why it is not let in", lambda: reason in task.sensor.logs(), deadline=150)
 
     assert task.sensor.running()

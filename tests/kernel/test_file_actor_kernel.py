@@ -28,9 +28,7 @@ CHILD_WRITES = 'exec 3>>"$0"; (echo x >&3; echo done; sleep 60) & wait'
 
 @pytest.fixture
 def task() -> Iterator[Task]:
-    task = Task(
-        instance="t", launcher=None, counters=Counters(), clock=SystemClock(), procfs=Procfs(), own_pid=os.getpid()
-    )
+    task = Task(instance="t", launcher=None, counters=Counters(), clock=SystemClock(), procfs=Procfs(), own_pid=-1)
     yield task
     task.close()
 

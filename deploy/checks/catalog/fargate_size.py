@@ -1,4 +1,4 @@
-"""Fargate has no task of this size."""
+"""Fargate has no such task, or its containers do not fit."""
 
 from collections.abc import Iterator
 
@@ -15,16 +15,28 @@ def _find(task: Task) -> Iterator[Flaw]:
         yield Flaw("Fargate needs cpu and memory, in units and MiB or as 1 vCPU and 2 GB")
     elif not is_size(cpu, memory):
         yield Flaw(f"Fargate has no task of cpu {cpu} with memory {memory}")
+    else:
+        yield from _too_much(task, memory)
+
+
+def _too_much(task: Task, memory: int) -> Iterator[Flaw]:
+    """What the containers are given in memory has to fit into the task's."""
+    for one in task.containers:
+        if (one.memory or 0) > memory:
+            yield Flaw(f"container {one.name} may take {one.memory} MiB of the task's {memory}", one.path, one.name)
+    promised = sum(one.reserved or one.memory or 0 for one in task.containers)
+    if promised > memory:
+        yield Flaw(f"its containers are promised {promised} MiB of the task's {memory}", key="sum")
 
 
 CHECK = Check(
     id="fargate-size",
-    title="Fargate has no task of this size",
+    title="Fargate has no such task, or its containers do not fit",
     severity=Severity.HIGH,
     subject=Task,
     why="The definition cannot be registered or started.",
-    mend="Take a pair of cpu and memory that Fargate has.",
-    references=(),
-    reads=("cpu", "memory", "requiresCompatibilities"),
+    mend="Take a pair of cpu and memory that Fargate has, and give its containers no more than it.",
+    references=("cfn-lint E3047",),
+    reads=("cpu", "memory", "requiresCompatibilities", "containerDefinitions"),
     find=_find,
 )

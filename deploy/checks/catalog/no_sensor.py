@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 from deploy.checks.check import Check, Flaw, Severity
 from deploy.checks.model import Task
-from deploy.checks.sensor_shape import is_agent, sensor_of
+from deploy.checks.sensor_shape import is_agent, is_centre, sensor_of
 
 
 def _find(task: Task) -> Iterator[Flaw]:
-    if sensor_of(task) is None and task.containers and not any(map(is_agent, task.containers)):
+    if sensor_of(task) is not None or any(is_agent(one) or is_centre(one) for one in task.containers):
+        return
+    if task.containers:
         yield Flaw("no container is a sensor")
 
 

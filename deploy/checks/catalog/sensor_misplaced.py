@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from deploy.checks.check import Check, Flaw, Severity
 from deploy.checks.model import Container, Task
-from deploy.checks.sensor_shape import LEAST_STOP_TIMEOUT, sensor_of
+from deploy.checks.sensor_shape import CAPABILITIES, LEAST_STOP_TIMEOUT, sensor_of
 
 
 def _find(task: Task) -> Iterator[Flaw]:
@@ -23,6 +23,10 @@ def _in_ecs(sensor: Container, task: Task) -> Iterator[Flaw]:
         yield Flaw("the sensor is essential: its end ends the task", sensor.path, "essential")
     if "stopTimeout" not in sensor.unknown and (sensor.stop_timeout or 0) < LEAST_STOP_TIMEOUT:
         yield Flaw(f"the sensor's stopTimeout is not {LEAST_STOP_TIMEOUT} s or more", sensor.path, "stop")
+    known = not any(name.startswith("linuxParameters") for name in sensor.unknown)
+    if known and not CAPABILITIES.issubset(name.removeprefix("CAP_") for name in sensor.added):
+        wanted = " and ".join(sorted(CAPABILITIES))
+        yield Flaw(f"without {wanted} the sensor reads little of the others", sensor.path, "capabilities")
     for name, condition in sensor.depends_on:
         if condition in ("START", "HEALTHY"):
             yield Flaw(f"the sensor starts after {name} and misses its start", sensor.path, f"after {name}")
@@ -30,6 +34,35 @@ def _in_ecs(sensor: Container, task: Task) -> Iterator[Flaw]:
         if (sensor.name, "HEALTHY") in container.depends_on:
             text = f"container {container.name} does not start before the sensor is healthy"
             yield Flaw(text, container.path, f"healthy {container.name}")
+    yield from _unordered(sensor, task)
+
+
+def _unordered(sensor: Container, task: Task) -> Iterator[Flaw]:
+    """Containers that neither wait for the sensor, themselves or through others, nor have to be there before it."""
+    if any(name.startswith("dependsOn") for one in task.containers for name in one.unknown):
+        return
+    waits = {one.name: {name for name, _ in one.depends_on} for one in task.containers}
+    before = _reached({sensor.name, *(one.name for one in task.containers if one.log_router)}, waits)
+    ends = {name for one in task.containers for name, how in one.depends_on if how in ("SUCCESS", "COMPLETE")}
+    after: dict[str, set[str]] = {}
+    for name, others in waits.items():
+        for other in others:
+            after.setdefault(other, set()).add(name)
+    ordered = before | ends | _reached({sensor.name}, after)
+    for one in task.containers:
+        if one.name not in ordered:
+            text = f"container {one.name} may start before the sensor and stop after it"
+            yield Flaw(text, one.path, f"unordered {one.name}")
+
+
+def _reached(names: set[str], steps: dict[str, set[str]]) -> set[str]:
+    """The names and all that the steps lead to from them."""
+    found, ahead = set(names), list(names)
+    while ahead:
+        new = steps.get(ahead.pop(), set()) - found
+        found |= new
+        ahead += new
+    return found
 
 
 CHECK = Check(
@@ -38,7 +71,7 @@ CHECK = Check(
     severity=Severity.MEDIUM,
     subject=Task,
     why="Alone in its PID namespace it sees only itself; started last it misses starts; essential, its end is theirs.",
-    mend="Share the PID namespace, set essential to false, and let the others depend on its START.",
+    mend="Let `fargate-sensor inject ecs` put it there: shared PIDs, SYS_PTRACE, not essential, the others after it.",
     references=(),
     reads=("containerDefinitions", "pidMode"),
     find=_find,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.checks.model import Subject
+from deploy.checks.model import ExecLogs, Subject
 from deploy.checks.readers import ecs
 from deploy.checks.readers.intrinsics import Intrinsics
 from deploy.checks.readers.policies import statements
@@ -25,8 +25,10 @@ def subjects(content: dict[str, Any], readings: list[Reading]) -> Iterator[Subje
             reading = Reading(pascal, resolve)
             readings.append(reading)
             section = Section(properties, path, reading)
-            logging = _exec_logging(resources, properties, resolve)
-            yield ecs.task(section, name=str(name)) if kind == TASK else ecs.service(section, str(name), logging)
+            if kind == TASK:
+                yield ecs.task(section, name=str(name))
+            else:
+                yield ecs.service(section, str(name), _exec_logs(resources, properties, resolve))
         elif isinstance(kind, str) and kind.startswith("AWS::IAM::"):
             reading = Reading(resolve=resolve)
             readings.append(reading)
@@ -41,11 +43,22 @@ def _policies(section: Section, name: str) -> Iterator[Subject]:
             yield from statements(policy.section("PolicyDocument"), f"{name} {policy.text('PolicyName') or ''}".strip())
 
 
-def _exec_logging(resources: Any, properties: Any, resolve: Intrinsics) -> str | None:
+def _exec_logs(resources: Any, service: Any, resolve: Intrinsics) -> ExecLogs | None:
     """How the cluster that the service refers to logs ECS Exec; None where it is not in the template."""
-    reference = properties.get("Cluster") if isinstance(properties, dict) else None
-    name = reference.get("Ref") if isinstance(reference, dict) else None
-    cluster = resources.get(name) if isinstance(name, str) else None
-    if not isinstance(cluster, dict) or cluster.get("Type") != CLUSTER:
+    cluster = _referred(resources, service, "Cluster", CLUSTER)
+    if cluster is None:
         return None
-    return ecs.cluster_logging(Section(cluster.get("Properties"), (), Reading(pascal, resolve)))
+    content = _referred(resources, service, "TaskDefinition", TASK)
+    task = None if content is None else ecs.task(Section(content, (), Reading(pascal, resolve)))
+    return ecs.exec_logs(Section(cluster, (), Reading(pascal, resolve)), task)
+
+
+def _referred(resources: Any, service: Any, key: str, kind: str) -> dict[str, Any] | None:
+    """The properties of the resource of this kind that `Ref` names."""
+    reference = service.get(key) if isinstance(service, dict) else None
+    name = reference.get("Ref") if isinstance(reference, dict) else None
+    found = resources.get(name) if isinstance(name, str) else None
+    if not isinstance(found, dict) or found.get("Type") != kind:
+        return None
+    properties = found.get("Properties")
+    return properties if isinstance(properties, dict) else {}

@@ -5,8 +5,8 @@ Source: the API reference of RegisterTaskDefinition and CreateService.
 
 from typing import Any
 
-from deploy.checks.model import Container, Logging, Mount, Service, Task, Variable
-from deploy.checks.section import Section
+from deploy.checks.model import Container, ExecLogs, Logging, Mount, Service, Task, Variable
+from deploy.checks.section import UNKNOWN, Section
 from deploy.fargate import NOT_TAKEN, NOT_TAKEN_LINUX
 
 
@@ -38,7 +38,7 @@ def task(section: Section, containers: list[Container] | None = None, name: str 
 
 def container(section: Section) -> Container:
     """A container definition."""
-    before = set(section.reading.unknown)
+    section = section.alone()
     capabilities = section.section("linuxParameters").section("capabilities")
     made = Container(
         name=section.text("name") or "without a name",
@@ -54,34 +54,58 @@ def container(section: Section) -> Container:
         health_check=bool(section.raw("healthCheck")),
         stop_timeout=section.number("stopTimeout"),
         memory=section.number("memory"),
+        reserved=section.number("memoryReservation"),
+        log_router=bool(section.raw("firelensConfiguration")),
         depends_on=tuple(
             (d.text("containerName") or "", d.text("condition") or "") for d in section.sections("dependsOn")
         ),
         rejected=tuple(_rejected(section)),
     )
-    prefix = "containerDefinitions."
-    return made._replace(unknown=frozenset(name.removeprefix(prefix) for name in section.reading.unknown - before))
+    # One variable that only the deployment knows leaves the others to be judged: its value is None.
+    return made._replace(unknown=frozenset(name for name in section.unknown() if not name.startswith("environment.")))
 
 
-def service(section: Section, name: str, exec_logging: str | None) -> Service:
-    """A service; `exec_logging` is that of its cluster, None where the cluster is not in the document."""
+def service(section: Section, name: str, exec_logs: ExecLogs | None) -> Service:
+    """A service; `exec_logs` are those of its cluster, None where the cluster is not in the document."""
     network = section.section("networkConfiguration")
     inner = network.section("awsvpcConfiguration")
     public = (inner if inner.content else network).raw("assignPublicIp")
-    unknown = set(section.reading.unknown) | ({"cluster"} if exec_logging is None else set())
+    exec_enabled = bool(section.flag("enableExecuteCommand"))
+    unknown = set(section.reading.unknown)
+    if exec_enabled and exec_logs is None:
+        unknown.add("cluster")
+    elif exec_enabled and exec_logs is not None and exec_logs.logging == "DEFAULT" and exec_logs.drivers is None:
+        unknown.add("taskDefinition")
     return Service(
         name=f"service {name}",
         path=section.path,
         unknown=frozenset(unknown),
         public_ip=public is True or public == "ENABLED",
-        exec_enabled=bool(section.flag("enableExecuteCommand")),
-        exec_logging=exec_logging,
+        exec_enabled=exec_enabled,
+        exec_logs=exec_logs,
     )
 
 
-def cluster_logging(section: Section) -> str:
-    """How the sessions of ECS Exec in a cluster are logged; DEFAULT is what the API takes where nothing is said."""
-    return section.section("configuration").section("executeCommandConfiguration").text("logging") or "DEFAULT"
+def exec_logs(section: Section, task: Task | None) -> ExecLogs | None:
+    """How a cluster logs the sessions of ECS Exec in `task`, None where only the deployment knows.
+
+    DEFAULT is what the API takes where nothing is said, and means the awslogs configuration of the task.
+    """
+    configuration = section.section("configuration").section("executeCommandConfiguration")
+    logging = configuration.text("logging") or "DEFAULT"
+    log = configuration.section("logConfiguration")
+    destination = any(log.raw(key) for key in ("cloudWatchLogGroupName", "s3BucketName"))
+    if any("logConfiguration." not in name for name in section.reading.unknown):
+        return None
+    named = destination or bool(section.reading.unknown)
+    return ExecLogs(logging, named, None if task is None else _drivers(task))
+
+
+def _drivers(task: Task) -> tuple[str | None, ...] | None:
+    unsure = "containerDefinitions" in task.unknown or any(
+        name.startswith("logConfiguration") for one in task.containers for name in one.unknown
+    )
+    return None if unsure else tuple(one.logging.driver if one.logging else None for one in task.containers)
 
 
 def _on_fargate(section: Section) -> bool:
@@ -106,6 +130,8 @@ def _logging(section: Section) -> Logging | None:
     options = log.raw("options")
     options = options if isinstance(options, dict) else {}
     mode, size = (log.reading.resolve(options.get(key)) for key in ("mode", "max-buffer-size"))
+    if UNKNOWN in (mode, size):
+        log.reading.unknown.add("logConfiguration.options")
     return Logging(log.text("logDriver"), *(one if isinstance(one, str) else None for one in (mode, size)))
 
 

@@ -1,30 +1,50 @@
 """Kubernetes manifests: the pods in Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, and in Lists."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from deploy.checks.model import Container, Task, Variable
-from deploy.checks.section import Section
+from deploy.checks.section import UNKNOWN, Section
+from deploy.kubernetes import TEMPLATES
 
-TEMPLATES = {
-    "Pod": (),
-    "Deployment": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "ReplicationController": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
 HOST = {"hostPID": "pid", "hostIPC": "ipc", "hostNetwork": "network"}
+
+POD_FIELDS = {
+    "shareProcessNamespace": "pidMode",
+    "hostPID": "pidMode",
+    "hostIPC": "ipcMode",
+    "hostNetwork": "networkMode",
+}
+FIELDS = {
+    "image": "image",
+    "securityContext.runAsUser": "user",
+    "securityContext.runAsNonRoot": "user",
+    "securityContext.readOnlyRootFilesystem": "readonlyRootFilesystem",
+    "securityContext.privileged": "privileged",
+    "securityContext.capabilities": "linuxParameters",
+    "livenessProbe": "healthCheck",
+    "readinessProbe": "healthCheck",
+    "startupProbe": "healthCheck",
+}
+
+
+def rendered(value: Any) -> Any:
+    """A value in which a chart's template left a hole is unknown, even where the whole happens to be YAML."""
+    return UNKNOWN if isinstance(value, str) and "{{" in value else value
 
 
 def pods(section: Section) -> Iterator[Task]:
-    """The pods of one manifest."""
-    kind = section.text("kind") or ""
-    if kind.endswith("List"):
+    """The pods of one manifest; a List has no List in it."""
+    if (section.text("kind") or "").endswith("List"):
         for item in section.sections("items"):
-            yield from pods(item)
-    elif kind in TEMPLATES:
+            yield from _pods(item)
+    else:
+        yield from _pods(section)
+
+
+def _pods(section: Section) -> Iterator[Task]:
+    kind = section.text("kind")
+    if kind in TEMPLATES:
         template = section
         for key in TEMPLATES[kind]:
             template = template.section(key)
@@ -32,27 +52,26 @@ def pods(section: Section) -> Iterator[Task]:
 
 
 def _pod(template: Section, kind: str, name: str) -> Task:
-    spec = template.section("spec")
-    security = spec.section("securityContext")
+    spec = template.section("spec").alone()
     labels = template.section("metadata").section("labels")
     selector = spec.section("nodeSelector")
     fargate = (
         labels.raw("eks.amazonaws.com/fargate-profile") is not None
         or selector.raw("eks.amazonaws.com/compute-type") == "fargate"
     )
-    containers = [_container(one, security, runs_first=_ends(one)) for one in spec.sections("initContainers")]
-    containers += [_container(one, security, runs_first=False) for one in spec.sections("containers")]
+    containers = [_container(one, spec, runs_first=_ends(one)) for one in spec.sections("initContainers")]
+    containers += [_container(one, spec, runs_first=False) for one in spec.sections("containers")]
     return Task(
         name=f"{kind} {name}",
         path=spec.path,
         pod=True,
         fargate=fargate,
         containers=tuple(containers),
-        unknown=frozenset(spec.reading.unknown),
         shared_pids=bool(spec.flag("shareProcessNamespace")),
         host=tuple(name for key, name in HOST.items() if spec.flag(key)),
         stop_timeout=spec.number("terminationGracePeriodSeconds"),
         rejected=tuple(_rejected(spec, kind)),
+        unknown=_unknown(POD_FIELDS, spec),
     )
 
 
@@ -61,8 +80,9 @@ def _ends(section: Section) -> bool:
     return section.text("restartPolicy") != "Always"
 
 
-def _container(section: Section, pod: Section, *, runs_first: bool) -> Container:
-    security = section.section("securityContext")
+def _container(section: Section, spec: Section, *, runs_first: bool) -> Container:
+    section = section.alone()
+    pod, security = spec.section("securityContext"), section.section("securityContext")
     user = security.text("runAsUser")
     non_root = security.flag("runAsNonRoot")
     return Container(
@@ -78,7 +98,17 @@ def _container(section: Section, pod: Section, *, runs_first: bool) -> Container
         environment=tuple(_environment(section)),
         health_check=any(section.raw(key) for key in ("livenessProbe", "readinessProbe", "startupProbe")),
         rejected=tuple(_host_ports(section)),
-        unknown=frozenset(section.reading.unknown),
+        unknown=_unknown(FIELDS, section) | ({"user"} & _unknown(FIELDS, spec)),
+    )
+
+
+def _unknown(fields: dict[str, str], section: Section) -> frozenset[str]:
+    """What is unknown in a section, by the names that checks go by: those of ECS."""
+    names = section.unknown()
+    return frozenset(
+        ecs
+        for field, ecs in fields.items()
+        if any(one == field or one.startswith(f"{field}.") or field.startswith(f"{one}.") for one in names)
     )
 
 

@@ -35,7 +35,8 @@ def _subjects(content: Any, readings: list[Reading]) -> Iterator[Subject]:
     elif "planned_values" in content or ("terraform_version" in content and "values" in content):
         yield from terraform.subjects(content, readings)
     elif "apiVersion" in content and "kind" in content:
-        yield from kubernetes.pods(_section(content, (), readings))
+        readings.append(Reading(resolve=kubernetes.rendered))
+        yield from kubernetes.pods(Section(content, (), readings[-1]))
 
 
 def _section(content: Any, path: tuple[str | int, ...], readings: list[Reading]) -> Section:

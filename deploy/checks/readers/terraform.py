@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from deploy.checks.marks import Path
 from deploy.checks.model import Container, Subject
 from deploy.checks.readers import ecs
 from deploy.checks.readers.policies import statements
@@ -20,35 +21,43 @@ def subjects(content: dict[str, Any], readings: list[Reading]) -> Iterator[Subje
     """The tasks, services and policies of all modules; what is wrong is in `readings`."""
     unknown = {
         change.get("address"): change["change"].get("after_unknown")
-        for change in content.get("resource_changes") or ()
+        for change in _list(content.get("resource_changes"))
         if isinstance(change, dict)
         and isinstance(change.get("change"), dict)
         and isinstance(change.get("address"), str)
     }
-    values = content.get("planned_values") or content.get("values")
+    top = "planned_values" if content.get("planned_values") else "values"
+    values = content.get(top)
     root = values.get("root_module") if isinstance(values, dict) else None
-    for resource in _resources(root, 0):
+    for path, resource in _resources(root, (top, "root_module"), 0):
         kind, address, fields = resource.get("type"), str(resource.get("address")), resource.get("values")
-        if not isinstance(fields, dict):
+        if not isinstance(fields, dict) or not isinstance(kind, str):
             continue
-        fields = _with_unknown(fields, unknown.get(address))
+        fields, path = _with_unknown(fields, unknown.get(address)), (*path, "values")
         reading = Reading(snake)
         if kind == "aws_ecs_task_definition":
             readings.append(reading)
-            yield ecs.task(Section(fields, (), reading), _containers(fields, reading, readings), address)
+            yield ecs.task(Section(fields, path, reading), _containers(fields, path, reading, readings), address)
         elif kind == "aws_ecs_service":
             readings.append(reading)
-            yield ecs.service(Section(fields, (), reading), address, None)
+            yield ecs.service(Section(fields, path, reading), address, None)
         elif kind in POLICIES:
-            yield from _policy(fields, address, readings)
+            yield from _policy(fields, path, address, readings)
 
 
-def _resources(module: Any, depth: int) -> Iterator[dict[str, Any]]:
+def _resources(module: Any, path: Path, depth: int) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The resources of a module and of those in it, and where each stands."""
     if not isinstance(module, dict) or depth > DEEPEST:
         return
-    yield from (one for one in module.get("resources") or () if isinstance(one, dict))
-    for child in module.get("child_modules") or ():
-        yield from _resources(child, depth + 1)
+    for number, one in enumerate(_list(module.get("resources"))):
+        if isinstance(one, dict):
+            yield (*path, "resources", number), one
+    for number, child in enumerate(_list(module.get("child_modules"))):
+        yield from _resources(child, (*path, "child_modules", number), depth + 1)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _with_unknown(fields: dict[str, Any], unknown: Any) -> dict[str, Any]:
@@ -57,32 +66,35 @@ def _with_unknown(fields: dict[str, Any], unknown: Any) -> dict[str, Any]:
     return {**fields, **{key: UNKNOWN for key, value in after.items() if value is True}}
 
 
-def _containers(fields: dict[str, Any], task: Reading, readings: list[Reading]) -> list[Container]:
+def _containers(fields: dict[str, Any], path: Path, task: Reading, readings: list[Reading]) -> list[Container]:
+    """They stand as JSON in a text, so that their line is that of the text."""
     value = fields.get("container_definitions")
     if value is UNKNOWN or value is None:
         task.unknown.add("containerDefinitions")
         return []
-    found = _from_json(value, "container_definitions", task)
+    path = (*path, "container_definitions")
+    found = _from_json(value, path, task)
     reading = Reading()
     readings.append(reading)
     return [
         ecs.container(one)
-        for one in Section({"containerDefinitions": found}, (), reading).sections("containerDefinitions")
+        for one in Section({"containerDefinitions": found}, path, reading).sections("containerDefinitions")
     ]
 
 
-def _policy(fields: dict[str, Any], address: str, readings: list[Reading]) -> Iterator[Subject]:
+def _policy(fields: dict[str, Any], path: Path, address: str, readings: list[Reading]) -> Iterator[Subject]:
     reading = Reading()
     readings.append(reading)
     value = fields.get("policy")
     if isinstance(value, str):
-        yield from statements(Section(_from_json(value, "policy", reading), (), reading), address)
+        path = (*path, "policy")
+        yield from statements(Section(_from_json(value, path, reading), path, reading), address)
 
 
-def _from_json(value: Any, key: str, reading: Reading) -> Any:
+def _from_json(value: Any, path: Path, reading: Reading) -> Any:
     """What Terraform keeps as JSON in a string."""
     try:
         return json.loads(value)
     except (TypeError, ValueError, RecursionError):
-        reading.wrong.append(((), f"{key} must be JSON"))
+        reading.wrong.append((path, f"{path[-1]} must be JSON"))
         return None

@@ -157,6 +157,25 @@ def test_threads_and_the_gone_are_no_processes(proc: FakeProc, task: Task) -> No
     assert task.process(11) is None
 
 
+def test_a_process_whose_number_is_below_its_parents_has_its_ancestors(proc: FakeProc, task: Task) -> None:
+    proc.process(30_000, 1)
+    proc.process(31_000, 30_000)
+    proc.process(400, 31_000)
+    for pid in task.procfs.pids():
+        task.track(pid)
+    tracked = task.track(400)
+    assert tracked is not None
+    assert [ancestor.pid for ancestor in tracked.ancestors()] == [31_000, 30_000]
+    assert [process.pid for process in task.living()] == [400, 31_000, 30_000]
+
+
+def test_own_children_are_own_also_where_numbers_have_wrapped(proc: FakeProc, task: Task) -> None:
+    for pid, ppid in ((99, 1), (98, 99), (50, 98)):
+        proc.process(pid, ppid)
+    task.track(50)
+    assert task.is_own(50)
+
+
 def test_own_children_are_own(proc: FakeProc, task: Task) -> None:
     for pid, ppid in ((99, 1), (100, 99), (101, 100), (10, 1)):
         proc.process(pid, ppid)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from task_definitions import FOLDER, IMAGE
 
+from deploy.commands.inject import main
+from deploy.commands.inject_ecs import IMAGE as IMAGE_VARIABLE
 from deploy.diff import difference
-from deploy.inject_command import IMAGE as IMAGE_VARIABLE
-from deploy.inject_command import main
 
 SINGLE = FOLDER / "single.json"
 OPTIONS = ["--image", IMAGE, "--ingest-url", "https://ingest.example.org"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import inject_command
+from deploy.commands import inject as inject_command
 from ingest.config import PREFIX, Settings
 from sensor.config.settings import SETTINGS, variable
 from shippers import firehose, kinesis, s3, sqs
@@ -14,7 +14,10 @@ from shippers.registry import FACTORIES
 
 PROJECT = Path(__file__).parents[3]
 DOCUMENTS = sorted(
-    [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md"), *(PROJECT / "task-definitions").rglob("*.md")]
+    [
+        *PROJECT.glob("*.md"),
+        *(path for name in ("docs", "task-definitions", "helm") for path in (PROJECT / name).rglob("*.md")),
+    ]
 )
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 TARGET = re.compile(r"`make ([a-z0-9]+)")
@@ -72,10 +75,11 @@ def test_every_destination_is_documented():
     assert titles == list(FACTORIES)
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/inject.md", "task-definitions/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/inject.md", "docs/eks.md", "task-definitions/README.md"])
 def test_options_of_inject_exist(name, capsys):
-    with pytest.raises(SystemExit):
-        inject_command.main(["--help"])
+    for platform in ("ecs", "pod"):
+        with pytest.raises(SystemExit):
+            inject_command.main([platform, "--help"])
     known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     text = (PROJECT / name).read_text()
     named = set(re.findall(r"`(--[a-z-]+)", text)) if name == "docs/inject.md" else set()

@@ -2,6 +2,7 @@
 
 import pytest
 
+import sensor.enrich.fold_key as fold_key_module
 from sensor.enrich.fold_key import LONGEST_ARGS, fold_key
 from sensor.model.events import Ancestor, Container, Detection, Event, Evidence, Link, Missing, Process, Timestamp
 from sensor.model.kinds import Kind
@@ -15,6 +16,11 @@ RUN = Event(Kind.PROCESS_EXEC, Timestamp(5), Evidence("cursor"), container=Conta
 
 def process(**fields: object) -> Event:
     return RUN._replace(process=CURL._replace(**fields))  # type: ignore[arg-type]  # each test gives what fits
+
+
+def test_all_fields_count_but_for_those_of_one_run() -> None:
+    left_out = [name for name in Process._fields if name not in Process._fields[fold_key_module._SAME_AGAIN]]
+    assert left_out == ["entity", "pid", "ppid", "start", "ancestors"]
 
 
 def test_another_run_of_the_same_is_the_same() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor.model.events import Event, Evidence, Header, Pod, Sensor, Task, Timestamp
+from sensor.model.events import Header, Pod, Sensor, Task
 from sensor.model.identity import event_id, process_entity, task_key
 from sensor.model.kinds import URGENT_KINDS, Kind, Lane, lane_of
 
@@ -24,8 +24,7 @@ def test_an_entity_is_stable_and_24_hex_digits() -> None:
 
 
 def test_an_event_is_named_by_sensor_epoch_lane_and_number() -> None:
-    event = Event(Kind.DETECTION, Timestamp(0), Evidence("rules"), lane=Lane.URGENT, seq=9)
-    assert event_id(Header(SENSOR), event) == "sensor-1/epoch-1/urgent/9"
+    assert event_id(SENSOR, Lane.URGENT, 9) == "sensor-1/epoch-1/urgent/9"
 
 
 @pytest.mark.parametrize(

@@ -1,95 +1,22 @@
 """Delivery: in order, again after trouble, never twice counted, honest about what it gave up."""
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 
 import pytest
-from fakes_pipeline import HEADER, FakePause, FakeShipper, encoded, unsealed
+from delivery_rig import MIB, Rig, json_seqs, json_shipper
+from fakes_pipeline import FakeShipper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from running import until
 
-from sensor.model.counters import Counters
 from sensor.model.errors import DestinationGone, PermanentError, RetryableError
-from sensor.model.events import Batch
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding, Limits, Roll
-from sensor.pipeline.backoff import Backoff, Pause
-from sensor.pipeline.batch import seal
-from sensor.pipeline.delivery import LAST_WAIT_S, MOST_FAULTS, Delivery
-from sensor.pipeline.spool.spool import Spool
-from tests.fakes_timers import FakeTimers
+from sensor.pipeline.delivery import MOST_FAULTS
 
 URGENT, ORDINARY = Lane.URGENT, Lane.ORDINARY
-MIB = 1024 * 1024
-
-
-class Rig:
-    """A delivery with a fake shipper, a clock that runs whenever it waits, and no chance in its waits."""
-
-    def __init__(self, shipper: FakeShipper, batch: int = 3, max_bytes: int = MIB) -> None:
-        self.shipper = shipper
-        self.batch = batch
-        self.counters = Counters()
-        self.timers = FakeTimers()
-        self.clock = self.timers.clock
-        self.pause = FakePause(self.clock)
-        self.spool = Spool(
-            [shipper.name],
-            memory_bytes=max_bytes,
-            counters=self.counters,
-            clock=self.clock,
-            later=self.timers.later,
-        )
-        self.delivery = self.new_delivery(self.pause)
-
-    def new_delivery(self, pause: Pause) -> Delivery:
-        return Delivery(
-            self.shipper,
-            spool=self.spool,
-            counters=self.counters,
-            clock=self.clock,
-            backoff=Backoff(uniform=lambda _low, high: high),
-            pause=pause,
-        )
-
-    def put(self, *numbers: int, lane: Lane = ORDINARY, padding: int = 0) -> None:
-        """Events in batches of `batch`."""
-        for start in range(0, len(numbers), self.batch):
-            items = [encoded(seq, lane, padding) for seq in numbers[start : start + self.batch]]
-            self.spool.append(seal(HEADER, items))
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
-        task = asyncio.create_task(self.delivery.run())
-        try:
-            yield task
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError, DestinationGone):
-                await task
-
-    async def delivered(self, count: int) -> None:
-        await until(lambda: self.counters.seen["delivered"] >= count, f"{count} events were delivered")
-
-    def batches(self) -> list[Batch]:
-        """What the shipper was handed, call by call (`Encoding.BATCH`)."""
-        return [unsealed(record) for records in self.shipper.sent for record in records]
-
-    def seqs(self) -> list[tuple[Lane, list[int]]]:
-        """The lane and the numbers of each batch that the shipper was handed."""
-        return [(batch.events[0].lane, [e.seq for e in batch.events]) for batch in self.batches()]
-
-
-def json_seqs(records: tuple[bytes, ...]) -> list[int]:
-    return [json.loads(record)["seq"] for record in records]
-
-
-def json_shipper(*outcomes: Exception | list[int], limits: Limits | None = None) -> FakeShipper:
-    return FakeShipper(*outcomes, encoding=Encoding.JSON, limits=limits or Limits(10, MIB, MIB))
 
 
 async def test_events_are_delivered_in_order_and_counted() -> None:
@@ -339,89 +266,6 @@ async def test_a_destination_that_is_gone_ends_the_run() -> None:
             await task
     assert not await rig.delivery.flush(5)
     assert rig.counters.losses == {"undelivered_at_stop": 4}
-
-
-async def test_flush_of_nothing_is_done_at_once() -> None:
-    rig = Rig(FakeShipper())
-    assert await rig.delivery.flush(0)
-    assert rig.shipper.opened == 0
-
-
-async def test_flush_takes_over_from_run_and_repeats_nothing() -> None:
-    rig = Rig(FakeShipper())
-    rig.shipper.gate.clear()
-    rig.put(1, 2, 3, 4)
-    async with rig.running() as task:
-        await until(lambda: rig.shipper.sent, "the first request is under way")
-        flushing = asyncio.ensure_future(rig.delivery.flush(30))
-        await asyncio.sleep(0)
-        rig.shipper.gate.set()
-        assert await flushing
-        await task
-    assert rig.seqs() == [(ORDINARY, [1, 2, 3]), (ORDINARY, [4])]
-
-
-async def test_flush_ends_a_long_wait() -> None:
-    rig = Rig(FakeShipper(RetryableError("busy", 200.0)))
-    waiting = asyncio.Event()
-
-    async def pause(seconds: float | None, until_set: asyncio.Event) -> None:
-        waiting.set()
-        await until_set.wait()
-
-    rig.delivery = rig.new_delivery(pause)
-    rig.put(1, lane=URGENT)
-    async with rig.running() as task:
-        await waiting.wait()
-        assert await rig.delivery.flush(30)
-        await task
-    assert rig.counters.seen["delivered"] == 1
-
-
-async def test_a_request_cut_off_by_cancelling_run_is_made_again() -> None:
-    rig = Rig(FakeShipper())
-    rig.shipper.gate.clear()
-    rig.put(1, 2, 3)
-    async with rig.running():
-        await until(lambda: rig.shipper.sent, "the request is under way")
-    rig.shipper.gate.set()
-    assert await rig.delivery.flush(5)
-    assert len(rig.shipper.sent) == 2
-    assert len(set(rig.shipper.sent)) == 1
-    assert rig.counters.seen["delivered"] == 3
-
-
-async def test_flush_retries_within_its_deadline() -> None:
-    rig = Rig(FakeShipper(*[RetryableError("busy", 60.0)] * 9))
-    rig.put(1)
-    assert await rig.delivery.flush(20)
-    assert rig.pause.seconds[:3] == [10.0, 5.0, 2.5]
-    assert min(rig.pause.seconds) == rig.pause.seconds[-1] == LAST_WAIT_S
-
-
-async def test_what_is_left_after_the_deadline_is_counted() -> None:
-    rig = Rig(FakeShipper())
-    rig.shipper.gate.clear()
-    rig.put(1, 2, 3, 4)
-    rig.put(1, lane=URGENT)
-    assert not await rig.delivery.flush(0.05)
-    assert rig.counters.losses == {"undelivered_at_stop": 5}
-    assert rig.counters.seen["delivered"] == 0
-
-
-@pytest.mark.parametrize("outcome", [(), [0], PermanentError("no")])
-async def test_what_was_given_up_is_not_counted_twice(outcome: Exception | list[int]) -> None:
-    rig = Rig(FakeShipper(outcome))
-    rig.shipper.gate.clear()
-    rig.put(1, 2, 3)
-    async with rig.running() as task:
-        await until(lambda: rig.shipper.sent, "the request is under way")
-        assert not await rig.delivery.flush(0.05)
-        rig.shipper.gate.set()
-        await task
-    assert rig.counters.losses == {"undelivered_at_stop": 3}
-    assert rig.counters.seen["delivered"] == 0
-    assert await rig.delivery.flush(1)
 
 
 async def test_closing_closes_the_shipper() -> None:

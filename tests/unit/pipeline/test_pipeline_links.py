@@ -4,24 +4,22 @@ import stat
 
 from sensor.detect.compact import Rule
 from sensor.detect.detector import detection_event
-from sensor.model.events import Container, Event, Evidence, File, Header, Link, Process, Sensor, Timestamp
-from sensor.model.kinds import Kind, Lane
+from sensor.model.events import Container, Event, Evidence, File, Link, Process, Timestamp
+from sensor.model.kinds import Kind
 from sensor.pipeline.links import BROUGHT_BY, CHANGED_BY, MATCHED, MOST_FILES, MOST_RECENT, MOST_RUNS, RAN_AS, Links
-
-HEADER = Header(Sensor("s", "e", "0"))
 
 
 class Scene:
     """Events that go by one after the other; `id` is that of the last one."""
 
     def __init__(self) -> None:
-        self.links = Links(lambda: HEADER)
+        self.links = Links()
         self.seq = 0
 
     def go_by(self, event: Event) -> tuple[Link, ...]:
         self.seq += 1
         event = self.links.resolve(event)
-        self.links.told(event._replace(lane=Lane.ORDINARY, seq=self.seq))
+        self.links.told(event, self.id)
         return event.links
 
     @property

@@ -161,7 +161,7 @@ SERVICE = """
 Resources:
   Cluster:
     Type: AWS::ECS::Cluster
-    Properties: {{Configuration: {{ExecuteCommandConfiguration: {{Logging: {logging}}}}}}}
+    Properties: {{Configuration: {{ExecuteCommandConfiguration: {logging}}}}}
   Service:
     Type: AWS::ECS::Service
     Properties:
@@ -174,8 +174,8 @@ Resources:
 @pytest.mark.parametrize(
     ("logging", "public", "found"),
     [
-        ("NONE", "ENABLED", {"exec-without-logging", "public-ip"}),
-        ("OVERRIDE", "DISABLED", set()),
+        ("{Logging: NONE}", "ENABLED", {"exec-without-logging", "public-ip"}),
+        ("{Logging: OVERRIDE, LogConfiguration: {S3BucketName: b}}", "DISABLED", set()),
     ],
 )
 def test_a_service_of_a_template(tmp_path: Path, logging: str, public: str, found: set[str]) -> None:

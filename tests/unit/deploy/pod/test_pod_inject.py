@@ -14,7 +14,7 @@ from sensor.config.validate import check
 
 INGEST = destinations.ingest("https://ingest.example.org:8443")
 WISHES = Wishes("registry.example.org/fargate-sensor:0.1.0", (INGEST,))
-NATIVE = replace(WISHES, form="native")
+NATIVE = replace(WISHES, mode="native")
 FORMS = {"native": NATIVE, "container": WISHES, "same_uid": replace(WISHES, security="same-uid")}
 
 
@@ -75,18 +75,18 @@ def test_the_patch_has_pointers_with_escapes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "version", "native"),
+    ("mode", "version", "native"),
     [
         ("auto", None, False),
         ("auto", (1, 28), False),
         ("auto", (1, 29), True),
         ("auto", (2, 0), True),
         ("native", (1, 20), True),
-        ("container", (1, 33), False),
+        ("ordinary", (1, 33), False),
     ],
 )
-def test_native_by_setting_and_version(form: Any, version: Any, native: bool) -> None:
-    after, _ = injected(INJECTED["init_container"], replace(WISHES, form=form, cluster_version=version))
+def test_native_by_setting_and_version(mode: Any, version: Any, native: bool) -> None:
+    after, _ = injected(INJECTED["init_container"], replace(WISHES, mode=mode, cluster_version=version))
     assert (sensor(after).get("restartPolicy") == "Always") is native
     assert (after["spec"]["initContainers"][0]["name"] == "fargate-sensor") is native
 
@@ -112,7 +112,7 @@ def test_the_apps_own_user_where_root_is_forbidden(name: str, uid: int, word: st
         "capabilities": {"drop": ["ALL"]},
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    assert after["metadata"]["annotations"]["fargate-sensor/status"] == "container same-uid"
+    assert after["metadata"]["annotations"]["fargate-sensor/status"] == "ordinary same-uid"
     assert word in found.warnings[0]
 
 

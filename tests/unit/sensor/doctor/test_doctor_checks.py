@@ -10,7 +10,7 @@ import pytest
 
 from collectors.procfs import Procfs
 from sensor.config.settings import Settings
-from sensor.doctor import aws, destination, machine, resources, spool
+from sensor.doctor import aws, destination, machine, pod, resources, spool
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst
 from sensor.model.protocols import HOST, Status
 from tests.local_http import QuietHandler, serving
@@ -48,6 +48,27 @@ def proc(tmp_path: Path) -> FakeProc:
 
 def status(check: Check) -> Status:
     return check.capability.status
+
+
+@pytest.mark.parametrize("platform", ["kubernetes", "eks-fargate"])
+def test_a_sensor_that_is_not_root_in_a_pod_tells_what_that_costs(platform: str) -> None:
+    found = pod.check(platform, 1000, frozenset())
+    assert found is not None
+    assert status(found) is Status.DEGRADED
+    assert "same-uid: the sensor runs as uid 1000" in str(found.capability.reason)
+    assert "no NET_RAW" in str(found.capability.reason)
+    assert "fargate-sensor/security: root" in str(found.capability.mend)
+    with_packets = pod.check(platform, 1000, frozenset({"NET_RAW"}))
+    assert with_packets is not None
+    assert "NET_RAW" not in str(with_packets.capability.reason)
+    as_root = pod.check(platform, 0, frozenset({"NET_RAW"}))
+    assert as_root is not None
+    assert status(as_root) is Status.OK
+
+
+@pytest.mark.parametrize("platform", ["ecs-fargate", "docker", "host"])
+def test_pod_security_is_of_no_matter_elsewhere(platform: str) -> None:
+    assert pod.check(platform, 1000, frozenset()) is None
 
 
 @pytest.mark.parametrize("release", ["5.10.0", "5.15.0-amzn2", "6.18.44-fc", "10.0"])

@@ -1,0 +1,1 @@
+"""The commands of `fargate-sensor` that are for the time before something runs."""

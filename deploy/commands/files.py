@@ -1,0 +1,46 @@
+"""The document that a command works on: read from a file or standard input, written whole or not at all."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from deploy.commands.complaints import CannotDo
+
+
+def read(name: str) -> bytes:
+    """All of it; `-` is standard input. Raises `CannotDo`."""
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CannotDo([f"{shown(name)}: cannot be read: {reason}"]) from error
+
+
+def write(text: str, name: str | None) -> None:
+    """To standard output, or to a file that is replaced whole. Raises `CannotDo`."""
+    if name is None or name == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())  # UTF-8 as it was read, whatever the locale
+        sys.stdout.buffer.flush()
+        return
+    target = Path(name)
+    try:
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        with tempfile.NamedTemporaryFile(dir=target.resolve().parent, prefix=f".{target.name}.", delete=False) as file:
+            file.write(text.encode())
+        Path(file.name).chmod(mode)
+        Path(file.name).replace(target.resolve())
+    except OSError as error:
+        raise CannotDo([f"{shown(name)}: cannot be written: {error.strerror}"]) from error
+
+
+def shown(name: str) -> str:
+    """A file's name in messages."""
+    return "standard input" if name == "-" else name
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

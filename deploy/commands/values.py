@@ -1,0 +1,28 @@
+"""What the values of options mean, for ECS and for pods. Each raises `ValueError` with what was expected instead.
+
+Values that may be secrets are never repeated: a misplaced token is a token.
+"""
+
+from collections.abc import Iterable
+
+from deploy.sidecar.variables import SECRETS, is_image, is_name
+
+
+def image(text: str) -> str:
+    """The name of an image."""
+    if not is_image(text):
+        raise ValueError(f"{ascii(text)[:80]} is no image")
+    return text
+
+
+def variables(given: Iterable[str]) -> dict[str, str]:
+    """`SENSOR_NAME=VALUE`, several."""
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not is_name(name):
+            raise ValueError("expected SENSOR_NAME=VALUE")
+        if name in SECRETS:
+            raise ValueError(f"{name} would stand in the document for all to read; see --token-secret")
+        found[name] = value
+    return found

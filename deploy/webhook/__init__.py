@@ -1,0 +1,1 @@
+"""The admission webhook that puts the sensor into pods as they are created."""

@@ -1,0 +1,87 @@
+"""Writes checks.md from the catalog in deploy/checks."""
+
+from collections.abc import Iterable
+
+from deploy.checks.catalog import catalog
+from deploy.checks.check import Check
+from deploy.checks.model import Container, Service, Statement, Task
+from deploy.checks.suppressions import DEFAULT
+
+ASKED_OF = {Container: "each container", Task: "each task or pod", Service: "each service", Statement: "each policy"}
+HEAD = f"""\
+# Checks
+
+Written from `deploy/checks/catalog/` by `make docs`; `make check` keeps it current.
+
+    fargate-sensor check --verbose task-definitions/ template.yaml plan.json manifests/
+
+reads ECS task definitions (to register or described, and arrays of container definitions), CloudFormation and SAM
+templates, Terraform plans and states (`terraform show -json`) and Kubernetes manifests, rendered charts among them, and
+asks each task, pod, service and policy what is below. `--format` is text, json or sarif. The exit code is 0 when
+nothing as bad as `--fail-on` (medium) was found, 1 when it was or a file could not be read, and 2 on wrong usage. A
+file that cannot be read is one line with its reason, and the others are checked all the same.
+
+What only the deployment knows (a parameter without a default, a value that is known after apply, a hole in a chart's
+template) is not judged; the questions that stay open are counted. The sensor's own container is asked for secrets only.
+
+## Suppressions
+
+`{DEFAULT}` in the working directory, or the file that `--config` names, says what is
+accepted, until when and why:
+
+```yaml
+suppressions:
+  - check: writable-root                 # its id, or "*"
+    file: "legacy/*.yaml"                # optional: the path from the working directory; * stands for anything
+    subject: "*container worker"         # optional: what a finding is about, as the report names it
+    until: 2027-03-31                    # the last day, UTC; at most a year away
+    reason: it unpacks its plugins beside itself until the move to 4.0
+```
+
+A suppression that has ended suppresses nothing any more and is told; so is one that matches nothing. Suppressed
+findings are counted, stand in JSON under `waived`, and in SARIF with their `suppressions`.
+
+## A baseline
+
+`--write-baseline known.json` writes down what is found today, and `--baseline known.json` leaves it out from then on.
+Findings are known by check, file, subject and what is wrong there, by name and never by value: lines may move. Where
+there are more of one kind than there were, the new ones count; what is no longer found is counted too.
+
+## In CI
+
+```yaml
+- uses: actions/checkout@v4
+- uses: OWNER/fargate-sensor@REF         # this repository: action.yml
+  with:
+    paths: |
+      task-definitions
+      template.yaml
+- uses: github/codeql-action/upload-sarif@v3
+  if: always()
+  with: {{sarif_file: fargate-sensor.sarif}}
+```
+
+With pre-commit, the hook `fargate-sensor-check` of this repository checks the files of a commit.
+"""
+
+
+def render() -> str:
+    """The whole of checks.md."""
+    checks = catalog()
+    return HEAD + _overview(checks) + "".join(map(_section, checks))
+
+
+def _overview(checks: Iterable[Check]) -> str:
+    checks = tuple(checks)
+    rows = "".join(f"| [{c.id}](#{c.id}) | {c.severity.name.lower()} | {c.title} |\n" for c in checks)
+    head = f"\n## The {len(checks)} checks\n\nEach is suppressed by its id, as above.\n\n"
+    return f"{head}| Check | Severity | Says |\n| --- | --- | --- |\n{rows}"
+
+
+def _section(check: Check) -> str:
+    same = f"\n*Also known as.* {', '.join(check.references)}.\n" if check.references else ""
+    severity = check.severity.name.capitalize()
+    return (
+        f"\n### {check.id}\n\n{check.title}. *{severity}*, asked of {ASKED_OF[check.subject]}.\n\n"
+        f"*Why.* {check.why}\n\n*What to do.* {check.mend}\n{same}"
+    )

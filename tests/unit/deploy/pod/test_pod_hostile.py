@@ -1,0 +1,68 @@
+"""Whatever stands in a pod, injection says something: no exception, and a patch that applies."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import jsonpatch
+from hypothesis import given
+from hypothesis import strategies as st
+from pods import INJECTED
+
+from deploy.documents.stream import Stream
+from deploy.pod import manifest
+from deploy.pod.inject import inject
+from deploy.pod.left_alone import malformed
+from deploy.pod.rewrite import put_in, take_out
+from deploy.pod.wishes import SecretKey, Wishes
+from deploy.sidecar import destinations
+
+WISHES = [
+    Wishes("i:1", (destinations.ingest("https://ingest.example.org"),), mode="native", pull_secrets=("a",)),
+    Wishes("i:1", (destinations.parse("stdout"),), security="same-uid", token_secret=SecretKey("s", "k")),
+]
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> Any:
+    """A sound pod in which one or two values are something else."""
+    pod = deepcopy(draw(st.sampled_from(list(INJECTED.values()))))
+    for _ in range(draw(st.integers(1, 2))):
+        node: Any = pod
+        while isinstance(node, dict | list) and node:
+            key = draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+            if draw(st.booleans()) or not isinstance(node[key], dict | list):
+                node[key] = draw(ODD)
+                break
+            node = node[key]
+    return pod
+
+
+@given(spoiled(), st.sampled_from(WISHES))
+def test_no_pod_is_too_odd(pod: Any, wishes: Wishes) -> None:
+    before = deepcopy(pod)
+    found = inject(pod, wishes)
+    assert pod == before
+    assert bool(found.patch) is (found.left_alone is None)
+    after = jsonpatch.apply_patch(pod, found.documents())
+    if found.patch:
+        assert inject(after, wishes).left_alone == "injected"
+
+
+@given(spoiled(), st.sampled_from(WISHES))
+def test_what_is_put_into_an_odd_pod_is_taken_out_again(pod: Any, wishes: Wishes) -> None:
+    if malformed(pod) is not None:
+        return
+    text = json.dumps(pod | {"apiVersion": "v1", "kind": "Pod"}, ensure_ascii=False)
+    stream = Stream(text.encode())
+    (one,) = manifest.pods(stream).pods
+    put_in(one, wishes)
+    again = Stream(stream.text().encode())
+    (two,) = manifest.pods(again).pods
+    take_out(two)
+    assert json.loads(again.text()) == json.loads(text)
