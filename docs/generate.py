@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import task_definitions
+from posture_document import render as posture
 from rules_document import render as rules
 
 from sensor.config import document
@@ -92,6 +93,7 @@ DOCUMENTS = {
     "configuration.md": document.render,
     "events.md": render,
     "ocsf.md": ocsf.render,
+    "posture.md": posture,
     "rules.md": rules,
     **{f"../task-definitions/{name}": render for name, render in task_definitions.DOCUMENTS.items()},
 }

@@ -33,6 +33,8 @@ class TaskMetadata(NamedTuple):
     """How much CPU the whole task may use; no cgroup that a container can see says so."""
     settled: bool = True
     """False while a container is on its way: its id or its image's digest come later."""
+    mapped_ports: frozenset[int] | None = None
+    """The TCP ports that port mappings name. None where no mapping is told, or a range, of which no port is told."""
 
 
 def parse(raw: bytes) -> TaskMetadata:
@@ -61,7 +63,7 @@ def parse(raw: bytes) -> TaskMetadata:
         az=_text(plain, "AvailabilityZone"),
     )
     listed = plain.get("Containers")
-    return TaskMetadata(task, _containers(listed), _cores(plain.get("Limits")), _is_settled(listed))
+    return TaskMetadata(task, _containers(listed), _cores(plain.get("Limits")), _is_settled(listed), _ports(listed))
 
 
 def _cores(limits: object) -> float | None:
@@ -81,6 +83,21 @@ def _containers(plain: object) -> dict[str, Container]:
                 container_id, _text(one, "Name"), _text(one, "Image"), _text(one, "ImageID")
             )
     return found
+
+
+def _ports(plain: object) -> frozenset[int] | None:
+    """Of all containers: they share one network namespace. The field is left out where a container maps none, and for
+    a range its entry has no `ContainerPort` (amazon-ecs-agent, PortResponse)."""
+    listed = [one.get("Ports") for one in (plain if isinstance(plain, list) else []) if isinstance(one, dict)]
+    mappings = [mapping for ports in listed if isinstance(ports, list) for mapping in ports]
+    found = set()
+    for mapping in mappings:
+        port = mapping.get("ContainerPort") if isinstance(mapping, dict) else None
+        if type(port) is not int or not 0 < port < 65_536:
+            return None
+        if mapping.get("Protocol") != "udp":
+            found.add(port)
+    return frozenset(found) if mappings else None
 
 
 def _is_settled(plain: object) -> bool:
