@@ -2,7 +2,7 @@
 
 A container is looked at some seconds after it came, again when a program runs in it that was not there before, and
 then every ten minutes (`posture_schedule`). What was told is told again only where more of it is found. The plain
-machine, the platform's pause container and the sensor's own are left alone.
+machine, what the platform has added by itself (pause, its agents) and the sensor's own container are left alone.
 """
 
 import asyncio
@@ -102,7 +102,7 @@ class PostureWatch:
 
     async def _look(self, container_id: str, emit: Emit) -> None:
         members = [process for process in reversed(self._task.living()) if process.container == container_id]
-        if any(map(is_pause, members)):
+        if container_id in self._task.declared.managed or any(map(is_pause, members)):
             self._schedule.went(container_id)
             return
         facts = await self._facts(container_id, members)
@@ -119,7 +119,7 @@ class PostureWatch:
             exec_agent=next(filter(is_exec_agent, members), None),
             writable_root=writable_root(self._task.procfs, processes),
             listeners=[one for one in self._listeners() if one.owner and one.owner.container == container_id],
-            mapped_ports=self._task.mapped_ports,
+            mapped_ports=self._task.declared.mapped_ports,
             more=more,
         )
         for n, process in enumerate(processes, 1):

@@ -27,7 +27,7 @@ from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Ancestor, Missing, Process, Timestamp
-from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, OpenFile, Recent
+from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, Declared, OpenFile, Recent
 
 SWEEP_S = 1.0
 ExitListener = Callable[[Tracked], None]
@@ -78,8 +78,8 @@ class Task:
         """The process collector, while it runs."""
         self.on_program: Callable[[Tracked], None] | None = None
         """Called with a process that has settled in a container, and again when another program of it was told."""
-        self.mapped_ports: frozenset[int] | None = None
-        """The TCP ports that the task's port mappings name, where they are known."""
+        self.declared = Declared()
+        """What the platform's metadata says, as soon as that is known."""
         self._exit_listeners: list[ExitListener] = []
         self._pid = own_pid or os.getpid()
         self._probes = probes

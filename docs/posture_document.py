@@ -17,10 +17,12 @@ each finding and container, with the process that shows it and what it was found
 every {AGAIN_S:g} seconds), and every {ROUND_S / 60:g} minutes. What was told is told again only where more of it is
 found, or when the container comes again; that it was mended is not told. `SENSOR_POSTURE=off` switches it off.
 
-Not looked at are the sensor's own container, the platform's pause container, what entered a container from outside
-(sessions, health checks), and a machine without containers. Of secrets only the names of their variables leave the
-place where they are read, which for another user's processes is a helper process. What could not be read is named in
-`evidence.missing`, or, where nothing was found at all, in the collector's status in heartbeats.
+Not looked at are the sensor's own container, those that AWS adds to a task (pause, the agents of GuardDuty and Service
+Connect), what entered a container from outside (sessions, health checks), and a machine without containers.
+
+Of secrets only the names of their variables leave the place where they are read, which for another user's processes is
+a helper process. What could not be read is named in `evidence.missing`, or, where nothing was found at all, in the
+collector's status in heartbeats.
 
 The ids are those of `fargate-sensor check` where that checks the same before deployment.
 

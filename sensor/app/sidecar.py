@@ -244,7 +244,7 @@ class Sidecar:
 
     def _learn(self, found: TaskMetadata) -> None:
         self._names.learn(found)
-        self._task.mapped_ports = found.mapped_ports
+        self._task.declared = found.declared
         if found.cores is not None and self._settings.cpus is None:
             self._task.cores = found.cores
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sensor.containers.platform import of_launch_type
 from sensor.model.errors import SensorError
 from sensor.model.events import Container, Task
+from sensor.model.protocols import Declared
 
 MOST_CONTAINERS = 64
 TEXT_LIMIT = 512
@@ -24,6 +25,10 @@ ON_ITS_WAY = frozenset({"NONE", "MANIFEST_PULLED", "PULLED", "CREATED", "RESOURC
 """`KnownStatus` of a container that does not run yet; what is said of it may still change."""
 
 
+MANAGED = ("aws-guardduty-agent-", "ecs-service-connect-")
+"""What the names of containers begin with that AWS adds to a task."""
+
+
 class TaskMetadata(NamedTuple):
     """The task, and its containers by the id that also stands in their cgroup paths."""
 
@@ -33,8 +38,7 @@ class TaskMetadata(NamedTuple):
     """How much CPU the whole task may use; no cgroup that a container can see says so."""
     settled: bool = True
     """False while a container is on its way: its id or its image's digest come later."""
-    mapped_ports: frozenset[int] | None = None
-    """The TCP ports that port mappings name. None where no mapping is told, or a range, of which no port is told."""
+    declared: Declared = Declared()
 
 
 def parse(raw: bytes) -> TaskMetadata:
@@ -63,7 +67,9 @@ def parse(raw: bytes) -> TaskMetadata:
         az=_text(plain, "AvailabilityZone"),
     )
     listed = plain.get("Containers")
-    return TaskMetadata(task, _containers(listed), _cores(plain.get("Limits")), _is_settled(listed), _ports(listed))
+    containers = _containers(listed)
+    declared = Declared(_ports(listed), frozenset(one.id for one in containers.values() if _is_managed(one)))
+    return TaskMetadata(task, containers, _cores(plain.get("Limits")), _is_settled(listed), declared)
 
 
 def _cores(limits: object) -> float | None:
@@ -83,6 +89,10 @@ def _containers(plain: object) -> dict[str, Container]:
                 container_id, _text(one, "Name"), _text(one, "Image"), _text(one, "ImageID")
             )
     return found
+
+
+def _is_managed(container: Container) -> bool:
+    return container.name is not None and container.name.startswith(MANAGED)
 
 
 def _ports(plain: object) -> frozenset[int] | None:

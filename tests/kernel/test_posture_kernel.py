@@ -24,7 +24,7 @@ from sensor.model.codec import to_wire
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied
 from sensor.model.events import Missing
-from sensor.model.protocols import Status
+from sensor.model.protocols import Declared, Status
 
 pytestmark = pytest.mark.kernel
 UID = 12345
@@ -161,6 +161,13 @@ async def test_the_machine_itself_is_left_alone(scene: Scene) -> None:
     with app(scene.task, environ={"API_TOKEN": SECRET}):
         await until(lambda: scene.found("secret-in-environment"), "the secret of the container")
     assert all(event.container is not None for event in scene.emitted.events)
+
+
+async def test_what_the_platform_has_added_is_left_alone(scene: Scene) -> None:
+    scene.task.declared = Declared(managed=frozenset({"a" * 64}))
+    with app(scene.task, "a" * 64, environ={"API_TOKEN": SECRET}), app(scene.task, environ={"API_TOKEN": SECRET}):
+        await until(lambda: scene.found("secret-in-environment"), "the secret of the application")
+        assert scene.checks("a" * 64) == []
 
 
 async def test_it_can_be_switched_off(scene: Scene) -> None:
