@@ -9,7 +9,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from collectors.posture_checks import CHECKS, Check, Finding
-from collectors.posture_facts import Facts, application, is_exec_agent, is_pause, read_program, writable_root
+from collectors.posture_facts import (
+    MOST_PROGRAMS,
+    Facts,
+    application,
+    is_exec_agent,
+    is_pause,
+    read_program,
+    writable_root,
+)
 from collectors.posture_schedule import Schedule
 from collectors.process_table import Tracked
 from collectors.socket_table import Known
@@ -44,18 +52,25 @@ class PostureWatch:
         self._wake = asyncio.Event()
         self._told: dict[str, dict[str, set[str]]] = {}
         self._unread: dict[str, int] = {}
+        self._more: set[str] = set()
 
     def probe(self) -> Capability:
         """What it needs is there wherever processes are seen; what stays closed shows in `status`."""
         return Capability(Status.OK)
 
     def status(self) -> Capability:
-        """While it runs: of how many programs the environment is closed to us, so that secrets in it are not told."""
-        closed = sum(self._unread.values())
-        if not closed:
+        """While it runs: what was not looked at, so that it is not told."""
+        closed, reasons = sum(self._unread.values()), []
+        if closed:
+            reasons.append(f"the environment of {closed} programs cannot be read: secrets in it are not told")
+        if self._more:
+            reasons.append(
+                f"{len(self._more)} containers run more than the {MOST_PROGRAMS} programs that are looked at"
+            )
+        if not reasons:
             return Capability(Status.OK)
-        reason = f"the environment of {closed} programs cannot be read: secrets in it are not told"
-        return Capability(Status.DEGRADED, reason, "give the sensor SYS_PTRACE, or run it as root")
+        mend = "give the sensor SYS_PTRACE, or run it as root" if closed else None
+        return Capability(Status.DEGRADED, "; ".join(reasons), mend)
 
     async def run(self, task: TaskView, emit: Emit) -> None:
         """Look when something is due until cancelled; `task` is the one that it was made with."""
@@ -82,6 +97,7 @@ class PostureWatch:
         self._schedule.went(container_id)
         self._told.pop(container_id, None)
         self._unread.pop(container_id, None)
+        self._more.discard(container_id)
 
     def _ran(self, process: Tracked) -> None:
         if process.container is None or process.own or process.session is not None:
@@ -109,6 +125,7 @@ class PostureWatch:
         if not self._schedule.knows(container_id):
             return  # it has ended meanwhile
         self._unread[container_id] = sum(program.unread is not None for program in facts.programs)
+        (self._more.add if facts.more else self._more.discard)(container_id)
         for check in CHECKS if facts.programs else ():
             if (finding := check.find(facts)) is not None and self._is_news(container_id, check, finding):
                 self._tell(container_id, check, finding, emit)

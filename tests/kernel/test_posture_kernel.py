@@ -11,7 +11,7 @@ from needs import Need
 from posture_scene import SECRET, app, taken_in
 from running import collecting, until
 
-from collectors import helper_launcher, posture_schedule
+from collectors import helper_launcher, posture_facts, posture_schedule
 from collectors.environ import Secrets
 from collectors.posture import PostureWatch
 from collectors.process_table import Tracked
@@ -154,6 +154,19 @@ async def test_what_is_closed_is_told_in_the_status_and_beside_what_was_found(
     (told,) = (e for e in scene.emitted.events if e.posture and e.posture.check == "secret-in-environment")
     assert told.evidence.missing == (Missing("posture.found", "denied"),)
     await until(lambda: scene.watch.status().status is Status.OK, "nothing closed any more")
+
+
+async def test_more_programs_than_are_looked_at_are_told_in_the_status(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posture_facts, "MOST_PROGRAMS", 1)
+    tail = ("tail", "-f", "/dev/null")
+    with app(scene.task, "d" * 64, environ={"API_TOKEN": SECRET}), app(scene.task, "d" * 64, command=tail):
+        await until(lambda: scene.found("secret-in-environment"), "the secret")
+        assert "1 containers" in (scene.watch.status().reason or "")
+    (told,) = (e for e in scene.emitted.events if e.posture and e.posture.check == "secret-in-environment")
+    assert told.evidence.truncated == ("posture.found",)
+    await until(lambda: scene.watch.status().status is Status.OK, "nothing left out any more")
 
 
 async def test_the_machine_itself_is_left_alone(scene: Scene) -> None:
