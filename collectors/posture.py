@@ -1,8 +1,8 @@
 """`posture`: misconfigurations that only show while a container runs, one event a finding and container.
 
-A container is looked at some seconds after it came, again when a program runs in it that was not there before, and
-then every ten minutes (`posture_schedule`). What was told is told again only where more of it is found. The plain
-machine, what the platform has added by itself (pause, its agents) and the sensor's own container are left alone.
+A container is looked at some seconds after it came, a minute later, when a program runs in it that was not there
+before, and every ten minutes (`posture_schedule`). What was told is told again only where more of it is found. The
+plain machine, what the platform has added by itself (pause, its agents) and the sensor's own container are left alone.
 """
 
 import asyncio

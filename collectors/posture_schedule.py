@@ -1,9 +1,11 @@
-"""When which container is looked at: soon after it came, once more for what is new in it, and then seldom."""
+"""When which container is looked at: soon after it came, a minute later, for what is new in it, and then seldom."""
 
 from dataclasses import dataclass, field
 
 FIRST_S = 5.0
 """After a container came: its programs have started by then."""
+SECOND_S = 60.0
+"""After the first look: what starts slowly listens by then, and has given up the rights that it began with."""
 AGAIN_S = 30.0
 """Between two looks at least, however many new programs there are."""
 ROUND_S = 600.0
@@ -61,5 +63,6 @@ class Schedule:
             return None
         container_id = min(due)[1]
         place = self._places[container_id]
-        place.looked, place.due = now, now + ROUND_S
+        place.due = now + (SECOND_S if place.looked is None else ROUND_S)
+        place.looked = now
         return container_id

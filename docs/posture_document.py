@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterable
 
 from collectors.posture_checks import CHECKS, Check
-from collectors.posture_schedule import AGAIN_S, FIRST_S, ROUND_S
+from collectors.posture_schedule import AGAIN_S, FIRST_S, ROUND_S, SECOND_S
 
 HEAD = f"""\
 # Live posture
@@ -13,10 +13,12 @@ Written from `collectors/posture_checks.py` by `make docs`; `make check` keeps i
 
 The sensor tells what is wrong with a container and only shows while it runs, as events of the kind `posture`: one for
 each finding and container, with the process that shows it and what it was found by (`posture.found`). It looks
-{FIRST_S:g} seconds after the container came, once more when a program runs in it that was not there before (at most
-every {AGAIN_S:g} seconds), and every {ROUND_S / 60:g} minutes. What was told is told again only where more of it is
-found, or when the container comes again; that it was mended is not told. One process stands for all that run the same
-program as the same user. `SENSOR_POSTURE=off` switches it off.
+{FIRST_S:g} seconds after the container came, {SECOND_S:g} seconds later, when a program runs in it that was not there
+before (at most every {AGAIN_S:g} seconds), and every {ROUND_S / 60:g} minutes. One process stands for all that run the
+same program as the same user.
+
+What was told is told again only where more of it is found, or when the container comes again; that it was mended is not
+told. `SENSOR_POSTURE=off` switches it off.
 
 Not looked at are the sensor's own container, those that AWS adds to a task (pause, the agents of GuardDuty and Service
 Connect), what entered a container from outside (sessions, health checks), and a machine without containers.
