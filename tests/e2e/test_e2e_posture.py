@@ -12,6 +12,8 @@ import socket, time
 mapped, unmapped = socket.create_server(("", 8080)), socket.create_server(("", 9229))
 time.sleep(3600)
 """
+SECOND_LOOK_S = 80
+"""Seconds: what a busy machine keeps from being seen at the first look is seen at the second one, a minute later."""
 EVERYWHERE = ["root-user", "secret-in-environment", "writable-root"]
 METADATA = {
     "TaskARN": ARN,
@@ -42,9 +44,10 @@ def metadata(lab):
     return f"http://{endpoint.name}:{PORT}{PATH}"
 
 
-def is_after(told, heartbeat):
-    """Whether a heartbeat comes from the sensor that has told the event, and after it."""
-    return heartbeat["sensor"]["id"] == told["sensor"]["id"] and heartbeat["time"] > told["time"]
+def has_read_all(told, heartbeat):
+    """Whether the sensor that told an event says after it that no environment is closed to it."""
+    follows = heartbeat["sensor"]["id"] == told["sensor"]["id"] and heartbeat["time"] > told["time"]
+    return follows and heartbeat["health"]["collectors"]["posture"] == {"status": "ok"}
 
 
 def test_a_careless_app_is_told_of_once_and_a_hardened_one_is_not(lab, ingest):
@@ -62,14 +65,13 @@ def test_a_careless_app_is_told_of_once_and_a_hardened_one_is_not(lab, ingest):
     def checks(app):
         return sorted(event["posture"]["check"] for event in told(app))
 
-    wait_for("what is wrong on ECS", lambda: len(checks(on_ecs)) >= 4)
-    wait_for("what is wrong on EKS", lambda: len(checks(on_eks)) >= 3)
+    wait_for("what is wrong on ECS", lambda: len(checks(on_ecs)) >= 4, SECOND_LOOK_S)
+    wait_for("what is wrong on EKS", lambda: len(checks(on_eks)) >= 3, SECOND_LOOK_S)
     assert checks(on_ecs) == sorted([*EVERYWHERE, "unmapped-listener"])
     assert checks(on_eks) == EVERYWHERE, "nothing tells of port mappings there"
     assert [checks(app) for app in good] == [[], []], "they were looked at before"
     for last in (told(on_ecs)[-1], told(on_eks)[-1]):
-        beat = ingest.wait_for("sensor.heartbeat", partial(is_after, last))
-        assert beat["health"]["collectors"]["posture"] == {"status": "ok"}, "no environment was closed to it"
+        ingest.wait_for("sensor.heartbeat", partial(has_read_all, last), SECOND_LOOK_S)
 
     found = {event["posture"]["check"]: event for event in told(on_ecs)}
     assert found["secret-in-environment"]["posture"]["found"] == ["DB_PASSWORD", "DATABASE_URL"]
