@@ -7,6 +7,8 @@ the command of a probe, without a terminal, passes for one.
 import shlex
 from collections.abc import Sequence
 
+from collectors.process_table import Tracked
+
 EXEC = "exec"
 PROBE = "probe"
 UNCLEAR = "unclear"
@@ -82,3 +84,13 @@ def _words(line: str) -> Command:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
+
+
+def session_of(process: Tracked, probes: Sequence[Command]) -> str | None:
+    """That of its parent, or what its own command tells; None while it does not show one."""
+    if process.parent is not None:
+        return process.parent.session
+    if not process.entered:
+        return None
+    gone = any(missing.field == "process.args" for missing in process.missing)
+    return classify(process.args, process.tty, gone, probes)

@@ -20,17 +20,16 @@ from collectors.process_reader import ProcessReader
 from collectors.process_table import ProcessTable, Tracked
 from collectors.procfs import Procfs, Stat
 from collectors.program import is_runtime_init, runs_the_same
-from collectors.sessions import Command, classify
+from collectors.sessions import Command, session_of
 from collectors.socket_owners import SocketOwners
 from collectors.users import Users
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Ancestor, Missing, Process, Timestamp
-from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, OpenFile, Recent
+from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, Declared, OpenFile, Recent
 
 SWEEP_S = 1.0
-
 ExitListener = Callable[[Tracked], None]
 
 
@@ -66,17 +65,21 @@ class Task:
         self._counters = counters
         self._clock = clock
         self._helpers = Helpers(launcher, counters)
-        self._gated = GatedReads(procfs, self._helpers)
-        self._reader = ProcessReader(procfs, self._gated, clock, instance)
-        self.executables = Executables(gated=self._gated, procfs=procfs, counters=counters, clock=clock)
+        self.gated = GatedReads(procfs, self._helpers)
+        self._reader = ProcessReader(procfs, self.gated, clock, instance)
+        self.executables = Executables(gated=self.gated, procfs=procfs, counters=counters, clock=clock)
         self._table = ProcessTable()
-        self._roots = ContainerRoots(self._gated.root, clock)
+        self._roots = ContainerRoots(self.gated.root, clock)
         self._users = Users(self.root_of, clock)
         self._exits = ExitWatch(procfs, counters)
-        self._sockets = SocketOwners(self._table.newest_first, self._gated.sockets, clock, counters)
-        self._holders = FileHolders(self._table.newest_first, self._gated.holds, clock, counters)
+        self._sockets = SocketOwners(self._table.newest_first, self.gated.sockets, clock, counters)
+        self._holders = FileHolders(self._table.newest_first, self.gated.holds, clock, counters)
         self.follower: Follower | None = None
         """The process collector, while it runs."""
+        self.on_program: Callable[[Tracked], None] | None = None
+        """Called with a process that has settled in a container, and again when another program of it was told."""
+        self.declared = Declared()
+        """What the platform's metadata says, as soon as that is known."""
         self._exit_listeners: list[ExitListener] = []
         self._pid = own_pid or os.getpid()
         self._probes = probes
@@ -133,7 +136,7 @@ class Task:
     def openings(self, pid: int, device: int, inode: int) -> tuple[OpenFile, ...]:
         process = self._table.living(pid)
         try:
-            return tuple(self._gated.openings(process, device, inode)) if process else ()
+            return tuple(self.gated.openings(process, device, inode)) if process else ()
         except (ProcessGone, AccessDenied):
             return ()
 
@@ -262,7 +265,7 @@ class Task:
         """The directories of the PATH of the container's first process; empty where it cannot be read."""
         for process in self._roots.processes(container_id):
             try:
-                path = self._gated.environment(process).get("PATH", b"")
+                path = self.gated.environment(process).get("PATH", b"")
             except (ProcessGone, AccessDenied):
                 continue
             return [directory for directory in path.split(b":") if directory.startswith(b"/")]
@@ -276,13 +279,15 @@ class Task:
         if first or process.entered is None:
             process.entered = self._has_entered(process, process.container)
         if process.session is None:
-            process.session = self._session(process)
+            process.session = session_of(process, self._probes)
         if process.ended is not None:
             return
         if first:
             self._roots.join(process.container, process)
         if process.uid is not None:
             process.user = self._users.name(process.container, process.uid)
+        if self.on_program is not None:
+            self.on_program(process)
 
     def start(self) -> None:
         """Begin to learn of ends; needs the running loop."""
@@ -333,15 +338,6 @@ class Task:
         """What has no parent here and is not the container's first process has come from outside."""
         alone = process.ppid == 0 and process.pid != 1 and container_id != HOST
         return alone and bool(self._roots.members(container_id))
-
-    def _session(self, process: Tracked) -> str | None:
-        """That of its parent, or what its own command tells; None while it does not show one."""
-        if process.parent is not None:
-            return process.parent.session
-        if not process.entered:
-            return None
-        gone = any(missing.field == "process.args" for missing in process.missing)
-        return classify(process.args, process.tty, gone, self._probes)
 
     def _place(self, process: Tracked) -> None:
         """Which container it is in; a process that enters from outside changes its cgroup on the way."""
