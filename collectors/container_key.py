@@ -17,10 +17,11 @@ CONTAINER_FILE_SYSTEMS = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
 
 
 class RootMount(NamedTuple):
-    """The mount at `/` of a process: device `MAJOR:MINOR` and file system type."""
+    """The mount at `/` of a process: device `MAJOR:MINOR`, file system type, and whether it may be written."""
 
     device: str
     fs_type: str
+    writable: bool = True
 
     @property
     def key(self) -> str:
@@ -49,8 +50,14 @@ def root_mount(mountinfo: bytes) -> RootMount | None:
         before, _, after = line.partition(b" - ")
         fields = before.split(b" ")
         if len(fields) > 5 and fields[4] == b"/":
-            found = RootMount(text(fields[2]), text(after.split(b" ", 1)[0]))
+            fs_type, _, rest = after.partition(b" ")
+            found = RootMount(text(fields[2]), text(fs_type), _is_writable(fields[5], rest.rpartition(b" ")[2]))
     return found
+
+
+def _is_writable(mount_options: bytes, super_options: bytes) -> bool:
+    """Both the mount and its file system must be writable."""
+    return b"ro" not in mount_options.split(b",") and b"ro" not in super_options.split(b",")
 
 
 def pod_container_name(mountinfo: bytes) -> str | None:

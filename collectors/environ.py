@@ -1,6 +1,13 @@
-"""The few variables of a process's environment that the sensor looks at. Nothing else of it is kept or handed on."""
+"""The few variables of a process's environment that the sensor looks at, and the names of those that hold secrets.
+
+Nothing else of it is kept or handed on: no value of a secret leaves `secrets`.
+"""
+
+import re
+from typing import NamedTuple
 
 from collectors.procfs import Procfs
+from sensor.model.secret_names import is_secret_variable
 
 NAMES = ("PATH", "LD_PRELOAD", "LD_LIBRARY_PATH")
 PRELOADS = ("LD_PRELOAD", "LD_LIBRARY_PATH")
@@ -11,12 +18,26 @@ LIMIT = 262_144
 VALUE_LIMIT = 16_384
 """Bytes of a value that are kept."""
 
+MOST_SECRETS = 32
+"""Names that are told of one environment."""
+TESTED_BYTES = 4096
+"""Of a value, to see whether it gives a secret away."""
+
 _WHOLE, _CUT = b"=", b"<"
+_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+"""Of a variable that is told. A process may write anything over its environment, and that may be anything."""
 
 
 class Environ(dict[str, bytes]):
     """What of `NAMES` is set. `cut`: something was longer than its limit, so a value or its end may be missing."""
 
+    cut: bool = False
+
+
+class Secrets(NamedTuple):
+    """The names of variables that hold secrets, in their order. `cut`: there may be more."""
+
+    names: tuple[str, ...] = ()
     cut: bool = False
 
 
@@ -56,6 +77,37 @@ def unpacked(payload: bytes) -> Environ:
     found = picked(payload[1:])
     found.cut = found.cut or payload[:1] == _CUT
     return found
+
+
+def read_secrets(procfs: Procfs, pid: int) -> Secrets:
+    """Of what a process was started with. Raises ProcessGone, AccessDenied."""
+    return secrets(procfs.read(f"{pid}/environ", LIMIT + 1))
+
+
+def secrets(raw: bytes) -> Secrets:
+    """From an environment, of which one byte more than `LIMIT` is looked at."""
+    found: dict[str, None] = {}
+    for variable in raw[:LIMIT].split(b"\0"):
+        name, equals, value = variable.partition(b"=")
+        if not equals or not _NAME.fullmatch(name):
+            continue
+        if not is_secret_variable(name.decode(), value[:TESTED_BYTES].decode(errors="replace")):
+            continue
+        if len(found) == MOST_SECRETS:
+            return Secrets(tuple(found), cut=True)
+        found[name.decode()] = None
+    return Secrets(tuple(found), cut=len(raw) > LIMIT)
+
+
+def packed_secrets(found: Secrets) -> bytes:
+    """The form in which a helper hands them over: at most 4,130 bytes."""
+    return (_CUT if found.cut else _WHOLE) + b"\0".join(name.encode() for name in found.names)
+
+
+def unpacked_secrets(payload: bytes) -> Secrets:
+    """What `packed_secrets` made; what is no name is left out, since the helper is another user's."""
+    names = [name for name in payload[1:].split(b"\0")[:MOST_SECRETS] if _NAME.fullmatch(name)]
+    return Secrets(tuple(name.decode() for name in names), cut=payload[:1] == _CUT)
 
 
 def _last(raw: bytes, key: bytes) -> bytes | None:

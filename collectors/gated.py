@@ -49,6 +49,13 @@ class GatedReads:
         except AccessDenied:
             return self._helpers.environ(_identity(process), process.pid, process.start_ticks)
 
+    def secrets(self, process: Tracked) -> environ.Secrets:
+        """The names of the variables with secrets that it was started with."""
+        try:
+            return environ.read_secrets(self._procfs, process.pid)
+        except AccessDenied:
+            return self._helpers.secrets(_identity(process), process.pid, process.start_ticks)
+
     def sockets(self, process: Tracked, wanted: int, most: int) -> Look:
         """A look for a socket's inode among its descriptors, reading at most `most` links."""
         try:

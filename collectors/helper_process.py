@@ -57,6 +57,8 @@ def _answer(procfs: Procfs, maps: DescriptorMaps, question: bytes, descriptors: 
         return b"".join(wire.OPENING.pack(*one) for one in openings(procfs, pid, device, inode)[: wire.MOST_OPENINGS])
     if letter == wire.ENVIRON:
         return environ.packed(environ.read(procfs, pid))
+    if letter == wire.SECRETS:
+        return environ.packed_secrets(environ.read_secrets(procfs, pid))
     if letter in (wire.ROOT, wire.EXE_FILE):
         descriptors.append(procfs.open_root(pid) if letter == wire.ROOT else procfs.open_exe(pid))
         return b""

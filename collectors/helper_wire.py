@@ -3,7 +3,7 @@
 A question is `QUESTION`: one letter, a PID, the start ticks that make the PID unambiguous, and two numbers that only
 `HOLDS` and `OPENINGS` (device, inode) and `SOCKETS` (the inode that is sought, the most links to read) use. An answer
 is one status byte and a payload; `ROOT` and `EXE_FILE` pass a descriptor along, and of the environment only what
-`collectors.environ` names is answered.
+`collectors.environ` names is answered, and to `SECRETS` only names.
 """
 
 import struct
@@ -15,7 +15,7 @@ TRACE = b"t"
 """To the launcher: a tracer is to be made. It answers with a status, its socket, its pidfd and its pipe."""
 
 EXE, CWD, ROOT, SOCKETS, HOLDS, ENVIRON, EXE_FILE = b"x", b"c", b"r", b"s", b"h", b"e", b"f"
-OPENINGS = b"o"
+OPENINGS, SECRETS = b"o", b"n"
 
 OK, GONE, DENIED, FAILED = b"+", b"0", b"-", b"!"
 """Statuses; `FAILED` carries the reason as text."""

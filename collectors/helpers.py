@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from collectors import helper_wire as wire
 from collectors.descriptor_map import Look
-from collectors.environ import Environ, unpacked
+from collectors.environ import Environ, Secrets, unpacked, unpacked_secrets
 from collectors.trace_link import TracerLink
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -74,6 +74,10 @@ class Helpers:
     def environ(self, who: Identity, pid: int, start_ticks: int) -> Environ:
         """What of `environ.NAMES` a process was started with."""
         return unpacked(self._ask(who, wire.ENVIRON, pid, start_ticks)[0])
+
+    def secrets(self, who: Identity, pid: int, start_ticks: int) -> Secrets:
+        """The names of secrets that a process was started with."""
+        return unpacked_secrets(self._ask(who, wire.SECRETS, pid, start_ticks)[0])
 
     def descriptor(self, who: Identity, question: bytes, pid: int, start_ticks: int) -> int:
         """The answer to `ROOT` or `EXE_FILE`: an O_PATH descriptor; the caller closes it."""

@@ -22,7 +22,7 @@ from collectors.procfs import Procfs
 from collectors.proxies import Proxies
 from collectors.resolvers import Resolvers
 from collectors.socket_questions import SocketQuestions
-from collectors.socket_table import Ends, SocketTable
+from collectors.socket_table import Ends, Known, SocketTable
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.events import Event
@@ -58,7 +58,8 @@ class NetworkParts:
         """Takes the packets that wait, so that an end is told with all that came before it."""
         self.retell: Callable[[Event], Event] = unchanged
         """What has to be said otherwise of events of dumps, where something else than a dump stands behind them."""
-        table, names = SocketTable(counters), DnsNames(counters)
+        self.table = table = SocketTable(counters)
+        names = DnsNames(counters)
         fold = NetworkFold(self._emit, counters=counters, later=_later, per_minute=per_minute)
         resolvers = Resolvers(task.root_of, partial(remote_mounts_in, task, procfs), clock)
         self.telling = NetworkTelling(fold=fold, names=names, resolvers=resolvers, clock=clock)
@@ -123,6 +124,10 @@ class NetworkState:
         self.loopback = loopback
         self._per_minute = per_minute
         self._parts: NetworkParts | None = None
+
+    def listeners(self) -> list[Known]:
+        """The TCP sockets of others than us that listen now, as far as collectors have seen them."""
+        return [] if self._parts is None else self._parts.table.listeners()
 
     def parts(self, task: TaskView, emit: Emit) -> NetworkParts:
         """Needs the running loop."""

@@ -40,6 +40,9 @@ class CollectorSettings(Protocol):
     @property
     def network_rate(self) -> int: ...
 
+    @property
+    def posture(self) -> bool: ...
+
 
 class Wiring:
     """What collectors are made with; some of it they share."""
@@ -127,6 +130,16 @@ def _network_procfs(wiring: Wiring) -> Collector | None:
     return NetworkProcfs(state=wiring.network, counters=wiring.counters, clock=wiring.clock)
 
 
+def _posture(wiring: Wiring) -> Collector | None:
+    if not wiring.settings.posture:
+        return None
+    from collectors.posture import PostureWatch
+
+    if not wiring.settings.network:
+        return PostureWatch(task=wiring.task, clock=wiring.clock)
+    return PostureWatch(task=wiring.task, clock=wiring.clock, listeners=wiring.network.listeners)
+
+
 FACTORIES: Mapping[str, Factory] = {
     "process_cursor": _process_cursor,
     "process_trace": _process_trace,
@@ -134,5 +147,6 @@ FACTORIES: Mapping[str, Factory] = {
     "network_sockdiag": _network_sockdiag,
     "network_procfs": _network_procfs,
     "file_inotify": _file_inotify,
+    "posture": _posture,
 }
 """In the order in which they start."""

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from collectors.inet_diag import InetSocket, unmapped
+from collectors.inet_diag import TCP, InetSocket, unmapped
 from sensor.model.counters import Counters
 from sensor.model.events import Process, Timestamp
 
@@ -136,6 +136,10 @@ class SocketTable:
     def at(self, ends: Ends) -> Known | None:
         """The connection with these ends, with a cookie or without."""
         return self._by_ends.get(ends) or self._loose.get(ends)
+
+    def listeners(self) -> list[Known]:
+        """The TCP sockets that listen, our own left out: no other of those that dumps show is without a peer."""
+        return [k for k in self._known.values() if k.protocol == TCP and not k.ends.dst_port and not k.own]
 
     def add_loose(self, known: Known) -> None:
         """Remember a connection that has no cookie yet."""

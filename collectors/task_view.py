@@ -28,7 +28,7 @@ from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Ancestor, Missing, Process, Timestamp
-from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, OpenFile, Recent
+from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, Declared, OpenFile, Recent
 
 ExitListener = Callable[[Tracked], None]
 
@@ -57,19 +57,23 @@ class Task:
         self._counters = counters
         self._clock = clock
         self._helpers = Helpers(launcher, counters)
-        self._gated = GatedReads(procfs, self._helpers)
-        self._reader = ProcessReader(procfs, self._gated, clock, instance)
-        self.executables = Executables(gated=self._gated, procfs=procfs, counters=counters, clock=clock)
+        self.gated = GatedReads(procfs, self._helpers)
+        self._reader = ProcessReader(procfs, self.gated, clock, instance)
+        self.executables = Executables(gated=self.gated, procfs=procfs, counters=counters, clock=clock)
         self._table = ProcessTable()
-        self._roots = ContainerRoots(self._gated.root, clock)
+        self._roots = ContainerRoots(self.gated.root, clock)
         self._users = Users(self.root_of, clock)
         self._exits = ExitWatch(procfs, counters)
-        self._sockets = SocketOwners(self._table.newest_first, self._gated.sockets, clock, counters)
-        self._holders = FileHolders(self._table.newest_first, self._gated.holds, clock, counters)
+        self._sockets = SocketOwners(self._table.newest_first, self.gated.sockets, clock, counters)
+        self._holders = FileHolders(self._table.newest_first, self.gated.holds, clock, counters)
         self.follower: Follower | None = None
         """The process collector, while it runs."""
         self.tracing: Tracing = UNTRACED
         """The collector that traces, while it does."""
+        self.on_program: Callable[[Tracked], None] | None = None
+        """Called with a process that has settled in a container, and again when another program of it was told."""
+        self.declared = Declared()
+        """What the platform's metadata says, as soon as that is known."""
         self._exit_listeners: list[ExitListener] = []
         self._pid = own_pid or os.getpid()
         self._probes = probes
@@ -126,7 +130,7 @@ class Task:
     def openings(self, pid: int, device: int, inode: int) -> tuple[OpenFile, ...]:
         process = self._table.living(pid)
         try:
-            return tuple(self._gated.openings(process, device, inode)) if process else ()
+            return tuple(self.gated.openings(process, device, inode)) if process else ()
         except (ProcessGone, AccessDenied):
             return ()
 
@@ -293,7 +297,7 @@ class Task:
         """The directories of the PATH of the container's first process; empty where it cannot be read."""
         for process in self._roots.processes(container_id):
             try:
-                path = self._gated.environment(process).get("PATH", b"")
+                path = self.gated.environment(process).get("PATH", b"")
             except (ProcessGone, AccessDenied):
                 continue
             return [directory for directory in path.split(b":") if directory.startswith(b"/")]
@@ -314,6 +318,8 @@ class Task:
             self._roots.join(process.container, process)
         if process.uid is not None:
             process.user = self._users.name(process.container, process.uid)
+        if self.on_program is not None:
+            self.on_program(process)
 
     def start(self) -> None:
         """Begin to learn of ends; needs the running loop."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import chart_values
 import checks_document
 import task_definitions
+from posture_document import render as posture
 from rules_document import render as rules
 
 from sensor.config import document
@@ -95,6 +96,7 @@ DOCUMENTS = {
     "configuration.md": document.render,
     "events.md": render,
     "ocsf.md": ocsf.render,
+    "posture.md": posture,
     "rules.md": rules,
     "../helm/fargate-sensor/README.md": chart_values.render,
     **{f"../task-definitions/{name}": render for name, render in task_definitions.DOCUMENTS.items()},

@@ -5,8 +5,8 @@ import re
 from collections import Counter
 
 from deploy.checks.readers.intrinsics import NO_ECHO
-from sensor.enrich.secret_names import is_secret_name, is_secret_value
 from sensor.enrich.secret_text import mask_text
+from sensor.model.secret_names import is_secret_name, is_secret_value
 
 DYNAMIC = re.compile(r"\{\{resolve:(?:secretsmanager|ssm-secure):")
 _RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{32,256}")

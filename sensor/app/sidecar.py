@@ -244,6 +244,7 @@ class Sidecar:
 
     def _learn(self, found: TaskMetadata) -> None:
         self._names.learn(found)
+        self._task.declared = found.declared
         if found.cores is not None and self._settings.cpus is None:
             self._task.cores = found.cores
 

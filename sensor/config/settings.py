@@ -177,6 +177,9 @@ class Settings:
     file_hashes: Annotated[
         bool, doc("Whether events of programs that came or changed at run time have their SHA-256.")
     ] = True
+    posture: Annotated[
+        bool, doc("Whether misconfigurations that show in running containers are told (docs/posture.md).")
+    ] = True
     queue_events: Annotated[
         int, Ge(100), Le(1_000_000), doc("Events that may wait between the collectors and the encoder.")
     ] = 20_000

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sensor.containers.platform import of_launch_type
 from sensor.model.errors import SensorError
 from sensor.model.events import Container, Task
+from sensor.model.protocols import Declared
 
 MOST_CONTAINERS = 64
 TEXT_LIMIT = 512
@@ -24,6 +25,10 @@ ON_ITS_WAY = frozenset({"NONE", "MANIFEST_PULLED", "PULLED", "CREATED", "RESOURC
 """`KnownStatus` of a container that does not run yet; what is said of it may still change."""
 
 
+MANAGED = ("aws-guardduty-agent-", "ecs-service-connect-")
+"""What the names of containers begin with that AWS adds to a task."""
+
+
 class TaskMetadata(NamedTuple):
     """The task, and its containers by the id that also stands in their cgroup paths."""
 
@@ -33,6 +38,7 @@ class TaskMetadata(NamedTuple):
     """How much CPU the whole task may use; no cgroup that a container can see says so."""
     settled: bool = True
     """False while a container is on its way: its id or its image's digest come later."""
+    declared: Declared = Declared()
 
 
 def parse(raw: bytes) -> TaskMetadata:
@@ -61,7 +67,9 @@ def parse(raw: bytes) -> TaskMetadata:
         az=_text(plain, "AvailabilityZone"),
     )
     listed = plain.get("Containers")
-    return TaskMetadata(task, _containers(listed), _cores(plain.get("Limits")), _is_settled(listed))
+    containers = _containers(listed)
+    declared = Declared(_ports(listed), frozenset(one.id for one in containers.values() if _is_managed(one)))
+    return TaskMetadata(task, containers, _cores(plain.get("Limits")), _is_settled(listed), declared)
 
 
 def _cores(limits: object) -> float | None:
@@ -81,6 +89,25 @@ def _containers(plain: object) -> dict[str, Container]:
                 container_id, _text(one, "Name"), _text(one, "Image"), _text(one, "ImageID")
             )
     return found
+
+
+def _is_managed(container: Container) -> bool:
+    return container.name is not None and container.name.startswith(MANAGED)
+
+
+def _ports(plain: object) -> frozenset[int] | None:
+    """Of all containers: they share one network namespace. The field is left out where a container maps none, and for
+    a range its entry has no `ContainerPort` (amazon-ecs-agent, PortResponse)."""
+    listed = [one.get("Ports") for one in (plain if isinstance(plain, list) else []) if isinstance(one, dict)]
+    mappings = [mapping for ports in listed if isinstance(ports, list) for mapping in ports]
+    found = set()
+    for mapping in mappings:
+        port = mapping.get("ContainerPort") if isinstance(mapping, dict) else None
+        if type(port) is not int or not 0 < port < 65_536:
+            return None
+        if mapping.get("Protocol") != "udp":
+            found.add(port)
+    return frozenset(found) if mappings else None
 
 
 def _is_settled(plain: object) -> bool:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from sensor.enrich.secret_names import HEADERS, is_secret_name, is_secret_value
 from sensor.enrich.secret_shapes import MASK
+from sensor.model.secret_names import HEADERS, is_secret_name, is_secret_value
 
 Cut = Callable[[str], str]
 """An option's value with the secret in it masked."""

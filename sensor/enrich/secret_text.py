@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sensor.enrich.secret_names import WORDS, is_reference, is_secret_value
 from sensor.enrich.secret_shapes import MASK, mask_shapes
+from sensor.model.secret_names import PASSWORD_IN_URL, WORDS, is_reference, is_secret_value
 
 
 class Rule(NamedTuple):
@@ -56,7 +56,6 @@ _HEADER = re.compile(
     r"""(?:(?:basic|bearer|token|digest|negotiate|apikey)[ \t]{1,4})?+)(?!\*{3}|\$)[^\s'"\\][^'"\\\r\n]*+""",
     re.IGNORECASE,
 )
-_PASSWORD_IN_URL = re.compile(r"""(?P<start>://[^\s/?#:@'"]{0,256}:)(?P<secret>[^\s/?#'"]+)(?P<end>@)""")
 _SIGNATURE_IN_URL = re.compile(r"""(?P<start>[?&](?:x-amz-|x-goog-)?sig(?:nature)?=)[^&\s'"]+""", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
     rf"(?P<name>{WORDS})"
@@ -74,7 +73,7 @@ _BEARER = re.compile(r"(?P<start>\bbearer[ \t]{1,4})[\w.~+/=-]{20,}", re.IGNOREC
 
 RULES = (
     Rule(("authorization", "cookie", "x-"), _HEADER, _all_but_start),
-    Rule(("://",), _PASSWORD_IN_URL, _all_but_ends),
+    Rule(("://",), PASSWORD_IN_URL, _all_but_ends),
     Rule(("sig=", "signature="), _SIGNATURE_IN_URL, _all_but_start),
     Rule(("pass", "pwd", "secret", "token", "bearer", "key", "auth", "creds"), _ASSIGNMENT, _assigned),
     Rule(("password", "identified"), _SQL, _all_but_ends),

@@ -14,8 +14,8 @@ from sensor.enrich.secret_flags import (
     attached,
     whole,
 )
-from sensor.enrich.secret_names import is_secret_name, is_secret_value
 from sensor.enrich.secret_shapes import MASK
+from sensor.model.secret_names import is_secret_name, is_secret_value
 
 DEPTH = 3
 """Command lines within command lines that are looked into."""

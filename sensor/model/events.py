@@ -133,12 +133,16 @@ class Detection(NamedTuple):
 
 
 class Posture(NamedTuple):
-    """A misconfiguration seen live, and what would mend it."""
+    """A misconfiguration seen live in the event's container, and what would mend it (docs/posture.md).
+
+    `found` is what it was found by: programs, names of variables, capabilities, or addresses; never a variable's value.
+    """
 
     check: str
     title: str
     severity: str
     remedy: str | None = None
+    found: tuple[str, ...] = ()
 
 
 class Loss(NamedTuple):

@@ -57,6 +57,17 @@ class Recent(NamedTuple):
     started: Timestamp | None = None
 
 
+class Declared(NamedTuple):
+    """What the platform's metadata says of the task and no look at it shows.
+
+    `mapped_ports` are the TCP ports that port mappings name; None where no mapping is told, or a range, of which no
+    port is told. `managed` are the ids of containers that the platform has added by itself.
+    """
+
+    mapped_ports: frozenset[int] | None = None
+    managed: frozenset[str] = frozenset()
+
+
 Emit = Callable[[Event], bool]
 """Hands an event on. Never blocks; False means that it was dropped and has been counted."""
 

@@ -40,6 +40,10 @@ def _related(links: Sequence[Plain]) -> list[Plain] | None:
     return [{"uid": link["event"], "type": link["relation"]} for link in links]
 
 
+def _listed(found: Sequence[str]) -> str | None:
+    return text(", ".join(found))
+
+
 FINDING = (Field("links", "finding_info.related_events", _related),)
 
 DETECTED = (
@@ -56,6 +60,7 @@ CHECKED = (
     Field("posture.check", "compliance.control", text),
     Field("posture.remedy", "remediation.desc", text),
     Field("posture.severity", "severity", text),
+    Field("posture.found", "finding_info.desc", _listed),
 )
 
 

@@ -130,7 +130,8 @@ def _detection(event: Plain) -> str:
 def _posture(event: Plain) -> str:
     posture = part(event, "posture")
     remedy = f" ({posture['remedy']})" if "remedy" in posture else ""
-    return f"{posture.get('severity')}: {posture.get('title')}{remedy}"
+    found = f": {', '.join(posture['found'])}" if posture.get("found") else ""
+    return f"{posture.get('severity')}: {posture.get('title')}{found}{remedy}"
 
 
 def _loss(event: Plain) -> str:

@@ -8,8 +8,10 @@ from tempfile import NamedTemporaryFile
 
 import pytest
 from fakes import Emitted
+from posture_scene import SECRET, app
 from running import collecting, until
 
+from collectors import posture_schedule
 from collectors.procfs import Procfs
 from collectors.registry import FACTORIES, Wiring
 from collectors.task_view import Task
@@ -48,6 +50,11 @@ def emitting(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(autouse=True)
+def _containers_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posture_schedule, "FIRST_S", 0.0)
+
+
 @pytest.fixture
 def contract(name: str) -> Contract:
     return Contract(name)
@@ -66,12 +73,12 @@ async def started(emitting: str) -> AsyncIterator[Contract]:
     contract.task.close()
 
 
-async def run_a_program() -> None:
+async def run_a_program(_: Contract) -> None:
     process = await asyncio.create_subprocess_exec("sleep", "0.1")
     await process.wait()
 
 
-async def open_and_close_a_connection() -> None:
+async def open_and_close_a_connection(_: Contract) -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     writer.close()
@@ -87,17 +94,22 @@ time.sleep(3.2)
 """
 
 
-async def another_listens_for_a_moment() -> None:
+async def another_listens_for_a_moment(_: Contract) -> None:
     """Three looks long, a second apart: only the second tells of a socket whose owner the first did not find."""
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", LISTEN)
     await process.wait()
 
 
-async def drop_a_program() -> None:
+async def drop_a_program(_: Contract) -> None:
     with NamedTemporaryFile(dir="/tmp", prefix="sensor-contract-") as program:
         program.write(b"#!/bin/sh\n")
         os.fchmod(program.fileno(), 0o755)
         program.flush()
+        await asyncio.sleep(0.2)  # long enough to be looked at
+
+
+async def run_a_container_with_a_secret(contract: Contract) -> None:
+    with app(contract.task, environ={"DB_PASSWORD": SECRET}):
         await asyncio.sleep(0.2)  # long enough to be looked at
 
 
@@ -107,6 +119,7 @@ STIR = {
     "network_taps": open_and_close_a_connection,
     "network_procfs": another_listens_for_a_moment,
     "file_inotify": drop_a_program,
+    "posture": run_a_container_with_a_secret,
 }
 """For each collector, something that it must see."""
 
@@ -114,7 +127,7 @@ STIR = {
 async def stirred_until(contract: Contract, emitted: Emitted, after: int = 0) -> None:
     """Stir until an event beyond the first `after` ones has come."""
     for _ in range(100):
-        await STIR[contract.collector.name]()
+        await STIR[contract.collector.name](contract)
         try:
             await until(lambda: len(emitted.events) > after, "an event of what happened", deadline=0.5)
         except AssertionError:
@@ -154,7 +167,7 @@ async def test_a_cancelled_run_releases_its_descriptors_and_can_be_run_again(sta
 async def test_a_full_queue_neither_blocks_nor_ends_it(started: Contract) -> None:
     async with collecting(started.collector, started.task) as emitted:
         emitted.full = True
-        await STIR[started.collector.name]()
+        await STIR[started.collector.name](started)
         assert emitted.events == []
         emitted.full = False
         await stirred_until(started, emitted)

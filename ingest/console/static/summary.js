@@ -133,7 +133,10 @@ const TELLERS = {
     notes: [detection.level, commandLine(process.args) || process.exe, detection.tags?.join(" ")],
   }),
 
-  posture: ({ posture = {} }) => ({ what: posture.title, notes: [posture.severity, posture.remedy] }),
+  posture: ({ posture = {} }) => ({
+    what: posture.title,
+    notes: [posture.severity, posture.found?.join(", "), posture.remedy],
+  }),
 
   sensor: ({ kind, loss, health }) =>
     loss ? lost(loss) : { what: kind.split(".", 2)[1], notes: health ? condition(health) : [] },

@@ -48,6 +48,26 @@ def test_the_topmost_root_mount_counts() -> None:
     assert root_mount(b"73 72 0:42 / /proc rw - proc proc rw\n") is None
 
 
+@pytest.mark.parametrize(
+    ("mount", "file_system", "writable"),
+    [
+        ("rw,relatime", "rw,lowerdir=/a:/b", True),
+        ("ro,relatime", "rw,lowerdir=/a:/b", False),
+        ("rw,relatime", "ro", False),
+        ("rw,errors=remount-ro", "rw", True),
+        ("rw master:2", "rw", True),
+    ],
+)
+def test_mount_and_file_system_must_both_be_writable(mount: str, file_system: str, writable: bool) -> None:
+    found = root_mount(f"72 48 0:39 / / {mount} - overlay overlay {file_system}\n".encode())
+    assert found == RootMount("0:39", "overlay", writable)
+
+
+def test_a_torn_root_mount_is_none_that_is_read_only() -> None:
+    assert root_mount(b"72 48 0:39 / / ro\n") == RootMount("0:39", "", writable=False)
+    assert root_mount(b"72 48 0:39 / /\n") is None
+
+
 def test_a_pods_container_name_stands_in_its_termination_log() -> None:
     raw = (
         b"90 72 254:0 /var/lib/kubelet/pods/0a-1b/etc-hosts /etc/hosts rw - ext4 /dev/vda rw\n"

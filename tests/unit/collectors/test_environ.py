@@ -1,8 +1,23 @@
-"""Three variables are picked out of an environment, whatever else stands there."""
+"""Three variables are picked out of an environment, and the names of secrets, whatever else stands there."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from collectors.environ import LIMIT, VALUE_LIMIT, Environ, packed, picked, preloads, unpacked
+from collectors.environ import (
+    LIMIT,
+    MOST_SECRETS,
+    VALUE_LIMIT,
+    Environ,
+    Secrets,
+    packed,
+    packed_secrets,
+    picked,
+    preloads,
+    secrets,
+    unpacked,
+    unpacked_secrets,
+)
 
 SECRETS = b"AWS_SECRET_ACCESS_KEY=abc\0MY_PATH=/no\0LD_PRELOADED=/no\0XLD_PRELOAD=/no\0"
 
@@ -52,3 +67,53 @@ def test_a_helper_hands_over_what_was_picked_and_nothing_else(raw: bytes) -> Non
 def test_the_longest_answer_has_room_in_a_message() -> None:
     everything = b"\0".join(name + b"=" + b"v" * LIMIT for name in (b"PATH", b"LD_PRELOAD", b"LD_LIBRARY_PATH"))
     assert len(packed(picked(everything))) <= 49_200
+
+
+VALUE = b"hunter2-and-nothing-else"
+
+
+def test_of_secrets_only_names_are_told_in_their_order() -> None:
+    raw = b"PATH=/bin\0DB_PASSWORD=" + VALUE + b"\0DATABASE_URL=postgres://u:" + VALUE + b"@db/x\0DB_PASSWORD=again\0"
+    assert secrets(raw) == Secrets(("DB_PASSWORD", "DATABASE_URL"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\0\0\0",
+        b"DB_PASSWORD",
+        b"=x\0",
+        VALUE,
+        b"postgres: shop idle TOKEN\0" + VALUE,  # a title that was written over the environment
+        b"A TOKEN=x\0\xff_TOKEN=x\0TOK\nEN_TOKEN=x\0" + b"A" * 200 + b"_TOKEN=x\0",
+    ],
+)
+def test_what_is_no_variable_tells_nothing(raw: bytes) -> None:
+    assert secrets(raw) == Secrets()
+
+
+def test_many_secrets_and_long_environments_are_flagged() -> None:
+    many = b"".join(b"A%d_TOKEN=x\0" % n for n in range(MOST_SECRETS + 1))
+    assert len(secrets(many).names) == MOST_SECRETS
+    assert secrets(many).cut
+    assert not secrets(many.rpartition(b"A")[0]).cut
+    assert secrets(b"PAD=" + b"x" * LIMIT).cut
+
+
+@pytest.mark.parametrize("names", [(), ("DB_PASSWORD",), ("A_TOKEN", "B_TOKEN")])
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_helper_hands_over_names(names: tuple[str, ...], cut: bool) -> None:
+    assert unpacked_secrets(packed_secrets(Secrets(names, cut))) == Secrets(names, cut)
+
+
+def test_a_helper_is_not_believed_everything() -> None:
+    assert unpacked_secrets(b"") == Secrets()
+    assert unpacked_secrets(b"=A_TOKEN\0no name\0\xff\0" + b"x" * 10_000) == Secrets(("A_TOKEN",))
+    assert len(unpacked_secrets(b"=" + b"T\0" * 10_000).names) == MOST_SECRETS
+
+
+@given(st.binary(max_size=400))
+def test_any_environment_is_read(raw: bytes) -> None:
+    for name in secrets(raw).names:
+        assert name.encode() + b"=" in raw

@@ -2,7 +2,7 @@
 
 from network_scene import ends_of, sock
 
-from collectors.inet_diag import TCP
+from collectors.inet_diag import TCP, UDP
 from collectors.socket_table import MOST_LOOSE, OUTBOUND, Known, SocketTable, known_of
 from sensor.model.counters import Counters
 
@@ -127,3 +127,13 @@ def test_connections_without_a_cookie_are_bounded_and_forgotten_when_they_are_to
     sockets.forget_loose(180.0 + 2)
     assert sockets.at(known(2).ends) is None
     assert sockets.at(known(3).ends) is not None
+
+
+def test_listeners_are_the_tcp_sockets_without_a_peer_that_are_not_ours() -> None:
+    sockets, _ = table(limit=10)
+    listener = known_of(sock(src_port=8080, dst_port=0), TCP, 1.0)
+    ours = known_of(sock(src_port=8081, dst_port=0), TCP, 1.0)
+    ours.own = True
+    for cookie, one in enumerate((listener, ours, known(), known_of(sock(src_port=53, dst_port=0), UDP, 1.0))):
+        sockets.add(cookie, one)
+    assert sockets.listeners() == [listener]

@@ -108,3 +108,31 @@ def test_bytes_are_refused_or_parsed_and_nothing_else(raw: bytes) -> None:
 def test_the_tasks_cpu_is_taken_from_its_limits(limits: object, cores: float | None) -> None:
     arn = "arn:aws:ecs:eu-central-1:123456789012:task/shop/34dc0b5e626f2c5c4c5170e34b10e765"
     assert parse(json.dumps({"TaskARN": arn, "Limits": limits}).encode()).cores == cores
+
+
+def with_ports(*ports: object) -> Any:
+    return parsed(Containers=[{"DockerId": str(n), "Ports": one} for n, one in enumerate(ports)])
+
+
+def test_the_mapped_ports_of_all_containers_are_the_tasks() -> None:
+    web = [{"ContainerPort": 80, "Protocol": "tcp", "HostPort": 80}, {"ContainerPort": 53, "Protocol": "udp"}]
+    assert with_ports(web, None, [{"ContainerPort": 8080}]).declared.mapped_ports == {80, 8080}
+
+
+@pytest.mark.parametrize(
+    "ports",
+    [None, [], {}, "80", [None], [{}], [{"Protocol": "tcp"}], [{"ContainerPort": "80"}], [{"ContainerPort": 0}],
+     [{"ContainerPort": True}], [{"ContainerPort": 65_536}]],
+)  # fmt: skip
+def test_where_no_port_is_told_or_one_is_odd_nothing_is_known(ports: object) -> None:
+    assert with_ports(ports).declared.mapped_ports is None
+
+
+def test_a_range_beside_a_port_leaves_all_unknown() -> None:
+    assert with_ports([{"ContainerPort": 80, "Protocol": "tcp"}], [{"Protocol": "tcp"}]).declared.mapped_ports is None
+
+
+def test_containers_that_aws_has_added_are_known_by_their_names() -> None:
+    names = ("app", "aws-guardduty-agent-TgHuP", "ecs-service-connect-oRK9o", "my-aws-guardduty-agent-")
+    listed = [{"DockerId": str(n), "Name": name} for n, name in enumerate(names)]
+    assert parsed(Containers=[*listed, {"DockerId": "4"}]).declared.managed == {"1", "2"}

@@ -229,10 +229,12 @@ def test_a_detection_is_a_finding_with_its_evidence(level: str, number: int) -> 
 
 
 def test_a_misconfiguration_is_a_failed_check() -> None:
-    ocsf = mapped(Kind.POSTURE, posture=Posture("root_user", "Runs as root", "medium", "Set a user"))
+    posture = Posture("root_user", "Runs as root", "medium", "Set a user", ("/bin/a", "/bin/b"))
+    ocsf = mapped(Kind.POSTURE, posture=posture)
     assert (ocsf["type_uid"], ocsf["severity_id"]) == (200301, 3)
     assert ocsf["compliance"] == {"standards": ["fargate-sensor"], "status_id": 3, "control": "root_user"}
     assert ocsf["remediation"] == {"desc": "Set a user"}
+    assert ocsf["finding_info"]["desc"] == "/bin/a, /bin/b"
 
 
 def test_containers_are_applications_that_start_and_stop() -> None:

@@ -116,7 +116,7 @@ def test_texts_longer_than_the_standard_allows_are_kept_where_it_allows_them(kin
         network=Network(hostname=long, src=long, dst=long, transport=long, outcome=long),
         dns=Dns(long, long, long, (long,), long),
         detection=Detection(long, long, long, long, (long,)),
-        posture=Posture(long, long, long, long),
+        posture=Posture(long, long, long, long, (long,)),
         loss=Loss(long, long),
         links=(Link(long, long),),
     )

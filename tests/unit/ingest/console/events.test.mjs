@@ -99,6 +99,7 @@ test("each family is told in its own words", () => {
     ],
     [{ kind: "container.start", container: { id: "c", name: "app", image: "i:1" } }, "app", ["i:1"]],
     [{ kind: "detection", detection: { title: "T", level: "high", tags: ["x"] } }, "T", ["high", "x"]],
+    [{ kind: "posture", posture: { title: "T", severity: "low", found: ["A", "B"] } }, "T", ["low", "A, B"]],
     [{ kind: "posture", posture: { title: "P", severity: "low" } }, "P", ["low"]],
     [
       { kind: "sensor.loss", loss: { reason: "queue_full", bound: "at_most", count: 1200 } },

@@ -25,7 +25,7 @@ def test_the_table_names_every_sense_and_nothing_goes_to_standard_error() -> Non
     done = doctor()
     assert done.stderr == ""
     assert done.returncode in (0, 1)
-    senses = ("process_cursor", "network_sockdiag", "network_procfs", "file_inotify", "connections")
+    senses = ("process_cursor", "network_sockdiag", "network_procfs", "file_inotify", "posture", "connections")
     for name in ("kernel", "pid namespace", "capabilities", *senses):
         assert re.search(rf"^\w+ +{name}( |$)", done.stdout, re.MULTILINE)
     assert "\x1b" not in done.stdout

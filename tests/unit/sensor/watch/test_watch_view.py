@@ -114,6 +114,10 @@ def brief(everything: bool = False) -> WatchView:
             event(Kind.POSTURE, posture=Posture("c", "The root is writable", "medium", "make it read-only")),
             "medium: The root is writable (make it read-only)",
         ),
+        (
+            event(Kind.POSTURE, posture=Posture("c", "Secrets", "medium", None, ("DB_PASSWORD", "API_TOKEN"))),
+            "medium: Secrets: DB_PASSWORD, API_TOKEN",
+        ),
         (event(Kind.SENSOR_LOSS, loss=Loss("queue_full", "exact", 12, "queue")), "lost 12: queue_full in queue"),
         (event(Kind.SENSOR_LOSS, loss=Loss("directory", "at_most", 3)), "lost at most 3: directory"),
         (

@@ -25,6 +25,8 @@ _REFERENCE = re.compile(r"\$(?:[A-Z_][A-Z0-9_]*|\{\w+\}|\(.*)?|`.*", re.DOTALL)
 _PLAIN = frozenset({"", "true", "false", "yes", "no", "none", "null"})
 _MAY_BE_PATH = re.compile(r"private[_.-]?key\Z|(?<![a-z])pwd\Z", re.IGNORECASE)
 _BUILD_SECRET = ("id=", "type=", "source=", "src=")
+PASSWORD_IN_URL = re.compile(r"""(?P<start>://[^\s/?#:@'"]{0,256}:)(?P<secret>[^\s/?#'"]+)(?P<end>@)""")
+"""The password of `scheme://user:password@host`."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -44,3 +46,16 @@ def is_secret_value(name: str, value: str) -> bool:
 def is_reference(value: str) -> bool:
     """Whether the value is a shell's variable or command, such as `$DB_PASSWORD` or `"$(cat /run/secrets/db)"`."""
     return _REFERENCE.fullmatch(value.strip("'\"")) is not None
+
+
+def is_secret_variable(name: str, value: str) -> bool:
+    """Whether a variable of an environment holds a secret: by its name, or as a URL with a password in it.
+
+    An ARN says where a secret is kept, and is none.
+    """
+    if value.startswith("arn:"):
+        return False
+    if is_secret_name(name):
+        return is_secret_value(name, value)
+    found = PASSWORD_IN_URL.search(value)
+    return found is not None and not is_reference(found["secret"])
