@@ -245,10 +245,11 @@ class ProcessCursor:
 
     def _look_at(self, numbers: Sequence[int], newest: int) -> None:
         self._counters.add("cursor.numbers", len(numbers))
+        traced = self._processes.tracing.active
         for pid in numbers:
-            if self._found(pid):
+            if self._processes.tracing.claims(pid) if traced else self._found(pid):
                 continue
-            if 0 <= newest - pid < UNBORN:
+            if traced or 0 <= newest - pid < UNBORN:  # a tracer tells of a number a moment after it has let it go on
                 self._hints.read()  # what it opened, it opened before now
                 now = self._clock.monotonic()
                 asyncio.get_running_loop().call_later(UNBORN_S[0], self._second_look, pid, now)

@@ -103,7 +103,8 @@ class TraceTelling:
         follower = self._processes.follower
         if process is None or process.own or follower is None:
             return
-        if process.announced and process.image == stat.image:
+        start = _image(fields)
+        if process.announced and process.image is not None and process.image[1:] == start:
             self._counters.add("trace.told_before")
             return
         fill(process, stat, fields)
@@ -130,7 +131,8 @@ def fill(process: Tracked, stat: Stat, fields: wire.ExecFields) -> None:
     """What was read of a program goes into its process; what could not be is named as missing."""
     process.forget_program()
     process.comm, process.executed, process.tty = stat.comm, True, tty_name(stat.tty_nr)
-    process.image = stat.image
+    start = _image(fields)
+    process.image = stat.image if start == stat.image[1:] else (0, *start)
     missing: list[Missing] = []
     if (raw := _given(fields.args, missing, "process.args")) is not None:
         process.args, process.args_cut = split_args(raw)
@@ -146,6 +148,13 @@ def fill(process: Tracked, stat: Stat, fields: wire.ExecFields) -> None:
     if isinstance(fields.version, bytes):
         process.version = wire.VERSION.unpack(fields.version)
     process.missing = tuple(missing)
+
+
+def _image(fields: wire.ExecFields) -> tuple[int, int]:
+    if not isinstance(fields.image, bytes):
+        raise wire.MalformedRecord("an exec without an image")
+    stack, args = wire.IMAGE.unpack(fields.image)
+    return stack, args
 
 
 def _given(field: bytes | int, missing: list[Missing], *names: str) -> bytes | None:

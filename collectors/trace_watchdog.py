@@ -22,7 +22,7 @@ class Asked(Protocol):
 
 
 class Watchdog:
-    """Asks a tracer for its pulse, one question at a time. `last` is the newest answer."""
+    """Asks a tracer for its pulse, one question at a time, again until it answers. `last` is the newest answer."""
 
     def __init__(self, link: Asked, clock: Clock) -> None:
         self._link = link
@@ -46,4 +46,5 @@ class Watchdog:
         self._vain += 1
         if self._vain >= LOOKS and now - self._asked_at >= patience:
             raise TracerLost(f"the tracer was silent for {now - self._asked_at:.1f} s and is killed")
+        self._link.ping(self._number)  # it may have missed the call for the one before (tracer/process.py)
         return found

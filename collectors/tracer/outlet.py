@@ -35,23 +35,29 @@ class Outlet:
         """Write a record now if there is room, later if there is some, else count it."""
         if self._waiting:
             self.flush()
+        if not self._waiting and not (record := self._rest(record)):
+            return
         if self._bytes + len(record) > self._most:
             self.dropped += 1
             return
         self._waiting.append(record)
         self._bytes += len(record)
-        self.flush()
 
     def flush(self) -> None:
         """Write what the pipe takes."""
         while self._waiting:
             record = self._waiting[0]
-            try:
-                written = os.write(self._fd, record)
-            except BlockingIOError:
+            rest = self._rest(record)
+            self._bytes -= len(record) - len(rest)
+            if rest:
+                self._waiting[0] = rest
                 return
-            self._bytes -= written
-            if written == len(record):
-                self._waiting.popleft()
-            else:
-                self._waiting[0] = record[written:]
+            self._waiting.popleft()
+
+    def _rest(self, record: bytes) -> bytes:
+        """What the pipe did not take of it."""
+        try:
+            written = os.write(self._fd, record)
+        except BlockingIOError:
+            return record
+        return record[written:]

@@ -7,8 +7,9 @@ import ctypes
 import errno
 import os
 import signal
+import struct
 
-CONT, GETEVENTMSG, SEIZE, LISTEN = 7, 0x4201, 0x4206, 0x4208
+CONT, GETEVENTMSG, SEIZE, LISTEN, GET_SYSCALL_INFO = 7, 0x4201, 0x4206, 0x4208, 0x420E
 
 EVENT_FORK, EVENT_VFORK, EVENT_CLONE, EVENT_EXEC, EVENT_STOP = 1, 2, 3, 4, 128
 BIRTHS = frozenset({EVENT_FORK, EVENT_VFORK, EVENT_CLONE})
@@ -18,19 +19,29 @@ OPTIONS = 1 << EVENT_FORK | 1 << EVENT_VFORK | 1 << EVENT_CLONE | 1 << EVENT_EXE
 STOP_SIGNALS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 """In an `EVENT_STOP` these mean a group-stop, which must go on until SIGCONT."""
 
-WAIT_FLAGS = os.WNOHANG | 0x40000000  # __WALL: threads too (include/uapi/linux/wait.h)
+WALL = 0x40000000
+"""For waitpid(2): threads too (include/uapi/linux/wait.h)."""
 PIDS_END = (1 << 22) + 1
 """A number that no process has (include/linux/threads.h, PID_MAX_LIMIT)."""
 _SET_PDEATHSIG, _SET_NAME = 1, 15
 
+_REQUEST = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _libc = ctypes.CDLL(None, use_errno=True)
 _ptrace = _libc.ptrace
-_ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
-_ptrace.restype = ctypes.c_long
+_ptrace.argtypes, _ptrace.restype = _REQUEST, ctypes.c_long
+_at_once = ctypes.PyDLL(None).ptrace
+"""The same without what a single thread needs none of: the lock let go, and errno kept apart."""
+_at_once.argtypes, _at_once.restype = _REQUEST, ctypes.c_long
 _tgkill = _libc.tgkill
 _tgkill.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int)
 _message = ctypes.c_ulong()
 _message_at = ctypes.addressof(_message)
+_INFO = struct.Struct("=B3xIQQ")
+"""The beginning of struct ptrace_syscall_info: what it is about, architecture, instruction and stack pointer."""
+_info = ctypes.create_string_buffer(_INFO.size)
+_info_at = ctypes.addressof(_info)
+_WIDE = 1 << 31 | 1 << 30
+"""__AUDIT_ARCH_64BIT and _LE (include/uapi/linux/audit.h)."""
 
 
 def seize(tid: int) -> None:
@@ -41,7 +52,9 @@ def seize(tid: int) -> None:
 
 def resume(tid: int, number: int = 0) -> None:
     """Let a stopped tracee go on, with the signal that it was stopped for; one that was killed meanwhile cannot."""
-    if _ptrace(CONT, tid, None, number) == -1 and ctypes.get_errno() != errno.ESRCH:
+    if _at_once(CONT, tid, None, number) == 0 or _ptrace(CONT, tid, None, number) == 0:
+        return
+    if ctypes.get_errno() != errno.ESRCH:
         raise _error("PTRACE_CONT", tid)
 
 
@@ -53,7 +66,15 @@ def listen(tid: int) -> None:
 
 def event_message(tid: int) -> int | None:
     """What an event is about: the new thread, or which one the exec came from. None if it was killed meanwhile."""
-    return None if _ptrace(GETEVENTMSG, tid, None, _message_at) == -1 else _message.value
+    return None if _at_once(GETEVENTMSG, tid, None, _message_at) == -1 else _message.value
+
+
+def stack_pointer(tid: int) -> int | None:
+    """Of a stopped tracee that is a 64-bit program; None of another, or if it was killed meanwhile."""
+    if _at_once(GET_SYSCALL_INFO, tid, _INFO.size, _info_at) == -1:
+        return None
+    _, architecture, _, stack = _INFO.unpack_from(_info)
+    return stack if architecture & _WIDE == _WIDE else None
 
 
 def is_process(tid: int) -> bool:

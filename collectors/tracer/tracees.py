@@ -1,13 +1,12 @@
 """The tracees: what each stop means, what is told of it, and how the tracee goes on as if nobody had looked.
 
 A stop is reported for each new process or thread, for each exec, and for each signal that arrives; signals are passed
-on with their numbers, and a group-stop is left to be one (ptrace(2), "Group-stop").
+on with their numbers, and a group-stop is left to be one (ptrace(2), "Group-stop"). Whoever stopped is let go on before
+anything is made of it: only what is lost then is read first.
 """
 
-import os
 import time
 
-from collectors.procfs import parse_stat
 from collectors.tracer import ptrace, wire
 from collectors.tracer.exec_facts import ExecReader
 from collectors.tracer.outlet import Outlet
@@ -17,8 +16,9 @@ from sensor.model.errors import ProcessGone
 class Tracees:
     """All threads that are followed. Used from one thread, the one that attaches.
 
-    A child may stop before its parent's stop tells of it. It waits for that, so that what it does is told behind its
-    birth, but only until nothing else is there to be handled: a parent that was killed never tells.
+    A child may stop before its parent's stop tells of it, and goes on at once. What it does itself is told behind its
+    birth nevertheless: then its birth is told by what its own status says. So is that of one whose parent was killed
+    before it could tell.
     """
 
     def __init__(self, outlet: Outlet, reader: ExecReader) -> None:
@@ -26,7 +26,7 @@ class Tracees:
         self._reader = reader
         self._followed: dict[int, int] = {}
         self._untold: set[int] = set()
-        self._early: dict[int, int] = {}
+        self._early: set[int] = set()
         self._stillborn: set[int] = set()
         self.execs = 0
         self.stops = 0
@@ -41,64 +41,55 @@ class Tracees:
         """A thread was seized, and the sensor knows of its process."""
         self._followed[tid] = pid
 
-    def reap(self, most: int) -> bool:
-        """Handle stops and ends, at most so many; whether there may be more."""
-        for _ in range(most):
-            try:
-                tid, status = os.waitpid(-1, ptrace.WAIT_FLAGS)
-            except ChildProcessError:
-                return False
-            if tid == 0:
-                return self._let_early_go()
-            if status & 0xFF == 0x7F:
-                self.stops += 1
-                self._stopped(tid, status >> 8 & 0xFF, status >> 16)
-            else:
-                self._ended(tid, status)
-        return True
-
-    def _stopped(self, tid: int, number: int, event: int) -> None:
-        """`number` is the signal of the stop, `event` what ptrace(2) calls PTRACE_EVENT_*, 0 for a signal alone."""
+    def handle(self, tid: int, status: int) -> None:
+        """A stop or an end, as waitpid(2) gives it: the signal above the lowest byte, PTRACE_EVENT_* above that."""
+        if status & 0xFF != 0x7F:
+            self._ended(tid, status)
+            return
+        self.stops += 1
+        event = status >> 16
         if event == 0:
-            ptrace.resume(tid, number)
+            ptrace.resume(tid, status >> 8)
         elif event == ptrace.EVENT_STOP:
-            if tid in self._followed:
-                _go_on(tid, number)
-            else:
-                self._early[tid] = number
+            _go_on(tid, status >> 8 & 0xFF)
+            if tid not in self._followed:
+                self._early.add(tid)
+        elif event == ptrace.EVENT_EXEC:
+            self._executed(tid)
+        elif event in ptrace.BIRTHS:
+            self._gave_birth(tid)
         else:
-            if event == ptrace.EVENT_EXEC:
-                self._executed(tid)
-            elif event in ptrace.BIRTHS:
-                self._gave_birth(tid)
             ptrace.resume(tid)
+
+    def tell_early(self) -> None:
+        """Tell of those that nobody has told of by now: their parents were killed, or are about to."""
+        for tid in list(self._early):
+            self._told_itself(tid)
 
     def _gave_birth(self, tid: int) -> None:
         child = ptrace.event_message(tid)
+        ptrace.resume(tid)
         if child is None or child in self._followed:
             return
         if child in self._stillborn:
             self._stillborn.discard(child)
             return
+        self._told_itself(tid)
         self._born(child, self._followed.get(tid, tid))
-        if (number := self._early.pop(child, None)) is not None:
-            _go_on(child, number)
 
-    def _let_early_go(self) -> bool:
-        """What their parents do not tell of, the children's own stat does. Whether there were any."""
-        if not self._early:
-            return False
-        early, self._early = self._early, {}
-        for tid, number in early.items():
-            try:
-                self._born(tid, parse_stat(self._reader.stat(tid)).ppid)
-            except ProcessGone:
-                continue  # killed while it stood still
-            _go_on(tid, number)
-        return True
+    def _told_itself(self, tid: int) -> None:
+        """What its parent has not told of yet, its own status does; the parent may have ended by now."""
+        if tid not in self._early:
+            return
+        try:
+            process, parent = _lineage(self._reader.status(tid))
+        except ProcessGone:
+            return  # its end is next
+        self._born(tid, parent if process == tid else process)
 
     def _born(self, tid: int, parent: int) -> None:
         """`parent` is the process that it was born in; a thread of the same one stays in it."""
+        self._early.discard(tid)
         if not ptrace.is_process(tid):
             self._followed[tid] = parent
             self._tell(wire.THREAD, tid)
@@ -116,25 +107,34 @@ class Tracees:
         try:
             self._tell(wire.KNOWN, pid, self._reader.stat(pid))
         except ProcessGone:
-            return  # killed while it stood still
+            return  # killed
 
     def _executed(self, pid: int) -> None:
         """Whichever of its threads executes, the process goes on under its own number, alone."""
-        self.execs += 1
-        self._untold.discard(pid)
+        now = time.time_ns()
         former = ptrace.event_message(pid)
+        try:
+            seen = self._reader.look(pid)
+        except ProcessGone:
+            seen = None  # killed while it stood still
+        ptrace.resume(pid)
+        self.execs += 1
+        self._told_itself(pid)
+        self._untold.discard(pid)
         if former is not None and former != pid:
             self._followed.pop(former, None)
         self._followed[pid] = pid
-        now = time.time_ns()
+        if seen is None:
+            return
         try:
-            fields = self._reader.read(pid)
+            fields = self._reader.fields(pid, seen)
         except ProcessGone:
-            return  # killed while it stood still
+            return  # killed before it could show itself
         self._outlet.put(wire.pack(wire.EXEC, pid, now, wire.pack_fields(fields)))
 
     def _ended(self, tid: int, status: int) -> None:
-        if self._early.pop(tid, None) is not None:
+        if tid in self._early:
+            self._early.discard(tid)
             self._stillborn.add(tid)
         self._untold.discard(tid)
         if self._followed.pop(tid, None) == tid:
@@ -150,3 +150,8 @@ def _go_on(tid: int, number: int) -> None:
         ptrace.listen(tid)
     else:
         ptrace.resume(tid)
+
+
+def _lineage(status: bytes) -> tuple[int, int]:
+    """The process of a thread, and the parent of that (proc_pid_status(5), Tgid and PPid)."""
+    return tuple(int(status.split(b"\n%s:" % name, 1)[1].split(None, 1)[0]) for name in (b"Tgid", b"PPid"))  # type: ignore[return-value] # two of them

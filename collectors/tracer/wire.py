@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 HEADER = struct.Struct("<IBIQ")
 """Bytes of the payload, kind, PID, and when it happened in ns since 1970."""
-LENGTHS = struct.Struct("<7i")
+LENGTHS = struct.Struct("<8i")
 """At the beginning of the payload of `EXEC`: the length of each field, or why there is none."""
 PARENT = struct.Struct("<I")
 """The payload of `BORN`: the process that it was born of, which may have ended before its child runs a program."""
@@ -23,6 +23,9 @@ a process runs a program (`ExecFields`); it has ended; it is followed; or it is 
 
 VERSION = struct.Struct("<QQIqq")
 """Device, inode, mode, change time in ns and size of a program's file."""
+
+IMAGE = struct.Struct("<QQ")
+"""Where the stack and the arguments of a program lie, which is random."""
 
 GONE, DENIED = -1, -2
 MOST_PAYLOAD = 1 << 20
@@ -50,8 +53,8 @@ class Record(NamedTuple):
 
 class ExecFields(NamedTuple):
     """What was read of a program as it began: the stat of its process, its arguments with their NULs, the links `exe`
-    and `cwd`, effective uid and gid as text, what `environ.packed` makes of its environment, and which version of its
-    file it is (`VERSION`); or why not."""
+    and `cwd`, effective uid and gid as text, what `environ.packed` makes of its environment, which version of its
+    file it is (`VERSION`), and its `IMAGE`; or why not. The stat is the process's a moment later."""
 
     stat: bytes
     args: bytes | int
@@ -60,6 +63,7 @@ class ExecFields(NamedTuple):
     ids: bytes | int
     environ: bytes | int
     version: bytes | int
+    image: bytes | int
 
 
 class MalformedRecord(Exception):

@@ -111,7 +111,7 @@ os.waitpid(pid, 0)
     )
     (last,) = await until(lambda: traced.execs("by a grandchild"), "the grandchild")
     for how in ("by fork", "by posix_spawn", "by subprocess"):
-        assert len(traced.execs(how)) == 1, how
+        (_,) = await until(lambda how=how: traced.execs(how), how)  # the first waits for its hash
     assert last.process is not None
     assert [a.exe for a in last.process.ancestors][:2] == [None, PYTHON]
 
@@ -185,17 +185,17 @@ sys.stdin.readline()
         os.kill(other, signal.SIGKILL)
 
 
-async def test_five_thousand_threads_are_followed(traced: Traced) -> None:
+async def test_a_thousand_threads_are_followed(traced: Traced) -> None:
     code = """
 import os, threading
 threading.stack_size(65536)
-go, gone = threading.Event(), threading.Barrier(5001)
+go, gone = threading.Event(), threading.Barrier(1001)
 def last(n):
     go.wait()
-    if n % 500 == 0:
+    if n % 100 == 0:
         os.waitpid(os.posix_spawn("/bin/true", ["true", f"one of many {n}"], {}), 0)
     gone.wait()
-for n in range(5000):
+for n in range(1000):
     threading.Thread(target=last, args=(n,), daemon=True).start()
 print("there", flush=True)
 sys.stdin.readline()
@@ -209,7 +209,7 @@ gone.wait()
     await until(lambda: all_followed(app.pid), "every thread is followed")
     await asyncio.to_thread(app.communicate, "\n", 60)
     assert app.returncode == 0
-    for n in range(0, 5000, 500):
+    for n in range(0, 1000, 100):
         await until(lambda n=n: traced.execs(f"one of many {n}"), f"the program of thread {n}")
 
 

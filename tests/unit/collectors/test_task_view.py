@@ -194,9 +194,9 @@ def test_containers_come_with_their_first_process_and_go_with_their_last(proc: F
         task.settle(tracked)
     assert task.containers() == [APP]
     assert listener.told == [f"+{APP}"]
-    task._ended(_tracked(task, 10), None)
+    task.ended(_tracked(task, 10), None)
     assert task.containers() == [APP]
-    task._ended(_tracked(task, 11), None)
+    task.ended(_tracked(task, 11), None)
     assert listener.told == [f"+{APP}", f"-{APP}"]
     late = Listener()
     task.listen(late)
@@ -243,7 +243,7 @@ def test_what_entered_and_was_gone_before_it_could_be_read_is_unclear(proc: Fake
         proc.process(pid, 0, cgroup=f"9:x:/docker/{APP}")
     task.settle(_tracked(task, 10))
     gone = _tracked(task, 20)
-    task._ended(gone, None)
+    task.ended(gone, None)
     assert task.had_executed(gone)
     task.settle(gone)
     assert gone.session == "unclear"

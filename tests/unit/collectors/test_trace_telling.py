@@ -1,5 +1,7 @@
 """What goes from the tracer's records into a process, and what is said to be missing."""
 
+import pytest
+
 from collectors import environ
 from collectors.process_table import Tracked
 from collectors.procfs import ARGS_LIMIT, parse_stat
@@ -18,7 +20,8 @@ def filled(
     *, args: bytes | int = b"true\0\0\xff\0", variables: bytes | int = b"=", ids: bytes | int = b"33 34"
 ) -> Tracked:
     process = Tracked(42, "e", 123456, Timestamp(0), None, sha256="old", drift=True, exe="/bin/old")
-    fields = ExecFields(STAT, args, b"/usr/bin/true", b"/srv", ids, variables, wire.VERSION.pack(1, 2, 3, 4, 5))
+    version, image = wire.VERSION.pack(1, 2, 3, 4, 5), wire.IMAGE.pack(13, 17)
+    fields = ExecFields(STAT, args, b"/usr/bin/true", b"/srv", ids, variables, version, image)
     fill(process, parse_stat(STAT), fields)
     return process
 
@@ -48,3 +51,16 @@ def test_arguments_that_are_longer_than_what_is_kept_are_cut() -> None:
     process = filled(args=b"true\0" + b"x" * ARGS_LIMIT)
     assert process.args_cut
     assert sum(map(len, process.args or ())) == ARGS_LIMIT - 1
+
+
+def test_a_process_that_runs_another_program_by_now_keeps_where_the_one_that_was_seen_lay() -> None:
+    process = Tracked(42, "e", 123456, Timestamp(0), None)
+    given = (b"true\0", b"/usr/bin/true", b"/srv", b"33 34", b"=", GONE)
+    fill(process, parse_stat(STAT), ExecFields(STAT, *given, wire.IMAGE.pack(130, 170)))
+    assert process.image == (0, 130, 170)
+
+
+def test_an_exec_without_an_image_is_nothing_that_a_tracer_tells() -> None:
+    process = Tracked(42, "e", 123456, Timestamp(0), None)
+    with pytest.raises(wire.MalformedRecord):
+        fill(process, parse_stat(STAT), ExecFields(STAT, GONE, GONE, GONE, GONE, GONE, GONE, GONE))

@@ -1,0 +1,58 @@
+"""What the kernel puts on a new program's stack, in 64-bit programs (fs/binfmt_elf.c, create_elf_tables).
+
+At the stack pointer lie the number of arguments, the pointers to them, a null, those to the environment, a null, and
+the auxiliary vector (getauxval(3)), all words of 8 bytes. Above them lie the strings in the same order, side by side,
+and behind the environment the file name that was given to execve(2), which the auxiliary vector points to.
+"""
+
+import struct
+from typing import NamedTuple
+
+_WORD = 8
+_TWO = struct.Struct("<QQ")
+_AUX = 2 * _WORD * 32
+"""Bytes of the auxiliary vector that are looked at; the kernel writes some 20 pairs."""
+_FILE_NAME = 31
+"""AT_EXECFN (include/uapi/linux/auxvec.h)."""
+
+
+class Start(NamedTuple):
+    """Arguments and environment as they were given, with their NULs, and the address of the arguments."""
+
+    args: bytes
+    environ: bytes
+    args_at: int
+
+
+def parse(raw: bytes, stack: int) -> Start | None:
+    """The bytes from the stack pointer on; None where they are not what the kernel writes."""
+    if len(raw) < 2 * _WORD:
+        return None
+    count, args_at = _TWO.unpack_from(raw)
+    variables = _WORD * (count + 2)
+    if not count or variables + _WORD > len(raw):
+        return None
+    aux = _after_null(raw, variables)
+    if aux is None or (name_at := _file_name(raw, aux)) is None:
+        return None
+    begin, end = args_at - stack, name_at - stack
+    middle = end if aux == variables + _WORD else int.from_bytes(raw[variables : variables + _WORD], "little") - stack
+    if not aux <= begin <= middle <= end <= len(raw):
+        return None
+    return Start(raw[begin:middle], raw[middle:end], args_at)
+
+
+def _after_null(raw: bytes, at: int) -> int | None:
+    """The word behind the next null; the upper bytes of the pointer before it are zeros too."""
+    found = raw.find(bytes(_WORD), at)
+    return None if found < 0 else (found + 2 * _WORD - 1) // _WORD * _WORD
+
+
+def _file_name(raw: bytes, at: int) -> int | None:
+    size = min(_AUX, (len(raw) - at) // _TWO.size * _TWO.size)
+    for kind, value in _TWO.iter_unpack(raw[at : at + max(size, 0)]):
+        if kind == _FILE_NAME:
+            return int(value)
+        if kind == 0:
+            break
+    return None
