@@ -258,10 +258,16 @@ class ProcessCursor:
                 self._settling.unread(pid)
 
     def _second_look(self, pid: int, missed_at: float) -> None:
+        if self._processes.follower is not self:
+            return  # nobody looks any more
         self._unborn -= 1
         if not self._found(pid):
             self._settling.unread(pid, at=missed_at)
-            asyncio.get_running_loop().call_later(UNBORN_S[1], self._found, pid)
+            asyncio.get_running_loop().call_later(UNBORN_S[1], self._last_look, pid)
+
+    def _last_look(self, pid: int) -> None:
+        if self._processes.follower is self:
+            self._found(pid)
 
     def _found(self, pid: int) -> bool:
         """Look at a number for the first time; False where there is nothing of that number."""

@@ -137,8 +137,11 @@ def tracer_of(pid: int) -> int:
 
 def children(pid: int) -> list[int]:
     """The children of all threads of a process, in the order of their birth."""
-    found = [Procfs().read(f"{pid}/task/{tid}/children") for tid in Procfs().names(f"{pid}/task")]
-    return sorted(int(child) for line in found for child in line.split())
+    found: list[int] = []
+    for tid in Procfs().names(f"{pid}/task"):
+        with suppress(ProcessGone):  # a thread that has ended since
+            found += map(int, Procfs().read(f"{pid}/task/{tid}/children").split())
+    return sorted(found)
 
 
 def comm(pid: int) -> str:

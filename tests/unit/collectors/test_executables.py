@@ -326,3 +326,18 @@ async def test_where_the_kernel_notices_looks_each_look_is_told(scene: Scene) ->
     scene.idle.jobs.pop()[1](Hashed("f00"))
     scene.wanted(executables)
     assert scene.opened == [10, 10, 10]
+
+
+async def test_a_program_that_has_ended_is_known_by_the_version_of_its_file_that_a_tracer_saw(
+    scene: Scene, executables: Executables
+) -> None:
+    known = await scene.facts(executables)
+    scene.gated.error = ProcessGone("PID 10: gone")
+    found = scene.path.stat()
+    process = scene.process()
+    process.version = (found.st_dev, found.st_ino, found.st_mode, found.st_ctime_ns, found.st_size)
+    assert executables.wanted(process, scene.told.append) == known
+    process.version = (*process.version[:3], found.st_ctime_ns + 1, found.st_size)
+    assert executables.wanted(process, scene.told.append) == Facts(why_no_hash="gone")
+    process.version = None
+    assert executables.wanted(process, scene.told.append) == Facts(why_no_hash="gone")
