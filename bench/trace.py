@@ -2,7 +2,7 @@
 
 A shell's spawn loop, servers under load that spawn nothing, and a campaign in which the tracer is killed or stopped at
 random moments while an app spawns and signals itself. Nothing is asserted. Run by
-`PYTHONPATH=tests/e2e:tests:tests/kernel:. python bench/trace.py [--rounds N] [--campaign N]`.
+`PYTHONPATH=tests/e2e:tests:tests/kernel:. python bench/trace.py [--rounds N] [--campaign N] [--only PART]`.
 """
 
 import argparse
@@ -29,6 +29,7 @@ subprocess.run(["dash", "-c", "i=0; while [ $i -lt {SPAWNS} ]; do /bin/true spaw
 print(time.monotonic() - begin, flush=True)
 """
 ALONE, CURSOR, TRACE = "alone", "sensor, cursor", "sensor, trace"
+PAIRED = ("times alone, median", "of pairs")
 LOAD_S = 5
 SERVE = "redis-server --save '' --daemonize yes >/dev/null; exec nginx -g 'daemon off;'"
 LOADS = {
@@ -57,14 +58,19 @@ def spawn_loop(lab: Lab, tasks: dict[str, FargateTask], rounds: int) -> None:
                 seconds.setdefault(Strace.name, []).append(finished(app))
                 seen.setdefault(Strace.name, []).append(sum("spawned" in args for args in strace.seen()))
                 app.remove()
-    base = median(seconds[ALONE])
     rows = [
-        (name, *(f"{one:.2f}" for one in all_), f"{median(all_) / base:.3f}", share(seen.get(name, [])))
+        (name, *(f"{one:.2f}" for one in all_), *paired(all_, seconds[ALONE]), share(seen.get(name, [])))
         for name, all_ in seconds.items()
     ]
-    head = ("", *(f"round {n + 1}" for n in range(rounds)), "median, times alone", "with all arguments")
+    head = ("", *(f"round {n + 1}" for n in range(rounds)), *PAIRED, "with all arguments")
     print(f"\n{SPAWNS} /bin/true, as fast as a shell can: seconds\n")
     print(table(head, rows))
+
+
+def paired(values: list[float], base: list[float]) -> tuple[str, str]:
+    """Each against what was measured beside it in the same round: the median, and the range, which is the noise."""
+    ratios = [one / other for one, other in zip(values, base, strict=True)]
+    return f"{median(ratios):.3f}", f"{min(ratios):.2f} to {max(ratios):.2f}"
 
 
 def finished(app: Container) -> float:
@@ -101,10 +107,12 @@ def servers(lab: Lab, tasks: dict[str, FargateTask], rounds: int) -> None:
         for _ in range(rounds):
             for name, server in running.items():
                 rates[name].append(float(server.execute("sh", "-c", command).stdout))
-        base = median(rates[ALONE])
-        rows = [(name, *(f"{one:.0f}" for one in all_), f"{median(all_) / base:.3f}") for name, all_ in rates.items()]
+        rows = [
+            (name, *(f"{one:.0f}" for one in all_), *paired(all_, rates[ALONE]), *paired(all_, rates[CURSOR]))
+            for name, all_ in rates.items()
+        ]
         print(f"\n{load}\n")
-        print(table(("", *(f"round {n + 1}" for n in range(rounds)), "median, times alone"), rows))
+        print(table(("", *(f"round {n + 1}" for n in range(rounds)), *PAIRED, "times cursor", "of pairs"), rows))
 
 
 def main() -> int:
@@ -112,7 +120,18 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--campaign", type=int, default=100, help="times that the tracer is killed or stopped")
+    parser.add_argument("--only", choices=("spawns", "servers", "campaign"), help="one of the three")
     options = parser.parse_args()
+    if options.only != "campaign":
+        in_containers(options.only, options.rounds)
+    if options.only in (None, "campaign"):
+        print(asyncio.run(campaign(options.campaign)))
+    return 0
+
+
+def in_containers(only: str | None, rounds: int) -> None:
+    """What an app in a container takes beside each kind of sensor."""
+    parts: dict[str, Callable[[Lab, dict[str, FargateTask], int], None]] = {"spawns": spawn_loop, "servers": servers}
     with temporary_lab() as lab:
         print(describe(lab.images.sensor))
         unfolded = {"SENSOR_FOLD": "off", "SENSOR_DAILY_MB": "0"}
@@ -122,11 +141,9 @@ def main() -> int:
         }
         for task in tasks.values():
             task.wait_healthy()
-        parts: tuple[Callable[[Lab, dict[str, FargateTask], int], None], ...] = (spawn_loop, servers)
-        for part in parts:
-            part(lab, tasks, options.rounds)
-    print(asyncio.run(campaign(options.campaign)))
-    return 0
+        for name, part in parts.items():
+            if only in (None, name):
+                part(lab, tasks, rounds)
 
 
 if __name__ == "__main__":

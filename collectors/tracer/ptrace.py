@@ -29,8 +29,8 @@ _REQUEST = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _libc = ctypes.CDLL(None, use_errno=True)
 _ptrace = _libc.ptrace
 _ptrace.argtypes, _ptrace.restype = _REQUEST, ctypes.c_long
-_at_once = ctypes.PyDLL(None).ptrace
-"""The same without what a single thread needs none of: the lock let go, and errno kept apart."""
+_at_once = ctypes.PyDLL(None, use_errno=True).ptrace
+"""The same without letting go of the interpreter's lock, which a single thread need not."""
 _at_once.argtypes, _at_once.restype = _REQUEST, ctypes.c_long
 _tgkill = _libc.tgkill
 _tgkill.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int)
@@ -52,9 +52,7 @@ def seize(tid: int) -> None:
 
 def resume(tid: int, number: int = 0) -> None:
     """Let a stopped tracee go on, with the signal that it was stopped for; one that was killed meanwhile cannot."""
-    if _at_once(CONT, tid, None, number) == 0 or _ptrace(CONT, tid, None, number) == 0:
-        return
-    if ctypes.get_errno() != errno.ESRCH:
+    if _at_once(CONT, tid, None, number) == -1 and ctypes.get_errno() != errno.ESRCH:
         raise _error("PTRACE_CONT", tid)
 
 
