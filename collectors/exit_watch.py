@@ -54,9 +54,9 @@ class ExitWatch:
         """The PIDs that ended, with the wait status where the kernel gives it."""
         for pidfd, _ in self._epoll.poll(0):
             pid = self._pids.pop(pidfd)
-            status = _exit_status(pidfd)
+            status = self._status(pidfd, pid)
             os.close(pidfd)  # also takes it out of the epoll set
-            yield pid, self._zombie_status(pid) if status is None else status
+            yield pid, status
 
     def sweep(self, ended: Callable[[int, int | None], None]) -> None:
         """Look at some of those without a pidfd, in turn."""
@@ -81,13 +81,20 @@ class ExitWatch:
             return False
         return stat.start_ticks == start_ticks and not stat.is_zombie
 
+    def _status(self, pidfd: int, pid: int) -> int | None:
+        """The pidfd has it once the parent has fetched it, /proc only until then: the pidfd is asked again after."""
+        if (status := _exit_status(pidfd)) is None and (status := self._zombie_status(pid)) is None:
+            return _exit_status(pidfd)
+        return status
+
     def _zombie_status(self, pid: int) -> int | None:
         """The status that a parent has not yet fetched, if we may see it (proc_pid_stat(5), field 52)."""
+        permitted = self._permitted(pid)  # asked first, while it is there for sure
         try:
             stat = self._procfs.stat(pid)
         except ProcessGone:
             return None
-        return stat.exit_code if stat.is_zombie and self._permitted(pid) else None
+        return stat.exit_code if stat.is_zombie and permitted else None
 
     def _permitted(self, pid: int) -> bool:
         """Whether the zero in a refused field is a real one: the link of a zombie is gone, or denied."""

@@ -70,7 +70,7 @@ def test_an_app_as_root_beside_a_sensor_with_sys_ptrace(lab, ingest, peer):
 
     written = ingest.wait_for("file.create", lambda event: event["file"]["path"] == "/etc/app-was-here")
     assert written["container"]["id"] == app.id
-    dropped = next(event for event in ingest.events(kind="file.create") if event["file"]["path"] == "/tmp/x")
+    dropped = ingest.wait_for("file.create", lambda event: event["file"]["path"] == "/tmp/x")
     assert dropped["container"]["id"] == app.id
 
     flow = ingest.wait_for("network.flow", lambda event: event["network"].get("dst_port") == PORT)

@@ -3,12 +3,12 @@
 import os
 import select
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from collectors.exit_watch import ExitWatch, exit_code
-from collectors.procfs import Procfs
+from collectors.procfs import Procfs, Stat
 from sensor.model.counters import Counters
 from sensor.model.errors import ProcessGone
 
@@ -45,6 +45,27 @@ def test_a_zombie_keeps_its_status(watch: ExitWatch) -> None:
     watch.watch(pid, 0)
     status = ended(watch, pid)
     os.waitpid(pid, 0)
+    assert status is not None
+    assert exit_code(status) == 9
+
+
+class ReapedInBetween(Procfs):
+    """The parent fetches the status just before we look for it."""
+
+    def stat(self, pid: int) -> Stat:
+        os.waitpid(pid, 0)
+        return super().stat(pid)
+
+
+def test_a_status_that_is_fetched_while_we_look_is_not_lost(need: Callable[[bool, str], None]) -> None:
+    need(tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 15), "exit codes by pidfd (Linux 6.15)")
+    watch = ExitWatch(ReapedInBetween(), Counters())
+    pid = os.fork()
+    if pid == 0:
+        os._exit(9)
+    watch.watch(pid, 0)
+    status = ended(watch, pid)
+    watch.close()
     assert status is not None
     assert exit_code(status) == 9
 
