@@ -2,11 +2,14 @@
 
 from typing import Protocol
 
-from sensor.model.events import Ancestor, Container, Event, Missing, Process
+from sensor.model.events import Ancestor, Container, Event, Missing, Process, with_field
 from sensor.model.kinds import Kind
 
 YOUNG_NS = 250_000_000
 """A process that was forked so shortly before the event may still have shown its parent's program then."""
+
+_PROCESS = Event._fields.index("process")
+_ANCESTORS = Process._fields.index("ancestors")
 
 _TELLS_OF_PROCESS = frozenset({Kind.PROCESS_EXEC, Kind.PROCESS_EXIT, Kind.PROCESS_IDENTITY})
 
@@ -63,7 +66,8 @@ class ProcessStep:
         process = event.process
         if process is None or process.ancestors:
             return event
-        return event._replace(process=process._replace(ancestors=self._processes.ancestors(process.entity)))
+        above = self._processes.ancestors(process.entity)
+        return with_field(event, _PROCESS, with_field(process, _ANCESTORS, above)) if above else event
 
 
 def _was_young(event: Event, process: Process) -> bool:

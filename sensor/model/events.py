@@ -5,7 +5,7 @@ always valid Unicode: bytes from the kernel are decoded once, in `collectors.pro
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, NewType
+from typing import NamedTuple, NewType, TypeVar
 
 from sensor.model.kinds import Kind, Lane
 
@@ -292,3 +292,11 @@ class Batch(NamedTuple):
 
     header: Header
     events: tuple[Event, ...]
+
+
+Record = TypeVar("Record", bound=tuple[object, ...])
+
+
+def with_field(record: Record, at: int, value: object) -> Record:
+    """`_replace` of one field by its position, in half the time: what is done to nearly every event uses it."""
+    return tuple.__new__(type(record), (*record[:at], value, *record[at + 1 :]))
