@@ -86,7 +86,7 @@ def test_apps_of_two_users_are_seen_as_in_a_task_and_every_event_has_its_names(l
     assert [e for e in placed if e["container"].get("name") != names[e["container"]["id"]]] == []
     assert {e["container"].get("image") for e in placed} >= {"shop:1"}
     of_the_sensor = [event for event in placed if event["container"]["name"] == SENSOR and "process" in event]
-    assert {event["process"]["args"][-1] for event in of_the_sensor} <= {"health"}, "its probe is told, it is not"
+    assert {event["process"].get("session") for event in of_the_sensor} <= {"exec"}, "its probe is told, it is not"
     connected = [event["network"] for event in events if "network" in event and "dns" not in event]
     assert {one["dst_port"] for one in connected} <= {ordinary_app.PORT, 53}
     asking = {(e["network"]["src_port"], e["dns"]["question"]) for e in events if "dns" in e}
