@@ -20,7 +20,7 @@ from collectors.process_reader import ProcessReader
 from collectors.process_table import ProcessTable, Tracked
 from collectors.procfs import Procfs, Stat
 from collectors.program import is_runtime_init, runs_the_same
-from collectors.sessions import Command, classify
+from collectors.sessions import OWN_PROBE, Command, session_of
 from collectors.socket_owners import SocketOwners
 from collectors.users import Users
 from sensor.model.clock import Clock
@@ -105,6 +105,10 @@ class Task:
         """The process as it is known by now, the dead of the last minute included."""
         process = self._table.entity(entity)
         return process.snapshot() if process else None
+
+    def missing(self, entity: str) -> tuple[Missing, ...]:
+        process = self._table.entity(entity)
+        return process.missing if process else ()
 
     def settled(self, entity: str) -> bool:
         process = self._table.entity(entity)
@@ -276,7 +280,8 @@ class Task:
         if first or process.entered is None:
             process.entered = self._has_entered(process, process.container)
         if process.session is None:
-            process.session = self._session(process)
+            own = process.container == self.own_container
+            process.session = session_of(process, (*self._probes, OWN_PROBE) if own else self._probes)
         if process.ended is not None:
             return
         if first:
@@ -333,15 +338,6 @@ class Task:
         """What has no parent here and is not the container's first process has come from outside."""
         alone = process.ppid == 0 and process.pid != 1 and container_id != HOST
         return alone and bool(self._roots.members(container_id))
-
-    def _session(self, process: Tracked) -> str | None:
-        """That of its parent, or what its own command tells; None while it does not show one."""
-        if process.parent is not None:
-            return process.parent.session
-        if not process.entered:
-            return None
-        gone = any(missing.field == "process.args" for missing in process.missing)
-        return classify(process.args, process.tty, gone, self._probes)
 
     def _place(self, process: Tracked) -> None:
         """Which container it is in; a process that enters from outside changes its cgroup on the way."""
