@@ -76,10 +76,9 @@ def test_apps_of_two_users_are_seen_as_in_a_task_and_every_event_has_its_names(l
     placed = [event for event in events if "container" in event and event["container"]["id"] != pod.pause.id]
     assert [e for e in placed if e["container"].get("name") != names[e["container"]["id"]]] == []
     assert {e["container"].get("image") for e in placed} >= {"shop:1"}
+    # Of the sensor only its probe is told, which comes in from outside.
     of_the_sensor = [event for event in placed if event["container"]["name"] == SENSOR and "process" in event]
-    assert {event["process"].get("session") for event in of_the_sensor} <= {"probe", "unclear"}, (
-        "its probe is told, it is not"
-    )
+    assert {event["process"].get("session") for event in of_the_sensor} <= {"probe", "unclear"}
     connected = [event["network"] for event in events if "network" in event and "dns" not in event]
     assert {one["dst_port"] for one in connected} <= {ordinary_app.PORT, 53}
     asking = {(e["network"]["src_port"], e["dns"]["question"]) for e in events if "dns" in e}

@@ -66,19 +66,16 @@ def test_what_cannot_be_read_of_workers_is_named_and_the_rest_is_there(lab, run_
     assert worker["exe"] == first["exe"], "a fork runs what its parent does"
     assert (shell["process"]["uid"], missing(shell)) == (USER, {}), "what a worker starts can be read again"
 
-    ended = ingest.wait_for("process.exit", in_container(web, lambda event: event["process"]["pid"] == worker["pid"]))
-    assert ended["process"]["entity"] == worker["entity"]
-    assert (ended["process"]["uid"], ended["process"]["user"]) == (USER, "www-data")
-    assert args(ended) == args(master)
-    assert ("cwd" in ended["process"]) != (missing(ended).get("process.cwd") == "denied")
-
     inbound = ingest.wait_for("network.flow", in_container(web, lambda event: event["network"]["src_port"] == PORT))
     assert (inbound["network"]["direction"], inbound["network"]["bytes_out"]) == ("inbound", 1000)
     assert inbound["network"]["owner_evidence"] == "recent", "concluded from who listens"
     outbound = ingest.wait_for("network.flow", lambda event: event["network"].get("dst_port") == ordinary_app.PORT)
     assert (outbound["network"]["dst"], outbound["network"]["bytes_in"]) == (address, 1000)
     assert outbound["network"]["hostname"] == f"server.{ZONE}"
-    if "process" in outbound:
-        assert (outbound["process"]["entity"], outbound["network"]["owner_evidence"]) == (worker["entity"], "recent")
+    if "process" in outbound:  # its worker had only just started, on a slow machine
+        found = outbound["process"]
+        assert (found["entity"], outbound["network"]["owner_evidence"]) == (worker["entity"], "recent")
+        assert (found["exe"], args(outbound)) == (worker["exe"], args(master))
+        assert ("cwd" in found) != (missing(outbound).get("process.cwd") == "denied")
     else:
         assert missing(outbound)["process"] == "nobody readable holds the socket"
