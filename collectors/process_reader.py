@@ -86,7 +86,7 @@ class ProcessReader:
         missing.extend(m for m in known.missing if m.field in KNOWN_ONCE)
 
     def _exe(self, process: Tracked, stat: Stat, missing: list[Missing]) -> str | None:
-        """The parent's where it may not be read and nothing was executed since the fork (docs/adr/0003)."""
+        """The parent's where it may not be read and nothing was executed since the fork (docs/adr/0082)."""
         exe = _optional("process.exe", self._gated.exe, process, missing)
         if exe is None and Missing("process.exe", "denied") in missing and (inherited := _inherited(process, stat)):
             missing.remove(Missing("process.exe", "denied"))
