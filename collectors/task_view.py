@@ -109,6 +109,10 @@ class Task:
         process = self._table.entity(entity)
         return process.snapshot() if process else None
 
+    def missing(self, entity: str) -> tuple[Missing, ...]:
+        process = self._table.entity(entity)
+        return process.missing if process else ()
+
     def settled(self, entity: str) -> bool:
         process = self._table.entity(entity)
         return process is None or process.settled or process.ended is not None
@@ -279,7 +283,7 @@ class Task:
         if first or process.entered is None:
             process.entered = self._has_entered(process, process.container)
         if process.session is None:
-            process.session = session_of(process, self._probes)
+            process.session = session_of(process, self._probes, own=process.container == self.own_container)
         if process.ended is not None:
             return
         if first:

@@ -25,6 +25,10 @@ class Processes(Protocol):
         """The process as it is known by now, also if it has ended within the last minute."""
         ...
 
+    def missing(self, entity: str) -> tuple[Missing, ...]:
+        """What of a known process could not be read, and why."""
+        ...
+
     def ancestors(self, entity: str) -> tuple[Ancestor, ...]:
         """The chain above a known process, nearest first."""
         ...
@@ -48,8 +52,10 @@ class ProcessStep:
         process = event.process
         if process is None:
             return event
-        if event.kind not in _TELLS_OF_PROCESS and _was_young(event, process):
-            event = self._as_known_now(event, process)
+        if event.kind not in _TELLS_OF_PROCESS:
+            if _was_young(event, process):
+                event = self._as_known_now(event, process)
+            event = self._with_missing(event)
         return self._with_ancestors(event)
 
     def _as_known_now(self, event: Event, process: Process) -> Event:
@@ -61,6 +67,17 @@ class ProcessStep:
         if event.container is None and (container_id := self._processes.container_of(process.pid)):
             event = event._replace(container=Container(container_id))
         return event
+
+    def _with_missing(self, event: Event) -> Event:
+        """What is not there of the process, besides what the collector has named."""
+        unread = self._processes.missing(event.process.entity) if event.process is not None else ()
+        if event.process is None or not unread:
+            return event
+        named = {m.field for m in event.evidence.missing}
+        more = tuple(m for m in _still_missing(unread, event.process) if m.field not in named)
+        if not more:
+            return event
+        return event._replace(evidence=event.evidence._replace(missing=(*event.evidence.missing, *more)))
 
     def _with_ancestors(self, event: Event) -> Event:
         process = event.process

@@ -268,7 +268,7 @@ class Task(NamedTuple):
 
 
 class Pod(NamedTuple):
-    """The Kubernetes pod."""
+    """The Kubernetes pod. `labels` are those that it had when the sensor started, up to 4 KiB of them."""
 
     namespace: str
     name: str

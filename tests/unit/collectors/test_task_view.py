@@ -11,6 +11,7 @@ from collectors.exec_hints import Opened
 from collectors.open_hints import Ran, Unread
 from collectors.process_table import Tracked
 from collectors.procfs import PF_FORKNOEXEC, Procfs
+from collectors.sessions import OWN_PROBE
 from collectors.task_view import Task
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -222,6 +223,17 @@ def test_a_probe_that_enters_is_told_from_a_session_and_so_is_what_it_starts(pro
     assert [_tracked(task, pid).session for pid in (10, 20, 21, 30)] == [None, "probe", "probe", "exec"]
 
 
+def test_the_sensors_own_health_check_is_a_probe_in_its_container_and_nowhere_else(proc: FakeProc, task: Task) -> None:
+    check = b"/opt/python\0" + b"\0".join(word.encode() for word in OWN_PROBE) + b"\0"
+    for first, container in ((10, SIDECAR), (20, APP)):
+        for pid, args in ((first, b"app\0"), (first + 1, check), (first + 2, b"ls\0")):
+            proc.process(pid, 0, cgroup=f"9:x:/docker/{container}", args=args)
+            tracked = _tracked(task, pid)
+            task.read(tracked)
+            task.settle(tracked)
+    assert [_tracked(task, pid).session for pid in (11, 12, 21, 22)] == ["probe", "exec", "exec", "exec"]
+
+
 def test_what_has_entered_is_a_session_or_a_probe_once_it_shows_its_command(proc: FakeProc) -> None:
     task = make(proc, probes=(("check", "-q"),))
     for pid in (10, 20):
@@ -271,6 +283,32 @@ def test_between_fork_and_exec_a_process_shows_its_parents_program(proc: FakePro
     assert task.read(tracked)
     assert tracked.args == ("ls",)
     assert tracked.executed
+
+
+@pytest.mark.parametrize(
+    ("flags", "comm", "exe"),
+    [(PF_FORKNOEXEC, "app", "/bin/app"), (PF_FORKNOEXEC, "other", None), (0, "app", None)],
+    ids=["a fork", "a fork of another program than its parent's of now", "a program of its own"],
+)
+def test_a_worker_that_may_not_be_read_runs_its_parents_program(
+    proc: FakeProc, task: Task, monkeypatch: pytest.MonkeyPatch, flags: int, comm: str, exe: str | None
+) -> None:
+    proc.process(10, 1)
+    assert task.read(_tracked(task, 10))
+    proc.process(11, 10, flags=flags, comm=comm)
+
+    def refuse(process: Tracked) -> bytes:
+        raise AccessDenied(f"PID {process.pid}: denied")
+
+    for name in ("exe", "cwd"):
+        monkeypatch.setattr(task.gated, name, refuse)
+    worker = _tracked(task, 11)
+    task.read(worker)
+    assert worker.exe == exe
+    assert [m.field for m in task.missing(worker.entity) if m.reason == "denied"] == [
+        *([] if exe else ["process.exe"]),
+        "process.cwd",
+    ]
 
 
 def test_what_another_collector_asked_for_first_is_still_whole(proc: FakeProc, task: Task) -> None:
