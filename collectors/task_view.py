@@ -212,6 +212,7 @@ class Task:
         if process.args and runs_the_same(process, stat):
             return True
         whole = self._reader.read(process, stat)
+        self._table.weigh(process)
         with suppress(ProcessGone):  # it has ended meanwhile, and stays where it was
             self._place(process)
         return whole
