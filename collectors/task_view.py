@@ -64,7 +64,7 @@ class Task:
         """The CPU that the task has, as far as it is known: what collectors may take follows it."""
         self._counters = counters
         self._clock = clock
-        self._helpers = Helpers(launcher, counters)
+        self._helpers = Helpers(launcher, counters, clock.monotonic)
         self.gated = GatedReads(procfs, self._helpers)
         self._reader = ProcessReader(procfs, self.gated, clock, instance)
         self.executables = Executables(gated=self.gated, procfs=procfs, counters=counters, clock=clock)
