@@ -169,7 +169,7 @@ class Helpers:
         return Helper(sock, descriptors[1])
 
     def _launched(self, who: Identity) -> tuple[bytes, list[int]]:
-        """What the launcher says to a request. One that is late is asked again after the pause, one that ended never."""
+        """What the launcher says to a request. A late one is asked again after the pause, one that ended never."""
         if self._launcher is None:
             raise AccessDenied("no launcher for helpers: the sensor does not run as root, or it has ended")
         try:

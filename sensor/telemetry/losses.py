@@ -24,6 +24,8 @@ class Account(NamedTuple):
 ACCOUNTS = {
     UNEXPLAINED: Account("process_cursor", AT_MOST),
     "socket_owners_full": Account("task_view", UNKNOWN),
+    "stalled": Account("sensor", UNKNOWN),
+    "tampered": Account("sensor", UNKNOWN),
     "helper_lost": Account("task_view", UNKNOWN),
     "inotify_overflow": Account("file_inotify", UNKNOWN, told=True),
     "directory_too_long": Account("file_inotify", UNKNOWN),
