@@ -14,10 +14,10 @@ from sensor.telemetry.hardening import harden
 
 def main() -> int:
     """Run until told to stop; the exit code of the sensor."""
+    measures = harden()  # before all else: until then siblings may look at the handover
     arguments = argparse.ArgumentParser(prog="sensor.app", description="Started by `fargate-sensor run` and `watch`.")
     arguments.add_argument("--handover", type=int, required=True, metavar="FD")
     descriptor = arguments.parse_args().handover
-    measures = harden()
     os.set_inheritable(descriptor, False)
     launcher = helper_launcher.start(descriptor) if os.geteuid() == 0 else None
 

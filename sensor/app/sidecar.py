@@ -180,6 +180,7 @@ class Sidecar:
         if self._handover.view is View.NONE:
             stopping.end_in_any_case()
             await self._outlast(stopping)
+        self._own_process.look()
         await self._supervisor.stop()
         self._beating.cancel()
         self._queue.close()
