@@ -78,7 +78,7 @@ def overview() -> str:
 
 
 def _close_to_siblings() -> None:
-    """The first stage has a token in its environment for the third of a second that pydantic takes: close it at once."""
+    """The first stage has a token in its environment for the third of a second that pydantic takes: close it first."""
     from sensor.telemetry.prctl import set_not_dumpable
 
     with suppress(OSError):  # the second stage tries again, and tells

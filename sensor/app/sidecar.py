@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from collectors.procfs import Procfs
@@ -25,7 +25,7 @@ from sensor.detect.detector import Detector
 from sensor.enrich.enricher import Enricher
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
-from sensor.model.events import CollectorHealth
+from sensor.model.events import CollectorHealth, Event
 from sensor.model.protocols import HOST
 from sensor.pipeline.queue import EventQueue
 from sensor.telemetry.hardening import Measure
@@ -230,7 +230,7 @@ class Sidecar:
     async def _beats(self) -> None:
         await asyncio.sleep(0)  # the collectors are probed first
         await self._opened.wait()  # what a sensor before this one has lost is known then
-        self._emit_all(self._heartbeat.start())
+        self._report(self._heartbeat.start)
         while True:
             await asyncio.sleep(self._settings.heartbeat)
             self._beat()
@@ -241,16 +241,20 @@ class Sidecar:
             self._own_process.look()
 
     def _beat(self) -> None:
-        self._emit_all(self._heartbeat.beat())
+        self._report(self._heartbeat.beat)
 
     def _health(self) -> dict[str, CollectorHealth]:
         """Of the collectors; of detection, which depends on what others wrote as rules; of what was done to us."""
         detection = {} if self._rules is None else {"detection": self._rules.health()}
         return {**self._supervisor.health(), **detection, **self._own_process.health()}
 
-    def _emit_all(self, events: Sequence[Any]) -> None:
-        for event in events:
-            self._queue.emit(event)
+    def _report(self, make: Callable[[], Sequence[Event]]) -> None:
+        """Whoever has a report made goes on in any case: the supervisor of a collector that failed does it too."""
+        try:
+            for event in make():
+                self._queue.emit(event)
+        except Exception:
+            log.exception("a report could not be made")
 
     def _ask_ecs(self, clock: SystemClock) -> EcsMetadata | None:
         url = endpoint(os.environ)
