@@ -20,7 +20,7 @@ import pytest
 from ingest_process import Running, running
 from ingest_samples import READING, WRITE_TOKEN
 from needs import Need
-from seccomp_faults import Faults, faulty
+from seccomp_faults import Faults, can_be_asked, faulty
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(600)]
 
@@ -136,6 +136,7 @@ class Rig:
 @pytest.fixture(scope="module")
 def rig(need: Need, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     need(platform.machine() == "x86_64" and os.getuid() == 0, "root on x86-64, for its system calls' numbers")
+    need(can_be_asked(), "to be asked about system calls: seccomp's listener and pidfd_getfd(2)")
     data, spool = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("spool")
     with running(data) as ingest:
         command = [sys.executable, "-m", "sensor.cli", "run"]
