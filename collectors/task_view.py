@@ -242,7 +242,7 @@ class Task:
 
         A zombie still says so; without one, what the last look at it showed counts.
         """
-        with suppress(ProcessGone):  # reaped already
+        with suppress(ProcessGone, OSError):  # reaped already, or /proc cannot be read now
             stat = self.procfs.stat(process.pid)
             if stat.start_ticks == process.start_ticks:
                 process.executed, process.comm = stat.has_executed, stat.comm

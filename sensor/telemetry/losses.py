@@ -23,6 +23,8 @@ class Account(NamedTuple):
 
 ACCOUNTS = {
     UNEXPLAINED: Account("process_cursor", AT_MOST),
+    "proc_unreadable": Account("process_cursor", UNKNOWN),
+    "collector_failed": Account(None, UNKNOWN),
     "socket_owners_full": Account("task_view", UNKNOWN),
     "stalled": Account("sensor", UNKNOWN),
     "tampered": Account("sensor", UNKNOWN),

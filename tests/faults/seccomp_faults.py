@@ -22,9 +22,9 @@ from contextlib import contextmanager
 
 NUMBERS = {
     "read": 0, "write": 1, "fstat": 5, "pread64": 17, "pwrite64": 18, "socket": 41, "sendto": 44, "recvfrom": 45,
-    "sendmsg": 46, "recvmsg": 47, "clone": 56, "fsync": 74, "fdatasync": 75, "ftruncate": 77, "readlink": 89,
+    "sendmsg": 46, "recvmsg": 47, "fsync": 74, "fdatasync": 75, "ftruncate": 77, "readlink": 89,
     "getdents64": 217, "inotify_add_watch": 254, "openat": 257, "newfstatat": 262, "unlinkat": 263, "renameat": 264,
-    "readlinkat": 267, "inotify_init1": 294, "sendmmsg": 307, "statx": 332, "pidfd_open": 434, "clone3": 435,
+    "readlinkat": 267, "inotify_init1": 294, "sendmmsg": 307, "statx": 332, "pidfd_open": 434,
     "openat2": 437,
 }  # fmt: skip
 PIDFD_GETFD = 438
