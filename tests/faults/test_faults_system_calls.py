@@ -160,7 +160,7 @@ def _environment(ingest: Running, spool: Path) -> dict[str, str]:
         "SENSOR_INGEST_URL": ingest.url,
         "SENSOR_INGEST_TOKEN": WRITE_TOKEN,
         "SENSOR_SPOOL_DIR": str(spool),
-        "SENSOR_STOP_DEADLINE": "10",
+        "SENSOR_STOP_DEADLINE": "4",
         "SENSOR_HEARTBEAT": "5",
         "SENSOR_FOLD": "off",
     }
