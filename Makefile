@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check e2e bench fuzz image sbom rules docs lock clean FORCE
+.PHONY: help demo test check e2e soak bench fuzz image sbom rules docs lock clean FORCE
 
 ARGS ?=
 BIN := .venv/bin
@@ -33,6 +33,9 @@ check: .venv/.dev $(RULES) ## lint, format, types, import directions, generated 
 
 e2e: .venv/.dev ## tests in containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+soak: .venv/.dev $(RULES) ## every system call failing in turn, 5 s each; SECONDS=60 is longer
+	@SOAK=$(or $(SECONDS),5) $(BIN)/python -m pytest tests/faults $(ARGS)
 
 bench: .venv/.dev .venv/.bench $(RULES) ## catch rate, load, network, files, detection, checks, delivery, webhook, CPU, memory; ARGS="--seconds 20" is short
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py

@@ -47,15 +47,25 @@ class ExitWatch:
             self._unwatched[pid] = start_ticks
             self._counters.add("exits.without_pidfd")
             return
+        try:
+            self._epoll.register(pidfd, select.EPOLLIN)
+        except OSError:  # fs.epoll.max_user_watches, or no memory
+            os.close(pidfd)
+            self._unwatched[pid] = start_ticks
+            self._counters.add("exits.without_pidfd")
+            return
         self._pids[pidfd] = pid
-        self._epoll.register(pidfd, select.EPOLLIN)
 
     def collect(self) -> Iterator[tuple[int, int | None]]:
         """The PIDs that ended, with the wait status where the kernel gives it."""
         for pidfd, _ in self._epoll.poll(0):
             pid = self._pids.pop(pidfd)
-            status = self._status(pidfd, pid)
-            os.close(pidfd)  # also takes it out of the epoll set
+            try:
+                status = self._status(pidfd, pid)
+            except OSError:  # /proc cannot be read now (no descriptors left); that it has ended is known all the same
+                status = None
+            finally:
+                os.close(pidfd)  # also takes it out of the epoll set
             yield pid, status
 
     def sweep(self, ended: Callable[[int, int | None], None]) -> None:
@@ -79,6 +89,8 @@ class ExitWatch:
             stat = self._procfs.stat(pid)
         except ProcessGone:
             return False
+        except OSError:
+            return True  # as far as is known; its turn comes again
         return stat.start_ticks == start_ticks and not stat.is_zombie
 
     def _status(self, pidfd: int, pid: int) -> int | None:

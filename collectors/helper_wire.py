@@ -10,7 +10,8 @@ import struct
 
 QUESTION = struct.Struct("<cIQQQ")
 SPAWN = struct.Struct("<II")
-"""To the launcher: the uid and gid of a helper to be made. It answers with a status and the helper's socket."""
+"""To the launcher: the uid and gid of a helper to be made. It answers with the same, so
+that a late answer is not taken for another's, a status, and the helper's socket and pidfd."""
 
 EXE, CWD, ROOT, SOCKETS, HOLDS, ENVIRON, EXE_FILE = b"x", b"c", b"r", b"s", b"h", b"e", b"f"
 OPENINGS, SECRETS = b"o", b"n"

@@ -64,7 +64,7 @@ class Task:
         """The CPU that the task has, as far as it is known: what collectors may take follows it."""
         self._counters = counters
         self._clock = clock
-        self._helpers = Helpers(launcher, counters)
+        self._helpers = Helpers(launcher, counters, clock.monotonic)
         self.gated = GatedReads(procfs, self._helpers)
         self._reader = ProcessReader(procfs, self.gated, clock, instance)
         self.executables = Executables(gated=self.gated, procfs=procfs, counters=counters, clock=clock)
@@ -216,6 +216,7 @@ class Task:
         if process.args and runs_the_same(process, stat):
             return True
         whole = self._reader.read(process, stat)
+        self._table.weigh(process)
         with suppress(ProcessGone):  # it has ended meanwhile, and stays where it was
             self._place(process)
         return whole
@@ -245,7 +246,7 @@ class Task:
 
         A zombie still says so; without one, what the last look at it showed counts.
         """
-        with suppress(ProcessGone):  # reaped already
+        with suppress(ProcessGone, OSError):  # reaped already, or /proc cannot be read now
             stat = self.procfs.stat(process.pid)
             if stat.start_ticks == process.start_ticks:
                 process.executed, process.comm = stat.has_executed, stat.comm

@@ -13,8 +13,8 @@ from sensor.telemetry.hardening import harden
 
 def main() -> int:
     """Run until told to stop; the exit code of the sensor."""
+    measures = harden()  # before all else: until then siblings may look at the handover
     descriptor = _handover(sys.argv[1:])
-    measures = harden()
     os.set_inheritable(descriptor, False)
     launcher = helper_launcher.start(descriptor) if os.geteuid() == 0 else None
 

@@ -6,6 +6,8 @@ and the tokens of well-known services; all of that inside `sh -c '…'` too. Wha
 told from an ordinary argument, and stays.
 """
 
+import sys
+
 from sensor.enrich.secret_shapes import mask_keys_beside_ids
 from sensor.enrich.secret_text import mask_text
 from sensor.enrich.secret_words import mask_words
@@ -14,6 +16,9 @@ from sensor.model.events import Event
 
 REMEMBERED = 512
 """Command lines whose masked form is kept: most events come from few programs, started in the same ways."""
+
+REMEMBERED_BYTES = 1 << 20
+"""Memory that they take at most: one may have ten thousand words."""
 
 SHORT = 2048
 """Characters up to which a command line is known again by itself; a longer one by its process."""
@@ -33,6 +38,7 @@ class Masking:
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._remembered: dict[Args | str, tuple[Args, Args]] = {}
+        self._bytes = 0
 
     def __call__(self, event: Event) -> Event:
         """The event without secrets; the same object where it had none."""
@@ -54,13 +60,22 @@ class Masking:
         if known is not None and (known[0] is args or key is args):
             return args if known[1] is known[0] else known[1]
         masked = mask_args(args)
-        self._remembered.pop(key, None)
+        self._forget(key)
         self._remembered[key] = (args, masked)
-        if len(self._remembered) > REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
+        self._bytes += _size(args)
+        while len(self._remembered) > REMEMBERED or self._bytes > REMEMBERED_BYTES:
+            self._forget(next(iter(self._remembered)))
         return masked
+
+    def _forget(self, key: Args | str) -> None:
+        if (known := self._remembered.pop(key, None)) is not None:
+            self._bytes -= _size(known[0])
 
     def _count(self, before: Args | None, after: Args | None) -> None:
         changed = sum(a != b for a, b in zip(before or (), after or (), strict=True))
         if changed:
             self._counters.add("masked", changed)
+
+
+def _size(args: Args) -> int:
+    return sys.getsizeof(args) + sum(map(sys.getsizeof, args))

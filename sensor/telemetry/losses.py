@@ -23,7 +23,12 @@ class Account(NamedTuple):
 
 ACCOUNTS = {
     UNEXPLAINED: Account("process_cursor", AT_MOST),
+    "proc_unreadable": Account("process_cursor", UNKNOWN),
+    "collector_failed": Account(None, UNKNOWN),
     "socket_owners_full": Account("task_view", UNKNOWN),
+    "stalled": Account("sensor", UNKNOWN),
+    "tampered": Account("sensor", UNKNOWN),
+    "helper_lost": Account("task_view", UNKNOWN),
     "inotify_overflow": Account("file_inotify", UNKNOWN, told=True),
     "directory_too_long": Account("file_inotify", UNKNOWN),
     "directory_not_remembered": Account("file_inotify", UNKNOWN),

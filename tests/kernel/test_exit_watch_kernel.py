@@ -1,5 +1,6 @@
 """Ends of processes by pidfd, on the real kernel."""
 
+import errno
 import os
 import select
 import subprocess
@@ -90,6 +91,50 @@ def test_without_descriptors_the_sweep_finds_the_end(watch: ExitWatch, monkeypat
         child.communicate(b"\n")
     watch.sweep(lambda pid, _: found.append(pid))
     assert found == [child.pid]
+
+
+class Unreadable(Procfs):
+    """As for a process that has no descriptor left."""
+
+    def stat(self, pid: int) -> Stat:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def link(self, name: str) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_an_end_is_told_once_where_proc_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pidfd used to stay in the epoll set with nobody to know it, and the loop turned for ever."""
+    watch = ExitWatch(Unreadable(), Counters())
+    monkeypatch.setattr("collectors.exit_watch._exit_status", lambda _: None)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        watch.watch(child.pid, 0)
+        child.kill()
+        assert select.select([watch.fileno()], [], [], 10)[0]
+        assert list(watch.collect()) == [(child.pid, None)]
+        assert list(watch.collect()) == []
+    watch.close()
+
+
+def test_the_sweep_keeps_those_that_cannot_be_read_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    procfs = Procfs()
+    watch = ExitWatch(procfs, Counters())
+
+    def refused(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    ends: list[int] = []
+    with subprocess.Popen(["sleep", "60"]) as child:
+        watch.watch(child.pid, procfs.stat(child.pid).start_ticks)
+        monkeypatch.setattr(procfs, "stat", Unreadable().stat)
+        watch.sweep(lambda pid, _: ends.append(pid))
+        assert ends == []
+        monkeypatch.undo()
+        child.kill()
+    watch.sweep(lambda pid, _: ends.append(pid))
+    assert ends == [child.pid]
+    watch.close()
 
 
 def test_nothing_stays_open() -> None:
