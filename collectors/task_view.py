@@ -379,14 +379,13 @@ class Task:
 
     def _collect_exits(self) -> None:
         for pid, status in self._exits.collect():
-            if (process := self._table.living(pid)) is not None:
-                self._ended(process, status)
+            self._ended_pid(pid, status)
 
     def _sweep(self) -> None:
-        self._exits.sweep(self._swept)
+        self._exits.sweep(self._ended_pid)
         self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
-    def _swept(self, pid: int, status: int | None) -> None:
+    def _ended_pid(self, pid: int, status: int | None) -> None:
         if (process := self._table.living(pid)) is not None:
             self._ended(process, status)
 
