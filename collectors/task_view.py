@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, pod_container_name, root_mount
+from collectors.container_key import pod_container_name
 from collectors.container_roots import ContainerRoots
 from collectors.executables import Executables
 from collectors.exit_watch import ExitWatch, exit_code
@@ -16,6 +16,7 @@ from collectors.gated import GatedReads
 from collectors.helpers import Helpers
 from collectors.open_hints import Ran
 from collectors.pace import cores_of_container
+from collectors.placement import Placement
 from collectors.process_reader import ProcessReader
 from collectors.process_table import ProcessTable, Tracked
 from collectors.procfs import Procfs, Stat
@@ -83,7 +84,8 @@ class Task:
         self._exit_listeners: list[ExitListener] = []
         self._pid = own_pid or os.getpid()
         self._probes = probes
-        self.own_container, self._own_device = self._place_of_self()
+        self._placement = Placement(procfs)
+        self.own_container = self._placement.own
         self._sweeping: asyncio.TimerHandle | None = None
 
     # what collectors ask
@@ -284,6 +286,7 @@ class Task:
         if first or process.entered is None:
             process.entered = self._has_entered(process, process.container)
         if process.session is None:
+            self._settle_parent(process)
             process.session = session_of(process, self._probes, own=process.container == self.own_container)
         if process.ended is not None:
             return
@@ -339,6 +342,17 @@ class Task:
             self.settle(process)  # our own container lives as long as we do, whatever else comes and goes in it
         return process
 
+    def _settle_parent(self, process: Tracked) -> None:
+        """What has a child is past its exec, though its own turn to be looked at may come later: its session, which the
+        child has too, can be told now."""
+        parent = process.parent
+        is_known = parent is None or (parent.settled and (parent.session is not None or not parent.entered))
+        if parent is None or is_known or parent.ended is not None:
+            return
+        with suppress(ProcessGone, OSError):
+            if self.read(parent):
+                self.settle(parent)
+
     def _has_entered(self, process: Tracked, container_id: str) -> bool:
         """What has no parent here and is not the container's first process has come from outside."""
         alone = process.ppid == 0 and process.pid != 1 and container_id != HOST
@@ -357,25 +371,7 @@ class Task:
         if parent is not None and parent.cgroup == raw and parent.ended is None:
             process.container = parent.container
         else:
-            process.container = from_cgroup(raw) or self._by_device(process)
-
-    def _by_device(self, process: Tracked) -> str | None:
-        """By the root mount; a zombie has none any more, and is taken to be where its parent is."""
-        try:
-            mount = root_mount(self.procfs.read(f"{process.pid}/mountinfo"))
-        except ProcessGone:
-            return process.parent.container if process.parent else None
-        if mount is None or mount.device == self._own_device:
-            return self.own_container
-        return mount.key
-
-    def _place_of_self(self) -> tuple[str, str]:
-        mount = root_mount(self.procfs.read("self/mountinfo"))
-        named = from_cgroup(self.procfs.read("self/cgroup", 65_536))
-        if mount is None:
-            return named or HOST, ""
-        unnamed = mount.key if mount.fs_type in CONTAINER_FILE_SYSTEMS else HOST
-        return named or unnamed, mount.device
+            process.container = self._placement.container(process)
 
     def _collect_exits(self) -> None:
         for pid, status in self._exits.collect():

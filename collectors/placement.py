@@ -1,0 +1,37 @@
+"""Which container a process is in, as its cgroup or the device of its root tells."""
+
+from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, root_mount
+from collectors.process_table import Tracked
+from collectors.procfs import Procfs
+from sensor.model.errors import ProcessGone
+from sensor.model.protocols import HOST
+
+
+class Placement:
+    """`own` is the container that the sensor itself runs in."""
+
+    def __init__(self, procfs: Procfs) -> None:
+        self._procfs = procfs
+        self.own, self._own_device = self._place_of_self()
+
+    def container(self, process: Tracked) -> str | None:
+        """By the cgroup that was read of the process last, else by its root. Raises AccessDenied."""
+        return from_cgroup(process.cgroup or b"") or self._by_device(process)
+
+    def _by_device(self, process: Tracked) -> str | None:
+        """By the root mount; a zombie has none any more, and is taken to be where its parent is."""
+        try:
+            mount = root_mount(self._procfs.read(f"{process.pid}/mountinfo"))
+        except ProcessGone:
+            return process.parent.container if process.parent else None
+        if mount is None or mount.device == self._own_device:
+            return self.own
+        return mount.key
+
+    def _place_of_self(self) -> tuple[str, str]:
+        mount = root_mount(self._procfs.read("self/mountinfo"))
+        named = from_cgroup(self._procfs.read("self/cgroup", 65_536))
+        if mount is None:
+            return named or HOST, ""
+        unnamed = mount.key if mount.fs_type in CONTAINER_FILE_SYSTEMS else HOST
+        return named or unnamed, mount.device
