@@ -3,7 +3,8 @@ configuration says: over TLS, by the service's name, with that authority as the 
 
 import base64
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import helm_chart
@@ -12,7 +13,7 @@ import jsonpatch
 import pytest
 from helm_chart import NAMESPACE, PREFIX, environment, objects, one
 from kubernetes_schemas import NEWEST, refuse
-from pods import pod
+from pods import INJECTED, pod
 from webhook_process import Running, patch_of, review, started
 
 MOUNTED = "/etc/fargate-sensor/tls"
@@ -98,6 +99,40 @@ def test_the_configured_service_answers_with_a_certificate_of_the_configured_aut
     )
     assert sensor["image"] == "registry.example.org/fargate-sensor:0.1.0"
     assert {"name": "SENSOR_INGEST_URL", "value": "https://ingest.example.org"} in sensor["env"]
+
+
+@pytest.fixture
+def posted(chart: Rendered, webhook: Running) -> Iterator[Callable[..., httpx.Response]]:
+    """Posts to the first configured path, and trusts what the configuration trusts."""
+    client = chart.clients[0]
+    name = f"{client['service']['name']}.{client['service']['namespace']}.svc"
+    trust = ssl.create_default_context(cadata=base64.b64decode(client["caBundle"]).decode())
+
+    def by_name(request: httpx.Request) -> None:
+        request.extensions["sni_hostname"] = name
+
+    url = f"{webhook.url}{client['service']['path']}"
+    with httpx.Client(verify=trust, trust_env=False, timeout=20, event_hooks={"request": [by_name]}) as asking:
+        yield partial(asking.post, url)
+
+
+def test_pods_of_every_shape_over_that_certificate(posted: Callable[..., httpx.Response]) -> None:
+    for name, shape in INJECTED.items():
+        before = {"apiVersion": "v1", "kind": "Pod"} | shape
+        answer = posted(json=review(before)).json()["response"]
+        after = jsonpatch.apply_patch(before, patch_of(answer))
+        refuse(after, NEWEST)
+        assert after != before, name
+        assert patch_of(posted(json=review(after)).json()["response"]) == [], name
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b" " * 10_000_001, 413)], ids=["malformed", "10 MB"])
+def test_bodies_that_are_no_review_are_refused_with_a_reason(
+    posted: Callable[..., httpx.Response], body: bytes, status: int
+) -> None:
+    answer = posted(content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status
+    assert answer.text.strip()
 
 
 def test_nobody_else_is_trusted(webhook: Running) -> None:
