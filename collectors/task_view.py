@@ -346,8 +346,9 @@ class Task:
         """What has a child is past its exec, though its own turn to be looked at may come later: its session, which the
         child has too, can be told now."""
         parent = process.parent
-        is_known = parent is None or (parent.settled and (parent.session is not None or not parent.entered))
-        if parent is None or is_known or parent.ended is not None:
+        if parent is None or parent.ended is not None or parent.container != process.container:
+            return
+        if parent.settled and (parent.session is not None or not parent.entered):
             return
         with suppress(ProcessGone, OSError):
             if self.read(parent):
