@@ -40,21 +40,12 @@ class ExitWatch:
     def watch(self, pid: int, start_ticks: int) -> None:
         """Watch a process. Raises ProcessGone if it has ended already."""
         try:
-            pidfd = os.pidfd_open(pid)
+            self._pids[self._registered(pid)] = pid
         except ProcessLookupError:
             raise ProcessGone(f"PID {pid}: gone") from None
-        except OSError:  # no descriptors left, or a kernel without pidfds
+        except OSError:  # no descriptors left, a kernel without pidfds, fs.epoll.max_user_watches, no memory
             self._unwatched[pid] = start_ticks
             self._counters.add("exits.without_pidfd")
-            return
-        try:
-            self._epoll.register(pidfd, select.EPOLLIN)
-        except OSError:  # fs.epoll.max_user_watches, or no memory
-            os.close(pidfd)
-            self._unwatched[pid] = start_ticks
-            self._counters.add("exits.without_pidfd")
-            return
-        self._pids[pidfd] = pid
 
     def collect(self) -> Iterator[tuple[int, int | None]]:
         """The PIDs that ended, with the wait status where the kernel gives it."""
@@ -83,6 +74,16 @@ class ExitWatch:
             os.close(pidfd)
         self._pids.clear()
         self._epoll.close()
+
+    def _registered(self, pid: int) -> int:
+        """A pidfd that wakes the epoll instance. Raises OSError."""
+        pidfd = os.pidfd_open(pid)
+        try:
+            self._epoll.register(pidfd, select.EPOLLIN)
+        except OSError:
+            os.close(pidfd)
+            raise
+        return pidfd
 
     def _lives(self, pid: int, start_ticks: int) -> bool:
         try:

@@ -1,12 +1,12 @@
 """The processes of the task: the living, and for a minute the dead."""
 
-import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, takewhile
 
 from sensor.model.events import Ancestor, Missing, Process, Timestamp
+from sensor.model.weight import weight
 
 DEAD_KEPT_S = 60.0
 DEAD_KEPT = 4096
@@ -182,8 +182,3 @@ class ProcessTable:
             self._by_entity.pop(old.entity, None)
             if self._last_dead.get(old.pid) is old:
                 del self._last_dead[old.pid]
-
-
-def weight(args: tuple[str, ...] | None) -> int:
-    """Bytes of memory that the arguments take: ten thousand short ones take more than a long one."""
-    return sys.getsizeof(args) + sum(map(sys.getsizeof, args)) if args else 0

@@ -146,8 +146,10 @@ class Sidecar:
         self._stop.set()
 
     def _tell_of_sender(self, pid: int) -> None:
-        process, container = self._task.process(pid) if pid else None, self._task.container_of(pid) if pid else None
-        if not pid or container in (self._task.own_container, HOST):
+        if not pid:
+            return
+        process, container = self._task.process(pid), self._task.container_of(pid)
+        if container in (self._task.own_container, HOST):
             return
         where = f"of container {container}" if container else "that is gone"
         program = process.exe or process.comm if process else None

@@ -6,13 +6,12 @@ and the tokens of well-known services; all of that inside `sh -c '…'` too. Wha
 told from an ordinary argument, and stays.
 """
 
-import sys
-
 from sensor.enrich.secret_shapes import mask_keys_beside_ids
 from sensor.enrich.secret_text import mask_text
 from sensor.enrich.secret_words import mask_words
 from sensor.model.counters import Counters
 from sensor.model.events import Event
+from sensor.model.weight import weight
 
 REMEMBERED = 512
 """Command lines whose masked form is kept: most events come from few programs, started in the same ways."""
@@ -62,20 +61,16 @@ class Masking:
         masked = mask_args(args)
         self._forget(key)
         self._remembered[key] = (args, masked)
-        self._bytes += _size(args)
+        self._bytes += weight(args)
         while len(self._remembered) > REMEMBERED or self._bytes > REMEMBERED_BYTES:
             self._forget(next(iter(self._remembered)))
         return masked
 
     def _forget(self, key: Args | str) -> None:
         if (known := self._remembered.pop(key, None)) is not None:
-            self._bytes -= _size(known[0])
+            self._bytes -= weight(known[0])
 
     def _count(self, before: Args | None, after: Args | None) -> None:
         changed = sum(a != b for a, b in zip(before or (), after or (), strict=True))
         if changed:
             self._counters.add("masked", changed)
-
-
-def _size(args: Args) -> int:
-    return sys.getsizeof(args) + sum(map(sys.getsizeof, args))

@@ -55,7 +55,7 @@ class ProcessStep:
         if event.kind not in _TELLS_OF_PROCESS:
             if _was_young(event, process):
                 event = self._as_known_now(event, process)
-            event = self._with_missing(event)
+            event = self._with_missing(event, event.process or process)
         return self._with_ancestors(event)
 
     def _as_known_now(self, event: Event, process: Process) -> Event:
@@ -68,13 +68,13 @@ class ProcessStep:
             event = event._replace(container=Container(container_id))
         return event
 
-    def _with_missing(self, event: Event) -> Event:
-        """What is not there of the process, besides what the collector has named."""
-        unread = self._processes.missing(event.process.entity) if event.process is not None else ()
-        if event.process is None or not unread:
+    def _with_missing(self, event: Event, process: Process) -> Event:
+        """What is not there of the event's process, besides what the collector has named."""
+        unread = self._processes.missing(process.entity)
+        if not unread:
             return event
         named = {m.field for m in event.evidence.missing}
-        more = tuple(m for m in _still_missing(unread, event.process) if m.field not in named)
+        more = tuple(m for m in _still_missing(unread, process) if m.field not in named)
         if not more:
             return event
         return event._replace(evidence=event.evidence._replace(missing=(*event.evidence.missing, *more)))

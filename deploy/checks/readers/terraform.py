@@ -11,10 +11,9 @@ from deploy.checks.marks import Path
 from deploy.checks.model import Container, ExecLogs, Subject
 from deploy.checks.readers import ecs
 from deploy.checks.readers.policies import statements
-from deploy.checks.readers.terraform_links import Resources, linked, references
+from deploy.checks.readers.terraform_links import DEEPEST, Resources, linked, references
 from deploy.checks.section import UNKNOWN, Reading, Section, snake
 
-DEEPEST = 50
 POLICIES = frozenset({"aws_iam_role_policy", "aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy"})
 
 
