@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check e2e bench fuzz image rules docs lock clean FORCE
+.PHONY: help demo test check e2e soak bench fuzz image sbom rules docs lock clean FORCE
 
 ARGS ?=
 BIN := .venv/bin
@@ -34,6 +34,9 @@ check: .venv/.dev $(RULES) ## lint, format, types, import directions, generated 
 e2e: .venv/.dev ## tests in containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
+soak: .venv/.dev $(RULES) ## every system call failing in turn, 5 s each; SECONDS=60 is longer
+	@SOAK=$(or $(SECONDS),5) $(BIN)/python -m pytest tests/faults $(ARGS)
+
 bench: .venv/.dev .venv/.bench $(RULES) ## catch rate, load, network, files, detection, checks, delivery, webhook, CPU, memory; ARGS="--seconds 20" is short
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/load.py $(ARGS)
@@ -60,6 +63,13 @@ image: ## build both images and print their size over the base
 	  echo "$$tag $$size $$base" | awk '{printf "%-22s %6.1f MB, %.1f MB over its base\n", $$1, $$2/1e6, ($$2-$$3)/1e6}'; \
 	done
 
+sbom: .venv/.dev .venv/.sbom ## what is in each image, each package with its hashes, as CycloneDX in dist/
+	@mkdir -p dist
+	@for image in sensor ingest; do \
+	  $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --validate \
+	    -o dist/fargate-$$image.cdx.json requirements/$$image.txt && echo dist/fargate-$$image.cdx.json || exit 1; \
+	done
+
 rules: .venv/.dev $(RULES) ## compile the rules that ship
 
 docs: .venv/.dev $(RULES) ## write the generated documents again
@@ -70,6 +80,7 @@ lock: .venv/.dev ## resolve requirements/*.txt again; ARGS=--upgrade takes newer
 	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra ingest pyproject.toml -o requirements/ingest.txt
 	$(COMPILE) $(ARGS) -c requirements/dev.txt pyproject.toml -o requirements/sensor.txt
 	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra bench pyproject.toml -o requirements/bench.txt
+	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra sbom pyproject.toml -o requirements/sbom.txt
 	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra fuzz pyproject.toml -o requirements/fuzz.txt
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], "editables", sep="\n")' \
 	  | $(COMPILE) $(ARGS) -c requirements/dev.txt - -o requirements/build.txt

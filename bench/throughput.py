@@ -22,7 +22,7 @@ from sensor.containers.names import ContainerNames
 from sensor.enrich.enricher import Enricher
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
-from sensor.model.events import Ancestor, Event, Process, Sensor
+from sensor.model.events import Ancestor, Event, Missing, Process, Sensor
 
 TIMES = 50_000
 
@@ -67,6 +67,9 @@ class Processes:
 
     def current(self, *_: object) -> Process | None:
         return None
+
+    def missing(self, *_: object) -> tuple[Missing, ...]:
+        return ()
 
     def ancestors(self, *_: object) -> tuple[Ancestor, ...]:
         return self._chain

@@ -46,6 +46,8 @@ class Own(Protocol):
 
     def has_inode(self, inode: int) -> bool: ...
 
+    def has_asked(self, ends: Ends) -> bool: ...
+
 
 class Attribution:
     """Fills in `owner` and `evidence` of what is `Known`, and `own` where it is the sensor's."""

@@ -111,6 +111,9 @@ class DnsTelling:
             return
         if known is None or known.own or (known.owner is None and self._own.asks_for(question.name)):
             self._counters.add("own_dns")
+            if known is not None and known.owner is None:
+                known.own = True
+                self._own.asked_from(known.ends)
             return
         self._telling.put(_event(exchange, known, self._clock.wall()))
 

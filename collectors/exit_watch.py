@@ -51,23 +51,24 @@ class ExitWatch:
     def watch(self, pid: int, start_ticks: int) -> None:
         """Watch a process. Raises ProcessGone if it has ended already."""
         try:
-            pidfd = os.pidfd_open(pid)
+            self._pids[self._registered(pid)] = pid
         except ProcessLookupError:
             raise ProcessGone(f"PID {pid}: gone") from None
-        except OSError:  # no descriptors left, or a kernel without pidfds
+        except OSError:  # no descriptors left, a kernel without pidfds, fs.epoll.max_user_watches, no memory
             self._unwatched[pid] = start_ticks
             self._counters.add("exits.without_pidfd")
-            return
-        self._pids[pidfd] = pid
-        self._epoll.register(pidfd, select.EPOLLIN)
 
     def collect(self) -> Iterator[tuple[int, int | None]]:
         """The PIDs that ended, with the wait status where the kernel gives it."""
         for pidfd, _ in self._epoll.poll(0):
             pid = self._pids.pop(pidfd)
-            status = _exit_status(pidfd)
-            os.close(pidfd)  # also takes it out of the epoll set
-            yield pid, self._zombie_status(pid) if status is None else status
+            try:
+                status = self._status(pidfd, pid)
+            except OSError:  # /proc cannot be read now (no descriptors left); that it has ended is known all the same
+                status = None
+            finally:
+                os.close(pidfd)  # also takes it out of the epoll set
+            yield pid, status
 
     def sweep(self, ended: Ended) -> None:
         """Look at some of those without a pidfd, in turn."""
@@ -100,20 +101,39 @@ class ExitWatch:
     def _sweep_later(self, ended: Ended) -> None:
         self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._swept, ended)
 
+    def _registered(self, pid: int) -> int:
+        """A pidfd that wakes the epoll instance. Raises OSError."""
+        pidfd = os.pidfd_open(pid)
+        try:
+            self._epoll.register(pidfd, select.EPOLLIN)
+        except OSError:
+            os.close(pidfd)
+            raise
+        return pidfd
+
     def _lives(self, pid: int, start_ticks: int) -> bool:
         try:
             stat = self._procfs.stat(pid)
         except ProcessGone:
             return False
+        except OSError:
+            return True  # as far as is known; its turn comes again
         return stat.start_ticks == start_ticks and not stat.is_zombie
+
+    def _status(self, pidfd: int, pid: int) -> int | None:
+        """The pidfd has it once the parent has fetched it, /proc only until then: the pidfd is asked again after."""
+        if (status := _exit_status(pidfd)) is None and (status := self._zombie_status(pid)) is None:
+            return _exit_status(pidfd)
+        return status
 
     def _zombie_status(self, pid: int) -> int | None:
         """The status that a parent has not yet fetched, if we may see it (proc_pid_stat(5), field 52)."""
+        permitted = self._permitted(pid)  # asked first, while it is there for sure
         try:
             stat = self._procfs.stat(pid)
         except ProcessGone:
             return None
-        return stat.exit_code if stat.is_zombie and self._permitted(pid) else None
+        return stat.exit_code if stat.is_zombie and permitted else None
 
     def _permitted(self, pid: int) -> bool:
         """Whether the zero in a refused field is a real one: the link of a zombie is gone, or denied."""

@@ -4,7 +4,7 @@ Without SYS_PTRACE, root may read these files of processes of other uids only th
 `docs/architecture.md`, "Eyes without SYS_PTRACE").
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from collectors import environ
 from collectors.descriptor_map import DescriptorMaps, Look
@@ -14,7 +14,7 @@ from collectors.open_files import openings
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
 from collectors.socket_links import holds
-from sensor.model.errors import AccessDenied
+from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import OpenFile
 
 
@@ -48,6 +48,16 @@ class GatedReads:
             return environ.read(self._procfs, process.pid)
         except AccessDenied:
             return self._helpers.environ(_identity(process), process.pid, process.start_ticks)
+
+    def search_path(self, processes: Iterable[Tracked]) -> list[bytes]:
+        """The directories of the PATH of the first whose environment can be read; empty if none can."""
+        for process in processes:
+            try:
+                path = self.environment(process).get("PATH", b"")
+            except (ProcessGone, AccessDenied):
+                continue
+            return [directory for directory in path.split(b":") if directory.startswith(b"/")]
+        return []
 
     def secrets(self, process: Tracked) -> environ.Secrets:
         """The names of the variables with secrets that it was started with."""

@@ -14,6 +14,9 @@ from collectors import helper_wire as wire
 from collectors.helper_process import become, serve
 from collectors.procfs import Procfs
 
+FIRST_WORD_S = 0.5
+"""How long a helper may take to become who it shall be; shorter than the sensor waits for the launcher."""
+
 
 def start(*secrets: int) -> socket.socket:
     """Fork the launcher; the sensor's end of its socket. The descriptors in `secrets` are not for the launcher."""
@@ -54,9 +57,9 @@ def _spawn(sock: socket.socket, uid: int, gid: int) -> None:
             ours.close()
             _help(theirs, uid, gid)
         theirs.close()
-        _introduce(sock, ours, os.pidfd_open(child))
+        _introduce(sock, ours, os.pidfd_open(child), wire.SPAWN.pack(uid, gid))
     except OSError as error:
-        sock.send(wire.FAILED + str(error).encode())
+        sock.send(wire.SPAWN.pack(uid, gid) + wire.FAILED + str(error).encode())
     finally:
         ours.close()
         theirs.close()
@@ -77,11 +80,11 @@ def _spawn_tracer(sock: socket.socket) -> None:
             _trace(theirs, writing)
         pidfd = os.pidfd_open(child)
         try:
-            _pass_on(sock, wire.OK, [ours.fileno(), pidfd, reading])
+            _pass_on(sock, wire.TRACE, wire.OK, [ours.fileno(), pidfd, reading])
         finally:
             os.close(pidfd)
     except OSError as error:
-        sock.send(wire.FAILED + str(error).encode())
+        sock.send(wire.TRACE + wire.FAILED + str(error).encode())
     finally:
         ours.close()
         theirs.close()
@@ -89,16 +92,21 @@ def _spawn_tracer(sock: socket.socket) -> None:
         os.close(writing)
 
 
-def _introduce(sock: socket.socket, helper: socket.socket, pidfd: int) -> None:
+def _introduce(sock: socket.socket, helper: socket.socket, pidfd: int, who: bytes) -> None:
+    """Raises TimeoutError for one that was stopped by a process of its uid before it could say anything."""
+    helper.settimeout(FIRST_WORD_S)
     try:
         verdict = helper.recv(256) or wire.FAILED + b"the helper died"
-        _pass_on(sock, verdict, [helper.fileno(), pidfd])
+        _pass_on(sock, who, verdict, [helper.fileno(), pidfd])
+    except TimeoutError:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        raise
     finally:
         os.close(pidfd)
 
 
-def _pass_on(sock: socket.socket, verdict: bytes, descriptors: list[int]) -> None:
-    sock.sendmsg([verdict], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))])
+def _pass_on(sock: socket.socket, request: bytes, verdict: bytes, descriptors: list[int]) -> None:
+    sock.sendmsg([request, verdict], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))])
 
 
 def _help(sock: socket.socket, uid: int, gid: int) -> None:

@@ -5,6 +5,7 @@ its socket closes.
 """
 
 import array
+import ctypes
 import os
 import socket
 
@@ -16,12 +17,27 @@ from collectors.procfs import Procfs
 from collectors.socket_links import holds
 from sensor.model.errors import AccessDenied, ProcessGone
 
+PR_SET_DUMPABLE = 4
+"""prctl(2), include/uapi/linux/prctl.h"""
+
 
 def become(uid: int, gid: int) -> None:
-    """Give up everything but this identity. Raises OSError (EPERM without SETUID and SETGID)."""
+    """Give up everything but this identity. Raises OSError (EPERM without SETUID and SETGID).
+
+    A change of uid resets what the sensor has said to ptrace(2) to fs.suid_dumpable (kernel/cred.c, commit_creds), and
+    where that is 1 every process of the app could read and steer its helper. So it is said again.
+    """
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
+    _set_not_dumpable()
+
+
+def _set_not_dumpable() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_DUMPABLE, *map(ctypes.c_ulong, (0, 0, 0, 0))) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def serve(sock: socket.socket, procfs: Procfs) -> None:

@@ -10,9 +10,12 @@ import struct
 
 QUESTION = struct.Struct("<cIQQQ")
 SPAWN = struct.Struct("<II")
-"""To the launcher: the uid and gid of a helper to be made. It answers with a status and the helper's socket."""
-TRACE = b"t"
-"""To the launcher: a tracer is to be made. It answers with a status, its socket, its pidfd and its pipe."""
+"""To the launcher: the uid and gid of a helper to be made. It answers with the same, so
+that a late answer is not taken for another's, a status, and the helper's socket and pidfd."""
+TRACE = SPAWN.pack(0xFFFF_FFFF, 0xFFFF_FFFF)
+"""Instead of a helper, whose uid this cannot be (setresuid(2)): a tracer. What is passed is its socket, its pidfd and
+its pipe."""
+MOST_PASSED = 3
 
 EXE, CWD, ROOT, SOCKETS, HOLDS, ENVIRON, EXE_FILE = b"x", b"c", b"r", b"s", b"h", b"e", b"f"
 OPENINGS, SECRETS = b"o", b"n"

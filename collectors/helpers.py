@@ -1,9 +1,15 @@
-"""The sensor's side of the helpers: asks, with a deadline, and lets go of one that does not answer."""
+"""The sensor's side of the helpers: asks, with a deadline, and lets go of one that does not answer.
+
+A process of the same uid may stop or kill a helper as often as it likes (kill(2)), so that no answer is for ever: a
+helper is tried again after a pause, and each one that was lost is told as the loss `helper_lost`.
+"""
 
 import os
 import signal
 import socket
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import NamedTuple
 
 from collectors import helper_wire as wire
@@ -17,8 +23,11 @@ from sensor.model.protocols import OpenFile
 MOST = 4
 """Helpers at a time; each costs memory. The one that was asked longest ago goes first."""
 DEADLINE_S = 0.2
+LAUNCH_DEADLINE_S = 1.0
 HANGS_TOLERATED = 3
-"""After so many unanswered questions of one identity no further helper is made for it."""
+"""After so many unanswered questions of one identity each further helper for it has to wait for the pause."""
+PAUSE_S = 60.0
+"""How long a refusal stands. A helper that is stopped each time costs the loop `DEADLINE_S` in this time."""
 
 Identity = tuple[int, int]
 
@@ -43,14 +52,20 @@ class Helper(NamedTuple):
 class Helpers:
     """One helper for each (uid, gid), made by the launcher when it is first needed."""
 
-    def __init__(self, launcher: socket.socket | None, counters: Counters) -> None:
+    def __init__(
+        self,
+        launcher: socket.socket | None,
+        counters: Counters,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._launcher = launcher
         self._counters = counters
+        self._monotonic = monotonic
         self._helpers: OrderedDict[Identity, Helper] = OrderedDict()
-        self._refused: dict[Identity, str] = {}
+        self._refused: dict[Identity, tuple[str, float]] = {}
         self._hangs: dict[Identity, int] = {}
         if launcher is not None:
-            launcher.settimeout(DEADLINE_S * 5)
+            launcher.settimeout(LAUNCH_DEADLINE_S)
 
     def link(self, who: Identity, question: bytes, pid: int, start_ticks: int) -> bytes:
         """The answer to `EXE` or `CWD`. Raises ProcessGone or AccessDenied."""
@@ -128,8 +143,7 @@ class Helpers:
         if (helper := self._helpers.get(who)) is not None:
             self._helpers.move_to_end(who)
             return helper
-        if who in self._refused:
-            raise AccessDenied(self._refused[who])
+        self._raise_refusal(who)
         helper = self._spawn(who)
         self._helpers[who] = helper
         self._counters.add("helpers.started")
@@ -138,25 +152,28 @@ class Helpers:
             oldest.end()
         return helper
 
+    def _raise_refusal(self, who: Identity) -> None:
+        """Raises AccessDenied while a refusal stands."""
+        reason, until = self._refused.get(who, ("", 0.0))
+        if reason and self._monotonic() < until:
+            raise AccessDenied(reason)
+        self._refused.pop(who, None)
+
+    def _refuse(self, who: Identity, reason: str) -> None:
+        self._refused[who] = (reason, self._monotonic() + PAUSE_S)
+
     def _spawn(self, who: Identity) -> Helper:
         try:
             sock, (pidfd,) = self._made(wire.SPAWN.pack(*who), f"helper for uid {who[0]}", 2)
         except AccessDenied as error:
             if self._launcher is not None:
-                self._refused[who] = str(error)
+                self._refuse(who, str(error))
             raise
         return Helper(sock, pidfd)
 
     def _made(self, request: bytes, what: str, most: int) -> tuple[socket.socket, list[int]]:
-        """The socket of a process that the launcher has forked, and the other descriptors that go with it."""
-        if self._launcher is None:
-            raise AccessDenied("no launcher for helpers: the sensor does not run as root")
-        try:
-            self._launcher.send(request)
-            verdict, descriptors, _, _ = socket.recv_fds(self._launcher, 256, most)
-        except OSError as error:
-            self.close()
-            raise AccessDenied(f"the launcher of helpers did not answer: {error}") from None
+        """The socket of a process that the launcher has forked, and the other descriptors. Raises AccessDenied."""
+        verdict, descriptors = self._launched(request)
         if verdict != wire.OK or len(descriptors) != most:
             for fd in descriptors:
                 os.close(fd)
@@ -165,10 +182,42 @@ class Helpers:
         sock.settimeout(DEADLINE_S)
         return sock, descriptors[1:]
 
+    def _launched(self, request: bytes) -> tuple[bytes, list[int]]:
+        """What the launcher says to a request. A late one is asked again after the pause, one that ended never."""
+        if self._launcher is None:
+            raise AccessDenied("no launcher for helpers: the sensor does not run as root, or it has ended")
+        try:
+            self._launcher.send(request)
+            verdict, descriptors = _answer_to(self._launcher, request)
+        except (BrokenPipeError, ConnectionResetError):
+            verdict, descriptors = b"", []
+        except OSError as error:
+            self._counters.lost("helper_lost")
+            raise AccessDenied(f"the launcher of helpers does not answer: {error}") from None
+        if not verdict:
+            self._counters.lost("helper_lost")
+            self._launcher.close()
+            self._launcher = None
+            raise AccessDenied("the launcher of helpers has ended")
+        return verdict, descriptors
+
     def _drop(self, who: Identity) -> None:
-        """End a helper that hangs or died; the next question makes another, a few times."""
-        self._counters.add("helpers.dropped")
+        """End a helper that hangs or died; the next question makes another, a few times at once."""
+        self._counters.lost("helper_lost")
         self._helpers.pop(who).end()
         self._hangs[who] = self._hangs.get(who, 0) + 1
         if self._hangs[who] >= HANGS_TOLERATED:
-            self._refused[who] = f"helpers for uid {who[0]} keep hanging or dying"
+            self._refuse(who, f"helpers for uid {who[0]} keep hanging or dying")
+
+
+def _answer_to(launcher: socket.socket, request: bytes) -> tuple[bytes, list[int]]:
+    """Status and text, and the descriptors passed with it; empty where the launcher has ended. Raises OSError.
+
+    Late answers to requests that were given up are let go of: a helper ends when its socket closes.
+    """
+    while True:
+        answer, descriptors, _, _ = socket.recv_fds(launcher, 256 + len(request), wire.MOST_PASSED)
+        if not answer or answer.startswith(request):
+            return answer[len(request) :], descriptors
+        for fd in descriptors:
+            os.close(fd)

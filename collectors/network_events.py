@@ -85,7 +85,8 @@ def ended(sock: InetSocket, known: Known, duration_s: float | None, now: Timesta
         network = network._replace(bytes_in=0, bytes_out=0)
     missing = _missing_of_flow(network, known, cleared=cleared)
     if known.owner is None:
-        missing.append(_NO_HOLDER if was_known and known.looks else _TOO_SHORT)
+        looked = known.looks or (known.told and known.protocol == TCP)
+        missing.append(_NO_HOLDER if was_known and looked else _TOO_SHORT)
     return _event(Kind.NETWORK_FLOW, now, DESTROY, network, known.owner, missing)
 
 

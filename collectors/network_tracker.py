@@ -106,7 +106,7 @@ class NetworkTracker:
         protocol = UDP if sock.protocol == UDP else TCP
         fresh = known_of(sock, protocol, None)
         known = self._table.pop(sock.cookie) or (self._table.pop_loose(fresh.ends) if protocol == TCP else None)
-        if known is None and self._own.has_cookie(sock.cookie):
+        if known is None and (self._own.has_cookie(sock.cookie) or self._own.has_asked(fresh.ends)):
             self._counters.add("own_sockets")
             return
         if known is not None and known.own:

@@ -93,6 +93,7 @@ class NetworkWatch:
         while True:
             began = self._clock.monotonic()
             self._busy = 0.0
+            self._parts.catch_up()  # an end that waits for its owner must not wait for the next packet as well
             if self.is_due():
                 await self.round()
             rest, period = pauses(self._busy)

@@ -3,7 +3,8 @@
 A destroyed socket has no inode any more, and short ones are gone before any look at /proc/self/fd. So each socket is
 remembered when this process connects or binds it: Python raises an audit event then (sys.addaudithook), and the
 kernel tells its cookie (SO_COOKIE), which the sock_diag messages carry too, and its inode, which /proc/net shows.
-Sockets that C code opens by itself, such as the resolver's, are found only while they are open, among our descriptors.
+Sockets that C code opens by itself are found only while they are open, among our descriptors; the resolver's also by
+the names that it asks for.
 """
 
 import os
@@ -16,6 +17,7 @@ from contextlib import suppress
 
 from collectors.procfs import Procfs
 from collectors.socket_links import socket_inodes
+from collectors.socket_table import Ends
 from sensor.model.errors import AccessDenied, ProcessGone
 
 SO_COOKIE = 57
@@ -45,6 +47,7 @@ class OwnSockets:
     def __init__(self, procfs: Procfs) -> None:
         self._procfs = procfs
         self._inodes: frozenset[int] = frozenset()
+        self._asking: OrderedDict[Ends, float] = OrderedDict()
 
     def watch(self) -> None:
         """From now on learn of every socket that Python code of this process connects or binds."""
@@ -66,6 +69,17 @@ class OwnSockets:
         now = time.monotonic()
         asked = [host for host, at in list(_names.items()) if now - at < ASKED_S]
         return any(name == host or name.startswith(host + ".") for host in asked)
+
+    def asked_from(self, ends: Ends) -> None:
+        """A socket with these ends, perhaps gone by now, has asked for such a name."""
+        self._asking[ends] = time.monotonic()
+        if len(self._asking) > MOST_NAMES:
+            self._asking.popitem(last=False)
+
+    def has_asked(self, ends: Ends) -> bool:
+        """Whether a socket that has ended was one of those; told once, for its port may be another's next."""
+        at = self._asking.pop(ends, None)
+        return at is not None and time.monotonic() - at < ASKED_S
 
     def has_inode(self, inode: int) -> bool:
         """Whether the socket was among our descriptors at the last `look`, or was connected or bound by Python code."""

@@ -1,6 +1,8 @@
 """Which container a process is in, as its cgroup or the device of its root tells."""
 
-from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, root_mount
+from collections.abc import Iterable
+
+from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, pod_container_name, root_mount
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
 from sensor.model.errors import ProcessGone
@@ -17,6 +19,15 @@ class Placement:
     def container(self, process: Tracked) -> str | None:
         """By the cgroup that was read of the process last, else by its root. Raises AccessDenied."""
         return from_cgroup(process.cgroup or b"") or self._by_device(process)
+
+    def name_in_pod(self, inside: Iterable[Tracked]) -> str | None:
+        """The name that a pod gives to the container of these processes, from the first that still shows it."""
+        for process in inside:
+            try:
+                return pod_container_name(self._procfs.read(f"{process.pid}/mountinfo"))
+            except ProcessGone:
+                continue
+        return None
 
     def _by_device(self, process: Tracked) -> str | None:
         """By the root mount; a zombie has none any more, and is taken to be where its parent is."""

@@ -261,13 +261,21 @@ class ProcessCursor:
         if self._processes.follower is not self:
             return  # nobody looks any more
         self._unborn -= 1
-        if not self._found(pid):
+        if not self._found_late(pid):
             self._settling.unread(pid, at=missed_at)
             asyncio.get_running_loop().call_later(UNBORN_S[1], self._last_look, pid)
 
     def _last_look(self, pid: int) -> None:
         if self._processes.follower is self:
-            self._found(pid)
+            self._found_late(pid)
+
+    def _found_late(self, pid: int) -> bool:
+        """As `_found`, from a timer: what cannot be read now counts as not found."""
+        try:
+            return self._found(pid)
+        except OSError:
+            self._counters.lost("proc_unreadable")
+            return False
 
     def _found(self, pid: int) -> bool:
         """Look at a number for the first time; False where there is nothing of that number."""

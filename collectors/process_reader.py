@@ -68,7 +68,7 @@ class ProcessReader:
         before = Program.of(process)
         process.args, process.args_cut = self._args(process, missing)
         self._read_credentials(process, missing)  # which say what helper may read the rest
-        process.exe = _optional("process.exe", self._gated.exe, process, missing)
+        process.exe = self._exe(process, stat, missing)
         process.cwd = _optional("process.cwd", self._gated.cwd, process, missing)
         process.image = stat.image
         self._once_for_each_program(process, _known_of(process, before, stat), missing)
@@ -84,6 +84,14 @@ class ProcessReader:
         process.sha256, process.drift = known.sha256, known.drift
         process.preload, process.preload_cut = known.preload, known.preload_cut
         missing.extend(m for m in known.missing if m.field in KNOWN_ONCE)
+
+    def _exe(self, process: Tracked, stat: Stat, missing: list[Missing]) -> str | None:
+        """The parent's where it may not be read and nothing was executed since the fork (docs/adr/0082)."""
+        exe = _optional("process.exe", self._gated.exe, process, missing)
+        if exe is None and Missing("process.exe", "denied") in missing and (inherited := _inherited(process, stat)):
+            missing.remove(Missing("process.exe", "denied"))
+            return inherited
+        return exe
 
     def _preload(self, process: Tracked, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
         """LD_PRELOAD and LD_LIBRARY_PATH, empty where neither is set; and whether something was cut off."""
@@ -154,6 +162,15 @@ def _known_of(process: Tracked, before: Program, stat: Stat) -> Tracked | None:
     if not stat.has_executed and parent is not None and parent.exe == process.exe is not None:
         return parent
     return None
+
+
+def _inherited(process: Tracked, stat: Stat) -> str | None:
+    """The program that a fork has from its parent. By another name the parent may have executed one since, or it was
+    never read."""
+    parent = process.parent
+    if stat.has_executed or parent is None or parent.comm != stat.comm:
+        return None
+    return parent.exe
 
 
 def time_boottime() -> int:

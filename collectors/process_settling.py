@@ -78,6 +78,9 @@ class Settling:
             whole = self._processes.read(process)
         except ProcessGone:
             return self._come_back(process, step)  # in between, or its end is told by `exited`
+        except OSError:  # no descriptor is left, for example: again and again until it can be read or ends
+            self._counters.lost("proc_unreadable")
+            return self._come_back(process, min(step, len(REREAD_S) - 1))
         is_program = process.executed or self._events.from_before
         if whole and is_program and Program.of(process).differs(before):
             self._tell(process)

@@ -4,7 +4,9 @@ The platform starts both in the same way (runc exec): only the command and the t
 the command of a probe, without a terminal, passes for one.
 """
 
+import os
 import shlex
+import sys
 from collections.abc import Sequence
 
 from collectors.process_table import Tracked
@@ -18,6 +20,22 @@ Command = tuple[str, ...]
 SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh", "fish"})
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 """Where programs without a path are usually found."""
+
+OWN_PROBE: Command = (os.path.join(os.path.dirname(sys.executable), "fargate-sensor"), "health")
+"""The sensor's own health check, in its own container."""
+
+
+def session_of(process: Tracked, probes: Sequence[Command], *, own: bool) -> str | None:
+    """That of its parent, or what its own command tells; None while it does not show one.
+
+    `own`: it is in the sensor's container.
+    """
+    if process.parent is not None:
+        return process.parent.session
+    if not process.entered:
+        return None
+    gone = any(missing.field == "process.args" for missing in process.missing)
+    return classify(process.args, process.tty, gone, (*probes, OWN_PROBE) if own else probes)
 
 
 def classify(args: Command | None, tty: str | None, gone: bool, probes: Sequence[Command]) -> str | None:
@@ -84,13 +102,3 @@ def _words(line: str) -> Command:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def session_of(process: Tracked, probes: Sequence[Command]) -> str | None:
-    """That of its parent, or what its own command tells; None while it does not show one."""
-    if process.parent is not None:
-        return process.parent.session
-    if not process.entered:
-        return None
-    gone = any(missing.field == "process.args" for missing in process.missing)
-    return classify(process.args, process.tty, gone, probes)

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from collectors.container_key import pod_container_name
 from collectors.container_roots import ContainerRoots
 from collectors.executables import Executables
 from collectors.exit_watch import ExitWatch, exit_code
@@ -56,7 +55,7 @@ class Task:
         """The CPU that the task has, as far as it is known: what collectors may take follows it."""
         self._counters = counters
         self._clock = clock
-        self._helpers = Helpers(launcher, counters)
+        self._helpers = Helpers(launcher, counters, clock.monotonic)
         self.gated = GatedReads(procfs, self._helpers)
         self._reader = ProcessReader(procfs, self.gated, clock, instance)
         self.executables = Executables(gated=self.gated, procfs=procfs, counters=counters, clock=clock)
@@ -102,6 +101,10 @@ class Task:
         """The process as it is known by now, the dead of the last minute included."""
         process = self._table.entity(entity)
         return process.snapshot() if process else None
+
+    def missing(self, entity: str) -> tuple[Missing, ...]:
+        process = self._table.entity(entity)
+        return process.missing if process else ()
 
     def settled(self, entity: str) -> bool:
         process = self._table.entity(entity)
@@ -161,13 +164,8 @@ class Task:
 
     def pod_container_name(self, container_id: str) -> str | None:
         """The name that a pod gives to the container, where its mounts show it (kubelet's termination log)."""
-        for process in self._table.newest_first():
-            if process.container == container_id:
-                try:
-                    return pod_container_name(self.procfs.read(f"{process.pid}/mountinfo"))
-                except ProcessGone:
-                    continue
-        return None
+        inside = (process for process in self._table.newest_first() if process.container == container_id)
+        return self._placement.name_in_pod(inside)
 
     # what the process collectors do
 
@@ -244,6 +242,7 @@ class Task:
         if process.args and runs_the_same(process, stat):
             return True
         whole = self._reader.read(process, stat)
+        self._table.weigh(process)
         with suppress(ProcessGone):  # it has ended meanwhile, and stays where it was
             self._place(process)
         return whole
@@ -273,7 +272,7 @@ class Task:
 
         A zombie still says so; without one, what the last look at it showed counts.
         """
-        with suppress(ProcessGone):  # reaped already
+        with suppress(ProcessGone, OSError):  # reaped already, or /proc cannot be read now
             stat = self.procfs.stat(process.pid)
             if stat.start_ticks == process.start_ticks:
                 process.executed, process.comm = stat.has_executed, stat.comm
@@ -295,13 +294,7 @@ class Task:
 
     def search_path(self, container_id: str) -> list[bytes]:
         """The directories of the PATH of the container's first process; empty where it cannot be read."""
-        for process in self._roots.processes(container_id):
-            try:
-                path = self.gated.environment(process).get("PATH", b"")
-            except (ProcessGone, AccessDenied):
-                continue
-            return [directory for directory in path.split(b":") if directory.startswith(b"/")]
-        return []
+        return self.gated.search_path(self._roots.processes(container_id))
 
     def settle(self, process: Tracked) -> None:
         """The process is past fork and exec: it counts as a member of its container, and its user gets a name."""
@@ -311,7 +304,8 @@ class Task:
         if first or process.entered is None:
             process.entered = self._has_entered(process, process.container)
         if process.session is None:
-            process.session = session_of(process, self._probes)
+            self._settle_parent(process)
+            process.session = session_of(process, self._probes, own=process.container == self.own_container)
         if process.ended is not None:
             return
         if first:
@@ -365,6 +359,18 @@ class Task:
         if process.pid == self._pid:
             self.settle(process)  # our own container lives as long as we do, whatever else comes and goes in it
         return process
+
+    def _settle_parent(self, process: Tracked) -> None:
+        """What has a child is past its exec, though its own turn to be looked at may come later: its session, which the
+        child has too, can be told now."""
+        parent = process.parent
+        if parent is None or parent.ended is not None or parent.container != process.container:
+            return
+        if parent.settled and (parent.session is not None or not parent.entered):
+            return
+        with suppress(ProcessGone, OSError):
+            if self.read(parent):
+                self.settle(parent)
 
     def _has_entered(self, process: Tracked, container_id: str) -> bool:
         """What has no parent here and is not the container's first process has come from outside."""

@@ -10,7 +10,8 @@ from sensor.model.clock import Clock
 from sensor.model.errors import SensorError
 
 PASSWD = b"etc/passwd"
-LIMIT = 1 << 20
+LIMIT = 1 << 16
+"""Bytes of it that are read, a few thousand users: a longer one would cost 20 MB of names, and the loop its time."""
 AGAIN_S = 10.0
 """An unknown uid has the file read again after this time."""
 

@@ -51,7 +51,7 @@ there are more of one kind than there were, the new ones count; what is no longe
 
 ```yaml
 - uses: actions/checkout@v4
-- uses: OWNER/fargate-sensor@REF         # this repository: action.yml
+- uses: example-org/fargate-sensor@0123456789abcdef0123456789abcdef01234567
   with:
     paths: |
       task-definitions
@@ -60,6 +60,9 @@ there are more of one kind than there were, the new ones count; what is no longe
   if: always()
   with: {{sarif_file: fargate-sensor.sarif}}
 ```
+
+The action is this repository's `action.yml`, which is published nowhere else: `example-org` stands for the organisation
+that has your copy of it, and the number for a commit of that copy which you have looked at (`git rev-parse HEAD`).
 
 With pre-commit, the hook `fargate-sensor-check` of this repository checks the files of a commit.
 """

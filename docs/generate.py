@@ -11,6 +11,7 @@ from pathlib import Path
 import chart_values
 import checks_document
 import task_definitions
+from losses_document import render as losses
 from posture_document import render as posture
 from rules_document import render as rules
 
@@ -95,6 +96,7 @@ DOCUMENTS = {
     "checks.md": checks_document.render,
     "configuration.md": document.render,
     "events.md": render,
+    "losses.md": losses,
     "ocsf.md": ocsf.render,
     "posture.md": posture,
     "rules.md": rules,

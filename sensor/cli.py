@@ -6,6 +6,7 @@ cost no more than the start of Python.
 
 import os
 import sys
+from contextlib import suppress
 
 COMMANDS = {
     "run": ("sensor.commands.run", "the sidecar: watch this task and ship what happens"),
@@ -60,6 +61,8 @@ def dispatch(argv: list[str]) -> int:
         return _unknown(name)
     if name in LINUX_ONLY and not os.path.exists("/proc/self/stat"):
         return _complain(f"{name} needs Linux with /proc mounted; `fargate-sensor demo` tells how to try it here", 1)
+    if name == "run":
+        _close_to_siblings()
     return _call(name, rest)
 
 
@@ -72,6 +75,14 @@ def overview() -> str:
         f"{rows}\n"
         "`fargate-sensor COMMAND --help` tells the options of one. For example: fargate-sensor watch --for 10\n"
     )
+
+
+def _close_to_siblings() -> None:
+    """The first stage has a token in its environment for the third of a second that pydantic takes: close it first."""
+    from sensor.telemetry.prctl import set_not_dumpable
+
+    with suppress(OSError):  # the second stage tries again, and tells
+        set_not_dumpable()
 
 
 def _call(name: str, argv: list[str]) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sensor.model.events import Ancestor, Event, Process, Timestamp
+from sensor.model.events import Ancestor, Event, Missing, Process, Timestamp
 from sensor.model.protocols import HOST, ContainerListener, OpenFile, Recent
 
 START = Timestamp(1_700_000_000_000_000_000)
@@ -41,6 +41,7 @@ class FakeTaskView:
         self.processes: dict[int, Process] = {}
         self.container_ids: dict[int, str] = {}
         self.chains: dict[str, tuple[Ancestor, ...]] = {}
+        self.unread: dict[str, tuple[Missing, ...]] = {}
         self.unsettled: set[str] = set()
         self.roots: dict[str, int] = {}
         self.no_root: dict[str, str] = {}
@@ -89,6 +90,9 @@ class FakeTaskView:
 
     def process(self, pid: int) -> Process | None:
         return self.processes.get(pid)
+
+    def missing(self, entity: str) -> tuple[Missing, ...]:
+        return self.unread.get(entity, ())
 
     def container_of(self, pid: int) -> str | None:
         return self.container_ids.get(pid)

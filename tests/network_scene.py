@@ -27,6 +27,7 @@ class FakeOwn:
         self.cookies: set[int] = set()
         self.inodes: set[int] = set()
         self.names: set[str] = set()
+        self.asking: set[Ends] = set()
         self.looks = 0
 
     def look(self) -> None:
@@ -40,6 +41,12 @@ class FakeOwn:
 
     def asks_for(self, name: str) -> bool:
         return name in self.names
+
+    def asked_from(self, ends: Ends) -> None:
+        self.asking.add(ends)
+
+    def has_asked(self, ends: Ends) -> bool:
+        return ends in self.asking
 
 
 class FakeNames:

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,17 +49,18 @@ def patch_of(response: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 class Running:
-    """A webhook that listens. `lines` is what it has logged."""
+    """A webhook that listens. `lines` is what it has logged.
 
-    def __init__(self, directory: Path, *options: str, **variables: str) -> None:
-        write_certificate(directory)
-        self.trust = ssl.create_default_context(cafile=str(directory / "tls.crt"))
+    Its `options` say where its certificate is and what it listens on; `variables` are all of its own.
+    """
+
+    def __init__(self, options: Sequence[str], variables: Mapping[str, str]) -> None:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("FARGATE_SENSOR_")}
-        listen = ["--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0", "--cert-dir", str(directory)]
         self.process = subprocess.Popen(
-            [*COMMAND, *listen, *options], env=ours | WISHES | variables, stderr=subprocess.PIPE, text=True
+            [*COMMAND, *options], env={**ours, **variables}, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stderr is not None
+        self.trust = ssl.create_default_context()
         self.lines: list[dict[str, Any]] = []
         first = self.process.stderr.readline()
         said = json.loads(first)
@@ -81,11 +82,21 @@ class Running:
 
 
 @contextmanager
-def running(directory: Path, *options: str, **variables: str) -> Iterator[Running]:
+def started(options: Sequence[str], variables: Mapping[str, str]) -> Iterator[Running]:
     """A webhook, stopped afterwards."""
-    webhook = Running(directory, *options, **variables)
+    webhook = Running(options, variables)
     try:
         yield webhook
     finally:
         if webhook.process.poll() is None:
             webhook.stop()
+
+
+@contextmanager
+def running(directory: Path, *options: str, **variables: str) -> Iterator[Running]:
+    """The same with a certificate of its own, which is trusted, and with `WISHES`."""
+    write_certificate(directory)
+    listen = ["--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0", "--cert-dir", str(directory)]
+    with started([*listen, *options], WISHES | variables) as webhook:
+        webhook.trust = ssl.create_default_context(cafile=str(directory / "tls.crt"))
+        yield webhook

@@ -11,6 +11,8 @@ from sensor.model.secret_names import is_secret_name, is_secret_value
 DYNAMIC = re.compile(r"\{\{resolve:(?:secretsmanager|ssm-secure):")
 _RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{32,256}")
 _REFERENCE = re.compile(r"arn:aws|\$\{|/|https?:")
+_NAMES_OF_SECRETS = frozenset({"FARGATE_SENSOR_TOKEN_SECRET"})
+"""Variables of the webhook that say which secret to use."""
 LEAST_ENTROPY = 4.5
 """Bits a character. Hexadecimal digests have at most 4; they name images and commits more often than secrets."""
 
@@ -23,7 +25,7 @@ def reveals(name: str, value: str) -> str | None:
         return "is resolved at deployment and then stands in the task definition in plain"
     if "${" in value or value.startswith("arn:"):
         return None
-    if is_secret_name(name) and is_secret_value(name, value):
+    if name not in _NAMES_OF_SECRETS and is_secret_name(name) and is_secret_value(name, value):
         return "has the name of a secret"
     if mask_text(value) != value:
         return "has a value in the form of a secret"

@@ -81,7 +81,6 @@ def _container(spec: Mapping[str, Any], wishes: Wishes, security: Mapping[str, A
         Sidecar(image=wishes.image, environment=environment, spool=wishes.spool, capabilities=()),
         security,
         native=native,
-        identity=_audience(wishes) is not None,
         secrets=[{"name": TOKEN, "valueFrom": reference}] if reference else [],
         resources=wishes.resources,
     )

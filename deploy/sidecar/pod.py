@@ -7,7 +7,7 @@ from deploy.sidecar.specification import NAME, SPOOL_DIR, VOLUME, HealthCheck, S
 
 IDENTITY_VOLUME = "fargate-sensor-identity"
 IDENTITY_DIR = "/var/run/secrets/fargate-sensor"
-"""Where the sensor looks for its service account's token, the file `token`."""
+"""Where the sensor looks for its service account's token, the file `token`, and the pod's labels, the file `labels`."""
 IDENTITY_S = 3600
 
 FROM_POD = {
@@ -48,14 +48,13 @@ def container(
     security: Mapping[str, Any],
     *,
     native: bool,
-    identity: bool,
     secrets: Sequence[Mapping[str, Any]] = (),
     resources: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """`identity`: whether a token of the service account is mounted; `secrets`: entries of `env` that are no values."""
+    """The container. `secrets` are entries of `env` that are no values."""
     environment = dict(sidecar.environment) | ({"SENSOR_SPOOL_DIR": SPOOL_DIR} if sidecar.spool else {})
     mounts: list[dict[str, Any]] = [{"name": VOLUME, "mountPath": SPOOL_DIR}] if sidecar.spool else []
-    mounts += [{"name": IDENTITY_VOLUME, "mountPath": IDENTITY_DIR, "readOnly": True}] if identity else []
+    mounts.append({"name": IDENTITY_VOLUME, "mountPath": IDENTITY_DIR, "readOnly": True})
     return {
         "name": NAME,
         "image": sidecar.image,
@@ -67,18 +66,23 @@ def container(
             *map(dict, secrets),
         ],
         **({"resources": dict(resources)} if resources else {}),
-        **({"volumeMounts": mounts} if mounts else {}),
+        "volumeMounts": mounts,
         "livenessProbe": _probe(sidecar.health_check),
         "securityContext": dict(security),
     }
 
 
 def volumes(*, spool: bool, audience: str | None) -> list[dict[str, Any]]:
-    """The spool's, without a size limit, since a pod that passes one is evicted; and that of the token."""
+    """The spool's, without a size limit, since a pod that passes one is evicted; and who the pod is.
+
+    That is its labels, which no variable can hold, and a token where there is somebody who wants one.
+    """
     token = {"audience": audience, "expirationSeconds": IDENTITY_S, "path": "token"}
+    labels = {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}
+    sources = [*([{"serviceAccountToken": token}] if audience else []), {"downwardAPI": labels}]
     return [
         *([{"name": VOLUME, "emptyDir": {}}] if spool else []),
-        *([{"name": IDENTITY_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}}] if audience else []),
+        {"name": IDENTITY_VOLUME, "projected": {"sources": sources}},
     ]
 
 

@@ -4,7 +4,6 @@ The launcher of helpers is forked before anything heavy is imported, before thre
 which holds the token, is read: it shares no secret and little memory.
 """
 
-import argparse
 import os
 import sys
 
@@ -14,10 +13,8 @@ from sensor.telemetry.hardening import harden
 
 def main() -> int:
     """Run until told to stop; the exit code of the sensor."""
-    arguments = argparse.ArgumentParser(prog="sensor.app", description="Started by `fargate-sensor run` and `watch`.")
-    arguments.add_argument("--handover", type=int, required=True, metavar="FD")
-    descriptor = arguments.parse_args().handover
-    measures = harden()
+    measures = harden()  # before all else: until then siblings may look at the handover
+    descriptor = _handover(sys.argv[1:])
     os.set_inheritable(descriptor, False)
     launcher = helper_launcher.start(descriptor) if os.geteuid() == 0 else None
 
@@ -25,6 +22,14 @@ def main() -> int:
     from sensor.config.handover import take
 
     return run(take(descriptor), launcher, measures)
+
+
+def _handover(arguments: list[str]) -> int:
+    """The descriptor; by hand, since argparse would take half a megabyte in every task for this."""
+    match arguments:
+        case ["--handover", number] if number.isdecimal():
+            return int(number)
+    sys.exit("sensor.app: is started by `fargate-sensor run` and `fargate-sensor watch`, with --handover FD")
 
 
 if __name__ == "__main__":

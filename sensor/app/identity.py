@@ -8,6 +8,7 @@ from collectors.task_view import Task
 from sensor import __version__
 from sensor.config.handover import digest
 from sensor.config.settings import Settings
+from sensor.containers import pod_labels
 from sensor.containers.instance import boot_id, new_epoch, sensor_id, task_id, task_instance
 from sensor.containers.names import ContainerNames, pod_of
 from sensor.containers.platform import detect
@@ -36,6 +37,7 @@ def container_names(settings: Settings, environ: Mapping[str, str], task: Task, 
         uid=settings.pod_uid,
         node=settings.node_name,
         service_account=settings.service_account,
+        labels=pod_labels.read() if settings.pod_uid else {},
     )
     return ContainerNames(sensor=sensor, platform=detect(environ, task.own_container, settings.node_name), pod=pod)
 

@@ -52,7 +52,7 @@ class Outlet:
         settings = handover.settings
         self._handover = handover
         self._settings = settings
-        self._header = header
+        self._sensor = header().sensor  # for life, unlike what is known of the task
         self._counters = counters
         self._clock = clock
         self.budget = Budget(settings.daily_mb * MB if handover.view is View.NONE else 0, clock, counters)
@@ -83,7 +83,7 @@ class Outlet:
         opened = await open_directory(
             self._settings.spool_dir,
             self._disk_thread,
-            epoch=self._header().sensor.epoch,
+            epoch=self._sensor.epoch,
             clock=self._clock,
             counters=self._counters,
         )
@@ -125,7 +125,7 @@ class Outlet:
             return
         event = self._links.resolve(event)
         if (encoded := self._encoder.encode(event)) is not None:
-            self._links.told(event, event_id(self._header().sensor, encoded.lane, encoded.seq))
+            self._links.told(event, event_id(self._sensor, encoded.lane, encoded.seq))
             self._spool.numbered(encoded.lane, encoded.seq)
             self._batcher.put(encoded)
 

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from collectors.procfs import Procfs
@@ -15,6 +15,7 @@ from sensor.app.identity import PodNames, container_names, instance
 from sensor.app.outlet import Outlet
 from sensor.app.rule_feed import RuleFeed
 from sensor.app.siblings import ALONE_S, Siblings
+from sensor.app.signals import listen
 from sensor.app.stopping import Stopping
 from sensor.app.supervisor import Supervisor
 from sensor.config.handover import Handover, View
@@ -24,11 +25,13 @@ from sensor.detect.detector import Detector
 from sensor.enrich.enricher import Enricher
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
-from sensor.model.events import CollectorHealth
+from sensor.model.events import CollectorHealth, Event
+from sensor.model.protocols import HOST
 from sensor.pipeline.queue import EventQueue
 from sensor.telemetry.hardening import Measure
 from sensor.telemetry.heartbeat import Heartbeat
 from sensor.telemetry.log import configure
+from sensor.telemetry.own_process import INTERVAL_S, OwnProcess
 from sensor.telemetry.pulse import Pulse
 from sensor.telemetry.usage import UsageMeter
 
@@ -107,14 +110,13 @@ class Sidecar:
             budget_used=self._outlet.budget.used,
         )
         self._siblings = Siblings(self._task, clock)
+        self._own_process = OwnProcess(counters=counters, clock=clock, changed=self._beat)
         self._pulse = Pulse(clock=clock, read=procfs.read)
         self._background: set[asyncio.Task[None]] = set()
 
     async def live(self) -> int:
         """Start everything, wait to be stopped, stop everything in the order in which events flow."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._told_to_stop)
+        listen(self._told_to_stop)
         self._task.start()
         self._task.listen(PodNames(self._task, self._names, self._settings.container_images))
         self._task.listen(self._siblings)
@@ -124,6 +126,7 @@ class Sidecar:
         enriching = asyncio.create_task(self._enrich())
         self._supervisor.start(self._task, self._queue.emit)
         self._in_background(self._pulse.run(parked=bool(self._handover.parked)))
+        self._in_background(self._look_at_itself())
         self._in_background(self._deliver())
         self._beating = self._in_background(self._beats())
         if self._settings.exit_when_alone:
@@ -135,11 +138,22 @@ class Sidecar:
             log.exception("the stop did not go as it should")
         return 0
 
-    def _told_to_stop(self) -> None:
-        """The second time, it is in a hurry."""
+    def _told_to_stop(self, sender: int) -> None:
+        """The second time, it is in a hurry. Who has sent the signal is told where it was another container."""
+        self._tell_of_sender(sender)
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
+
+    def _tell_of_sender(self, pid: int) -> None:
+        if not pid:
+            return
+        process, container = self._task.process(pid), self._task.container_of(pid)
+        if container in (self._task.own_container, HOST):
+            return
+        where = f"of container {container}" if container else "that is gone"
+        program = process.exe or process.comm if process else None
+        self._own_process.tell(f"told to stop by PID {pid} ({program or 'unknown'}) {where}, not by the platform")
 
     async def _until_alone(self) -> None:
         """Stop when all other containers have ended."""
@@ -168,6 +182,7 @@ class Sidecar:
         if self._handover.view is View.NONE:
             stopping.end_in_any_case()
             await self._outlast(stopping)
+        self._own_process.look()
         await self._supervisor.stop()
         self._beating.cancel()
         self._queue.close()
@@ -217,22 +232,31 @@ class Sidecar:
     async def _beats(self) -> None:
         await asyncio.sleep(0)  # the collectors are probed first
         await self._opened.wait()  # what a sensor before this one has lost is known then
-        self._emit_all(self._heartbeat.start())
+        self._report(self._heartbeat.start)
         while True:
             await asyncio.sleep(self._settings.heartbeat)
             self._beat()
 
+    async def _look_at_itself(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            self._own_process.look()
+
     def _beat(self) -> None:
-        self._emit_all(self._heartbeat.beat())
+        self._report(self._heartbeat.beat)
 
     def _health(self) -> dict[str, CollectorHealth]:
-        """Of the collectors, and of detection, which depends on what others wrote as rules."""
+        """Of the collectors; of detection, which depends on what others wrote as rules; of what was done to us."""
         detection = {} if self._rules is None else {"detection": self._rules.health()}
-        return {**self._supervisor.health(), **detection}
+        return {**self._supervisor.health(), **detection, **self._own_process.health()}
 
-    def _emit_all(self, events: Sequence[Any]) -> None:
-        for event in events:
-            self._queue.emit(event)
+    def _report(self, make: Callable[[], Sequence[Event]]) -> None:
+        """Whoever has a report made goes on in any case: the supervisor of a collector that failed does it too."""
+        try:
+            for event in make():
+                self._queue.emit(event)
+        except Exception:
+            log.exception("a report could not be made")
 
     def _ask_ecs(self, clock: SystemClock) -> EcsMetadata | None:
         url = endpoint(os.environ)

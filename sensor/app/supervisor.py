@@ -82,6 +82,7 @@ class Supervisor:
             reason = f"{type(error).__name__}: {error}"
             log.exception("%s failed and is started again", collector.name)
         self._counters.add("collector_restarts")
+        self._counters.lost("collector_failed")  # until it runs again nobody looks
         self._set(collector.name, CollectorHealth(RESTARTING, reason))
 
     def _probe(self, collector: Collector) -> Capability:

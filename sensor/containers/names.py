@@ -1,6 +1,6 @@
 """What the containers are called, and the header that names the task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sensor.containers.platform import ECS
 from sensor.containers.task_metadata import TaskMetadata
@@ -10,10 +10,16 @@ MOST_GIVEN = 256
 
 
 def pod_of(
-    *, namespace: str | None, name: str | None, uid: str | None, node: str | None, service_account: str | None
+    *,
+    namespace: str | None,
+    name: str | None,
+    uid: str | None,
+    node: str | None,
+    service_account: str | None,
+    labels: Mapping[str, str],
 ) -> Pod | None:
     """The pod by its downward API; None unless namespace, name and uid are all there."""
-    return Pod(namespace, name, uid, node, service_account) if namespace and name and uid else None
+    return Pod(namespace, name, uid, node, service_account, labels) if namespace and name and uid else None
 
 
 class ContainerNames:

@@ -1,7 +1,9 @@
 """The step that gives an event's container its name and image."""
 
 from sensor.containers.names import ContainerNames
-from sensor.model.events import Event
+from sensor.model.events import Event, with_field
+
+_CONTAINER = Event._fields.index("container")
 
 
 class ContainerStep:
@@ -15,4 +17,4 @@ class ContainerStep:
         if event.container is None or event.container.name is not None:
             return event
         found = self._names.container(event.container.id)
-        return event if found == event.container else event._replace(container=found)
+        return event if found == event.container else with_field(event, _CONTAINER, found)

@@ -11,9 +11,13 @@ from sensor.enrich.secret_text import mask_text
 from sensor.enrich.secret_words import mask_words
 from sensor.model.counters import Counters
 from sensor.model.events import Event
+from sensor.model.weight import weight
 
 REMEMBERED = 512
 """Command lines whose masked form is kept: most events come from few programs, started in the same ways."""
+
+REMEMBERED_BYTES = 1 << 20
+"""Memory that they take at most: one may have ten thousand words."""
 
 SHORT = 2048
 """Characters up to which a command line is known again by itself; a longer one by its process."""
@@ -33,6 +37,7 @@ class Masking:
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._remembered: dict[Args | str, tuple[Args, Args]] = {}
+        self._bytes = 0
 
     def __call__(self, event: Event) -> Event:
         """The event without secrets; the same object where it had none."""
@@ -54,11 +59,16 @@ class Masking:
         if known is not None and (known[0] is args or key is args):
             return args if known[1] is known[0] else known[1]
         masked = mask_args(args)
-        self._remembered.pop(key, None)
+        self._forget(key)
         self._remembered[key] = (args, masked)
-        if len(self._remembered) > REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
+        self._bytes += weight(args)
+        while len(self._remembered) > REMEMBERED or self._bytes > REMEMBERED_BYTES:
+            self._forget(next(iter(self._remembered)))
         return masked
+
+    def _forget(self, key: Args | str) -> None:
+        if (known := self._remembered.pop(key, None)) is not None:
+            self._bytes -= weight(known[0])
 
     def _count(self, before: Args | None, after: Args | None) -> None:
         changed = sum(a != b for a, b in zip(before or (), after or (), strict=True))

@@ -2,11 +2,14 @@
 
 from typing import Protocol
 
-from sensor.model.events import Ancestor, Container, Event, Missing, Process
+from sensor.model.events import Ancestor, Container, Event, Missing, Process, with_field
 from sensor.model.kinds import Kind
 
 YOUNG_NS = 250_000_000
 """A process that was forked so shortly before the event may still have shown its parent's program then."""
+
+_PROCESS = Event._fields.index("process")
+_ANCESTORS = Process._fields.index("ancestors")
 
 _TELLS_OF_PROCESS = frozenset({Kind.PROCESS_EXEC, Kind.PROCESS_EXIT, Kind.PROCESS_IDENTITY})
 
@@ -20,6 +23,10 @@ class Processes(Protocol):
 
     def current(self, entity: str) -> Process | None:
         """The process as it is known by now, also if it has ended within the last minute."""
+        ...
+
+    def missing(self, entity: str) -> tuple[Missing, ...]:
+        """What of a known process could not be read, and why."""
         ...
 
     def ancestors(self, entity: str) -> tuple[Ancestor, ...]:
@@ -45,8 +52,10 @@ class ProcessStep:
         process = event.process
         if process is None:
             return event
-        if event.kind not in _TELLS_OF_PROCESS and _was_young(event, process):
-            event = self._as_known_now(event, process)
+        if event.kind not in _TELLS_OF_PROCESS:
+            if _was_young(event, process):
+                event = self._as_known_now(event, process)
+            event = self._with_missing(event, event.process or process)
         return self._with_ancestors(event)
 
     def _as_known_now(self, event: Event, process: Process) -> Event:
@@ -59,11 +68,23 @@ class ProcessStep:
             event = event._replace(container=Container(container_id))
         return event
 
+    def _with_missing(self, event: Event, process: Process) -> Event:
+        """What is not there of the event's process, besides what the collector has named."""
+        unread = self._processes.missing(process.entity)
+        if not unread:
+            return event
+        named = {m.field for m in event.evidence.missing}
+        more = tuple(m for m in _still_missing(unread, process) if m.field not in named)
+        if not more:
+            return event
+        return event._replace(evidence=event.evidence._replace(missing=(*event.evidence.missing, *more)))
+
     def _with_ancestors(self, event: Event) -> Event:
         process = event.process
         if process is None or process.ancestors:
             return event
-        return event._replace(process=process._replace(ancestors=self._processes.ancestors(process.entity)))
+        above = self._processes.ancestors(process.entity)
+        return with_field(event, _PROCESS, with_field(process, _ANCESTORS, above)) if above else event
 
 
 def _was_young(event: Event, process: Process) -> bool:

@@ -15,6 +15,8 @@ import typing
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cache, lru_cache
+from itertools import compress
+from operator import is_not
 from typing import Any, TypeVar, Union, cast
 
 from sensor.model.errors import MalformedEvent, UnknownSchema
@@ -141,18 +143,17 @@ def _record_encoder(kind: Any, text: bool) -> Encode:
     defaults = {name: kind._field_defaults.get(name) for name in names if name not in ALWAYS}
     left_out = [defaults.get(name) for name in names]
     encoders = ((name, _encoder(hints[name], text)) for name in names)
-    to_convert = [
-        (name, convert, defaults.get(name))
+    to_convert = {
+        name: (convert, defaults.get(name))
         for name, convert in encoders
         if convert is not _same or defaults.get(name) is not None
-    ]
+    }
 
     def encode(record: Any) -> dict[str, Any]:
-        plain = {
-            name: value for name, value, default in zip(names, record, left_out, strict=True) if value is not default
-        }
-        for name, convert, default in to_convert:
-            if name in plain:
+        plain = dict(compress(zip(names, record, strict=True), map(is_not, record, left_out)))
+        for name in tuple(plain):
+            if (found := to_convert.get(name)) is not None:
+                convert, default = found
                 if plain[name] == default:
                     del plain[name]
                 else:

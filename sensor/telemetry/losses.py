@@ -23,9 +23,14 @@ class Account(NamedTuple):
 
 ACCOUNTS = {
     UNEXPLAINED: Account("process_cursor", AT_MOST),
+    "proc_unreadable": Account("process_cursor", UNKNOWN),
+    "collector_failed": Account(None, UNKNOWN),
     "tracer_lost": Account("process_trace", UNKNOWN),
     "trace_dropped": Account("process_trace", AT_MOST),
     "socket_owners_full": Account("task_view", UNKNOWN),
+    "stalled": Account("sensor", UNKNOWN),
+    "tampered": Account("sensor", UNKNOWN),
+    "helper_lost": Account("task_view", UNKNOWN),
     "inotify_overflow": Account("file_inotify", UNKNOWN, told=True),
     "directory_too_long": Account("file_inotify", UNKNOWN),
     "directory_not_remembered": Account("file_inotify", UNKNOWN),

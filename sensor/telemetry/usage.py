@@ -63,14 +63,19 @@ class UsageMeter:
         self._pids = pids
         self._read = read
         self._last: tuple[float, float] | None = None
+        self._memory_bytes = 0
 
     def look(self) -> Usage:
-        """Measure now; the CPU share covers the time since the last look."""
-        found = self._all()
+        """Measure now; the CPU share covers the time since the last look. Where that fails the memory is that one's."""
+        try:
+            found = self._all()
+        except OSError as error:  # no descriptor is left, for example: a report without figures is a report
+            return Usage(None, self._memory_bytes, f"of an earlier look: {error.strerror or error}")
         resident = sum(not one.is_pss for one in found)
+        self._memory_bytes = sum(one.memory_bytes for one in found)
         return Usage(
             cpu_percent=self._share(sum(one.cpu_s for one in found)),
-            memory_bytes=sum(one.memory_bytes for one in found),
+            memory_bytes=self._memory_bytes,
             inexact=f"resident instead of proportional size for {resident} of {len(found)} processes"
             if resident
             else None,

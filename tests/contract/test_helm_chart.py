@@ -24,7 +24,6 @@ CLUSTER_WIDE = ("MutatingWebhookConfiguration",)
 RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 EXPLAINED = {
     ("no-health-check", "first-review", ""),  # a test that runs once
-    ("secret-in-environment", "webhook", "FARGATE_SENSOR_TOKEN_SECRET"),  # the name of a secret
 }
 every_set = pytest.mark.parametrize("name", VALUE_SETS)
 

@@ -1,12 +1,14 @@
 """Images built once, containers that are always removed, and their logs where a test failed."""
 
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from docker_cli import BASE, Container
 from ingest_container import IngestContainer
+from injected_pod import Scene, running_pod
 from lab import Images, Lab, build_images, build_traffic, temporary_network
 from network_ledger import start_peer
 
@@ -73,6 +75,13 @@ def traffic(engine) -> str:
 def peer(lab, traffic) -> Container:
     """A container outside of the task that answers, aborts or swallows what is sent to it."""
     return start_peer(lab, traffic)
+
+
+@pytest.fixture
+def run_pod(lab, traffic, tmp_path) -> Iterator[Callable[..., Scene]]:
+    """A function that runs the pod of a manifest: `injected_pod.running_pod`."""
+    with ExitStack() as pods:
+        yield lambda *wanted: pods.enter_context(running_pod(lab, traffic, tmp_path, *wanted))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from docker_cli import BASE, LABEL, Container, docker, wait_for
-from fargate_task import PAUSE, NewContainer
+from fargate_task import NewContainer, start_pause
 
 TASK_ID = "55091c13b8cf4801b527f4601742204d"
 ARN = f"arn:aws:ecs:eu-central-1:123456789012:task/shop/{TASK_ID}"
@@ -54,7 +54,7 @@ class EcsTask:
         self.containers: dict[str, Container] = {}
         self.started: list[str] = []
         self._endpoint = new("metadata", BASE, [f"--network={network}"], ["python3", "-c", ENDPOINT]).start()
-        self._pause = new("pause", BASE, [f"--network={network}"], ["python3", "-c", PAUSE]).start()
+        self._shared = start_pause(new, network, pids=definition.get("pidMode") == "task")[1]
         self._by_name = {one["name"]: one for one in definition["containerDefinitions"]}
 
     def start(self) -> None:
@@ -102,13 +102,10 @@ class EcsTask:
         self._tell_metadata()
 
     def _options(self, container: Definition) -> list[str]:
-        shared = [f"--network=container:{self._pause.id}"]
-        if self._definition.get("pidMode") == "task":
-            shared.append(f"--pid=container:{self._pause.id}")
         capabilities = container.get("linuxParameters", {}).get("capabilities", {})
         entry = container.get("entryPoint") or []
         return [
-            *shared,
+            *self._shared,
             *(f"--env={name}={value}" for name, value in self._environment(container).items()),
             *(f"--cap-add={name}" for name in capabilities.get("add", ())),
             *(f"--cap-drop={name}" for name in capabilities.get("drop", ())),

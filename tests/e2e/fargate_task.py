@@ -13,6 +13,14 @@ while True:
 NewContainer = Callable[[str, str, Sequence[str], Sequence[str]], Container]
 
 
+def start_pause(
+    new: NewContainer, network: str, *options: str, pids: bool | None = True
+) -> tuple[Container, list[str]]:
+    """The container that holds a task's namespaces, and docker's options for those that share them."""
+    pause = new("pause", BASE, [f"--network={network}", *options], ["python3", "-c", PAUSE]).start()
+    return pause, [f"--network=container:{pause.id}", *([f"--pid=container:{pause.id}"] if pids else [])]
+
+
 class FargateTask:
     """Pause and sensor, running; `app` adds containers to the task.
 
@@ -34,10 +42,7 @@ class FargateTask:
         pause_options: Sequence[str] = (),
     ) -> None:
         self._new = new
-        self.pause = new(
-            "pause", BASE, [f"--network={network}", *options, *pause_options], ["python3", "-c", PAUSE]
-        ).start()
-        self.shared = [f"--pid=container:{self.pause.id}", f"--network=container:{self.pause.id}"]
+        self.pause, self.shared = start_pause(new, network, *options, *pause_options)
         variables = [f"--env={key}={value}" for key, value in environment.items()]
         rights = ["--cap-add=SYS_PTRACE"] if ptrace else []
         sensor = [*self.shared, "--read-only", *rights, *variables, *options, *sensor_options]

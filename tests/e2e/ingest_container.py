@@ -14,13 +14,13 @@ Event = Mapping[str, Any]
 class IngestContainer(Container):
     """An ingest with its data in a volume of its own, so that a restart keeps it.
 
-    With `logins`, settings for them, it has no write token, and bears the name in INGEST_HOSTS.
+    With `logins`, settings for them, it has no write token, and bears the name in INGEST_HOSTS. `more` are docker's.
     """
 
-    def __init__(self, image: str, network: str, logins: Mapping[str, str] | None = None) -> None:
+    def __init__(self, image: str, network: str, logins: Mapping[str, str] | None = None, *more: str) -> None:
         settings = {"INGEST_READ_TOKEN": READ_TOKEN, **(logins or {"INGEST_WRITE_TOKEN": WRITE_TOKEN})}
         options = [f"--env={key}={value}" for key, value in settings.items()]
-        options += [f"--network={network}", "--publish=127.0.0.1::8080", "--read-only", "--tmpfs=/tmp"]
+        options += [f"--network={network}", "--publish=127.0.0.1::8080", "--read-only", "--tmpfs=/tmp", *more]
         if logins is not None:
             options.append(f"--network-alias={logins['INGEST_HOSTS']}")
         super().__init__("ingest", image, options, [])

@@ -61,6 +61,13 @@ def start_peer(lab: Lab, image: str, *options: str) -> Container:
     return peer
 
 
+def start_resolver(lab: Lab, image: str, options: Sequence[str], command: Sequence[str]) -> Container:
+    """dnsmasq with docker's options and a command of `dns_zone`, answering."""
+    made = lab.new("dns", image, options, command).start()
+    wait_for("dnsmasq answers", lambda: "started" in made.logs() and made.running())
+    return made
+
+
 def read(app: Container) -> Any:
     """The ledger of an app that has ended. Raises AssertionError with what it wrote where it did not end well."""
     if app.exit_code() != 0:

@@ -27,7 +27,7 @@ import socket, time
 listening = [socket.create_server(("", port)) for port in (80, 443, 4444, 14444)]
 time.sleep(3600)
 """
-PAUSE_S = 0.7
+PAUSE_S = 0.5
 """Between two lines of attacks: what the first made is watched before the next one uses it."""
 SHORT_PAUSE_S = 0.1
 """Between two lines of near misses, which build on nothing."""
@@ -113,7 +113,9 @@ def test_rules_of_users_are_followed_and_a_broken_one_is_told(lab, ingest, tmp_p
     (tmp_path / "own.yml").write_text(OWN)
     (tmp_path / "broken.yml").write_text("a: [")
     tmp_path.chmod(0o755)
-    task = lab.task({"SENSOR_RULES": "/rules"}, sensor_options=[f"--volume={tmp_path}:/rules:ro"])
+    task = lab.task(
+        {"SENSOR_RULES": "/rules", "SENSOR_HEARTBEAT": "3"}, sensor_options=[f"--volume={tmp_path}:/rules:ro"]
+    )
     wait_for("own rules are loaded", lambda: "/rules/broken.yml" in task.sensor.logs(), 60)
 
     task.app("import subprocess, time; subprocess.run(['sleep', '0.4711']); time.sleep(3600)")

@@ -2,8 +2,7 @@
 
 import dns_zone
 import pytest
-from docker_cli import wait_for
-from network_ledger import UNFOLDED, Traffic
+from network_ledger import UNFOLDED, Traffic, start_resolver
 from network_peer import ANSWER
 
 EACH = pytest.mark.parametrize(("ptrace", "user"), [(True, "0"), (False, "1000")], ids=["ecs", "eks"])
@@ -11,11 +10,9 @@ COUNT = 200
 
 
 def resolver(lab, traffic, options, listen, peer):
-    """dnsmasq, answering."""
+    """dnsmasq, which knows the peer as well."""
     more = [f"--listen-address={listen}", dns_zone.host("peer", peer.address(lab.network))]
-    made = lab.new("dns", traffic, options, dns_zone.command(COUNT, more)).start()
-    wait_for("dnsmasq answers", lambda: "started" in made.logs() and made.running())
-    return made
+    return start_resolver(lab, traffic, options, dns_zone.command(COUNT, more))
 
 
 def asked():

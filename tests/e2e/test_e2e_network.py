@@ -11,6 +11,9 @@ from network_peer import ANSWER, CLOSED, SINK, SWALLOW
 
 EACH = pytest.mark.parametrize(("ptrace", "user"), [(True, "0"), (False, "1000")], ids=["ecs", "eks"])
 SERVER_PORT = 8080
+OWNED = 0.8
+"""The share of connections whose process is told, at least, on a machine that does other things too; bench/network.py
+holds the bar."""
 NO_NETLINK = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "syscalls": [
@@ -39,9 +42,9 @@ def watching(lab, ptrace):
 
 
 @EACH
-@pytest.mark.parametrize(("case", "count", "owned"), [("short", 200, 0.95), ("netcat", 50, 0.9)])
+@pytest.mark.parametrize(("case", "count"), [("short", 200), ("netcat", 50)])
 def test_short_connections_and_short_processes_are_flows_with_bytes_and_process(
-    lab, ingest, traffic, peer, ptrace, user, case, count, owned
+    lab, ingest, traffic, peer, ptrace, user, case, count
 ):
     task, address = watching(lab, ptrace), peer.address(lab.network)
 
@@ -50,7 +53,7 @@ def test_short_connections_and_short_processes_are_flows_with_bytes_and_process(
 
     assert (found.total, found.told, found.sized + found.one_off) == (count, count, count)
     assert found.wrong_by["descriptor"] == 0
-    assert found.owned >= owned * found.total
+    assert found.owned >= OWNED * found.total
 
 
 @EACH
@@ -63,7 +66,7 @@ def test_a_process_with_a_thousand_descriptors_and_connections_of_50_ms(lab, ing
     found = score(app.ledger(), app.told("network.flow", "network.connect"))
 
     assert (found.told, found.sized + found.one_off, found.wrong_by["descriptor"]) == (100, 100, 0)
-    assert found.owned >= 0.9 * found.total
+    assert found.owned >= OWNED * found.total
 
 
 @EACH
@@ -79,7 +82,7 @@ def test_a_server_with_a_thousand_descriptors_and_clients_of_50_ms(lab, ingest, 
     found = score(server.ledger(), server.told("network.flow", "network.connect"))
 
     assert (found.told, found.sized + found.one_off, found.wrong_by["descriptor"]) == (100, 100, 0)
-    assert found.owned >= 0.9 * found.total
+    assert found.owned >= OWNED * found.total
 
 
 @EACH

@@ -108,11 +108,11 @@ def test_a_read_only_disk_is_told_once_and_nothing_is_lost(lab, ingest, volume):
 
 def test_an_ingest_that_misbehaves_at_random_loses_nothing_and_has_nothing_twice(lab, ingest):
     link, address = bad_link(lab, faults=FAULTS)
-    task = lab.task({**UNFOLDED, "SENSOR_INGEST_URL": address, "SENSOR_BATCH_AGE": "0.5"})
+    task = lab.task({**UNFOLDED, "SENSOR_INGEST_URL": address, "SENSOR_BATCH_AGE": "0.2"})
     task.wait_healthy()
-    app = writer(lab, task, count=1500, a_second=50)
+    app = writer(lab, task, count=750, a_second=50)
     app.wait_stopped(90)
 
-    wait_for("all are there", lambda: len(set(numbers(ingest, app))) == 1500, 150)
+    wait_for("all are there", lambda: len(set(numbers(ingest, app))) == 750, 150)
     assert ingest.told_once()
     assert {"busy", "broken", "reset", "half", "lost"} <= set(link.logs().split())

@@ -1,14 +1,15 @@
 """Ends of processes by pidfd, on the real kernel."""
 
+import errno
 import os
 import select
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from collectors.exit_watch import ExitWatch, exit_code
-from collectors.procfs import Procfs
+from collectors.procfs import Procfs, Stat
 from sensor.model.counters import Counters
 from sensor.model.errors import ProcessGone
 
@@ -49,6 +50,27 @@ def test_a_zombie_keeps_its_status(watch: ExitWatch) -> None:
     assert exit_code(status) == 9
 
 
+class ReapedInBetween(Procfs):
+    """The parent fetches the status just before we look for it."""
+
+    def stat(self, pid: int) -> Stat:
+        os.waitpid(pid, 0)
+        return super().stat(pid)
+
+
+def test_a_status_that_is_fetched_while_we_look_is_not_lost(need: Callable[[bool, str], None]) -> None:
+    need(tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 15), "exit codes by pidfd (Linux 6.15)")
+    watch = ExitWatch(ReapedInBetween(), Counters())
+    pid = os.fork()
+    if pid == 0:
+        os._exit(9)
+    watch.watch(pid, 0)
+    status = ended(watch, pid)
+    watch.close()
+    assert status is not None
+    assert exit_code(status) == 9
+
+
 def test_a_process_that_is_gone_is_not_watched(watch: ExitWatch) -> None:
     child = subprocess.Popen(["true"])
     child.wait()
@@ -69,6 +91,50 @@ def test_without_descriptors_the_sweep_finds_the_end(watch: ExitWatch, monkeypat
         child.communicate(b"\n")
     watch.sweep(lambda pid, _: found.append(pid))
     assert found == [child.pid]
+
+
+class Unreadable(Procfs):
+    """As for a process that has no descriptor left."""
+
+    def stat(self, pid: int) -> Stat:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def link(self, name: str) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_an_end_is_told_once_where_proc_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pidfd used to stay in the epoll set with nobody to know it, and the loop turned for ever."""
+    watch = ExitWatch(Unreadable(), Counters())
+    monkeypatch.setattr("collectors.exit_watch._exit_status", lambda _: None)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        watch.watch(child.pid, 0)
+        child.kill()
+        assert select.select([watch.fileno()], [], [], 10)[0]
+        assert list(watch.collect()) == [(child.pid, None)]
+        assert list(watch.collect()) == []
+    watch.close()
+
+
+def test_the_sweep_keeps_those_that_cannot_be_read_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    procfs = Procfs()
+    watch = ExitWatch(procfs, Counters())
+
+    def refused(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    ends: list[int] = []
+    with subprocess.Popen(["sleep", "60"]) as child:
+        watch.watch(child.pid, procfs.stat(child.pid).start_ticks)
+        monkeypatch.setattr(procfs, "stat", Unreadable().stat)
+        watch.sweep(lambda pid, _: ends.append(pid))
+        assert ends == []
+        monkeypatch.undo()
+        child.kill()
+    watch.sweep(lambda pid, _: ends.append(pid))
+    assert ends == [child.pid]
+    watch.close()
 
 
 def test_nothing_stays_open() -> None:

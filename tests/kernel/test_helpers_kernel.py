@@ -12,7 +12,7 @@ from needs import Need
 from collectors import helper_launcher
 from collectors import helper_wire as wire
 from collectors.helper_process import serve
-from collectors.helpers import HANGS_TOLERATED, Helpers
+from collectors.helpers import HANGS_TOLERATED, PAUSE_S, Helpers
 from collectors.procfs import Procfs
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -21,10 +21,29 @@ pytestmark = pytest.mark.kernel
 UID, GID = 12345, 12346
 
 
+class Time:
+    """A monotonic clock that the test moves."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def helpers(need: Need) -> Iterator[Helpers]:
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def counters() -> Counters:
+    return Counters()
+
+
+@pytest.fixture
+def helpers(need: Need, counters: Counters, time: Time) -> Iterator[Helpers]:
     need(os.getuid() == 0, "root, to become another uid")
-    found = Helpers(helper_launcher.start(), Counters())
+    found = Helpers(helper_launcher.start(), counters, time)
     yield found
     found.close()
 
@@ -99,8 +118,8 @@ def test_a_helper_has_no_rights_left(helpers: Helpers, app: subprocess.Popen[byt
         assert f"\nUid:\t{UID}\t{UID}\t{UID}\t{UID}\n" in status
 
 
-def test_a_dead_helper_is_replaced_and_one_that_keeps_dying_is_not(
-    helpers: Helpers, app: subprocess.Popen[bytes]
+def test_a_dead_helper_is_replaced_and_one_that_keeps_dying_only_after_a_pause(
+    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: Time
 ) -> None:
     start = ticks(app.pid)
     for _ in range(HANGS_TOLERATED):
@@ -110,6 +129,51 @@ def test_a_dead_helper_is_replaced_and_one_that_keeps_dying_is_not(
             helpers.link((UID, GID), wire.EXE, app.pid, start)
     with pytest.raises(AccessDenied, match="keep hanging or dying"):
         helpers.link((UID, GID), wire.EXE, app.pid, start)
+    assert counters.losses == {"helper_lost": HANGS_TOLERATED}
+    time.now += PAUSE_S
+    assert helpers.link((UID, GID), wire.EXE, app.pid, start)
+
+
+def test_an_app_of_the_same_uid_can_neither_read_nor_steer_its_helper(
+    helpers: Helpers, app: subprocess.Popen[bytes]
+) -> None:
+    helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid))
+    (helper, *_) = [pid for pid in Procfs().pids() if _is_helper(pid)]
+    for name in ("environ", "mem", "root/etc", "fd", "maps"):
+        code = f"import os; os.close(os.open('/proc/{helper}/{name}', os.O_RDONLY))"
+        done = subprocess.run(
+            ["/usr/bin/env", "python3", "-c", code],
+            user=UID, group=GID, extra_groups=[], cwd="/", capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert "PermissionError" in done.stderr, (name, done)
+
+
+def test_a_launcher_that_is_late_is_asked_again_and_its_late_answer_is_not_taken_for_another(
+    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: Time
+) -> None:
+    start, launcher = ticks(app.pid), _launcher()
+    os.kill(launcher, signal.SIGSTOP)
+    with pytest.raises(AccessDenied, match="does not answer"):
+        helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
+    os.kill(launcher, signal.SIGCONT)
+    with pytest.raises(AccessDenied, match="does not answer"):
+        helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
+    assert helpers.link((UID, GID), wire.EXE, app.pid, start), "its answer for the other uid came first"
+    time.now += PAUSE_S
+    with pytest.raises(AccessDenied, match=f"asked as uid {UID + 1}"):
+        helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
+    assert counters.losses == {"helper_lost": 1}
+
+
+def test_helpers_outlive_their_launcher(helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters) -> None:
+    start = ticks(app.pid)
+    helpers.link((UID, GID), wire.EXE, app.pid, start)
+    os.kill(_launcher(), signal.SIGKILL)
+    assert helpers.link((UID, GID), wire.EXE, app.pid, start)
+    with pytest.raises(AccessDenied, match="launcher of helpers has ended"):
+        helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
+    assert helpers.link((UID, GID), wire.EXE, app.pid, start)
+    assert counters.losses == {"helper_lost": 1}
 
 
 def test_a_helper_that_hangs_costs_one_deadline(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
@@ -152,3 +216,9 @@ def _end_helpers(number: int) -> None:
     for pid in Procfs().pids():
         if _is_helper(pid):
             os.kill(pid, number)
+
+
+def _launcher() -> int:
+    """The child that was forked last: our newest one that is no helper."""
+    children = Procfs().read(f"{os.getpid()}/task/{os.getpid()}/children").split()
+    return max(int(pid) for pid in children if b"pytest" in Procfs().read(f"{int(pid)}/cmdline"))

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from deploy.checks.marks import Path
-from deploy.checks.model import Container, Subject
+from deploy.checks.model import Container, ExecLogs, Subject
 from deploy.checks.readers import ecs
 from deploy.checks.readers.policies import statements
+from deploy.checks.readers.terraform_links import DEEPEST, Resources, linked, references
 from deploy.checks.section import UNKNOWN, Reading, Section, snake
 
-DEEPEST = 50
 POLICIES = frozenset({"aws_iam_role_policy", "aws_iam_policy", "aws_iam_user_policy", "aws_iam_group_policy"})
 
 
@@ -29,20 +29,34 @@ def subjects(content: dict[str, Any], readings: list[Reading]) -> Iterator[Subje
     top = "planned_values" if content.get("planned_values") else "values"
     values = content.get(top)
     root = values.get("root_module") if isinstance(values, dict) else None
-    for path, resource in _resources(root, (top, "root_module"), 0):
-        kind, address, fields = resource.get("type"), str(resource.get("address")), resource.get("values")
-        if not isinstance(fields, dict) or not isinstance(kind, str):
-            continue
-        fields, path = _with_unknown(fields, unknown.get(address)), (*path, "values")
-        reading = Reading(snake)
+    found = [
+        (resource["type"], str(resource.get("address")), (*path, "values"), resource["values"])
+        for path, resource in _resources(root, (top, "root_module"), 0)
+        if isinstance(resource.get("values"), dict) and isinstance(resource.get("type"), str)
+    ]
+    known = {address: _with_unknown(fields, unknown.get(address)) for _, address, _, fields in found}
+    expressions = references(content)
+    for kind, address, path, _ in found:
+        fields, reading = known[address], Reading(snake)
         if kind == "aws_ecs_task_definition":
             readings.append(reading)
             yield ecs.task(Section(fields, path, reading), _containers(fields, path, reading, readings), address)
         elif kind == "aws_ecs_service":
             readings.append(reading)
-            yield ecs.service(Section(fields, path, reading), address, None)
+            yield ecs.service(Section(fields, path, reading), address, _exec_logs(address, known, expressions))
         elif kind in POLICIES:
             yield from _policy(fields, path, address, readings)
+
+
+def _exec_logs(address: str, known: Resources, expressions: dict[str, Any]) -> ExecLogs | None:
+    """How the service's cluster logs ECS Exec; None where it is not in the document."""
+    cluster = linked(address, "cluster", "aws_ecs_cluster", known, expressions)
+    if cluster is None:
+        return None
+    fields = linked(address, "task_definition", "aws_ecs_task_definition", known, expressions)
+    reading = Reading(snake)
+    task = fields and ecs.task(Section(fields, (), reading), _containers(fields, (), reading, []))
+    return ecs.exec_logs(Section(cluster, (), Reading(snake)), task or None)
 
 
 def _resources(module: Any, path: Path, depth: int) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -143,6 +143,20 @@ def test_what_the_sensor_asks_is_not_told(scene: Scene, how: str) -> None:
     assert scene.counters.seen["own_dns"] == 1
 
 
+@pytest.mark.parametrize("open_still", [True, False])
+def test_the_socket_that_the_sensors_resolver_asked_from_is_not_told_either(scene: Scene, open_still: bool) -> None:
+    """Its end comes after the answer, and nobody holds it any more."""
+    scene.task.end(42)
+    scene.own.names.add("ingest.example.org")
+    if not open_still:
+        scene.sockets.clear()
+    scene.ask(query("ingest.example.org"))
+    scene.reply(answer("ingest.example.org"))
+    scene.tracker.end(ended(udp(1, 40000, SERVER, 53, "192.0.2.1")))
+
+    assert scene.emitted.events == []
+
+
 def test_over_tcp_a_message_in_pieces_is_put_together(scene: Scene) -> None:
     stream = sock(src_port=40001, dst=SERVER, dst_port=53, inode=101)
     scene.sockets[ends_of(stream)] = stream

@@ -12,7 +12,7 @@ from network_scene import NetworkScene
 from running import until
 
 from collectors.inet_diag import LISTEN, TCP, UDP, Decoded, decode, state_mask
-from collectors.network_watch import FULL_S, READS, NetworkWatch, pauses
+from collectors.network_watch import FULL_S, PERIOD_S, READS, NetworkWatch, pauses
 
 NOTHING = decode(b"")
 
@@ -212,6 +212,19 @@ async def test_the_next_round_follows_a_loss_at_once(ends: FakeEnds) -> None:
     ends.overflowed, ends.dropped = True, 1
     ends.wake()
     await until(lambda: scene.dumps >= 8, "the round after the loss", 0.8)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_what_waits_for_its_owner_is_told_though_no_packet_comes_any_more(ends: FakeEnds) -> None:
+    """Packets that wait are taken once a period, and what is due then is told."""
+    scene = Scene(ends)
+    running = asyncio.create_task(scene.watch.run())
+    await until(lambda: scene.caught_up == 1, "the first look")
+    scene.clock.advance(PERIOD_S)
+    ends.wake()
+    await until(lambda: scene.caught_up > 1, "another look, a period later")
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from collectors import own_sockets
-from collectors.own_sockets import MOST, SO_COOKIE, OwnSockets
+from collectors.own_sockets import ASKED_S, MOST, SO_COOKIE, OwnSockets
 from collectors.procfs import Procfs
+from collectors.socket_table import Ends
 
 
 def cookie(of: socket.socket) -> int:
@@ -54,6 +55,18 @@ def test_what_was_bound_is_known_by_its_inode_after_its_end(own: OwnSockets) -> 
         inode = os.fstat(ours.fileno()).st_ino
         ours.bind(("127.0.0.1", 0))
     assert own.has_inode(inode)
+
+
+def test_the_ends_that_our_resolver_asked_from_are_ours_once_and_not_for_long(
+    own: OwnSockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (Ends(b"\x0a\0\0\1", port, b"\x0a\0\0\2", 53) for port in (40000, 40001))
+    own.asked_from(first)
+    own.asked_from(second)
+    assert [own.has_asked(first), own.has_asked(first)] == [True, False]
+    later = own_sockets.time.monotonic() + ASKED_S
+    monkeypatch.setattr(own_sockets.time, "monotonic", lambda: later)
+    assert not own.has_asked(second)
 
 
 def test_other_families_do_not_count(own: OwnSockets, tmp_path: Path) -> None:

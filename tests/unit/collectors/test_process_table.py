@@ -1,6 +1,16 @@
 """The table keeps the living, and the dead within their bounds."""
 
-from collectors.process_table import DEAD_KEPT, DEAD_KEPT_S, DEPTH, ProcessTable, Tracked
+from collectors.process_table import (
+    DEAD_KEPT,
+    DEAD_KEPT_S,
+    DEPTH,
+    FORGOTTEN,
+    HEAVY_BYTES,
+    HEAVY_KEPT_BYTES,
+    ProcessTable,
+    Tracked,
+    weight,
+)
 from sensor.model.events import Timestamp
 
 
@@ -109,3 +119,44 @@ def test_what_was_learnt_of_when_it_was_gone_stands_where_it_ended() -> None:
     assert [p.pid for p in table.recent("app", 0.0, 10)] == [3, 2, 4, 1]
     assert [p.pid for p in table.recent("app", 6.0, 10)] == [3, 2, 4]
     assert table.entity(late.entity) is table.last(4) is late
+
+
+def weighed(table: ProcessTable, pid: int, args: tuple[str, ...]) -> Tracked:
+    table.add(one := process(pid))
+    one.args = args
+    table.weigh(one)
+    return one
+
+
+def test_heavy_arguments_are_bounded_together_and_the_oldest_make_room() -> None:
+    table = ProcessTable()
+    all_of_them = [weighed(table, pid, ("sh", str(pid) * 16_384)) for pid in range(1000, 1400)]
+    for one in all_of_them[::2]:
+        table.end(one, now=1.0)
+    assert sum(weight(one.args) for one in all_of_them) <= HEAVY_KEPT_BYTES
+    assert (all_of_them[0].args, all_of_them[0].missing) == (None, (FORGOTTEN,))
+    assert all_of_them[-1].args == ("sh", "1399" * 16_384)
+    assert all_of_them[-1].missing == ()
+
+
+def test_many_short_arguments_weigh_what_they_take() -> None:
+    table = ProcessTable()
+    words = [weighed(table, pid, tuple(f"{pid}{word}" for word in range(8_000))) for pid in range(1000, 1040)]
+    assert sum(weight(one.args) for one in words) <= HEAVY_KEPT_BYTES
+
+
+def test_ordinary_arguments_are_kept_whatever_the_others_do() -> None:
+    table = ProcessTable()
+    ordinary = weighed(table, 1, ("nginx", "-g", "x" * (HEAVY_BYTES // 2)))
+    for pid in range(1000, 1400):
+        weighed(table, pid, ("sh", "y" * 32_768))
+    assert ordinary.args is not None
+
+
+def test_a_program_that_was_read_since_keeps_its_own_arguments() -> None:
+    table = ProcessTable()
+    one = weighed(table, 1, ("sh", "y" * 32_768))
+    one.args = ("true",)
+    for pid in range(1000, 1400):
+        weighed(table, pid, ("sh", "y" * 32_768))
+    assert (one.args, one.missing) == (("true",), ())

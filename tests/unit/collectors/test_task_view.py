@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from fake_proc_tree import FakeProc
 from fakes import FakeClock
 
 from collectors.container_roots import ContainerRoots
@@ -11,6 +12,7 @@ from collectors.exec_hints import Opened
 from collectors.open_hints import Ran, Unread
 from collectors.process_table import Tracked
 from collectors.procfs import PF_FORKNOEXEC, Procfs
+from collectors.sessions import OWN_PROBE
 from collectors.task_view import Task
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -18,44 +20,6 @@ from sensor.model.events import Timestamp
 from sensor.model.protocols import HOST
 
 APP, SIDECAR = "a" * 64, "b" * 64
-
-
-class FakeProc:
-    """A /proc tree with one file for each thing that is read."""
-
-    def __init__(self, root: Path, own_cgroup: str = "0::/", own_root: str = "254:0 / / rw - ext4") -> None:
-        self.root = root
-        (root / "self" / "ns").mkdir(parents=True)
-        (root / "self" / "ns" / "pid").touch()
-        (root / "self" / "cgroup").write_text(own_cgroup + "\n")
-        (root / "self" / "mountinfo").write_text(f"1 0 {own_root} x rw\n")
-
-    def process(
-        self,
-        pid: int,
-        ppid: int,
-        cgroup: str = "0::/",
-        root: str = "254:0 / / rw - ext4",
-        args: bytes = b"app\0",
-        environ: bytes = b"PATH=/bin\0",
-        comm: str = "app",
-        flags: int = 0,
-        exit_signal: int = 17,
-    ) -> None:
-        """A process with its stat, status, command line and places."""
-        directory = self.root / str(pid)
-        (directory / "fd").mkdir(parents=True, exist_ok=True)
-        rest = f"S {ppid} 1 1 0 0 {flags} " + "0 " * 12 + f"{pid * 10} 0 0 0 {pid} 0 {pid} " + "0 " * 9
-        rest += f"{exit_signal} " + "0 " * 9 + f"{pid} " + "0 " * 4
-        (directory / "stat").write_text(f"{pid} ({comm}) {rest}\n")
-        (directory / "status").write_text("Name:\tapp\nUid:\t1\t2\t2\t2\nGid:\t3\t4\t4\t4\n")
-        (directory / "cmdline").write_bytes(args)
-        (directory / "environ").write_bytes(environ)
-        (directory / "cgroup").write_text(cgroup + "\n")
-        (directory / "mountinfo").write_text(f"1 0 {root} x rw\n")
-        for name, target in (("exe", "/bin/app"), ("cwd", "/"), ("root", "/")):
-            if not (directory / name).is_symlink():
-                (directory / name).symlink_to(target)
 
 
 class Listener:
@@ -222,6 +186,17 @@ def test_a_probe_that_enters_is_told_from_a_session_and_so_is_what_it_starts(pro
     assert [_tracked(task, pid).session for pid in (10, 20, 21, 30)] == [None, "probe", "probe", "exec"]
 
 
+def test_the_sensors_own_health_check_is_a_probe_in_its_container_and_nowhere_else(proc: FakeProc, task: Task) -> None:
+    check = b"/opt/python\0" + b"\0".join(word.encode() for word in OWN_PROBE) + b"\0"
+    for first, container in ((10, SIDECAR), (20, APP)):
+        for pid, args in ((first, b"app\0"), (first + 1, check), (first + 2, b"ls\0")):
+            proc.process(pid, 0, cgroup=f"9:x:/docker/{container}", args=args)
+            tracked = _tracked(task, pid)
+            task.read(tracked)
+            task.settle(tracked)
+    assert [_tracked(task, pid).session for pid in (11, 12, 21, 22)] == ["probe", "exec", "exec", "exec"]
+
+
 def test_what_has_entered_is_a_session_or_a_probe_once_it_shows_its_command(proc: FakeProc) -> None:
     task = make(proc, probes=(("check", "-q"),))
     for pid in (10, 20):
@@ -235,6 +210,22 @@ def test_what_has_entered_is_a_session_or_a_probe_once_it_shows_its_command(proc
         task.settle(_tracked(task, pid))
     task.settle(child)
     assert [_tracked(task, pid).session for pid in (10, 20, 21)] == [None, "probe", "probe"]
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["not settled yet", "settled before it showed its command"])
+def test_a_child_that_is_looked_at_before_its_parent_has_its_session(proc: FakeProc, settled: bool) -> None:
+    task = make(proc, probes=(("check", "-q"),))
+    for pid in (10, 20):
+        proc.process(pid, 0, cgroup=f"9:x:/docker/{APP}", args=b"check\0-q\0")
+    task.settle(_tracked(task, 10))
+    entered = _tracked(task, 20)
+    if settled:
+        task.settle(entered)
+    proc.process(21, 20, cgroup=f"9:x:/docker/{APP}")
+    child = _tracked(task, 21)
+    task.read(child)
+    task.settle(child)
+    assert (child.session, entered.session, entered.settled) == ("probe", "probe", True)
 
 
 def test_what_entered_and_was_gone_before_it_could_be_read_is_unclear(proc: FakeProc) -> None:
@@ -271,6 +262,32 @@ def test_between_fork_and_exec_a_process_shows_its_parents_program(proc: FakePro
     assert task.read(tracked)
     assert tracked.args == ("ls",)
     assert tracked.executed
+
+
+@pytest.mark.parametrize(
+    ("flags", "comm", "exe"),
+    [(PF_FORKNOEXEC, "app", "/bin/app"), (PF_FORKNOEXEC, "other", None), (0, "app", None)],
+    ids=["a fork", "a fork of another program than its parent's of now", "a program of its own"],
+)
+def test_a_worker_that_may_not_be_read_runs_its_parents_program(
+    proc: FakeProc, task: Task, monkeypatch: pytest.MonkeyPatch, flags: int, comm: str, exe: str | None
+) -> None:
+    proc.process(10, 1)
+    assert task.read(_tracked(task, 10))
+    proc.process(11, 10, flags=flags, comm=comm)
+
+    def refuse(process: Tracked) -> bytes:
+        raise AccessDenied(f"PID {process.pid}: denied")
+
+    for name in ("exe", "cwd"):
+        monkeypatch.setattr(task.gated, name, refuse)
+    worker = _tracked(task, 11)
+    task.read(worker)
+    assert worker.exe == exe
+    assert [m.field for m in task.missing(worker.entity) if m.reason == "denied"] == [
+        *([] if exe else ["process.exe"]),
+        "process.cwd",
+    ]
 
 
 def test_what_another_collector_asked_for_first_is_still_whole(proc: FakeProc, task: Task) -> None:

@@ -7,7 +7,7 @@ from sensor.model.events import Container, Header, Pod, Sensor, Task
 SENSOR = Sensor("ecs-1", "epoch", "0.1.0")
 APP = Container("c1", "app", "shop:1.4", "sha256:6c0a")
 TASK = Task("ecs-fargate", "123456789012", "eu-central-1", "production", "arn")
-POD = Pod("shop", "shop-1", "4eede96e", "fargate-1", "default")
+POD = Pod("shop", "shop-1", "4eede96e", "fargate-1", "default", {"app": "shop"})
 
 
 def names(pod: Pod | None = None) -> ContainerNames:
@@ -89,6 +89,7 @@ def test_a_pod_needs_namespace_name_and_uid(lacking: str) -> None:
         "uid": "4eede96e",
         "node": "fargate-1",
         "service_account": "default",
+        "labels": {"app": "shop"},
     }
     assert pod_of(**fields) == POD
     assert pod_of(**(fields | {lacking: None})) is None

@@ -118,7 +118,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata_get, "TIMEOUT_S", 0.1)
 
@@ -184,6 +184,7 @@ async def test_a_container_that_never_starts_is_not_waited_for_for_ever() -> Non
         raw("SSH-2.0-OpenSSH_9.9\r\n"),
     ],
 )
+@pytest.mark.usefixtures("_impatient")
 async def test_an_endpoint_that_is_slow_or_wrong_is_asked_until_it_is_right(wrong: Answer) -> None:
     task = Task(wrong, wrong, says(entry(APP, "app", "RUNNING", "sha256:aa")))
     async with running(task) as metadata:

@@ -73,6 +73,25 @@ def test_what_is_known_by_now_is_no_longer_missing(view: View) -> None:
     assert [m.field for m in found.evidence.missing] == ["process.cwd", "network.dst"]
 
 
+@pytest.mark.parametrize("age_ns", [1, YOUNG_NS])
+def test_what_could_not_be_read_of_the_process_is_named_in_what_it_did(view: View, age_ns: int) -> None:
+    unread = PARENTS._replace(exe=None, cwd=None)
+    view.known["e7"] = unread
+    view.unread["e7"] = (
+        Missing("process.exe", "denied"),
+        Missing("process.cwd", "denied"),
+        Missing("process.args", "gone"),
+    )
+    already = Missing("process.cwd", "not looked for")
+    found = ProcessStep(view)(event(unread, Kind.NETWORK_FLOW, age_ns, already))
+    assert found.evidence.missing == (already, Missing("process.exe", "denied"))
+
+
+def test_an_event_of_the_process_itself_has_named_it_already(view: View) -> None:
+    view.unread["e7"] = (Missing("process.cwd", "denied"),)
+    assert ProcessStep(view)(event(PARENTS, Kind.PROCESS_EXEC)).evidence.missing == ()
+
+
 def test_an_event_does_not_tell_of_an_end_that_came_after_it(view: View) -> None:
     view.known["e7"] = SETTLED._replace(exit_code=0)
     found = ProcessStep(view)(event(PARENTS)).process

@@ -1,4 +1,4 @@
-from sensor.enrich.masking import REMEMBERED, SHORT, Masking
+from sensor.enrich.masking import REMEMBERED, REMEMBERED_BYTES, SHORT, Masking
 from sensor.model.counters import Counters
 from sensor.model.events import Event, Evidence, Process, Timestamp
 from sensor.model.kinds import Kind
@@ -63,3 +63,15 @@ def test_a_long_command_line_is_known_again_by_its_process_only() -> None:
     assert args_of(masking(event(args, entity="e1"))) is first
     assert args_of(masking(event(args, entity="e2"))) is not first
     assert args_of(masking(event((*args[:-1], "--token=y"), entity="e1"))) == first
+
+
+def test_what_is_remembered_is_bounded_in_memory_too() -> None:
+    """512 command lines of the kernel's greatest length would take 30 MB."""
+    masking = Masking(Counters())
+    first = ("app", "x" * 100_000, "--token=x")
+    masked = args_of(masking(event(first, entity="first")))
+    for i in range(REMEMBERED_BYTES // 100_000 + 1):
+        masking(event(("app", "x" * 100_000, f"--token={i}"), entity=f"e{i}"))
+    again = args_of(masking(event(first, entity="first")))
+    assert again == masked
+    assert again is not masked

@@ -300,7 +300,7 @@ def odd_batches(draw: st.DrawFn) -> bytes:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(body=st.binary() | almost_batches() | odd_batches(), coding=st.sampled_from(sorted(CODED)), honest=st.booleans())
 def test_no_bytes_whatever_make_it_fail(module_store: Path, body: bytes, coding: str, honest: bool) -> None:
     """Arbitrary bytes, batches that are almost right and odd ones that are right: taken or refused, and then listed."""

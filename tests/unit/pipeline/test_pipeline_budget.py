@@ -70,9 +70,9 @@ def test_it_folds_while_more_is_used_than_the_hours_allow() -> None:
 
 def test_a_busy_task_stays_within_its_day_and_is_heard_to_its_end() -> None:
     rig = Rig()
-    rig.live(DAY_S - 3600, rate=20, each=60)
+    rig.live(DAY_S - 3600, rate=2, each=600)
     before = rig.number - rig.counters.losses["sampled"]
-    rig.live(3600 - LOOK_S, rate=20, each=60)
+    rig.live(3600 - LOOK_S, rate=2, each=600)
     assert SAMPLE_AT < rig.used() <= ORDINARY_UNTIL + 0.01
     assert rig.number - rig.counters.losses["sampled"] > before, "the last hour is heard of"
 

@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Callable
 
@@ -59,3 +60,19 @@ def test_a_clock_that_stands_still_gives_no_share() -> None:
     meter = UsageMeter(clock=FakeClock(), pids=list, read=reader({os.getpid(): Figures(1.0, MIB, True)}))
     meter.look()
     assert meter.look().cpu_percent is None
+
+
+def test_without_a_descriptor_left_a_look_gives_the_memory_of_the_one_before() -> None:
+    own = os.getpid()
+    figures = {own: Figures(1.0, 3 * MIB, True)}
+    reading = [reader(figures)]
+    meter = UsageMeter(clock=FakeClock(), pids=list, read=lambda pid: reading[-1](pid))
+    meter.look()
+
+    def no_descriptor(_: int) -> Figures:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    reading.append(no_descriptor)
+    usage = meter.look()
+    assert (usage.cpu_percent, usage.memory_bytes) == (None, 3 * MIB)
+    assert usage.inexact == "of an earlier look: Too many open files"

@@ -1,4 +1,5 @@
 import json
+import os
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from deploy.pod.patch import apply
 from deploy.pod.wishes import SecretKey, Wishes
 from deploy.sidecar import destinations
 from sensor.config.validate import check
+from sensor.containers.pod_labels import USUAL_FILE
 
 INGEST = destinations.ingest("https://ingest.example.org:8443")
 WISHES = Wishes("registry.example.org/fargate-sensor:0.1.0", (INGEST,))
@@ -163,21 +165,25 @@ def test_a_job_ends(name: str, wishes: Wishes, ends: bool) -> None:
 
 def test_the_service_accounts_token_is_for_the_ingest() -> None:
     (volume,) = [v for v in injected(pod())[0]["spec"]["volumes"] if v["name"] == "fargate-sensor-identity"]
-    (source,) = volume["projected"]["sources"]
-    assert source["serviceAccountToken"]["audience"] == "ingest.example.org"
+    token, _ = volume["projected"]["sources"]
+    assert token["serviceAccountToken"]["audience"] == "ingest.example.org"
 
 
 def test_a_secret_that_may_be_missing_instead() -> None:
     after, _ = injected(pod(), replace(WISHES, token_secret=SecretKey("ingest", "token")))
     reference = {"secretKeyRef": {"name": "ingest", "key": "token", "optional": True}}
     assert variables(after)["SENSOR_INGEST_TOKEN"] == reference
-    assert [one["name"] for one in after["spec"]["volumes"]] == ["fargate-sensor-spool"]
+    assert "serviceAccountToken" not in str(after["spec"]["volumes"])
 
 
-def test_no_token_where_no_ingest_is() -> None:
+def test_no_token_where_no_ingest_is_and_no_spool_where_none_is_wanted() -> None:
     after, _ = injected(pod(), replace(WISHES, destinations=(destinations.parse("stdout"),), spool=False))
-    assert "volumes" not in after["spec"]
-    assert "volumeMounts" not in sensor(after)
+    labels = {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}
+    assert after["spec"]["volumes"] == [
+        {"name": "fargate-sensor-identity", "projected": {"sources": [{"downwardAPI": {"items": [labels]}}]}}
+    ]
+    (mount,) = sensor(after)["volumeMounts"]
+    assert os.path.join(mount["mountPath"], "labels") == USUAL_FILE
 
 
 def test_annotations_of_the_pod() -> None:
