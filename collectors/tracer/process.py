@@ -39,7 +39,7 @@ def live(control: socket.socket, pipe: int) -> None:
 
 
 class _Life:
-    """Waits in waitpid(2) itself, which takes half the time of waiting for SIGCHLD first.
+    """Waits in waitid(2) itself, which takes half the time of waiting for SIGCHLD first.
 
     A call that comes in the moment before that wait is not heard; so the sensor calls again with each of its looks.
     """
@@ -61,14 +61,15 @@ class _Life:
             if self._called:
                 self._answer()
             try:
-                tid, status = os.waitpid(-1, ptrace.WALL)
+                found = ptrace.wait()
             except ChildProcessError:  # nobody is followed
                 self._waiting = False
                 questions.poll()
                 self._called = True
             else:
                 self._waiting = False
-                self._tracees.handle(tid, status)
+                if found is not None:
+                    self._tracees.handle(*found)
 
     def called(self, _signal: int, _frame: FrameType | None) -> None:
         """Something was asked, or the sensor has gone; answered at once unless a tracee waits to go on."""

@@ -23,6 +23,9 @@ WALL = 0x40000000
 """For waitpid(2): threads too (include/uapi/linux/wait.h)."""
 PIDS_END = (1 << 22) + 1
 """A number that no process has (include/linux/threads.h, PID_MAX_LIMIT)."""
+_LOOK = os.WEXITED | os.WSTOPPED | os.WNOWAIT | WALL
+_STOPPED = 0x7F
+"""The low byte of a status that is no end (waitpid(2))."""
 _SET_PDEATHSIG, _SET_NAME = 1, 15
 
 _REQUEST = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
@@ -42,6 +45,26 @@ _info = ctypes.create_string_buffer(_INFO.size)
 _info_at = ctypes.addressof(_info)
 _WIDE = 1 << 31 | 1 << 30
 """__AUDIT_ARCH_64BIT and _LE (include/uapi/linux/audit.h)."""
+
+
+def wait() -> tuple[int, int] | None:
+    """Who has stopped or ended, and its status as of waitpid(2); None if it was gone again. Raises ChildProcessError.
+
+    A stop is only looked at (WNOWAIT): what waits for it takes the number of the signal out of the tracee
+    (kernel/exit.c, wait_task_stopped), and if the tracer were killed before it had passed it on the signal would be lost.
+    """
+    found = os.waitid(os.P_ALL, 0, _LOOK)
+    if found is None:
+        return None
+    if found.si_code in (os.CLD_TRAPPED, os.CLD_STOPPED):
+        return found.si_pid, found.si_status << 8 | _STOPPED
+    tid, status = os.waitpid(found.si_pid, os.WNOHANG | WALL)
+    return (tid, status) if tid else None
+
+
+def is_stop(status: int) -> bool:
+    """Whether a status tells of a stop, not of an end."""
+    return status & 0xFF == _STOPPED
 
 
 def seize(tid: int) -> None:

@@ -18,7 +18,7 @@ class Tracees:
 
     A child may stop before its parent's stop tells of it, and goes on at once. What it does itself is told behind its
     birth nevertheless: then its birth is told by what its own status says. So is that of one whose parent was killed
-    before it could tell.
+    before it could tell. It may even have ended before its parent's stop is seen, which is not another birth then.
     """
 
     def __init__(self, outlet: Outlet, reader: ExecReader) -> None:
@@ -27,7 +27,8 @@ class Tracees:
         self._followed: dict[int, int] = {}
         self._untold: set[int] = set()
         self._early: set[int] = set()
-        self._stillborn: set[int] = set()
+        self._awaited: set[int] = set()
+        self._ended_early: set[int] = set()
         self.execs = 0
         self.stops = 0
 
@@ -43,7 +44,7 @@ class Tracees:
 
     def handle(self, tid: int, status: int) -> None:
         """A stop or an end, as waitpid(2) gives it: the signal above the lowest byte, PTRACE_EVENT_* above that."""
-        if status & 0xFF != 0x7F:
+        if not ptrace.is_stop(status):
             self._ended(tid, status)
             return
         self.stops += 1
@@ -54,6 +55,7 @@ class Tracees:
             _go_on(tid, status >> 8 & 0xFF)
             if tid not in self._followed:
                 self._early.add(tid)
+                self._ended_early.discard(tid)  # another had the number, and its parent was killed
         elif event == ptrace.EVENT_EXEC:
             self._executed(tid)
         elif event in ptrace.BIRTHS:
@@ -69,10 +71,13 @@ class Tracees:
     def _gave_birth(self, tid: int) -> None:
         child = ptrace.event_message(tid)
         ptrace.resume(tid)
-        if child is None or child in self._followed:
+        if child is None:
             return
-        if child in self._stillborn:
-            self._stillborn.discard(child)
+        self._awaited.discard(child)
+        if child in self._followed:
+            return
+        if child in self._ended_early:
+            self._ended_early.discard(child)
             return
         self._told_itself(tid)
         self._born(child, self._followed.get(tid, tid))
@@ -85,6 +90,7 @@ class Tracees:
             process, parent = _lineage(self._reader.status(tid))
         except ProcessGone:
             return  # its end is next
+        self._awaited.add(tid)
         self._born(tid, parent if process == tid else process)
 
     def _born(self, tid: int, parent: int) -> None:
@@ -133,9 +139,10 @@ class Tracees:
         self._outlet.put(wire.pack(wire.EXEC, pid, now, wire.pack_fields(fields)))
 
     def _ended(self, tid: int, status: int) -> None:
-        if tid in self._early:
-            self._early.discard(tid)
-            self._stillborn.add(tid)
+        if tid in self._awaited or tid not in self._followed:
+            self._ended_early.add(tid)
+        self._early.discard(tid)
+        self._awaited.discard(tid)
         self._untold.discard(tid)
         if self._followed.pop(tid, None) == tid:
             self._tell(wire.EXIT, tid, wire.STATUS.pack(status))

@@ -1,0 +1,131 @@
+"""The tracees by what the kernel says of them, in every order in which a child and its parent may be seen."""
+
+import os
+from itertools import permutations
+
+import pytest
+
+from collectors.tracer import ptrace, wire
+from collectors.tracer.exec_facts import Seen
+from collectors.tracer.outlet import Outlet
+from collectors.tracer.tracees import Tracees
+from sensor.model.errors import ProcessGone
+
+PARENT, CHILD, THREAD = 100, 101, 102
+FIELDS = wire.ExecFields(b"101 (true) R", b"true\0", b"/bin/true", b"/", b"0 0", b"", b"", b"")
+FIRST_STOP = ptrace.EVENT_STOP << 16 | 5 << 8 | 0x7F
+FORK = ptrace.EVENT_VFORK << 16 | 5 << 8 | 0x7F
+EXEC = ptrace.EVENT_EXEC << 16 | 5 << 8 | 0x7F
+EXIT = 0
+
+
+class FakeReader:
+    """The one child there is."""
+
+    def stat(self, pid: int) -> bytes:
+        return b"%d (sh) S" % pid
+
+    def status(self, tid: int) -> bytes:
+        if tid == THREAD:
+            raise ProcessGone("gone")
+        return b"Name:\tx\nTgid:\t%d\nPPid:\t%d\n" % (tid, PARENT)
+
+    def look(self, pid: int) -> Seen:  # noqa: ARG002 - as the reader that it stands in for
+        return Seen(0, 0, None, b"", b"", b"")
+
+    def fields(self, pid: int, seen: Seen) -> wire.ExecFields:  # noqa: ARG002 - the same
+        return FIELDS
+
+
+@pytest.fixture
+def went_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Who was let go on, with which signal."""
+    found: list[tuple[int, int]] = []
+    monkeypatch.setattr(ptrace, "resume", lambda tid, number=0: found.append((tid, number)))
+    monkeypatch.setattr(ptrace, "listen", lambda tid: found.append((tid, -1)))
+    monkeypatch.setattr(ptrace, "event_message", lambda tid: CHILD if tid == PARENT else tid)
+    monkeypatch.setattr(ptrace, "is_process", lambda tid: tid != THREAD)
+    return found
+
+
+@pytest.fixture
+def told() -> "Told":
+    return Told()
+
+
+class Told:
+    """Tracees with the parent among them, and what they tell."""
+
+    def __init__(self) -> None:
+        self._reading, writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        self._writing = writing
+        self.tracees = Tracees(Outlet(writing), FakeReader())  # type: ignore[arg-type] # a stand-in
+        self.tracees.add(PARENT, PARENT)
+
+    def records(self) -> list[tuple[int, int]]:
+        found, rest = wire.records(os.read(self._reading, 1 << 16))
+        assert not rest
+        os.close(self._reading)
+        os.close(self._writing)
+        return [(record.kind, record.pid) for record in found]
+
+
+OWN = [(CHILD, FIRST_STOP), (CHILD, EXEC), (CHILD, EXIT)]
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_birth_is_told_once_wherever_its_parents_stop_is_seen(
+    told: Told, went_on: list[tuple[int, int]], place: int
+) -> None:
+    for tid, status in [*OWN[:place], (PARENT, FORK), *OWN[place:]]:
+        told.tracees.handle(tid, status)
+    assert told.records() == [(wire.BORN, CHILD), (wire.EXEC, CHILD), (wire.EXIT, CHILD)]
+    assert len(told.tracees) == 1
+    assert sorted(went_on) == [(PARENT, 0), (CHILD, 0), (CHILD, 0)]
+
+
+def test_what_is_killed_before_it_runs_anything_leaves_nothing(told: Told, went_on: list[tuple[int, int]]) -> None:
+    for order in permutations([(CHILD, FIRST_STOP), (PARENT, FORK), (CHILD, EXIT)]):
+        if order.index((CHILD, FIRST_STOP)) < order.index((CHILD, EXIT)):
+            for tid, status in order:
+                told.tracees.handle(tid, status)
+            assert len(told.tracees) == 1
+    assert went_on
+    kinds = told.records()
+    assert kinds.count((wire.BORN, CHILD)) == kinds.count((wire.EXIT, CHILD))
+
+
+def test_a_child_that_was_killed_before_its_first_stop_is_not_followed_for_ever(
+    told: Told, went_on: list[tuple[int, int]]
+) -> None:
+    told.tracees.handle(CHILD, 9)
+    told.tracees.handle(PARENT, FORK)
+    assert len(told.tracees) == 1
+    for tid, status in [*OWN[:1], (PARENT, FORK), *OWN[1:]]:  # another with its number
+        told.tracees.handle(tid, status)
+    assert told.records() == [(wire.BORN, CHILD), (wire.EXEC, CHILD), (wire.EXIT, CHILD)]
+    assert went_on
+
+
+def test_one_whose_parent_was_killed_is_told_at_the_next_pulse(told: Told, went_on: list[tuple[int, int]]) -> None:
+    told.tracees.handle(CHILD, FIRST_STOP)
+    told.tracees.handle(PARENT, 9)
+    told.tracees.tell_early()
+    told.tracees.handle(CHILD, EXIT)
+    assert told.records() == [(wire.EXIT, PARENT), (wire.BORN, CHILD), (wire.EXIT, CHILD)]
+    assert went_on == [(CHILD, 0)]
+
+
+@pytest.mark.parametrize("number", [1, 10, 17, 19, 34, 64])
+def test_a_signal_is_passed_on_with_its_number(told: Told, went_on: list[tuple[int, int]], number: int) -> None:
+    told.tracees.handle(PARENT, number << 8 | 0x7F)
+    assert went_on == [(PARENT, number)]
+
+
+@pytest.mark.parametrize(("number", "how"), [(19, -1), (20, -1), (21, -1), (22, -1), (5, 0)])
+def test_a_group_stop_stays_one_and_any_other_stop_ends(
+    told: Told, went_on: list[tuple[int, int]], number: int, how: int
+) -> None:
+    told.tracees.handle(PARENT, ptrace.EVENT_STOP << 16 | number << 8 | 0x7F)
+    assert went_on == [(PARENT, how)]
