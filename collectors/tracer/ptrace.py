@@ -50,13 +50,16 @@ _WIDE = 1 << 31 | 1 << 30
 def wait() -> tuple[int, int] | None:
     """Who has stopped or ended, and its status as of waitpid(2); None if it was gone again. Raises ChildProcessError.
 
-    A stop is only looked at (WNOWAIT): what waits for it takes the number of the signal out of the tracee
+    A signal's stop is only looked at (WNOWAIT): what waits for it takes the number of the signal out of the tracee
     (kernel/exit.c, wait_task_stopped), and if the tracer were killed before it had passed it on the signal would be lost.
+    An exec's is waited for: until then the kernel refuses requests for one that a thread made, since they may be meant
+    for the thread that had the number before (kernel/ptrace.c, looks_like_a_spurious_pid).
     """
     found = os.waitid(os.P_ALL, 0, _LOOK)
     if found is None:
         return None
-    if found.si_code in (os.CLD_TRAPPED, os.CLD_STOPPED):
+    is_exec = found.si_status >> 8 == EVENT_EXEC
+    if found.si_code in (os.CLD_TRAPPED, os.CLD_STOPPED) and not is_exec:
         return found.si_pid, found.si_status << 8 | _STOPPED
     tid, status = os.waitpid(found.si_pid, os.WNOHANG | WALL)
     return (tid, status) if tid else None

@@ -17,6 +17,7 @@ from trace_scene import Traced, python, shell, tracer_of, tracing
 
 from collectors.procfs import Procfs
 from collectors.trace_probe import probe
+from collectors.tracer import ptrace
 from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Status
@@ -300,3 +301,21 @@ def say(app: "subprocess.Popen[str]", line: str) -> None:
     assert app.stdin is not None
     app.stdin.write(line)
     app.stdin.flush()
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGSTOP, signal.SIGRTMIN, signal.SIGTERM])
+async def test_a_signal_on_its_way_outlives_the_tracer(number: signal.Signals) -> None:
+    """The tracer is gone between its look at a stop and its passing on of what the tracee had stopped for."""
+    with subprocess.Popen(["/bin/sleep", "100"]) as app:
+        tracer = os.fork()
+        if tracer == 0:
+            ptrace.seize(app.pid)
+            os.kill(app.pid, number)
+            found = ptrace.wait()
+            os._exit(found != (app.pid, number << 8 | 0x7F))
+        assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0, "the stop was seen"
+        _, status = os.waitpid(app.pid, os.WUNTRACED)
+        stopped = os.WIFSTOPPED(status)
+        app.returncode = None if stopped else os.waitstatus_to_exitcode(status)
+        app.kill()
+    assert stopped if number == signal.SIGSTOP else app.returncode == -number
