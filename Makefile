@@ -37,7 +37,7 @@ e2e: .venv/.dev ## tests in containers; needs a Docker engine
 soak: .venv/.dev $(RULES) ## every system call failing in turn, 5 s each; SECONDS=60 is longer
 	@SOAK=$(or $(SECONDS),5) $(BIN)/python -m pytest tests/faults $(ARGS)
 
-bench: .venv/.dev .venv/.bench $(RULES) ## catch rate, load, network, files, detection, checks, delivery, webhook, CPU, memory; ARGS="--seconds 20" is short
+bench: .venv/.dev .venv/.bench $(RULES) ## catch rate, load, network, files, detection, checks, delivery, webhook, CPU, memory, tracing; ARGS="--seconds 20" is short
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/load.py $(ARGS)
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/network.py
@@ -48,6 +48,7 @@ bench: .venv/.dev .venv/.bench $(RULES) ## catch rate, load, network, files, det
 	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
 	@PYTHONPATH=tests/e2e:tests:. $(BIN)/python bench/delivery.py $(ARGS)
 	@PYTHONPATH=tests $(BIN)/python bench/webhook.py $(ARGS)
+	@PYTHONPATH=tests/e2e:tests:tests/kernel:. $(BIN)/python bench/trace.py
 
 fuzz: .venv/.dev ## fuzz the decoders of DNS and netlink with atheris; ARGS="--seconds 60"
 	@$(MAKE) --no-print-directory .venv/.fuzz || { \

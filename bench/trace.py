@@ -119,7 +119,7 @@ def main() -> int:
     """Run all three and print them."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--campaign", type=int, default=100, help="times that the tracer is killed or stopped")
+    parser.add_argument("--campaign", type=int, default=100, help="times that the tracer is killed, and stopped")
     parser.add_argument("--only", choices=("spawns", "servers", "campaign"), help="one of the three")
     options = parser.parse_args()
     if options.only != "campaign":

@@ -11,7 +11,7 @@ from statistics import median
 from running import until
 from trace_scene import python, tracer_of, tracing
 
-TURNS = 120
+TURNS, STEPS = 120, 5
 APP = f"""
 import os, signal, time
 signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGUSR1, signal.SIGRTMIN}})
@@ -38,23 +38,25 @@ print(longest)
 
 
 async def campaign(times: int) -> str:
-    """A line about each of the two ways, half of the times each."""
+    """A line about each of the two ways, so many times each, and one for each result that was another."""
     without = await asyncio.to_thread(
         subprocess.run, python(APP), input="\n", capture_output=True, text=True, check=True, timeout=120
     )
     expected, alone = split(without.stdout)
     lines = [f"\nthe tracer lost at a random moment; longest turn of the app without a tracer: {alone * 1000:.0f} ms"]
     for number in (signal.SIGKILL, signal.SIGSTOP):
-        same, stalls, hit = 0, [], 0
-        for _ in range(times // 2):
+        same, stalls, hit, others = 0, [], 0, []
+        for _ in range(times):
             found, stall, was_lost = await one(number)
             same += found == expected
+            others += differences(expected, found)
             stalls.append(stall)
             hit += was_lost
         lines.append(
-            f"{number.name}: {times // 2} runs, tracer lost in {hit}, the app's results unchanged in {same}; "
+            f"{number.name}: {times} runs, tracer lost in {hit}, the app's results unchanged in {same}; "
             f"longest turn median {median(stalls) * 1000:.0f} ms, worst {max(stalls) * 1000:.0f} ms"
         )
+        lines += others
     return "\n".join(lines)
 
 
@@ -70,6 +72,12 @@ async def one(number: signal.Signals) -> tuple[str, float, bool]:
         if app.returncode == 0:
             await until(lambda: traced.lost, "the loss is told")
         return *split(output), bool(traced.lost)
+
+
+def differences(expected: str, found: str) -> list[str]:
+    """Which step of the app's turns had another result: five steps a turn, the results by their order."""
+    pairs = enumerate(zip(expected.split(", "), found.split(", "), strict=True))
+    return [f"  turn {n // STEPS}, step {n % STEPS}: {is_!r}, not {was!r}" for n, (was, is_) in pairs if is_ != was]
 
 
 def split(output: str) -> tuple[str, float]:

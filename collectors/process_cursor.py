@@ -44,6 +44,9 @@ UNBORN = 4
 UNBORN_S = (0.003, 0.05)
 """After these times such a number is looked for again, since the kernel hands it out early in a fork. From the first
 one on it counts as gone; the second finds what was held up in its fork, so that nothing that lives stays unseen."""
+UNTOLD_S = 0.25
+"""After this time a tracer has told of all that it let go on: two of its pulses lie between, which settle the rest. Only
+then does a number that it has not told of count as gone."""
 LOADER_MS = 1
 """How long a new process's second hint, the loader's, is waited for on the spot: a turn of the loop takes too long."""
 STORM_TOLD_S = 60.0
@@ -260,14 +263,24 @@ class ProcessCursor:
     def _second_look(self, pid: int, missed_at: float) -> None:
         if self._processes.follower is not self:
             return  # nobody looks any more
-        self._unborn -= 1
-        if not self._found_late(pid):
+        if self._found_late(pid):
+            self._unborn -= 1
+        elif self._processes.tracing.active:
+            asyncio.get_running_loop().call_later(UNTOLD_S, self._last_look, pid, missed_at)
+        else:
+            self._unborn -= 1
             self._settling.unread(pid, at=missed_at)
             asyncio.get_running_loop().call_later(UNBORN_S[1], self._last_look, pid)
 
-    def _last_look(self, pid: int) -> None:
-        if self._processes.follower is self:
-            self._found_late(pid)
+    def _last_look(self, pid: int, missed_at: float | None = None) -> None:
+        """`missed_at` of a number that has not counted as gone yet."""
+        if self._processes.follower is not self:
+            return
+        found = self._found_late(pid)
+        if missed_at is not None:
+            self._unborn -= 1
+            if not found:
+                self._settling.unread(pid, at=missed_at)
 
     def _found_late(self, pid: int) -> bool:
         """As `_found`, from a timer: what cannot be read now counts as not found."""

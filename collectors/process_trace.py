@@ -89,7 +89,7 @@ class ProcessTrace:
         self._dropped, self._fault = 0, None
         self._asked.clear()
         self._telling = TraceTelling(self._processes, self._counters, self._clock)
-        link = self._link = self._processes.start_tracer()
+        link = self._link = self._processes.helpers.start_tracer()
         self._watchdog = Watchdog(link, self._clock)
         self._starts += 1
         reading = asyncio.create_task(self._read(link))

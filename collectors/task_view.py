@@ -21,7 +21,6 @@ from collectors.procfs import Procfs, Stat
 from collectors.program import is_runtime_init, runs_the_same
 from collectors.sessions import Command, session_of
 from collectors.socket_owners import SocketOwners
-from collectors.trace_link import TracerLink
 from collectors.users import Users
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
@@ -55,8 +54,8 @@ class Task:
         """The CPU that the task has, as far as it is known: what collectors may take follows it."""
         self._counters = counters
         self._clock = clock
-        self._helpers = Helpers(launcher, counters, clock.monotonic)
-        self.gated = GatedReads(procfs, self._helpers)
+        self.helpers = Helpers(launcher, counters, clock.monotonic)
+        self.gated = GatedReads(procfs, self.helpers)
         self._reader = ProcessReader(procfs, self.gated, clock, instance)
         self.executables = Executables(gated=self.gated, procfs=procfs, counters=counters, clock=clock)
         self._table = ProcessTable()
@@ -189,16 +188,14 @@ class Task:
             return None
         return self._take_in(stat)
 
-    def start_tracer(self) -> TracerLink:
-        """A new tracer, which traces nothing yet. Raises AccessDenied where none can be made."""
-        return self._helpers.start_tracer()
-
     def traced(self, stat: Stat, parent: int | None) -> Tracked | None:
         """Take in a process that a tracer tells of, dead or alive, in its parent's container; None for threads."""
         known = self._table.living(stat.pid)
         if known is not None and known.start_ticks != stat.start_ticks:
             self.ended(known, None)
             known = None
+        if known is not None and not known.ppid:
+            self._place_living(known)  # the runtime of a container moves on its way in
         if known is not None or stat.is_thread:
             return known
         return self._add(stat, self._table.last(parent or stat.ppid), traced=True)
@@ -243,8 +240,7 @@ class Task:
             return True
         whole = self._reader.read(process, stat)
         self._table.weigh(process)
-        with suppress(ProcessGone):  # it has ended meanwhile, and stays where it was
-            self._place(process)
+        self._place_living(process)
         return whole
 
     def living(self) -> list[Tracked]:
@@ -324,7 +320,7 @@ class Task:
         self.executables.close()
         self._exits.close()
         self._roots.close()
-        self._helpers.close()
+        self.helpers.close()
 
     # how it is done
 
@@ -349,10 +345,9 @@ class Task:
         process.traced = traced
         if traced and parent is not None:
             process.cgroup, process.container = parent.cgroup, parent.container
-        elif traced:
-            with suppress(ProcessGone):  # it has ended, and who it was born of is not known
-                self._place(process)
-        else:
+        if traced and (parent is None or not stat.ppid):
+            self._place_living(process)
+        elif not traced:
             self._place(process)
             self._exits.watch(stat.pid, stat.start_ticks)
         self._table.add(process)
@@ -376,6 +371,11 @@ class Task:
         """What has no parent here and is not the container's first process has come from outside."""
         alone = process.ppid == 0 and process.pid != 1 and container_id != HOST
         return alone and bool(self._roots.members(container_id))
+
+    def _place_living(self, process: Tracked) -> None:
+        """As `_place`; what has ended meanwhile stays where it was."""
+        with suppress(ProcessGone):
+            self._place(process)
 
     def _place(self, process: Tracked) -> None:
         """Which container it is in; a process that enters from outside changes its cgroup on the way."""

@@ -51,7 +51,7 @@ def wait() -> tuple[int, int] | None:
     """Who has stopped or ended, and its status as of waitpid(2); None if it was gone again. Raises ChildProcessError.
 
     A signal's stop is only looked at (WNOWAIT): what waits for it takes the number of the signal out of the tracee
-    (kernel/exit.c, wait_task_stopped), and if the tracer were killed before it had passed it on the signal would be lost.
+    (kernel/exit.c, wait_task_stopped), and with a tracer that was killed before passing it on it would be lost.
     An exec's is waited for: until then the kernel refuses requests for one that a thread made, since they may be meant
     for the thread that had the number before (kernel/ptrace.c, looks_like_a_spurious_pid).
     """

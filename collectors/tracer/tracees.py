@@ -139,10 +139,13 @@ class Tracees:
         self._outlet.put(wire.pack(wire.EXEC, pid, now, wire.pack_fields(fields)))
 
     def _ended(self, tid: int, status: int) -> None:
-        if tid in self._awaited or tid not in self._followed:
+        self._told_itself(tid)
+        if tid not in self._followed:  # killed before its first stop, or reaped since
+            self._awaited.add(tid)
+            self._born(tid, wire.NOBODY)
+        if tid in self._awaited:
+            self._awaited.discard(tid)
             self._ended_early.add(tid)
-        self._early.discard(tid)
-        self._awaited.discard(tid)
         self._untold.discard(tid)
         if self._followed.pop(tid, None) == tid:
             self._tell(wire.EXIT, tid, wire.STATUS.pack(status))

@@ -13,7 +13,9 @@ HEADER = struct.Struct("<IBIQ")
 LENGTHS = struct.Struct("<8i")
 """At the beginning of the payload of `EXEC`: the length of each field, or why there is none."""
 PARENT = struct.Struct("<I")
-"""The payload of `BORN`: the process that it was born of, which may have ended before its child runs a program."""
+"""The payload of `BORN`: the process that it was born of, which may have ended before its child runs a program, or
+`NOBODY` where that is not known."""
+NOBODY = 0
 STATUS = struct.Struct("<I")
 """The payload of `EXIT`: a wait status."""
 

@@ -78,7 +78,7 @@ async def test_names_of_secrets_are_told_once_and_no_value_is(scene: Scene) -> N
 async def test_another_users_secrets_are_read_by_a_helper(scene: Scene, need: Need) -> None:
     need(os.getuid() == 0, "root, to start a process of another user")
     with app(scene.task, user=UID, environ={"API_TOKEN": SECRET}) as process:
-        assert scene.task._helpers.secrets((UID, UID), process.pid, process.start_ticks).names == ("API_TOKEN",)
+        assert scene.task.helpers.secrets((UID, UID), process.pid, process.start_ticks).names == ("API_TOKEN",)
         await until(lambda: scene.found("secret-in-environment") == [("API_TOKEN",)], "the secret")
         assert process.container is not None
         assert "root-user" not in scene.checks(process.container)
