@@ -7,8 +7,10 @@ random moments while an app spawns and signals itself. Nothing is asserted. Run 
 
 import argparse
 import asyncio
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -29,6 +31,7 @@ subprocess.run(["dash", "-c", "i=0; while [ $i -lt {SPAWNS} ]; do /bin/true spaw
 print(time.monotonic() - begin, flush=True)
 """
 ALONE, CURSOR, TRACE = "alone", "sensor, cursor", "sensor, trace"
+FLOOR = "a tracer that only lets go on"
 PAIRED = ("times alone, median", "of pairs")
 LOAD_S = 5
 SERVE = "redis-server --save '' --daemonize yes >/dev/null; exec nginx -g 'daemon off;'"
@@ -51,6 +54,10 @@ def spawn_loop(lab: Lab, tasks: dict[str, FargateTask], rounds: int) -> None:
                 lab.ingest.wait_for("container.stop", lambda event, app=app: event["container"]["id"] == app.id)
                 seen.setdefault(name, []).append(told(lab, app))
             app.remove()
+        app = lab.new("app", BASE, [], ["python3", "-c", LOOP]).start()
+        with let_go_on(app):
+            seconds.setdefault(FLOOR, []).append(finished(app))
+        app.remove()
         if Strace.why_not() is None:
             with TemporaryDirectory() as folder:
                 app = lab.new("app", BASE, [], ["python3", "-c", LOOP]).start()
@@ -65,6 +72,18 @@ def spawn_loop(lab: Lab, tasks: dict[str, FargateTask], rounds: int) -> None:
     head = ("", *(f"round {n + 1}" for n in range(rounds)), *PAIRED, "with all arguments")
     print(f"\n{SPAWNS} /bin/true, as fast as a shell can: seconds\n")
     print(table(head, rows))
+
+
+@contextmanager
+def let_go_on(app: Container) -> Iterator[None]:
+    """A tracer beside the app that lets it go on at each stop; the app begins once it is followed."""
+    pid = int(app.inspect()["State"]["Pid"])
+    with subprocess.Popen([sys.executable, str(Path(__file__).with_name("trace_floor.py")), str(pid)]) as tracer:
+        status = Path(f"/proc/{pid}/status")
+        wait_for("the app is followed", lambda: "TracerPid:\t0\n" not in status.read_text())
+        app.execute("touch", "/tmp/go")
+        yield
+        tracer.wait(30)
 
 
 def paired(values: list[float], base: list[float]) -> tuple[str, str]:

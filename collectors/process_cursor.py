@@ -45,8 +45,8 @@ UNBORN_S = (0.003, 0.05)
 """After these times such a number is looked for again, since the kernel hands it out early in a fork. From the first
 one on it counts as gone; the second finds what was held up in its fork, so that nothing that lives stays unseen."""
 UNTOLD_S = 0.25
-"""After this time a tracer has told of all that it let go on: two of its pulses lie between, which settle the rest. Only
-then does a number that it has not told of count as gone."""
+"""After this time a tracer has told of all that it let go on: two of its pulses lie between, which settle the rest.
+Only then does a number that it has not told of count as gone."""
 LOADER_MS = 1
 """How long a new process's second hint, the loader's, is waited for on the spot: a turn of the loop takes too long."""
 STORM_TOLD_S = 60.0
