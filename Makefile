@@ -37,18 +37,8 @@ e2e: .venv/.dev ## tests in containers; needs a Docker engine
 soak: .venv/.dev $(RULES) ## every system call failing in turn, 5 s each; SECONDS=60 is longer
 	@SOAK=$(or $(SECONDS),5) $(BIN)/python -m pytest tests/faults $(ARGS)
 
-bench: .venv/.dev .venv/.bench $(RULES) ## catch rate, load, network, files, detection, checks, delivery, webhook, CPU, memory, tracing; ARGS="--seconds 20" is short
-	@PYTHONPATH=tests/e2e $(BIN)/python bench/catch_rate.py
-	@PYTHONPATH=tests/e2e $(BIN)/python bench/load.py $(ARGS)
-	@PYTHONPATH=tests/e2e $(BIN)/python bench/network.py
-	@PYTHONPATH=tests/e2e $(BIN)/python bench/files.py $(ARGS)
-	@PYTHONPATH=. $(BIN)/python bench/detect.py
-	@$(BIN)/python bench/checks.py
-	@PYTHONPATH=tests/e2e $(BIN)/python bench/ordinary_life.py
-	@PYTHONPATH=tests/e2e $(BIN)/python bench/footprint.py $(ARGS)
-	@PYTHONPATH=tests/e2e:tests:. $(BIN)/python bench/delivery.py $(ARGS)
-	@PYTHONPATH=tests $(BIN)/python bench/webhook.py $(ARGS)
-	@PYTHONPATH=tests/e2e:tests:tests/kernel:. $(BIN)/python bench/trace.py
+bench: .venv/.dev .venv/.bench $(RULES) ## every benchmark, then docs/benchmarks.md; ARGS="footprint --seconds 20" runs one, shorter
+	@PYTHONPATH=tests/e2e:tests:tests/kernel:. $(BIN)/python bench/page.py $(ARGS)
 
 fuzz: .venv/.dev ## fuzz the decoders of DNS and netlink with atheris; ARGS="--seconds 60"
 	@$(MAKE) --no-print-directory .venv/.fuzz || { \

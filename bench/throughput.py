@@ -1,11 +1,14 @@
 """How many events a second go through enrichment, batches, spool and HTTP on one core, without collectors.
 
 The events are those of a capture, again and again, each time as other processes. The far end is a process of its own
-that takes everything. Time is that of this process on the CPU, which is what one core would have to give.
+that takes everything. Time is that of this process on the CPU, which is what one core would have to give. It is run by
+the Python of the sensor's image, with the code that the image has: `python throughput.py < events.json`.
 """
 
 import asyncio
+import json
 import multiprocessing
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -21,10 +24,12 @@ from sensor.config.settings import Settings
 from sensor.containers.names import ContainerNames
 from sensor.enrich.enricher import Enricher
 from sensor.model.clock import SystemClock
+from sensor.model.codec import event_from_json
 from sensor.model.counters import Counters
 from sensor.model.events import Ancestor, Event, Missing, Process, Sensor
 
 TIMES = 50_000
+RUNS = 5
 
 
 class Speed(NamedTuple):
@@ -134,7 +139,7 @@ async def _through(events: Sequence[Event], times: int, url: str, directory: str
     return Speed(times, cpu, counters.seen["delivered"])
 
 
-def measure(events: Sequence[Event], *, on_disk: bool, times: int = TIMES) -> Speed:
+def _measure(events: Sequence[Event], *, on_disk: bool) -> Speed:
     """Send so many events through."""
     near, far = multiprocessing.Pipe()
     taker = multiprocessing.get_context("fork").Process(target=_take, args=(far,), daemon=True)
@@ -142,7 +147,18 @@ def measure(events: Sequence[Event], *, on_disk: bool, times: int = TIMES) -> Sp
     try:
         with TemporaryDirectory() as directory:
             url = f"http://127.0.0.1:{near.recv()}"
-            return asyncio.run(_through(events, times, url, str(Path(directory)) if on_disk else None))
+            return asyncio.run(_through(events, TIMES, url, str(Path(directory)) if on_disk else None))
     finally:
         taker.terminate()
         taker.join()
+
+
+def main() -> None:
+    """Print a list of `Speed` for each kind of spool, as JSON. In turn, so that a slow minute meets both."""
+    events = [event_from_json(event) for event in json.load(sys.stdin)]
+    turns = [[_measure(events, on_disk=on_disk) for on_disk in (False, True)] for _ in range(RUNS)]
+    json.dump(dict(zip(("in memory", "on disk"), zip(*turns, strict=True), strict=True)), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -75,7 +75,8 @@ class Enricher:
             fold.flush()
 
     def _pass_on(self, event: Event, onward: Sink) -> None:
-        event = self._enriched(event)
+        for step in self._steps:
+            event = step(event)
         onward(event)
         for detection in self._detections(event):
             onward(detection)
@@ -90,11 +91,6 @@ class Enricher:
             self._counters.lost("detect_failed", event.count)
             self._trouble.failed(f"detection, {event.kind}: {type(error).__name__}: {error}")
             return []
-
-    def _enriched(self, event: Event) -> Event:
-        for step in self._steps:
-            event = step(event)
-        return event
 
     def _guarded(self, work: Sink, event: Event) -> None:
         """A fault costs this event, with all that was folded into it, which is counted; and no other one.

@@ -142,18 +142,13 @@ def _record_encoder(kind: Any, text: bool) -> Encode:
     hints, names = typing.get_type_hints(kind), kind._fields
     defaults = {name: kind._field_defaults.get(name) for name in names if name not in ALWAYS}
     left_out = [defaults.get(name) for name in names]
-    encoders = ((name, _encoder(hints[name], text)) for name in names)
-    to_convert = {
-        name: (convert, defaults.get(name))
-        for name, convert in encoders
-        if convert is not _same or defaults.get(name) is not None
-    }
+    encoders = ((name, _encoder(hints[name], text), defaults.get(name)) for name in names)
+    to_convert = tuple(found for found in encoders if found[1] is not _same or found[2] is not None)
 
     def encode(record: Any) -> dict[str, Any]:
         plain = dict(compress(zip(names, record, strict=True), map(is_not, record, left_out)))
-        for name in tuple(plain):
-            if (found := to_convert.get(name)) is not None:
-                convert, default = found
+        for name, convert, default in to_convert:
+            if name in plain:
                 if plain[name] == default:
                     del plain[name]
                 else:

@@ -42,7 +42,7 @@ class Encoder:
         seq = self._last[lane] + 1
         try:
             plain = to_wire(event)
-            plain["lane"], plain["seq"] = lane.value, seq
+            plain["lane"], plain["seq"] = lane, seq
             data = self._bytes(plain)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with this event, the next one is not
             self._give_up(event, error)

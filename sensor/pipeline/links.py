@@ -8,7 +8,7 @@ collectors need not know each other for it.
 import os
 import re
 import stat
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -55,12 +55,13 @@ class Links:
     def __init__(self) -> None:
         self._files: OrderedDict[_Name, _Brought] = OrderedDict()
         self._runs: OrderedDict[_Name, str] = OrderedDict()
-        self._recent: OrderedDict[_Happening, str] = OrderedDict()
+        self._recent: deque[tuple[_Happening, str]] = deque(maxlen=MOST_RECENT)
 
     def resolve(self, event: Event) -> Event:
         """The event with its links."""
         if event.kind is Kind.DETECTION:
-            matched = self._recent.get(_happening(event))
+            happening = _happening(event)
+            matched = next((identity for other, identity in reversed(self._recent) if other == happening), None)
             return event if matched is None else event._replace(links=(*event.links, Link(matched, MATCHED)))
         if event.container is None:
             return event
@@ -77,9 +78,7 @@ class Links:
         """The event has its id; later ones may be linked to it."""
         if event.kind not in _LINKED_TO:
             return
-        self._recent[_happening(event)] = identity
-        if len(self._recent) > MOST_RECENT:
-            self._recent.popitem(last=False)
+        self._recent.append((_happening(event), identity))
         if event.container is None:
             return
         container = event.container.id

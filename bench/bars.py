@@ -1,0 +1,85 @@
+"""The bars of the issues, each found in what its benchmark printed."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+
+class Bar(NamedTuple):
+    """What was promised. `pattern` finds its figure in the output of `bench`; where it does so often, the worst counts.
+
+    `limit` is the least that is good enough where `least`, else the most.
+    """
+
+    about: str
+    bench: str
+    pattern: str
+    limit: float
+    unit: str
+    least: bool = False
+
+    def asked(self) -> str:
+        """The bar as people write it."""
+        return f"{'≥' if self.least else '≤'} {self.limit:,g} {self.unit}".rstrip()
+
+
+class Result(NamedTuple):
+    """A bar and the figure that was seen, None where its benchmark has not run or did not print it."""
+
+    bar: Bar
+    seen: float | None
+
+    @property
+    def used(self) -> float:
+        """How much of what is allowed was needed: over 1 the bar was missed."""
+        if self.seen is None:
+            return 0.0
+        if self.bar.least:
+            return self.bar.limit / self.seen if self.seen else float("inf")
+        return (
+            self.seen / self.bar.limit if self.bar.limit else float(self.seen > 0) * float("inf") if self.seen else 0.0
+        )
+
+    @property
+    def met(self) -> bool | None:
+        """None where nothing was seen."""
+        return None if self.seen is None else self.used <= 1
+
+
+_ON = r"on (?:ECS|EKS)[^\n]*"
+_NUMBER = r"([\d,.]+)"
+
+BARS = (
+    Bar("CPU when quiet, beside 30 processes", "footprint", rf"CPU, of one core +{_NUMBER} %", 0.5, "% of a core"),
+    Bar("memory at rest, all processes of the sensor", "footprint", rf"PSS, all processes\) +{_NUMBER} MB", 40, "MB"),
+    Bar("image over its base", "footprint", rf"{_NUMBER} MB over", 35, "MB"),
+    Bar("programs of 10 ms told", "catch_rate", rf"^10 ms .*? ms +\d+ \({_NUMBER} %\)", 98, "%", least=True),
+    Bar("bytes an event on the wire, batches of 500", "delivery", rf"^msgpack, zstd +{_NUMBER}", 80, "bytes"),
+    Bar(
+        "enrich, batch, spool, send on one core",
+        "delivery",
+        rf"^on disk +\S+ +\S+ +{_NUMBER}",
+        20_000,
+        "events/s",
+        True,
+    ),
+    Bar("an event to stored, idle, p50", "delivery", rf"^ordinary +\d+ +{_NUMBER} ms", 1000, "ms"),
+    Bar("a detection to stored, p99", "delivery", rf"^detection +\d+ +\S+ ms +{_NUMBER} ms", 250, "ms"),
+    Bar("ingest down for ten minutes", "delivery", rf"ingest down .*? stored, {_NUMBER} lost", 0, "lost"),
+    Bar("ingest that misbehaves", "delivery", rf"ingest misbehaving .*? events, {_NUMBER} lost", 0, "lost"),
+    Bar("ingest that misbehaves", "delivery", rf"ingest misbehaving .*? lost, {_NUMBER} doubled", 0, "doubled"),
+    Bar("a rule set of 200, an event", "detect", rf"an event: median {_NUMBER} µs", 15, "µs"),
+    Bar("a rule set of 200, in memory", "detect", rf"as a file, {_NUMBER} MB in memory", 3, "MB"),
+    Bar("a review of a pod, p99 at 50 a second", "webhook", rf"p99 {_NUMBER} ms", 100, "ms"),
+)
+
+
+def results(outputs: Mapping[str, str], bars: Sequence[Bar] = BARS) -> list[Result]:
+    """All bars, those first of which the most was used."""
+    found = [Result(bar, _worst(bar, outputs.get(bar.bench, ""))) for bar in bars]
+    return sorted(found, key=lambda result: -result.used)
+
+
+def _worst(bar: Bar, output: str) -> float | None:
+    figures = [float(text.replace(",", "")) for text in re.findall(bar.pattern, output, re.MULTILINE)]
+    return (min if bar.least else max)(figures, default=None)
