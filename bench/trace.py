@@ -1,7 +1,7 @@
 """What tracing (SENSOR_PROCESS=trace) costs an app and what it sees, beside the cursor and, where on PATH, strace.
 
-A shell's spawn loop, servers under load that spawn nothing, and a campaign in which the tracer is killed or stopped at
-random moments while an app spawns and signals itself. Nothing is asserted. Run by
+A shell's spawn loop, servers under load that spawn nothing, a program of many threads, and a campaign in which the
+tracer is killed or stopped at random moments while an app spawns and signals itself. Nothing is asserted. Run by
 `PYTHONPATH=tests/e2e:tests:tests/kernel:. python bench/trace.py [--rounds N] [--campaign N] [--only PART]`.
 """
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import comb
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -20,9 +21,9 @@ from fargate_task import FargateTask
 from lab import Lab, temporary_lab
 from machine import describe, table
 from peers import Strace
-from trace_campaign import campaign
+from trace_campaign import campaign, many_threads
 
-SPAWNS = 5000
+SPAWNS = THREADS = 5000
 LOOP = f"""
 import os, subprocess, time
 while not os.path.exists("/tmp/go"): time.sleep(0.01)
@@ -33,11 +34,13 @@ print(time.monotonic() - begin, flush=True)
 ALONE, CURSOR, TRACE = "alone", "sensor, cursor", "sensor, trace"
 FLOOR = "a tracer that only lets go on"
 PAIRED = ("times alone, median", "of pairs")
-LOAD_S = 5
+LOAD_S = 2
+SERVED = 4
+"""Rounds under load for each round of the spawn loop: they are short, and what is looked for is a percent."""
 SERVE = "redis-server --save '' --daemonize yes >/dev/null; exec nginx -g 'daemon off;'"
 LOADS = {
     "nginx, requests a second": f"wrk -t1 -c16 -d{LOAD_S}s http://127.0.0.1/ | sed -n 's,Requests/sec: *,,p'",
-    "redis, GET a second": "redis-benchmark -q --csv -t get -n 200000 | tail -1 | cut -d'\"' -f4",
+    "redis, GET a second": "redis-benchmark -q --csv -t get -n 80000 | tail -1 | cut -d'\"' -f4",
 }
 
 
@@ -87,9 +90,19 @@ def let_go_on(app: Container) -> Iterator[None]:
 
 
 def paired(values: list[float], base: list[float]) -> tuple[str, str]:
-    """Each against what was measured beside it in the same round: the median, and the range, which is the noise."""
-    ratios = [one / other for one, other in zip(values, base, strict=True)]
-    return f"{median(ratios):.3f}", f"{min(ratios):.2f} to {max(ratios):.2f}"
+    """Each against what was measured beside it in the same round: the median, and where it lies in 95 of 100 cases."""
+    ratios = sorted(one / other for one, other in zip(values, base, strict=True))
+    outside = ranks_outside(len(ratios))
+    return f"{median(ratios):.3f}", f"{ratios[outside]:.3f} to {ratios[-1 - outside]:.3f}"
+
+
+def ranks_outside(count: int) -> int:
+    """How many values at either end lie outside of the median's interval (sign test): none of fewer than nine."""
+    outside, chance = 0, 0.5**count
+    while chance + comb(count, outside + 1) * 0.5**count <= 0.025:
+        outside += 1
+        chance += comb(count, outside) * 0.5**count
+    return outside
 
 
 def finished(app: Container) -> float:
@@ -123,26 +136,28 @@ def servers(lab: Lab, tasks: dict[str, FargateTask], rounds: int) -> None:
         wait_for("the server answers", lambda server=server: server.execute("redis-cli", "ping").returncode == 0)
     for load, command in LOADS.items():
         rates: dict[str, list[float]] = {name: [] for name in running}
-        for _ in range(rounds):
-            for name, server in running.items():
+        for n in range(rounds):
+            for name, server in sorted(running.items(), reverse=n % 2 == 1):  # nobody is always the first
                 rates[name].append(float(server.execute("sh", "-c", command).stdout))
         rows = [
-            (name, *(f"{one:.0f}" for one in all_), *paired(all_, rates[ALONE]), *paired(all_, rates[CURSOR]))
+            (name, f"{median(all_):.0f}", *paired(all_, rates[ALONE]), *paired(all_, rates[CURSOR]))
             for name, all_ in rates.items()
         ]
-        print(f"\n{load}\n")
-        print(table(("", *(f"round {n + 1}" for n in range(rounds)), *PAIRED, "times cursor", "of pairs"), rows))
+        print(f"\n{load}, {rounds} rounds\n")
+        print(table(("", "median", *PAIRED, "times cursor", "of pairs"), rows))
 
 
 def main() -> int:
-    """Run all three and print them."""
+    """Run all four and print them."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--campaign", type=int, default=100, help="times that the tracer is killed, and stopped")
-    parser.add_argument("--only", choices=("spawns", "servers", "campaign"), help="one of the three")
+    parser.add_argument("--only", choices=("spawns", "servers", "threads", "campaign"), help="one of the four")
     options = parser.parse_args()
-    if options.only != "campaign":
+    if options.only not in ("campaign", "threads"):
         in_containers(options.only, options.rounds)
+    if options.only in (None, "threads"):
+        print(asyncio.run(many_threads(THREADS)))
     if options.only in (None, "campaign"):
         print(asyncio.run(campaign(options.campaign)))
     return 0
@@ -150,7 +165,10 @@ def main() -> int:
 
 def in_containers(only: str | None, rounds: int) -> None:
     """What an app in a container takes beside each kind of sensor."""
-    parts: dict[str, Callable[[Lab, dict[str, FargateTask], int], None]] = {"spawns": spawn_loop, "servers": servers}
+    parts: dict[str, tuple[Callable[[Lab, dict[str, FargateTask], int], None], int]] = {
+        "spawns": (spawn_loop, rounds),
+        "servers": (servers, SERVED * rounds),
+    }
     with temporary_lab() as lab:
         print(describe(lab.images.sensor))
         unfolded = {"SENSOR_FOLD": "off", "SENSOR_DAILY_MB": "0"}
@@ -160,9 +178,9 @@ def in_containers(only: str | None, rounds: int) -> None:
         }
         for task in tasks.values():
             task.wait_healthy()
-        for name, part in parts.items():
+        for name, (part, times) in parts.items():
             if only in (None, name):
-                part(lab, tasks, rounds)
+                part(lab, tasks, times)
 
 
 if __name__ == "__main__":

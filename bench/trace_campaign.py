@@ -6,10 +6,11 @@ import os
 import random
 import signal
 import subprocess
+import time
 from statistics import median
 
 from running import until
-from trace_scene import python, tracer_of, tracing
+from trace_scene import SPAWNING, all_followed, python, threaded, tracer_of, tracing
 
 TURNS, STEPS = 120, 5
 APP = f"""
@@ -58,6 +59,23 @@ async def campaign(times: int) -> str:
         )
         lines += others
     return "\n".join(lines)
+
+
+async def many_threads(count: int) -> str:
+    """How long it takes until all threads of a program are followed, and until some of them have run programs."""
+    async with tracing() as traced:
+        began = time.monotonic()
+        app = await threaded(traced, count)
+        await until(lambda: all_followed(app.pid), "every thread is followed", 60)
+        followed = time.monotonic() - began
+        began = time.monotonic()
+        await asyncio.to_thread(app.communicate, "\n", 60)
+        ended = time.monotonic() - began
+        told = sum(bool(traced.execs(f"one of many {n}")) for n in range(SPAWNING))
+    return (
+        f"\n{count} threads: all there and followed after {followed:.1f} s; {SPAWNING} of them ran a program and all "
+        f"ended within {ended:.1f} s, {told} told with their arguments"
+    )
 
 
 async def one(number: signal.Signals) -> tuple[str, float, bool]:

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from needs import Need
 from running import until
-from trace_scene import Traced, python, shell, tracer_of, tracing
+from trace_scene import SPAWNING, Traced, all_followed, python, shell, threaded, tracer_of, tracing
 
 from collectors.process_settling import Settling
 from collectors.procfs import Procfs
@@ -195,35 +195,12 @@ sys.stdin.readline()
 
 
 async def test_a_thousand_threads_are_followed(traced: Traced) -> None:
-    code = """
-import os, threading
-threading.stack_size(65536)
-go, gone = threading.Event(), threading.Barrier(1001)
-def last(n):
-    go.wait()
-    if n % 100 == 0:
-        os.waitpid(os.posix_spawn("/bin/true", ["true", f"one of many {n}"], {}), 0)
-    gone.wait()
-for n in range(1000):
-    threading.Thread(target=last, args=(n,), daemon=True).start()
-print("there", flush=True)
-sys.stdin.readline()
-go.set()
-gone.wait()
-"""
-    app = await traced.start([sys.executable, "-c", f"import sys\n{code}"], followed=False)
-    assert app.stdin is not None
-    assert app.stdout is not None
-    await asyncio.to_thread(app.stdout.readline)
+    app = await threaded(traced, 1000)
     await until(lambda: all_followed(app.pid), "every thread is followed")
     await asyncio.to_thread(app.communicate, "\n", 60)
     assert app.returncode == 0
-    for n in range(0, 1000, 100):
+    for n in range(SPAWNING):
         await until(lambda n=n: traced.execs(f"one of many {n}"), f"the program of thread {n}")
-
-
-def all_followed(pid: int) -> bool:
-    return all(tracer_of(int(tid)) for tid in os.listdir(f"/proc/{pid}/task"))
 
 
 async def test_what_is_killed_while_it_stands_still_ends(traced: Traced) -> None:

@@ -25,6 +25,25 @@ from sensor.model.errors import ProcessGone
 from sensor.model.events import Event
 from sensor.model.kinds import Kind
 
+SPAWNING = 10
+"""So many of the threads of `threaded` run a program each."""
+_THREADS = """
+import os, sys, threading
+threading.stack_size(65536)
+go, gone = threading.Event(), threading.Barrier({count} + 1)
+def last(n):
+    go.wait()
+    if n < {spawning}:
+        os.waitpid(os.posix_spawn("/bin/true", ["true", f"one of many {{n}}"], {{}}), 0)
+    gone.wait()
+for n in reversed(range({count})):
+    threading.Thread(target=last, args=(n,), daemon=True).start()
+print("there", flush=True)
+sys.stdin.readline()
+go.set()
+gone.wait()
+"""
+
 
 class Traced:
     """What was told, and the tracer behind it. Only what `start` has started is attached to."""
@@ -116,6 +135,20 @@ async def _keep(scene: Traced, again: bool | None) -> None:
                 raise
             if again is None:
                 return
+
+
+async def threaded(traced: Traced, count: int) -> "subprocess.Popen[str]":
+    """A program with so many threads, all there; it goes on when it reads a line."""
+    code = _THREADS.format(count=count, spawning=SPAWNING)
+    app = await traced.start([sys.executable, "-c", code], followed=False)
+    assert app.stdout is not None
+    await asyncio.to_thread(app.stdout.readline)
+    return app
+
+
+def all_followed(pid: int) -> bool:
+    """Whether each thread of a process is traced."""
+    return all(tracer_of(int(tid)) for tid in os.listdir(f"/proc/{pid}/task"))
 
 
 def python(source: str | Path) -> list[str]:
