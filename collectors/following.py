@@ -32,6 +32,10 @@ class Tracing(Protocol):
         """Whether the number is one that the tracer has told of; asked once for each, when it was handed out."""
         ...
 
+    def follows(self, process: Tracked) -> bool:
+        """Whether the tracer follows the process, and so tells of its children."""
+        ...
+
     def found(self, process: Tracked) -> None:
         """A process is there that the tracer has not told of: it is to be attached to."""
         ...
@@ -47,6 +51,10 @@ class _Untraced:
     active = False
 
     def claims(self, pid: int) -> bool:  # noqa: ARG002 - what stands in for another takes what that takes
+        """Never."""
+        return False
+
+    def follows(self, process: Tracked) -> bool:  # noqa: ARG002 - the same
         """Never."""
         return False
 

@@ -263,7 +263,8 @@ class ProcessCursor:
     def _second_look(self, pid: int, missed_at: float) -> None:
         if self._processes.follower is not self:
             return  # nobody looks any more
-        if self._found_late(pid):
+        told = self._processes.tracing.claims(pid)
+        if told or (not self._is_of_a_followed(pid) and self._found_late(pid)):
             self._unborn -= 1
         elif self._processes.tracing.active:
             asyncio.get_running_loop().call_later(UNTOLD_S, self._last_look, pid, missed_at)
@@ -271,6 +272,16 @@ class ProcessCursor:
             self._unborn -= 1
             self._settling.unread(pid, at=missed_at)
             asyncio.get_running_loop().call_later(UNBORN_S[1], self._last_look, pid)
+
+    def _is_of_a_followed(self, pid: int) -> bool:
+        """Whether a tracer is about to tell of the number: it is alive, and was born of one that it follows."""
+        if not self._processes.tracing.active:
+            return False
+        try:
+            parent = self._processes.living_process(self._procfs.stat(pid).ppid)
+        except (ProcessGone, OSError):
+            return False
+        return parent is not None and self._processes.tracing.follows(parent)
 
     def _last_look(self, pid: int, missed_at: float | None = None) -> None:
         """`missed_at` of a number that has not counted as gone yet."""

@@ -114,6 +114,10 @@ class ProcessTrace:
         self.drain()
         return self._telling.claim(pid)
 
+    def follows(self, process: Tracked) -> bool:
+        """Born of one that is followed, or attached to with all its threads."""
+        return process.traced or process.pid in self._telling.attached
+
     def found(self, process: Tracked) -> None:
         """Have it attached to, once."""
         if self._link is None or process.own or process.traced or process.entity in self._asked:

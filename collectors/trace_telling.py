@@ -35,6 +35,8 @@ class TraceTelling:
         self._claimed: dict[int, float] = {}
         self._newborn: dict[int, None] = {}
         self._parents: dict[int, int] = {}
+        self.attached: set[int] = set()
+        """Processes that were there before they were followed, and still live."""
         self.refused: dict[int, str] = {}
         """Processes that are left alone, and why."""
 
@@ -61,6 +63,7 @@ class TraceTelling:
                 self._processes.watch_again(process)
         self._claimed.clear()
         self._parents.clear()
+        self.attached.clear()
         self.refused.clear()
 
     def _take(self, record: wire.Record) -> None:
@@ -77,6 +80,8 @@ class TraceTelling:
             self._executed(wire.unpack_fields(record.payload), Timestamp(record.time))
         elif kind == wire.EXIT:
             self._ended(pid, wire.STATUS.unpack(record.payload)[0], Timestamp(record.time))
+        elif kind == wire.ATTACHED:
+            self.attached.add(pid)
         elif kind == wire.REFUSED:
             self._refused(pid, text(record.payload))
 
@@ -113,6 +118,7 @@ class TraceTelling:
     def _ended(self, pid: int, status: int, at: Timestamp) -> None:
         self._newborn.pop(pid, None)
         self._parents.pop(pid, None)
+        self.attached.discard(pid)
         self.refused.pop(pid, None)
         if (process := self._processes.living_process(pid)) is not None:
             process.exit_time = at
