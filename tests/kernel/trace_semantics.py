@@ -167,7 +167,8 @@ def job_control():
         os.environ.update(PS1="$ ", ENV="", TERM="dumb")
         os.execvp("/bin/sh", ["sh", "-i"])
     steps = [
-        ("echo re''ady", "ready"), ("exec 2>&1; cat", None), ("\x1a", "$ "), ("jobs", "cat"), ("bg", "cat"),
+        ("echo re''ady", "ready"), ("exec 2>&1", "$ "), ("sh -c 'echo is the\"\"re; exec cat'", "is there"),
+        ("\x1a", "$ "), ("jobs", "cat"), ("bg", "cat"),
         ("echo still' 'here", "still here"), ("jobs", "cat"), ("fg", "cat"), ("typed", "typed"), ("\x03", "$ "),
         ("echo code $?", "code"), ("sh -c 'kill -STOP $$; echo on'", "$ "), ("fg", "on"), ("echo en''d", "end"),
     ]  # fmt: skip
@@ -188,9 +189,7 @@ def read_until(terminal, expected):
         ready, _, _ = select.select([terminal], [], [], 0.2)
         if ready:
             shown += os.read(terminal, 4096).decode(errors="replace")
-        if expected is None and not ready:
-            return shown
-        if expected is not None and expected in shown and not ready:
+        if expected in shown and not ready:
             return shown
     return shown + f"<no {expected!r}>"
 
