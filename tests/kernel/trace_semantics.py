@@ -140,8 +140,9 @@ def interrupted():
     os.waitpid(pid, os.WUNTRACED)
     os.kill(pid, signal.SIGCONT)
     while b"after pause" not in found:
-        os.kill(pid, signal.SIGUSR1)
-        found += os.read(reading, 100)
+        os.kill(pid, signal.SIGUSR1)  # again: one that came right before pause() does not end it
+        if select.select([reading], [], [], 0.1)[0]:
+            found += os.read(reading, 100)
     status = os.waitpid(pid, 0)[1]
     os.close(writing)
     while more := os.read(reading, 100):
