@@ -172,6 +172,35 @@ async def test_a_cursor_that_ran_before_tells_nothing_twice(watched: Watched) ->
         assert os.getpid() not in {_process(e).pid for e in emitted.of(Kind.PROCESS_EXEC)}
 
 
+async def test_a_zombie_whose_end_was_told_is_not_taken_in_anew(watched: Watched) -> None:
+    child = subprocess.Popen(["sleep", "0.0312"])  # nobody fetches its status, so that it stays there to be read
+    try:
+        await until(lambda: watched.exits("sleep", "0.0312"), "its end")
+        told = len(watched.emitted.events)
+        known = watched.task.process(child.pid)
+        await asyncio.sleep(0.1)  # in which its end, if it were watched once more, would be told once more
+        assert [e.kind for e in watched.emitted.events[told:] if e.process and e.process.pid == child.pid] == []
+        assert known is not None
+        assert known.args == ("sleep", "0.0312")
+    finally:
+        child.wait()
+
+
+async def test_what_goes_by_between_two_lives_is_counted() -> None:
+    counters, clock = Counters(), SystemClock()
+    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
+    task.start()
+    cursor = ProcessCursor(processes=task, counters=counters, clock=clock)
+    async with collecting(cursor, task) as emitted:
+        await until(lambda: emitted.events, "the tree at the start")
+    before = counters.unexplained
+    for _ in range(5):
+        subprocess.run(["true"], check=True)
+    async with collecting(cursor, task):
+        await until(lambda: counters.unexplained >= before + 5, "five numbers that nobody saw")
+    task.close()
+
+
 def _with_argument(emitted: Emitted, argument: str) -> list[Event]:
     return [e for e in emitted.of(Kind.PROCESS_EXEC) if argument in (_process(e).args or ())]
 
