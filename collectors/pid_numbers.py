@@ -64,10 +64,12 @@ class PidNumbers:
         if now < last:
             self._pid_max = int(self._procfs.read("sys/kernel/pid_max", 32))  # whoever may set it may have
         numbers = handed_out(last, now, self._pid_max)
-        seen = (now - last) % self._pid_max if numbers is None else len(numbers)
-        unseen = self._rounds.missed(seen, self._pid_max)
+        if numbers is None:
+            unseen = self._rounds.jumped((now - last) % self._pid_max)
+        else:
+            unseen = self._rounds.missed(len(numbers), self._pid_max)
         self._last = now
-        return Handed(numbers, now, unseen + (seen if numbers is None else 0))
+        return Handed(numbers, now, unseen)
 
     def _read(self) -> int:
         return int(os.pread(self._fd, 256, 0).split()[4])
@@ -98,14 +100,28 @@ class Rounds:
         self._unsure = self._unsure or since * FASTEST > round_of
         if not self._unsure and now - self._counted < COUNTED_S:
             return 0
+        new = self._new_forks()
+        if new is None:
+            return 0
+        unsure, self._unsure = self._unsure, False
+        return max(0, new - seen) // round_of * round_of if unsure else 0
+
+    def jumped(self, numbers: int) -> int:
+        """The most that were handed out where the cursor went so far at once, or was set: no more than there were forks
+        since the last count, where that is known.
+        """
+        self._looked = self._clock.monotonic()
+        new = self._new_forks()
+        return numbers if new is None else min(numbers, new)
+
+    def _new_forks(self) -> int | None:
+        """Since the last count; None where that cannot be read now, or was never."""
         try:
             forks = self._procfs.forks()
         except (OSError, ProcessGone, AccessDenied, ValueError):
-            return 0
-        new = forks - (forks if self._forks is None else self._forks)
-        unsure, self._unsure = self._unsure, False
-        self._forks, self._counted = forks, now
-        return max(0, new - seen) // round_of * round_of if unsure else 0
+            return None
+        before, self._forks, self._counted = self._forks, forks, self._clock.monotonic()
+        return None if before is None else forks - before
 
 
 def handed_out(last: int, now: int, pid_max: int) -> Sequence[int] | None:

@@ -198,7 +198,7 @@ class Task:
         """
         stat = self.procfs.stat(pid)
         known = self._table.last(pid)
-        if known is not None and known.start_ticks == stat.start_ticks and not known.glimpsed:
+        if known is not None and known.start_ticks == stat.start_ticks and (known.ended is None or stat.is_zombie):
             return known
         if known is not None and known.ended is None:
             self._ended(known, None)

@@ -136,19 +136,27 @@ def untold(events: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def verdict(
-    happened: Sequence[Happening], told: Mapping[tuple[str, str], int], sensor_events: Sequence[Mapping[str, Any]]
+    happened: Sequence[Happening],
+    told: Mapping[tuple[str, str], int],
+    sensor_events: Sequence[Mapping[str, Any]],
+    unnamed: int = 0,
 ) -> Verdict:
-    """`told` are the counts of events by kind and name, of names that only the test gives."""
+    """`told` are the counts of events by kind and name, of names that only the test gives; `unnamed` are programs that
+    were told without theirs, each of which must be one that is missing."""
     names = {(one.kind, one.name) for one in happened}
     given = reports(sensor_events)
     missing = sorted((one for one in happened if not told.get((one.kind, one.name))), key=lambda one: one.ended)
     gaps = [one for one in missing if not _is_excused(one, given)]
     excused = Counter(one.kind for one in missing)
     excused.subtract(one.kind for one in gaps)
+    by_another_name = [one for one in gaps if one.kind == PROCESS][:unnamed]
+    gaps = [one for one in gaps if one not in by_another_name]
+    ghosts = unnamed - sum(one.kind == PROCESS for one in missing)
     return Verdict(
         gaps=[f"{one.kind} {one.name} at {one.began:.1f} to {one.ended:.1f} s" for one in gaps],
         doubles=[f"{kind} {name}, {n} times" for (kind, name), n in told.items() if n > 1],
-        inventions=[f"{kind} {name}" for kind, name in told if (kind, name) not in names],
+        inventions=[f"{kind} {name}" for kind, name in told if (kind, name) not in names]
+        + [f"{ghosts} of {unnamed} programs without a name"] * (ghosts > 0),
         untold=untold(sensor_events),
         excused={kind: n for kind, n in excused.items() if n},
     )

@@ -120,6 +120,14 @@ def test_a_process_collector_that_was_down_has_counted_what_it_missed() -> None:
     assert len(faults([did(PROCESS, "a", 5), did(PROCESS, "b", 5)], [], *beats)) == 1
 
 
+def test_a_program_without_its_name_stands_for_one_that_is_missing_and_for_no_other() -> None:
+    happened = [did(PROCESS, "a", 5), did(PROCESS, "b", 5)]
+    sensor = [health(10)]
+    assert verdict(happened, {}, sensor, unnamed=2).faults() == []
+    assert len(verdict(happened, {}, sensor, unnamed=1).gaps) == 1
+    assert verdict(happened, {(PROCESS, "a"): 1}, sensor, unnamed=2).inventions == ["1 of 2 programs without a name"]
+
+
 def test_what_is_counted_and_told_to_nobody_is_a_fault() -> None:
     assert faults([], [], health(10, queue_full=2)) == ["not told: queue_full: 2 counted, 0 told"]
     assert faults([], [], loss("queue_full", "exact", 1), health(10, queue_full=2)) == [

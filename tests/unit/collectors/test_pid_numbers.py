@@ -137,8 +137,11 @@ def test_what_went_by_between_two_lives_is_new_to_the_second(kernel: Kernel) -> 
     assert kernel.look(after=5) == ([501, 502, 503], 0)
 
 
-def test_a_jump_is_bounded(kernel: Kernel) -> None:
+def test_a_jump_is_bounded_by_the_numbers_or_by_the_forks(kernel: Kernel) -> None:
     kernel.pid_max(4_194_304)
     kernel.numbers.open()
     kernel.says(400)
-    assert kernel.look() == (None, 4_194_304 - 100)
+    assert kernel.look() == (None, 4_194_304 - 100)  # nothing was counted before
+    kernel.look(after=COUNTED_S)
+    kernel.says(300, forks=7)
+    assert kernel.look() == (None, 7)
