@@ -235,9 +235,13 @@ class FileWatch:
             self._lost_since_ns = self._all_read_ns
 
     def _reach_anew(self, container: str, next_delay: float) -> None:
-        self._reach.find_mounts(container)
         self._retries.pop(container, None)
-        if not self._coverage.cover(container):
+        try:
+            self._reach.find_mounts(container)
+            covered = self._coverage.cover(container)
+        except OSError:  # no descriptor is left, for example: whoever told of the container goes on
+            covered = False
+        if not covered:
             self._retries[container] = (self._clock.monotonic() + next_delay, next_delay)
             self.wake.set()  # so that the time is waited for
         self._log()

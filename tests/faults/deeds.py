@@ -95,7 +95,8 @@ def _deed_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
             return (PROCESS, args[-1]) if args[0] == "sleep" and args[-1].startswith("0.02") else None
         case "file.create":
             name = event["file"]["path"].rpartition("/")[2]
-            return (FILE, name) if name.startswith("file-") else None
+            is_ours = name.startswith("file-") and not event.get("container")  # one that has our /tmp is told of it too
+            return (FILE, name) if is_ours else None
         case "network.flow":
             network = event["network"]
             port = network.get("src_port") or 0

@@ -42,19 +42,24 @@ class Observed:
             return True
         return False
 
+    def now(self) -> float:
+        """Seconds since the sensor's start."""
+        assert self._zero is not None, "the sensor never started"
+        return time.monotonic() - self._zero
+
     def knows(self, kind: str, name: str) -> bool:
         """Whether this deed was told by its name."""
         return bool(told(self.events(KINDS[kind], q=name))[kind, name])
 
     def verdict(self) -> Verdict:
         """On all deeds, once the sensor has ended."""
-        assert self._zero is not None, "the sensor never started"
+        zero = time.monotonic() - self.now()
         known = told(self.events(",".join(KINDS.values())))
         ports = {one.name for one in self._deeds.happened if one.kind == NETWORK}
         for key in [key for key in known if key[0] == NETWORK and key[1] not in ports]:
             del known[key]  # not of the app: others on this machine use sockets too
         nameless = unnamed(self.events(KINDS[PROCESS]))
-        return verdict(self._deeds.since(self._zero), known, list(self.events(REPORTS)), nameless)
+        return verdict(self._deeds.since(zero), known, list(self.events(REPORTS)), nameless)
 
     def losses(self) -> dict[str, int]:
         """By reason, as the last report has them."""

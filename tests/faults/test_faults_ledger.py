@@ -80,9 +80,9 @@ def test_an_unknown_bound_is_of_its_own_kind(reason: str, excused: set[str]) -> 
 
 
 def test_an_unknown_bound_is_of_its_own_time() -> None:
-    happened = [did(FILE, "before", 4), did(FILE, "meanwhile", 15), did(FILE, "after", 25)]
-    beats = [health(10), health(20, inotify_overflow=1), health(30, inotify_overflow=1)]
-    found = verdict(happened, {}, [loss("inotify_overflow", "unknown"), *beats])
+    happened = [did(DNS, "before", 4), did(DNS, "meanwhile", 15), did(DNS, "after", 25)]
+    beats = [health(10), health(20, dns_stream_gap=1), health(30, dns_stream_gap=1)]
+    found = verdict(happened, {}, [loss("dns_stream_gap", "unknown"), *beats])
     assert [gap.split()[1] for gap in found.gaps] == ["before", "after"]
 
 
@@ -109,15 +109,18 @@ def test_a_number_in_the_event_bounds_what_the_account_does_not() -> None:
 
 
 def test_a_collector_that_is_down_excuses_its_kind_until_it_is_back() -> None:
-    beats = [health(10), restarting(health(20), "file_inotify"), health(30), health(40)]
-    happened = [did(FILE, str(at), at) for at in (4, 15, 25, 35)] + [did(NETWORK, "15", 15)]
+    beats = [health(30), restarting(health(40), "file_inotify"), health(50), health(60)]
+    happened = [did(FILE, str(at), at) for at in (4, 35, 45, 55)] + [did(NETWORK, "35", 35)]
     gaps = [gap.split(" at")[0] for gap in faults(happened, [], *beats)]
-    assert gaps == ["missing: file 4", "missing: network 15", "missing: file 35"]
+    assert gaps == ["missing: file 4", "missing: network 35", "missing: file 55"]
 
 
 def test_a_process_collector_that_was_down_has_counted_what_it_missed() -> None:
-    beats = [restarting(health(10), "process_cursor"), health(20, unexplained=1)]
-    assert len(faults([did(PROCESS, "a", 5), did(PROCESS, "b", 5)], [], *beats)) == 1
+    down = [restarting(health(at), "process_cursor") for at in (20, 30)]
+    beats = [health(10), *down, health(40), health(50, unexplained=1), health(60, unexplained=1)]
+    assert faults([did(PROCESS, "a", 12)], [], *beats) == []
+    assert len(faults([did(PROCESS, "a", 12), did(PROCESS, "b", 12)], [], *beats)) == 1
+    assert len(faults([did(FILE, "a", 12)], [], *beats)) == 1
 
 
 def test_a_program_without_its_name_stands_for_one_that_is_missing_and_for_no_other() -> None:

@@ -159,6 +159,7 @@ def _environment(ingest: Running, spool: Path, files: Path) -> dict[str, str]:
 @pytest.mark.parametrize("case", [case for case in CASES if case.short or SOAK], ids=named)
 def test_the_sensor_outlives_it_and_recovers(rig: Rig, case: Case) -> None:
     before = rig.faults.injected.total()
+    print(f"{named(case)} from {rig.observed.now():.1f} s", flush=True)
     with rig.faults.failing(case.calls, case.error):
         end = time.monotonic() + FAULT_S
         for _ in range(RUNS):
@@ -173,6 +174,6 @@ def test_what_happened_was_told_or_is_within_what_was_told_as_lost(rig: Rig) -> 
     rig.process.terminate()
     assert rig.process.wait(60) == 0, "".join(rig.log)[-6000:]
     verdict = rig.observed.verdict()
-    print(verdict.excused, rig.observed.losses())  # stands in the log of a long run
+    print(verdict, rig.observed.losses(), sep="\n")  # stands in the log of a long run
     assert verdict.faults() == [], "".join(rig.log)[-6000:]
     assert resident - rig.began_with < MOST_GROWTH

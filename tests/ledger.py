@@ -16,8 +16,9 @@ from sensor.telemetry.losses import UNEXPLAINED, UNKNOWN, account
 PROCESS, FILE, NETWORK, DNS = "process", "file", "network", "dns"
 ANY = frozenset({PROCESS, FILE, NETWORK, DNS})
 NONE: frozenset[str] = frozenset()
-LATE_S = 5.0
-"""How long after something has happened its loss may be noticed."""
+LATE_S = {PROCESS: 5.0, FILE: 20.0, NETWORK: 5.0, DNS: 5.0}
+"""How long after something has happened its loss may be noticed. Of files it is a comparison that notices, which begins
+seconds later and has to go through all directories."""
 RESTARTING = ("restarting", "unavailable")
 
 _KINDS = {
@@ -52,16 +53,23 @@ class Happening(NamedTuple):
 
 @dataclass
 class Report:
-    """What the sensor told as lost between two reports. `bounded` is how much, by the kinds that it may have been."""
+    """What the sensor told as lost between two reports. `bounded` is how much, by the kinds that it may have been.
+
+    `down_since` is when the process collector failed, if it has just come back: it counts then what it has missed.
+    """
 
     since: float
     until: float
+    down_since: float | None = None
     bounded: Counter[frozenset[str]] = field(default_factory=Counter)
     unbounded: frozenset[str] = NONE
 
     def covers(self, one: Happening) -> bool:
         """Whether its loss may have been noticed in this time."""
-        return self.since <= one.ended + LATE_S and self.until >= one.began
+        since = self.since
+        if one.kind == PROCESS and self.down_since is not None:
+            since = self.down_since
+        return since <= one.ended + LATE_S[one.kind] and self.until >= one.began
 
     def take(self, kind: str) -> bool:
         """Use up one of what was lost, of the fewest kinds first."""
@@ -102,10 +110,12 @@ def reports(events: Iterable[Mapping[str, Any]]) -> list[Report]:
     all_events = list(events)
     bounds = _bounds(all_events)
     found: list[Report] = []
-    before, failed = Counter[str](), NONE
+    before, failed, down_before = Counter[str](), NONE, False
     for health in sorted((e["health"] for e in all_events if "health" in e), key=lambda health: health["uptime_s"]):
         lost = Counter(health.get("losses") or {})
         one = Report(health["uptime_s"] - health["interval_s"], health["uptime_s"])
+        if PROCESS in failed or down_before:  # it is said to be back, and then looks
+            one.down_since = _down_since(found[-1])
         new = lost - before
         new[UNEXPLAINED] += health.get("unexplained") or 0
         for reason, number in new.items():
@@ -114,8 +124,8 @@ def reports(events: Iterable[Mapping[str, Any]]) -> list[Report]:
             else:
                 one.bounded[kinds_of(reason)] += number
         down = _down(health.get("collectors") or {})
-        one.unbounded |= failed | down  # from its failure, in this time, until the report that has it running again
-        before, failed = lost, down
+        one.unbounded |= (failed | down) - {PROCESS}  # from its failure until the report that has it running again
+        before, failed, down_before = lost, down, PROCESS in failed
         found.append(one)
     return found
 
@@ -178,6 +188,10 @@ def _bounds(events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _down(collectors: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
-    """Of what kinds nobody tells now. A process collector that comes back looks at each number that it has missed."""
+    """Of what kinds nobody tells now."""
     names = [name for name, health in collectors.items() if health["status"] in RESTARTING]
-    return frozenset().union(*(kinds_of("", name) for name in names)) - {PROCESS}
+    return frozenset().union(*(kinds_of("", name) for name in names))
+
+
+def _down_since(report: Report) -> float:
+    return report.since if report.down_since is None else report.down_since
