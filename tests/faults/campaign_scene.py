@@ -2,7 +2,7 @@
 
 One sensor lives through rounds of trouble, while an app does things with names: it is stopped, its queues in the kernel
 overflow, its wall clock is set, PIDs go round many times a second, its ingest does not answer. After each it must see
-again by itself. Prints what was found as JSON: `python campaign_scene.py DIRECTORY SECONDS...`, of which each is a round.
+again by itself. Prints what was found as JSON: `campaign_scene.py DIRECTORY SECONDS...`, of which each is a round.
 """
 
 import json
