@@ -23,8 +23,7 @@ MEANINGS = {
         "open files and CPU of the task",
     ),
     "collector_failed": (
-        "a collector, the loss's source, failed: what it would have seen until its next start; of processes, see"
-        " `unexplained`",
+        "a collector, the loss's source, failed: what it would have seen until it runs again; see `unexplained`",
         "its line in the log",
     ),
     "stalled": (
