@@ -41,6 +41,8 @@ UNBORN = 4
 UNBORN_S = (0.003, 0.05)
 """After these times such a number is looked for again, since the kernel hands it out early in a fork. From the first
 one on it counts as gone; the second finds what was held up in its fork, so that nothing that lives stays unseen."""
+COVER_S = 10.0
+"""How soon a container that gives no hints is tried again: its root may have been out of reach when it came."""
 LOADER_MS = 1
 """How long a new process's second hint, the loader's, is waited for on the spot: a turn of the loop takes too long."""
 STORM_TOLD_S = 60.0
@@ -63,6 +65,7 @@ class ProcessCursor:
         self._changed = float("-inf")
         self._passing = False
         self._unborn = 0
+        self._covered_at = float("-inf")
         self._numbers = PidNumbers(processes.procfs, clock)
 
     def probe(self) -> Capability:
@@ -146,6 +149,7 @@ class ProcessCursor:
                 if (now := loop.time()) - turned >= TURN_S:
                     for process in self._rotation.turn(now - turned):
                         self._settling.look_again(process)
+                    self._cover_again()
                     turned = now
                 await asyncio.sleep(self._rest())
         except asyncio.CancelledError:
@@ -178,6 +182,14 @@ class ProcessCursor:
             self._hints.read()
             self._settling.look_at_newest()
         self._settling.conclude()
+
+    def _cover_again(self) -> None:
+        if self._clock.monotonic() - self._covered_at < COVER_S:
+            return
+        self._covered_at = self._clock.monotonic()
+        for container_id in self._processes.containers():
+            if self._is_watched(container_id) and not self._hints.cover([container_id]):
+                self._hints.enter(container_id, self._processes.search_path(container_id))
 
     def _look_for_later_execs(self, containers: set[str]) -> None:
         """Something that is not new opened a program: perhaps to become it."""

@@ -13,6 +13,7 @@ from fakes import Emitted
 from needs import Need
 from running import collecting, until
 
+from collectors import process_cursor
 from collectors.process_cursor import ProcessCursor
 from collectors.procfs import Procfs
 from collectors.task_view import Task
@@ -198,6 +199,22 @@ async def test_what_goes_by_between_two_lives_is_counted() -> None:
         subprocess.run(["true"], check=True)
     async with collecting(cursor, task):
         await until(lambda: counters.unexplained >= before + 5, "five numbers that nobody saw")
+    task.close()
+
+
+async def test_hints_come_once_a_root_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_cursor, "COVER_S", 0.05)
+    counters, clock = Counters(), SystemClock()
+    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
+    reach, reachable = task.root_of, False
+    monkeypatch.setattr(task, "root_of", lambda container_id: reach(container_id) if reachable else None)
+    task.start()
+    cursor = ProcessCursor(processes=task, counters=counters, clock=clock)
+    async with collecting(cursor, task) as emitted:
+        await until(lambda: emitted.events, "the tree at the start")
+        assert "no exec hints" in (cursor.status().reason or "")
+        reachable = True
+        await until(lambda: "no exec hints" not in (cursor.status().reason or ""), "hints of all containers")
     task.close()
 
 
