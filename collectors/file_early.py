@@ -27,20 +27,28 @@ def came_ns(task: TaskView, container: str, began_ns: Timestamp) -> Timestamp | 
 
 
 class Early:
-    """Covers containers that have just come; what was changed in them since `since_ns` (wall time) is told."""
+    """Looks at containers that have just come and are covered, for what was changed since `since_ns` (wall time)."""
 
     def __init__(self, *, coverage: Coverage, table: WatchTable, reach: Callable[[str], Reach | None]) -> None:
         self._coverage = coverage
         self._table = table
         self._reach = reach
 
-    def changes(self, container: str, since_ns: Timestamp) -> Iterator[Change]:
-        """To be consumed whole: the watches are set on the way."""
-        for path, name in self._coverage.cover_facts(container, since_ns):
-            place = self._table.at(container, path)
-            if place is not None:
-                kind = self._kind(container, path + b"/" + name, since_ns)
-                yield from (change._replace(source=SCAN) for change in told(kind, (place,), name))
+    def changes(self, container: str, since_ns: Timestamp, since: float) -> Iterator[Change | None]:
+        """What was changed; None after each directory, where other work may be done. `since` is the same moment in
+        monotonic seconds.
+        """
+        for visited in self._coverage.visits(container, facts=True):
+            for listed in visited.listed or ():
+                if listed.ctime_ns is not None and listed.ctime_ns >= since_ns:
+                    yield from self._of(container, visited.path, listed.name, since_ns, since)
+            yield None
+
+    def _of(self, container: str, path: bytes, name: bytes, since_ns: Timestamp, since: float) -> Iterator[Change]:
+        place = self._table.at(container, path)
+        if place is not None:
+            kind = self._kind(container, path + b"/" + name, since_ns)
+            yield from (change._replace(source=SCAN, since=since) for change in told(kind, (place,), name))
 
     def _kind(self, container: str, path: bytes, since_ns: Timestamp) -> Kind:
         """A creation, unless the file system knows that the file is older."""

@@ -250,14 +250,15 @@ class FileWatch:
         self._log()
 
     def _cover(self, container: str) -> bool:
-        """Watch a container; if it has come while we watched, what its programs did before is told now."""
+        """Watch a container; if it has come while we watched, what its programs did before is looked for then."""
+        if not self._coverage.cover(container):
+            return False
         since_ns = came_ns(self._task, container, self._began_ns)
-        if since_ns is None or self._reach(container) is None:
-            return self._coverage.cover(container)
-        now = self._clock.monotonic()
-        since = now - (self._clock.wall() - since_ns) / NS
-        for change in list(self._early.changes(container, since_ns)):
-            self._take(change._replace(since=since), now)
+        if since_ns is not None:
+            if not self._comparing:
+                self._comparing_since_ns = self._clock.wall()
+            since = self._clock.monotonic() - (self._clock.wall() - since_ns) / NS
+            self._comparing[container] = self._early.changes(container, since_ns, since)
             self.wake.set()
         return True
 

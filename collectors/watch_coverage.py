@@ -101,17 +101,6 @@ class Coverage:
             self._learn(container, visited)
         return True
 
-    def cover_facts(self, container: str, since_ns: int) -> Iterator[tuple[bytes, bytes]]:
-        """The same; gives the directory and name of each file that is cared for and was changed since then (wall time).
-
-        To be consumed whole. Where there is no way in nothing is covered, which `cover` says.
-        """
-        for visited in self.visits(container, facts=True):
-            self._learn(container, visited)
-            for listed in _of_entries(visited):
-                if listed.ctime_ns is not None and listed.ctime_ns >= since_ns:
-                    yield visited.path, listed.name
-
     def visits(self, container: str, *, facts: bool = False) -> Iterator[Visited]:
         """The same step by step, for one who looks at the directories himself; with the `facts` of what is in them.
 

@@ -44,13 +44,18 @@ class Watched:
         return [e for e in self.emitted.of(Kind.PROCESS_EXIT) if _process(e).args == args]
 
 
+def made(counters: Counters) -> tuple[Task, ProcessCursor]:
+    """A cursor that takes the children of this test for an app's, not for the sensor's own."""
+    clock = SystemClock()
+    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
+    return task, ProcessCursor(processes=task, counters=counters, clock=clock)
+
+
 @pytest_asyncio.fixture
 async def watched() -> AsyncIterator[Watched]:
-    counters, clock = Counters(), SystemClock()
-    # the children of this test are an app's, not the sensor's own
-    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
+    counters = Counters()
+    task, cursor = made(counters)
     task.start()
-    cursor = ProcessCursor(processes=task, counters=counters, clock=clock)
     async with collecting(cursor, task) as emitted:
         await until(lambda: emitted.events, "the tree at the start")
         yield Watched(task, emitted, counters)
@@ -188,10 +193,9 @@ async def test_a_zombie_whose_end_was_told_is_not_taken_in_anew(watched: Watched
 
 
 async def test_what_goes_by_between_two_lives_is_counted() -> None:
-    counters, clock = Counters(), SystemClock()
-    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
+    counters = Counters()
+    task, cursor = made(counters)
     task.start()
-    cursor = ProcessCursor(processes=task, counters=counters, clock=clock)
     async with collecting(cursor, task) as emitted:
         await until(lambda: emitted.events, "the tree at the start")
     before = counters.unexplained
@@ -204,12 +208,10 @@ async def test_what_goes_by_between_two_lives_is_counted() -> None:
 
 async def test_hints_come_once_a_root_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_cursor, "COVER_S", 0.05)
-    counters, clock = Counters(), SystemClock()
-    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
+    task, cursor = made(Counters())
     reach, reachable = task.root_of, False
     monkeypatch.setattr(task, "root_of", lambda container_id: reach(container_id) if reachable else None)
     task.start()
-    cursor = ProcessCursor(processes=task, counters=counters, clock=clock)
     async with collecting(cursor, task) as emitted:
         await until(lambda: emitted.events, "the tree at the start")
         assert "no exec hints" in (cursor.status().reason or "")
