@@ -75,7 +75,7 @@ class Campaign:
 
     def sees(self) -> bool:
         """Whether what is done now is told soon, of every kind."""
-        assert self.sensor.poll() is None, "the sensor has ended"
+        assert self.sensor.poll() is None, f"the sensor has ended with {self.sensor.returncode}"
         deeds = {PROCESS: self._deeds.program, FILE: self._deeds.file, NETWORK: self._deeds.socket}
         done = [(kind, deed()) for kind, deed in {**deeds, DNS: self._deeds.query}.items()]
         return until(lambda: all(self.observed.knows(kind, name) for kind, name in done), 5.0)
@@ -103,9 +103,14 @@ class Campaign:
     def clock_set(self, seconds: float) -> None:
         """An hour ahead, an hour back, and right again."""
         for offset in (HOUR_NS, -HOUR_NS, 0):
-            self._clock.write_bytes(struct.pack("=q", offset))
+            self._set_clock(offset)
             self._do_some()
             time.sleep(seconds / 12)
+
+    def _set_clock(self, offset: int) -> None:
+        """In place: the sensor has the file mapped, and one that was cut short in between would kill it (SIGBUS)."""
+        with self._clock.open("r+b") as file:
+            file.write(struct.pack("=q", offset))
 
     def numbers_go_round(self, seconds: float) -> None:
         """Thirty times a second, faster than anybody looks."""
