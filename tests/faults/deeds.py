@@ -3,6 +3,7 @@
 Everything must go well for the app, whatever is done to the sensor: what fails is raised.
 """
 
+import secrets
 import socket
 import subprocess
 import time
@@ -20,21 +21,22 @@ RESOLVER = ("127.0.0.1", 53)
 
 
 class Deeds:
-    """Files come into `directory`. `happened` has monotonic times; `zero` is when the sensor's own time began."""
+    """Files come into `directory`. `happened` has monotonic times; names have a number that no other app's have."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._mine = f"{secrets.randbelow(10**5):05d}"
         self._ports = iter(range(FIRST_PORT, LAST_PORT))
         self.happened: list[Happening] = []
 
     def program(self) -> str:
         """A program of 20 ms, known by its argument."""
-        name = f"0.02{len(self.happened):06d}"
+        name = f"0.02{self._mine}{len(self.happened):05d}"
         return self._done(PROCESS, name, lambda: subprocess.run(["sleep", name], check=True))
 
     def file(self) -> str:
         """A new file, known by its name."""
-        name = f"file-{len(self.happened):06d}"
+        name = f"file-{self._mine}-{len(self.happened):05d}"
         return self._done(FILE, name, lambda: (self._directory / name).write_text("x"))
 
     def socket(self) -> str:
@@ -52,7 +54,7 @@ class Deeds:
 
     def query(self) -> str:
         """A question to the resolver, known by its name. For where a `Resolver` answers."""
-        name = f"q{len(self.happened):06d}.campaign.test"
+        name = f"q{self._mine}-{len(self.happened):05d}.campaign.test"
 
         def ask() -> None:
             with socket.socket(type=socket.SOCK_DGRAM) as asking:
@@ -63,8 +65,12 @@ class Deeds:
 
         return self._done(DNS, name, ask)
 
+    def are_ours(self, kind: str, name: str) -> bool:
+        """Whether the name can be of this app: others on this machine do things too."""
+        return self._mine in name if kind != NETWORK else any(one.name == name for one in self.happened)
+
     def since(self, zero: float) -> list[Happening]:
-        """All of it, in the sensor's own time."""
+        """All of it, in the time of a sensor that began at `zero`."""
         return [one._replace(began=one.began - zero, ended=one.ended - zero) for one in self.happened]
 
     def _done(self, kind: str, name: str, deed: Any) -> str:
@@ -109,7 +115,7 @@ def _deed_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _is_ours_unnamed(event: Mapping[str, Any]) -> bool:
-    if event["kind"] != "process.exec" or event["process"].get("args"):
+    if event["kind"] != "process.exec" or event["process"].get("args") or event.get("container"):
         return False
     process = event["process"]
     return str(process.get("exe") or process.get("comm") or "").rpartition("/")[2] == "sleep"

@@ -55,11 +55,9 @@ class Observed:
         """On all deeds, once the sensor has ended."""
         zero = time.monotonic() - self.now()
         known = told(self.events(",".join(KINDS.values())))
-        ports = {one.name for one in self._deeds.happened if one.kind == NETWORK}
-        for key in [key for key in known if key[0] == NETWORK and key[1] not in ports]:
-            del known[key]  # not of the app: others on this machine use sockets too
+        ours = {key: n for key, n in known.items() if self._deeds.are_ours(*key)}
         nameless = unnamed(self.events(KINDS[PROCESS]))
-        return verdict(self._deeds.since(zero), known, list(self.events(REPORTS)), nameless)
+        return verdict(self._deeds.since(zero), ours, list(self.events(REPORTS)), nameless)
 
     def losses(self) -> dict[str, int]:
         """By reason, as the last report has them."""
