@@ -173,9 +173,16 @@ def verdict(
 
 
 def _is_excused(one: Happening, given: Sequence[Report]) -> bool:
-    """The oldest report first: what comes later may need the newer ones."""
+    """The oldest report first: what comes later may need the newer ones.
+
+    A number may also be in the report after that of its time, however long that was: a sensor that was stopped may
+    report before it has looked.
+    """
     near = [report for report in given if report.covers(one)]
-    return any(one.kind in report.unbounded for report in near) or any(report.take(one.kind) for report in near)
+    if any(one.kind in report.unbounded for report in near):
+        return True
+    own_and_next = [report for report in given if report.until >= one.ended][:2]
+    return any(report.take(one.kind) for report in given if report in near or report in own_and_next)
 
 
 def _bounds(events: Iterable[Mapping[str, Any]]) -> dict[str, str]:

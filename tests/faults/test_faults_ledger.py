@@ -90,6 +90,12 @@ def test_a_loss_may_be_noticed_a_little_later() -> None:
     assert faults([did(PROCESS, "a", 9)], [], health(10), health(20, unexplained=1)) == []
 
 
+def test_a_number_may_be_in_the_report_after_that_of_a_stop() -> None:
+    stopped, after, later = health(20, interval=20), health(25, 1, 5), health(30, 1, 5)
+    assert faults([did(PROCESS, "a", 3)], [], stopped, after) == []
+    assert len(faults([did(PROCESS, "a", 3)], [], stopped, health(25, 0, 5), later)) == 1
+
+
 def test_a_bound_that_is_used_up_is_looked_for_in_the_next_report() -> None:
     happened = [did(PROCESS, "a", 8), did(PROCESS, "b", 9), did(PROCESS, "c", 19)]
     assert len(faults(happened, [], health(10, unexplained=1), health(20, unexplained=1))) == 1
