@@ -5,6 +5,7 @@ place within moments; so a new process is read again at growing intervals, and a
 """
 
 import asyncio
+from contextlib import suppress
 from typing import NamedTuple
 
 from collectors.hint_listener import HintListener
@@ -121,7 +122,8 @@ class Settling:
 
         `at` is when it was found gone, in monotonic seconds, by default now.
         """
-        self._hints.read()  # what belongs to it may have come at the same moment
+        with suppress(OSError):  # it is counted all the same
+            self._hints.read()  # what belongs to it may have come at the same moment
         self._matching.unread(Unread(self._clock.monotonic() if at is None else at, pid, process))
         self.conclude()
 
@@ -141,9 +143,12 @@ class Settling:
         self._counters.add("candidates", candidates)
 
     def close(self) -> None:
-        """Look at nothing any more."""
+        """Look at nothing any more: what had not shown its program by now counts as unexplained."""
         for waiting in self._waiting.values():
             waiting.timer.cancel()
+        unsure = sum(not one.process.announced and not one.process.settled for one in self._waiting.values())
+        self._counters.unexplained += unsure + self._matching.give_up()
+        self._counters.processes -= unsure
         self._waiting.clear()
 
     def _come_back(self, process: Tracked, step: int) -> None:

@@ -192,12 +192,15 @@ class Task:
         self._exit_listeners.remove(listener)
 
     def track(self, pid: int) -> Tracked | None:
-        """Take in a PID; None for threads and the kernel's own. Raises ProcessGone."""
+        """Take in a PID; None for threads and the kernel's own. Raises ProcessGone.
+
+        A zombie whose end was told is given as it was: taken in anew, it would be told once more.
+        """
         stat = self.procfs.stat(pid)
-        known = self._table.living(pid)
-        if known is not None and known.start_ticks == stat.start_ticks:
+        known = self._table.last(pid)
+        if known is not None and known.start_ticks == stat.start_ticks and (known.ended is None or stat.is_zombie):
             return known
-        if known is not None:
+        if known is not None and known.ended is None:
             self._ended(known, None)
         if stat.is_thread or stat.is_kernel_thread:
             return None
@@ -319,7 +322,7 @@ class Task:
     def _known(self, pid: int) -> Tracked | None:
         try:
             process = self.track(pid)
-            if process is not None and process.args is None and process.exe is None:
+            if process is not None and process.ended is None and process.args is None and process.exe is None:
                 self.read(process)
         except ProcessGone:
             return None

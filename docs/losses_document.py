@@ -19,11 +19,17 @@ MEANINGS = {
         MORE_CPU,
     ),
     "proc_unreadable": (
-        "`/proc` could not be read for a while: what began and ended then",
+        "`/proc` could not be read for a while: what began and ended then is in `unexplained`",
         "open files and CPU of the task",
     ),
-    "collector_failed": ("a collector failed and was started again: what it would have seen", "its line in the log"),
-    "stalled": ("the sensor was stopped, or had no CPU, for seconds", "who stops it; more CPU"),
+    "collector_failed": (
+        "a collector, the loss's source, failed: what it would have seen until it runs again; see `unexplained`",
+        "its line in the log",
+    ),
+    "stalled": (
+        "the sensor was stopped, or had no CPU, for seconds; what that has cost is told by the losses beside it",
+        "who stops it; more CPU",
+    ),
     "tampered": ("its limits, CPUs or priority were changed from outside", "who did it: only root in the task can"),
     "helper_lost": ("a helper for another user's processes was stopped or killed", "who did it: that user, or root"),
     "socket_owners_full": ("too many open sockets to know all their owners", "nothing; owners are looked for again"),

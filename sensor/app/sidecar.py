@@ -98,6 +98,7 @@ class Sidecar:
         self._supervisor = Supervisor(
             [] if handover.parked else collectors(settings, self._task, counters, clock),
             counters=counters,
+            clock=clock,
             changed=self._beat,
         )
         meter = UsageMeter(clock=clock, pids=self._task.own_pids)

@@ -57,16 +57,17 @@ class Heartbeat:
         return self._report(Kind.SENSOR_STOP, added_s)
 
     def _report(self, kind: Kind, added_s: float | None = None) -> list[Event]:
-        """New losses first, so that none is told after `sensor.stop`."""
+        """New losses first, so that none is told after `sensor.stop`; what is lost meanwhile is the next report's."""
+        lost = Counter(self._counters.losses)
         unexplained = self._counters.unexplained - self._unexplained_told
         seen = self._counters.processes - self._seen_told
-        losses = [self._event(Kind.SENSOR_LOSS, loss=loss) for loss in self._new_losses(unexplained)]
+        losses = [self._event(Kind.SENSOR_LOSS, loss=loss) for loss in self._new_losses(lost, unexplained)]
         self._unexplained_told += unexplained
         self._seen_told += seen
-        return [*losses, self._health_event(kind, unexplained, seen, added_s)]
+        return [*losses, self._health_event(kind, lost, unexplained, seen, added_s)]
 
-    def _new_losses(self, unexplained: int) -> Iterator[Loss]:
-        new = self._counters.losses - self._losses_told
+    def _new_losses(self, lost: Counter[str], unexplained: int) -> Iterator[Loss]:
+        new = lost - self._losses_told
         self._losses_told += new
         if unexplained:
             new[UNEXPLAINED] += unexplained
@@ -75,7 +76,9 @@ class Heartbeat:
             if not told:
                 yield Loss(reason, bound, None if bound == UNKNOWN else n, source)
 
-    def _health_event(self, kind: Kind, unexplained: int, seen: int, added_s: float | None) -> Event:
+    def _health_event(
+        self, kind: Kind, lost: Counter[str], unexplained: int, seen: int, added_s: float | None
+    ) -> Event:
         now = self._clock.monotonic()
         usage, collectors, used = self._usage(), dict(self._collectors()), self._budget_used()
         watching = _sees_processes(collectors)
@@ -86,7 +89,7 @@ class Heartbeat:
             seen=seen if watching else None,
             catch_rate=catch_rate(seen, unexplained) if watching else None,
             counters=dict(self._counters.seen),
-            losses=dict(self._counters.losses),
+            losses=dict(lost),
             collectors=collectors,
             cpu_percent=usage.cpu_percent,
             memory_bytes=usage.memory_bytes,

@@ -24,7 +24,7 @@ class Account(NamedTuple):
 ACCOUNTS = {
     UNEXPLAINED: Account("process_cursor", AT_MOST),
     "proc_unreadable": Account("process_cursor", UNKNOWN),
-    "collector_failed": Account(None, UNKNOWN),
+    "collector_failed": Account(None, UNKNOWN, told=True),
     "socket_owners_full": Account("task_view", UNKNOWN),
     "stalled": Account("sensor", UNKNOWN),
     "tampered": Account("sensor", UNKNOWN),
