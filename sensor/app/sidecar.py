@@ -81,7 +81,7 @@ class Sidecar:
         )
         if settings.cpus is not None:
             self._task.cores = settings.cpus
-        self._names = container_names(settings, os.environ, self._task, clock)
+        self._names = container_names(handover, os.environ, self._task, clock)
         self._metadata = self._ask_ecs(clock)
         self._queue = EventQueue(capacity=settings.queue_events, counters=counters)
         detector = Detector(header=self._names.header, current=self._task.current, counters=counters, clock=clock)
