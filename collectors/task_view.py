@@ -69,6 +69,7 @@ class Task:
         self.gated = GatedReads(procfs, self._helpers)
         self._reader = ProcessReader(procfs, self.gated, clock, instance)
         self.executables = Executables(gated=self.gated, procfs=procfs, counters=counters, clock=clock)
+        self.resolution = self.executables.resolution
         self._table = ProcessTable()
         self._roots = ContainerRoots(self.gated.root, clock)
         self._users = Users(self.root_of, clock)

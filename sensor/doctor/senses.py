@@ -32,7 +32,7 @@ MEND = "give the sensor SYS_PTRACE, or run it as root so that helpers can look a
 
 
 def checks(settings: Settings, seen: list[str]) -> Iterator[Check]:
-    """All of this module. Starts and ends a launcher of helpers where helpers are needed. `seen` gets the containers' ids."""
+    """All of this module. Starts and ends a launcher of helpers where it is needed. `seen` gets the containers' ids."""
     counters, clock = Counters(), SystemClock()
     launcher = helper_launcher.start() if helper_launcher.is_needed() else None
     task = Task(instance="doctor", launcher=launcher, counters=counters, clock=clock, procfs=Procfs())
