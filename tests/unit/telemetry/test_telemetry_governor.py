@@ -77,7 +77,8 @@ def test_what_was_given_up_comes_back_a_step_at_a_time() -> None:
     bench = Bench()
     bench.run(0.5, MOST)
     levels = [bench.run(0.005) for _ in range(CALM_LOOKS * MOST)]
-    assert levels == [level for level in range(MOST, 0, -1) for _ in range(CALM_LOOKS)][1:] + [0]
+    falling = [level for level in range(MOST, -1, -1) for _ in range(CALM_LOOKS)]
+    assert levels == falling[1 : len(levels) + 1]
     assert bench.run(0.005, 50) == 0
     assert bench.changes == 2 * MOST
 
