@@ -41,6 +41,9 @@ from sensor.telemetry.usage import UsageMeter
 METADATA_S = 2.0
 """How long the first events wait for the task's metadata, so that they already name the task and its containers."""
 
+SPOOL_WITHIN = 8 * 1024 * 1024
+"""So much of the spool is within the memory budget; a larger one was wished for, and comes on top."""
+
 log = logging.getLogger("sensor")
 
 
@@ -255,7 +258,7 @@ class Sidecar:
         return Governor(
             resolution=self._task.resolution,
             cpu_percent=self._settings.cpu_percent,
-            memory_bytes=self._settings.memory_mb * MB,
+            memory_bytes=self._settings.memory_mb * MB + max(0, self._settings.spool_bytes - SPOOL_WITHIN),
             cores=lambda: self._task.cores,
             cpu_s=time.process_time,
             memory=TaskMemory(limit=lambda: self._memory_limit),

@@ -28,7 +28,9 @@ RAISE_AT, CALM_AT = 0.7, 0.5
 """Shares of the CPU budget: in a minute, to give something up; in one look, to count it as calm."""
 CALM_LOOKS = 2
 NEAR, FAR = 0.95, 0.9
-"""Shares of a memory limit: above the first memory is short, below the second no longer."""
+"""Shares of the task's memory limit: above the first memory is short, below the second no longer."""
+OWN_FAR = 0.97
+"""The same of the sensor's own budget, all of which it may have; the allocator does not give everything back."""
 QUEUES = "queues"
 """What is given up for memory."""
 
@@ -56,7 +58,7 @@ def is_short(short: bool, *, own: float, task: float | None) -> bool:
     """
     if own > 1 or (task is not None and task > NEAR):
         return True
-    return short and (own > FAR or (task is not None and task > FAR))
+    return short and (own > OWN_FAR or (task is not None and task > FAR))
 
 
 class Governor:

@@ -109,7 +109,7 @@ def test_a_level_moves_by_one_and_stays_within_its_bounds(level: int, minute: fl
 
 def test_memory_is_short_above_the_sensors_own_budget_until_well_below() -> None:
     bench = Bench()
-    for resident, short in ((63, False), (65, True), (60, True), (57, False)):
+    for resident, short in ((63, False), (65, True), (63, True), (61, False)):
         bench.resident = resident * MB
         bench.run(0)
         assert (QUEUES in bench.governor.given_up()) is short, resident
