@@ -263,8 +263,8 @@ class Settings:
         Ge(16),
         Le(100_000),
         doc(
-            "Megabytes (10^6 bytes) that the sensor may have resident, a spool of 8 MiB included. Above it, or while the task comes near its "
-            "limit, queues and spool hold an eighth, and what finds no room is counted."
+            "Megabytes (10^6 bytes) that the sensor may have resident, a spool of 8 MiB included. Above it, or while "
+            "the task comes near its limit, queues and spool hold an eighth, and what finds no room is counted."
         ),
     ] = 64.0
     log_level: Annotated[Level, doc("The least severe log lines that are written.")] = "info"
