@@ -1,7 +1,7 @@
 """Keeps the sensor to a budget: of CPU by looking less closely, of memory by keeping less.
 
 CPU: once more than `RAISE_AT` of the budget was used, averaged over a minute, and the last look was over budget as
-well, one more of `resolution.STEPS` is given up; after two calm looks the last one is taken back. A minute's budget may
+well, one more of `resolution.STEPS` is given up; after three calm looks the last one is taken back. A minute's budget may
 be used up in a burst, so that what happens right after the start is seen whole.
 
 Memory: while the sensor is above its own budget, or the task comes near its limit, queues and spool hold an eighth of
@@ -24,9 +24,9 @@ LOOK_S = 5.0
 WINDOW_S = 60.0
 LEAST = 0.01
 """Of a core: the smallest CPU budget."""
-RAISE_AT, CALM_AT = 0.7, 0.5
+RAISE_AT, CALM_AT = 0.7, 0.75
 """Shares of the CPU budget: in a minute, to give something up; in one look, to count it as calm."""
-CALM_LOOKS = 2
+CALM_LOOKS = 3
 NEAR, FAR = 0.95, 0.9
 """Shares of the task's memory limit: above the first memory is short, below the second no longer."""
 OWN_FAR = 0.97

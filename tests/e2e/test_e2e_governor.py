@@ -4,7 +4,7 @@ from docker_cli import wait_for
 from ingest_container import Event
 from lab import Lab
 
-ON_A_BUDGET = {"SENSOR_CPUS": "1", "SENSOR_CPU_PERCENT": "1"}
+ON_A_BUDGET = {"SENSOR_CPUS": "1", "SENSOR_CPU_PERCENT": "2"}
 STORM = """
 import subprocess
 while True:
