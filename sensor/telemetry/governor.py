@@ -1,8 +1,8 @@
 """Keeps the sensor to a budget: of CPU by looking less closely, of memory by keeping less.
 
 CPU: once more than `RAISE_AT` of the budget was used, averaged over a minute, and the last look was over budget as
-well, one more of `resolution.STEPS` is given up; after three calm looks the last one is taken back. A minute's budget may
-be used up in a burst, so that what happens right after the start is seen whole.
+well, one more of `resolution.STEPS` is given up; after three calm looks the last one is taken back. A minute's budget
+may be used up in a burst, so that what happens right after the start is seen whole.
 
 Memory: while the sensor is above its own budget, or the task comes near its limit, queues and spool hold an eighth of
 what they may otherwise, and what finds no room is counted. That is let go of only well below.
