@@ -26,12 +26,13 @@ from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST, Capability, Emit, Status, TaskView
+from sensor.model.resolution import Step
 
 TICK_S = 0.02
 RESTING_S = 0.15
 """Between two looks where hints call in between, and no container came or went for `UNREST_S`."""
 STORM_S = 0.25
-"""Between two looks while what goes by is only counted."""
+"""Between two looks while what goes by is only counted, or the timer is given up for hints."""
 TURN_S = 0.1
 """Between two turns of the slow round."""
 UNREST_S = 60.0
@@ -198,7 +199,7 @@ class ProcessCursor:
                 self._settling.look_again(process)
 
     def _rest(self) -> float:
-        if self._passing:
+        if self._passing or self._processes.resolution.gives_up(Step.TICK):
             return STORM_S
         if self._clock.monotonic() - self._changed < UNREST_S:
             return TICK_S

@@ -17,11 +17,14 @@ from collectors.task_view import Task
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.resolution import Step
 
 REREAD_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.05)
 """After these times a new process is read again."""
 FORKED_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Later reads of a process that has still not run a program of its own."""
+SHALLOW = 4
+"""Rereads of a process that has told its program, where settling is given up."""
 NEWEST = 32
 """Processes that one hint has looked at again."""
 
@@ -153,9 +156,11 @@ class Settling:
 
     def _come_back(self, process: Tracked, step: int) -> None:
         """Look again after the next delay; a process that has shown nothing new by the last one is taken as it is."""
-        if step == len(REREAD_S):
+        shallow = process.announced and self._processes.resolution.gives_up(Step.SETTLING)
+        rereads = REREAD_S[:SHALLOW] if shallow else REREAD_S
+        if step == len(rereads):
             self._processes.settle(process)
-        delays = REREAD_S if process.announced else REREAD_S + FORKED_S
+        delays = rereads if process.announced else REREAD_S + FORKED_S
         if step < len(delays):
             timer = asyncio.get_running_loop().call_later(delays[step], self.look, process, step + 1)
             self._waiting[process.entity] = _Waiting(process, step, timer)

@@ -69,6 +69,7 @@ class Task:
         self.gated = GatedReads(procfs, self._helpers)
         self._reader = ProcessReader(procfs, self.gated, clock, instance)
         self.executables = Executables(gated=self.gated, procfs=procfs, counters=counters, clock=clock)
+        self.resolution = self.executables.resolution
         self._table = ProcessTable()
         self._roots = ContainerRoots(self.gated.root, clock)
         self._users = Users(self.root_of, clock)
@@ -372,10 +373,8 @@ class Task:
             process.settled = False
         process.cgroup = raw
         parent = process.parent
-        if parent is not None and parent.cgroup == raw and parent.ended is None:
-            process.container = parent.container
-        else:
-            process.container = self._placement.container(process)
+        alike = parent is not None and parent.cgroup == raw and parent.ended is None
+        process.container = parent.container if parent and alike else self._placement.container(process)
 
     def _collect_exits(self) -> None:
         for pid, status in self._exits.collect():

@@ -60,6 +60,7 @@ MEANINGS = {
     "dns_stream_unaligned": ("a DNS stream that was joined in its middle", "nothing"),
     "dns_stream_unfinished": ("a DNS stream that ended within a message", "nothing"),
     "socket_table_malformed": ("a line of /proc/net that cannot be read", "report it, with the kernel's version"),
+    "given_up": ("opens of files while the sensor kept to its CPU budget; matched with the rules before", MORE_CPU),
     "queue_full": ("events came faster than they are enriched", MORE_CPU),
     "queue_closed": ("events after the sensor's end had begun", "nothing"),
     "enrich_failed": ("a fault of the sensor in one event; its log has it", "report it with the line of the log"),

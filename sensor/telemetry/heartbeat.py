@@ -19,8 +19,8 @@ PROCESS_COLLECTORS = "process_"
 class Heartbeat:
     """Makes the events; whoever calls decides when, and emits what comes back, in its order.
 
-    `collectors` tells how each collector stands, `budget_used` how much of the volume budget is used up. `parked` lists
-    why nothing is collected, empty while all is well.
+    `collectors` tells how each collector stands, `budget_used` how much of the volume budget is used up,
+    `given_up` what the governor has stopped. `parked` lists why nothing is collected, empty while all is well.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Heartbeat:
         collectors: Callable[[], Mapping[str, CollectorHealth]],
         parked: tuple[str, ...] = (),
         budget_used: Callable[[], float | None] = lambda: None,
+        given_up: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._counters = counters
         self._clock = clock
@@ -39,6 +40,7 @@ class Heartbeat:
         self._collectors = collectors
         self._parked = parked
         self._budget_used = budget_used
+        self._given_up = given_up
         self._started = self._reported = clock.monotonic()
         self._losses_told: Counter[str] = Counter()
         self._unexplained_told = 0
@@ -96,6 +98,7 @@ class Heartbeat:
             parked=self._parked,
             budget_used=None if used is None else round(used, 4),
             stop_added_s=None if added_s is None else round(added_s, 3),
+            given_up=self._given_up(),
         )
         self._reported = now
         missing = (Missing("health.memory_bytes", usage.inexact),) if usage.inexact else ()

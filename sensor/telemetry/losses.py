@@ -62,6 +62,7 @@ ACCOUNTS = {
     "killed_unnumbered": Account("spool", UNKNOWN),
     "killed_unbounded": Account("spool", UNKNOWN),
     "sampled": Account("budget", EXACT),
+    "given_up": Account("governor", EXACT),
     "record_too_large": Account("pipeline", EXACT),
     "refused": Account("delivery", EXACT),
     "undelivered_at_stop": Account("delivery", EXACT),

@@ -21,6 +21,7 @@ from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
+from sensor.model.resolution import MOST
 
 pytestmark = pytest.mark.kernel
 
@@ -248,3 +249,12 @@ async def test_another_uid_is_told_when_its_turn_comes(watched: Watched, need: N
 
 def _of_pid(watched: Watched, kind: Kind, pid: int) -> list[Event]:
     return [e for e in watched.emitted.of(kind) if _process(e).pid == pid]
+
+
+async def test_with_everything_given_up_programs_are_still_told_whole(watched: Watched) -> None:
+    watched.task.resolution.level = MOST
+    with subprocess.Popen(["sleep", "0.4271"]) as child:
+        (event,) = await until(lambda: watched.execs("sleep", "0.4271"), "the exec")
+        assert _process(event).pid == child.pid
+        assert watched.task.settled(_process(event).entity)
+    await until(lambda: watched.exits("sleep", "0.4271"), "the exit")

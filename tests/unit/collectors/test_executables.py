@@ -326,3 +326,17 @@ async def test_where_the_kernel_notices_looks_each_look_is_told(scene: Scene) ->
     scene.idle.jobs.pop()[1](Hashed("f00"))
     scene.wanted(executables)
     assert scene.opened == [10, 10, 10]
+
+
+async def test_where_hashes_are_given_up_new_files_have_none_and_known_ones_keep_theirs(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    found = scene.executables()
+    assert found.wanted(scene.process(), scene.told.append) is None
+    (first,) = await until(lambda: scene.told, "the hash")
+    found.resolution.level = 1
+    assert found.wanted(scene.process(), scene.told.append) == first
+    scene.path.write_bytes(b"#!another\n")
+    refused = found.wanted(scene.process(), scene.told.append)
+    assert refused is not None
+    assert (refused.sha256, refused.why_no_hash) == (None, module.BUSY)
+    found.close()
