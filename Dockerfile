@@ -16,7 +16,7 @@ COPY . .
 # The rules are compiled by what will compile users' own. Then one wheel for both images, of which the sidecar leaves out
 # what only the centre runs. Bytecode is compiled here because a read-only
 # root cannot keep it (a start takes 0.13 s of CPU with it, 0.5 s without), unchecked because nothing changes afterwards,
-# and without docstrings (docs/adr/0096-the-images-bytecode-has-no-docstrings.md).
+# and without docstrings (docs/adr/0096-the-images-bytecode-has-no-docstrings.md) or columns for tracebacks (0098).
 RUN /opt/sensor/bin/python -m sensor.sigma.ship rules sensor/detect/shipped.msgpack \
  && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
  && /opt/build/bin/pip --python /opt/sensor/bin/python install --no-deps /dist/*.whl \
@@ -24,7 +24,7 @@ RUN /opt/sensor/bin/python -m sensor.sigma.ship rules sensor/detect/shipped.msgp
  && rm -r /opt/sensor/lib/python3*/site-packages/ingest /opt/sensor/lib/python3*/site-packages/deploy \
  && find /opt/sensor /opt/ingest -name '*.pyi' -delete \
  && find /opt/sensor /opt/ingest -type d -name tests -prune -exec rm -r {} + \
- && /opt/sensor/bin/python -m compileall -q --invalidation-mode unchecked-hash -o 2 /opt/sensor/lib /opt/ingest/lib \
+ && /opt/sensor/bin/python -X no_debug_ranges -m compileall -q --invalidation-mode unchecked-hash -o 2 /opt/sensor/lib /opt/ingest/lib \
  && find /opt/sensor /opt/ingest -name '*.opt-2.pyc' -exec sh -c 'for f; do mv "$f" "${f%.opt-2.pyc}.pyc"; done' sh {} +
 
 FROM ${BASE} AS run

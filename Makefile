@@ -6,6 +6,7 @@
 .PHONY: help demo test check e2e soak bench fuzz image sbom rules docs lock clean FORCE
 
 ARGS ?=
+SOAKED := $(addprefix tests/e2e/test_e2e_,churn.py outage.py spool.py)
 BIN := .venv/bin
 PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -34,8 +35,8 @@ check: .venv/.dev $(RULES) ## lint, format, types, import directions, generated 
 e2e: .venv/.dev ## tests in containers; needs a Docker engine
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-soak: .venv/.dev $(RULES) ## every system call failing in turn, 5 s each; SECONDS=60 is longer
-	@SOAK=$(or $(SECONDS),5) $(BIN)/python -m pytest tests/faults $(ARGS)
+soak: .venv/.dev $(RULES) ## the fault campaign: system calls that fail, 5 s each (SECONDS=60 is longer), stops, overflows, churn
+	@SOAK=$(or $(SECONDS),5) $(BIN)/python -m pytest -s tests/faults $(SOAKED) $(ARGS)
 
 bench: .venv/.dev .venv/.bench $(RULES) ## every benchmark, then docs/benchmarks.md; ARGS="footprint --seconds 20" runs one, shorter
 	@PYTHONPATH=tests/e2e:tests:tests/kernel:. $(BIN)/python bench/page.py $(ARGS)

@@ -8,7 +8,6 @@ program there is. What it is good for is to look at the newest processes at once
 import os
 import select
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import NamedTuple
 
 from collectors import rootfs
@@ -137,9 +136,11 @@ class ExecHints:
         if root is None:
             known.discard(path)  # the root may be had later
             return
-        with suppress(OSError, SensorError):  # not there, not local, or no watches left: then this place gives no hints
+        try:
             open_it = rootfs.open_directory if is_directory else rootfs.open_handle
             with rootfs.held(open_it(root, path)) as handle:
                 wd = self._stream.add(handle, OPEN, is_directory=is_directory)
                 self._watches.setdefault(wd, _Watch(container_id, path, is_directory))
                 self._covered.add(container_id)
+        except (OSError, SensorError):  # not there, not local, or no watches left: this place gives no hints for now,
+            known.discard(path)  # and takes the room of none that does

@@ -24,6 +24,7 @@ from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone, SensorError
 from sensor.model.events import Timestamp
+from sensor.model.resolution import Resolution, Step
 
 MIB = 1 << 20
 MOST_BYTES = 128 * MIB
@@ -76,7 +77,7 @@ class Executables:
 
     `opened` is called right before an executable is opened in a way that fires an inotify watch, with the process it
     belongs to, so that whoever listens for opens can tell ours from others; `opened_file` the same for a file that no
-    process belongs to, with its container and path.
+    process belongs to, with its container and path. `resolution` says what is given up, in all of the task.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Executables:
         self._gated = gated
         self._counters = counters
         self._clock = clock
+        self.resolution = Resolution()
         self._mounts = LocalMounts(procfs)
         self._known: OrderedDict[_Version, Facts] = OrderedDict()
         self._waiting: dict[_Version, _Waiting] = {}
@@ -181,7 +183,7 @@ class Executables:
             return NOT_LOCAL  # only a helper that was tampered with hands over such a thing
         if version.size > MOST_BYTES:
             return TOO_LARGE
-        if self._waiters >= MOST_WAITING:
+        if self._waiters >= MOST_WAITING or self.resolution.gives_up(Step.HASHES):
             return BUSY
         if version in self._waiting:
             return None

@@ -126,8 +126,8 @@ class FileInotify:
             removed=self._removed,
             hashes=self._hashes,
         )
-        task.listen(watch)
         try:
+            task.listen(watch)
             await (self._poll(watch) if readable is None else self._follow(readable, watch))
         except asyncio.CancelledError:
             watch.finish()

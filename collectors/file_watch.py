@@ -10,6 +10,7 @@ from typing import Protocol
 from collectors.container_reach import ContainerReach
 from collectors.file_actor import Actors
 from collectors.file_changes import POLL, RESCAN, Change, ChangeReader
+from collectors.file_early import Early, came_ns
 from collectors.file_events import OVERFLOW, overflow
 from collectors.file_hold_off import HoldOff
 from collectors.file_look import Look
@@ -25,6 +26,7 @@ from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.events import Timestamp
 from sensor.model.protocols import HOST, Capability, Emit, TaskView
+from sensor.model.times import NS
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +98,7 @@ class FileWatch:
             removed=removed,
             secret_watched=self._actors.descriptors.watched,
         )
+        self._early = Early(coverage=self._coverage, table=self._table, reach=self._reach)
         self._reader = ChangeReader(self._table, self._coverage)
         self._look = Look(reach=self._reach, counters=counters, clock=clock)
         self._telling = FileTelling(
@@ -111,7 +114,7 @@ class FileWatch:
         self._changes: Iterator[Change] | None = None
         self._filled = False
         self._read_at = self._since = clock.monotonic()
-        self._all_read_ns = self._read_at_ns = self._compared_ns = clock.wall()
+        self._began_ns = self._all_read_ns = self._read_at_ns = self._compared_ns = clock.wall()
         self._lost_since_ns: Timestamp | None = None
         self._comparing: dict[str, Iterator[Change | None]] = {}
         self._comparing_since_ns = self._all_read_ns
@@ -235,12 +238,29 @@ class FileWatch:
             self._lost_since_ns = self._all_read_ns
 
     def _reach_anew(self, container: str, next_delay: float) -> None:
-        self._reach.find_mounts(container)
         self._retries.pop(container, None)
-        if not self._coverage.cover(container):
+        try:
+            self._reach.find_mounts(container)
+            covered = self._cover(container)
+        except OSError:  # no descriptor is left, for example: whoever told of the container goes on
+            covered = False
+        if not covered:
             self._retries[container] = (self._clock.monotonic() + next_delay, next_delay)
             self.wake.set()  # so that the time is waited for
         self._log()
+
+    def _cover(self, container: str) -> bool:
+        """Watch a container; if it has come while we watched, what its programs did before is looked for then."""
+        if not self._coverage.cover(container):
+            return False
+        since_ns = came_ns(self._task, container, self._began_ns)
+        if since_ns is not None:
+            if not self._comparing:
+                self._comparing_since_ns = self._clock.wall()
+            since = self._clock.monotonic() - (self._clock.wall() - since_ns) / NS
+            self._comparing[container] = self._early.changes(container, since_ns, since)
+            self.wake.set()
+        return True
 
     def _retry(self, now: float) -> None:
         for container, (at, delay) in list(self._retries.items()):

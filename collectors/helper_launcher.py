@@ -11,11 +11,24 @@ import signal
 import socket
 
 from collectors import helper_wire as wire
+from collectors import rights
 from collectors.helper_process import become, serve
 from collectors.procfs import Procfs
 
+SYS_PTRACE = "SYS_PTRACE"
 FIRST_WORD_S = 0.5
 """How long a helper may take to become who it shall be; shorter than the sensor waits for the launcher."""
+
+
+def is_needed(status: bytes | None = None) -> bool:
+    """Whether helpers can do more than the sensor itself, by its `/proc/self/status` (proc_pid_status(5)).
+
+    Only root may take on other uids. SYS_PTRACE lets the sensor read every process in its user namespace and below
+    (kernel/ptrace.c, __ptrace_may_access), and what a security module refuses then it refuses a helper as well. The
+    launcher costs 4.4 MB (docs/adr/0097-the-second-stage-has-values-only.md).
+    """
+    held = rights.parse(Procfs().read("self/status", rights.STATUS_LIMIT) if status is None else status)
+    return held.uid == 0 and SYS_PTRACE not in (held.capabilities or ())
 
 
 def start(*secrets: int) -> socket.socket:

@@ -185,7 +185,7 @@ class Helpers:
     def _launched(self, request: bytes) -> tuple[bytes, list[int]]:
         """What the launcher says to a request. A late one is asked again after the pause, one that ended never."""
         if self._launcher is None:
-            raise AccessDenied("no launcher for helpers: the sensor does not run as root, or it has ended")
+            raise AccessDenied("no launcher for helpers: none can do more than the sensor, or it has ended")
         try:
             self._launcher.send(request)
             verdict, descriptors = _answer_to(self._launcher, request)

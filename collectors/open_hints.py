@@ -114,6 +114,12 @@ class OpenHints:
             _take(self._loaders, lambda one: one[1] == ran.opened.container)
         return ran, unexplained, candidates
 
+    def give_up(self) -> int:
+        """Wait for no counterpart any more; how many numbers stay unexplained."""
+        left = len(self._unread)
+        self._unread.clear()
+        return left
+
     def _one_of_each(self) -> Ran | None:
         """What was opened after the process was gone cannot have been its doing."""
         if len(self._unread) != 1:

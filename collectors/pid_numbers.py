@@ -2,31 +2,126 @@
 
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from collectors.procfs import Procfs
+from sensor.model.clock import Clock
+from sensor.model.errors import AccessDenied, ProcessGone
 
 RESERVED_PIDS = 300
 """Where the kernel begins again after pid_max (kernel/pid.c)."""
 MOST_NUMBERS = 65_536
 """A longer way of the cursor between two looks is no way but a jump."""
+FASTEST = 20_000
+"""Numbers a second that are not thought to be handed out: below it nobody has to ask whether they went round."""
+COUNTED_S = 1.0
+"""So old is the kernel's count of forks at most that the next one is compared with."""
 
 
-class LastPid:
-    """The number handed out last in this PID namespace (fifth field of /proc/loadavg), by one descriptor kept open.
+class Handed(NamedTuple):
+    """The numbers since the look before, None after a jump; the newest; and how many more at most nobody has seen."""
 
-    It is read many times a second, and opening costs more than reading.
+    numbers: Sequence[int] | None
+    newest: int
+    unseen: int
+
+
+class PidNumbers:
+    """The number handed out last in this PID namespace (fifth field of /proc/loadavg), followed from look to look.
+
+    It is read many times a second by one descriptor kept open, since opening costs more than reading. Between `close`
+    and the next `open` nobody looks, and what is handed out then is new afterwards.
     """
 
-    def __init__(self, procfs: Procfs) -> None:
-        self._fd = os.open(f"{procfs.root}/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, procfs: Procfs, clock: Clock) -> None:
+        self._procfs = procfs
+        self._rounds = Rounds(procfs, clock)
+        self._fd = -1
+        self._last: int | None = None
+        self._pid_max = 0
 
-    def read(self) -> int:
-        """The number now."""
-        return int(os.pread(self._fd, 256, 0).split()[4])
+    def open(self) -> None:
+        """Begin, or go on. Raises OSError."""
+        self.close()
+        self._fd = os.open(f"{self._procfs.root}/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+        self._pid_max = int(self._procfs.read("sys/kernel/pid_max", 32))
+        self._last = self._read() if self._last is None else self._last
 
     def close(self) -> None:
-        """Release the descriptor."""
-        os.close(self._fd)
+        """Release the descriptor. Safe to call twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def are_new(self) -> bool:
+        """Whether any was handed out since the last look."""
+        return self._read() != self._last
+
+    def look(self) -> Handed:
+        """What was handed out since the last look. Raises OSError, and then nothing has been taken."""
+        now = self._read()
+        last = now if self._last is None else self._last
+        if now < last:
+            self._pid_max = int(self._procfs.read("sys/kernel/pid_max", 32))  # whoever may set it may have
+        numbers = handed_out(last, now, self._pid_max)
+        if numbers is None:
+            unseen = self._rounds.jumped((now - last) % self._pid_max)
+        else:
+            unseen = self._rounds.missed(len(numbers), self._pid_max)
+        self._last = now
+        return Handed(numbers, now, unseen)
+
+    def _read(self) -> int:
+        return int(os.pread(self._fd, 256, 0).split()[4])
+
+
+class Rounds:
+    """How often the numbers went round, unseen by the cursor, between two looks: while we were stopped, say.
+
+    The kernel counts all forks since it was started, in whatever namespace: elsewhere's are in it, so it gives a bound.
+    """
+
+    def __init__(self, procfs: Procfs, clock: Clock) -> None:
+        self._procfs = procfs
+        self._clock = clock
+        self._looked = clock.monotonic()
+        self._counted = float("-inf")
+        self._forks: int | None = None
+        self._unsure = False
+
+    def missed(self, seen: int, pid_max: int) -> int:
+        """To be asked at every look: the most numbers that were handed out in whole rounds, besides those `seen` now.
+
+        What cannot be read is left for the next look.
+        """
+        now = self._clock.monotonic()
+        since, self._looked = now - self._looked, now
+        round_of = max(1, pid_max - RESERVED_PIDS)
+        self._unsure = self._unsure or since * FASTEST > round_of
+        if not self._unsure and now - self._counted < COUNTED_S:
+            return 0
+        new = self._new_forks()
+        if new is None:
+            return 0
+        unsure, self._unsure = self._unsure, False
+        return max(0, new - seen) // round_of * round_of if unsure else 0
+
+    def jumped(self, numbers: int) -> int:
+        """The most that were handed out where the cursor went so far at once, or was set: no more than there were forks
+        since the last count, where that is known.
+        """
+        self._looked = self._clock.monotonic()
+        new = self._new_forks()
+        return numbers if new is None else min(numbers, new)
+
+    def _new_forks(self) -> int | None:
+        """Since the last count; None where that cannot be read now, or was never."""
+        try:
+            forks = self._procfs.forks()
+        except (OSError, ProcessGone, AccessDenied, ValueError):
+            return None
+        before, self._forks, self._counted = self._forks, forks, self._clock.monotonic()
+        return None if before is None else forks - before
 
 
 def handed_out(last: int, now: int, pid_max: int) -> Sequence[int] | None:

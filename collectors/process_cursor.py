@@ -14,7 +14,7 @@ from collectors.exec_telling import ExecTelling
 from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
 from collectors.pace import CpuShare
-from collectors.pid_numbers import LastPid, handed_out
+from collectors.pid_numbers import PidNumbers
 from collectors.process_events import ProcessEvents
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
@@ -27,6 +27,7 @@ from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Timestamp
 from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST, Capability, Emit, Status, TaskView
+from sensor.model.resolution import Step
 
 TICK_S = 0.02
 RESTING_S = 0.15
@@ -34,7 +35,7 @@ RESTING_S = 0.15
 FEW = 16
 """New numbers between two looks that are looked at even then, if a tracer tells of all others."""
 STORM_S = 0.25
-"""Between two looks while what goes by is only counted."""
+"""Between two looks while what goes by is only counted, or the timer is given up for hints."""
 TURN_S = 0.1
 """Between two turns of the slow round."""
 UNREST_S = 60.0
@@ -47,6 +48,8 @@ one on it counts as gone; the second finds what was held up in its fork, so that
 UNTOLD_S = 0.25
 """After this time a tracer has told of all that it let go on: two of its pulses lie between, which settle the rest.
 Only then does a number that it has not told of count as gone."""
+COVER_S = 10.0
+"""How soon a container that gives no hints is tried again: its root may have been out of reach when it came."""
 LOADER_MS = 1
 """How long a new process's second hint, the loader's, is waited for on the spot: a turn of the loop takes too long."""
 STORM_TOLD_S = 60.0
@@ -69,6 +72,8 @@ class ProcessCursor:
         self._changed = float("-inf")
         self._passing = False
         self._unborn = 0
+        self._covered_at = float("-inf")
+        self._numbers = PidNumbers(processes.procfs, clock)
 
     def probe(self) -> Capability:
         """Whether the cursor can be read and siblings can be seen."""
@@ -84,10 +89,8 @@ class ProcessCursor:
 
     async def run(self, task: TaskView, emit: Emit) -> None:
         """Announce what runs already, then what comes and goes, until cancelled."""
-        self._last_pid = LastPid(self._procfs)
+        self._numbers.open()
         self._unborn = 0
-        self._last = self._last_pid.read()
-        self._pid_max = int(self._procfs.read("sys/kernel/pid_max", 32))
         self._cpu = CpuShare(lambda: self._processes.cores, self._clock)
         self._telling = ExecTelling(self._processes, emit)
         self._events = ProcessEvents(emit, self._telling, self._clock)
@@ -118,7 +121,7 @@ class ProcessCursor:
             self._settling.close()
             self._telling.close()
             self._hints.close()
-            self._last_pid.close()
+            self._numbers.close()
 
     def container_started(self, container_id: str) -> None:
         """A container's first process is there."""
@@ -136,11 +139,11 @@ class ProcessCursor:
     def is_up_to_date(self) -> bool:
         """Whether every number that was handed out has been looked at, and none of them is still on its way."""
         self._processes.tracing.drain()
-        return self._last_pid.read() == self._last and not self._unborn and not self._matching.has_unread
+        return not self._numbers.are_new() and not self._unborn and not self._matching.has_unread
 
     def catch_up(self) -> None:
         """Look at the numbers that were handed out since the last look, unless there are too many."""
-        if not self._passing and self._last_pid.read() != self._last:
+        if not self._passing and self._numbers.are_new():
             self._look_around()
 
     def ran(self, process: Tracked, at: Timestamp) -> None:
@@ -158,6 +161,7 @@ class ProcessCursor:
                 if (now := loop.time()) - turned >= TURN_S:
                     for process in self._rotation.turn(now - turned):
                         self._settling.look_again(process)
+                    self._cover_again()
                     turned = now
                 await asyncio.sleep(self._rest())
         except asyncio.CancelledError:
@@ -167,13 +171,13 @@ class ProcessCursor:
 
     def _look_around(self) -> None:
         """The timer's look, for nothing depends on hints alone. Mostly there is nothing new, and it ends at once."""
-        news = self._last_pid.read() != self._last
+        news = self._numbers.are_new()
         self._passing = news and self._cpu.is_overdrawn()
         if self._passing:
             return self._let_pass()
         if news:
             self._hints.read()
-            self._follow()
+        self._follow()
         if self._processes.tracing.active:
             self._hints.stop()  # the tracer sees each program, and a hint of it would only wake us
         else:
@@ -195,6 +199,14 @@ class ProcessCursor:
             self._settling.look_at_newest()
         self._settling.conclude()
 
+    def _cover_again(self) -> None:
+        if self._processes.tracing.active or self._clock.monotonic() - self._covered_at < COVER_S:
+            return
+        self._covered_at = self._clock.monotonic()
+        for container_id in self._processes.containers():
+            if self._is_watched(container_id) and not self._hints.cover([container_id]):
+                self._hints.enter(container_id, self._processes.search_path(container_id))
+
     def _look_for_later_execs(self, containers: set[str]) -> None:
         """Something that is not new opened a program: perhaps to become it."""
         for container_id in containers:
@@ -202,7 +214,7 @@ class ProcessCursor:
                 self._settling.look_again(process)
 
     def _rest(self) -> float:
-        if self._passing:
+        if self._passing or self._processes.resolution.gives_up(Step.TICK):
             return STORM_S
         if self._processes.tracing.active or self._clock.monotonic() - self._changed < UNREST_S:
             return TICK_S
@@ -234,17 +246,17 @@ class ProcessCursor:
 
     def _follow(self) -> bool:
         """Look at every number handed out since the last time; whether there were any."""
-        last, now = self._last, self._last_pid.read()
-        if now == last:
-            return False
-        self._last = now
-        numbers = handed_out(last, now, self._pid_max)
+        numbers, newest, unseen = self._numbers.look()
+        self._counters.unexplained += unseen
         if numbers is None:
             self._counters.add("cursor.jumps")
-            self._counters.unexplained += (now - last) % self._pid_max
             numbers = self._procfs.pids()
-        self._look_at(numbers, now)
-        return True
+        try:
+            self._look_at(numbers, newest)
+        except OSError:
+            self._counters.unexplained += len(numbers)  # what of them lives is found by the next look at all there is
+            raise
+        return bool(numbers)
 
     def _look_at(self, numbers: Sequence[int], newest: int) -> None:
         self._counters.add("cursor.numbers", len(numbers))
@@ -317,9 +329,11 @@ class ProcessCursor:
         return True
 
     def _taken_in(self, pid: int) -> Tracked | None:
-        """None for threads, and for what is our own, which is counted. Raises ProcessGone."""
+        """None for threads, for zombies whose end was told, and for our own, which is counted. Raises ProcessGone."""
         process = self._processes.track(pid)
-        if process is None or not process.own:
+        if process is None or process.ended is not None:
+            return None
+        if not process.own:
             return process
         if not process.announced:
             process.announced = process.settled = True
@@ -332,15 +346,13 @@ class ProcessCursor:
         What a tracer tells of goes not by; and a few others are looked at, since they are to be attached to.
         """
         self._hints.stop()
-        last, self._last = self._last, self._last_pid.read()
-        numbers = handed_out(last, self._last, self._pid_max)
-        passed = (self._last - last) % self._pid_max
+        numbers, newest, unseen = self._numbers.look()
         if self._processes.tracing.active and numbers is not None:
-            others = [pid for pid in numbers if not self._processes.tracing.claims(pid)]
-            if len(others) <= FEW:
-                return self._look_at(others, self._last)
-            passed = len(others)
-        if passed:
+            numbers = [pid for pid in numbers if not self._processes.tracing.claims(pid)]
+            if len(numbers) <= FEW:
+                self._counters.unexplained += unseen
+                return self._look_at(numbers, newest)
+        if passed := len(numbers or ()) + unseen:
             self._counters.unexplained += passed
             self._counters.add("storm.numbers", passed)
             self._tell_storm()

@@ -5,6 +5,7 @@ place within moments; so a new process is read again at growing intervals, and a
 """
 
 import asyncio
+from contextlib import suppress
 from typing import NamedTuple
 
 from collectors.hint_listener import HintListener
@@ -17,11 +18,14 @@ from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Timestamp
+from sensor.model.resolution import Step
 
 REREAD_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.05)
 """After these times a new process is read again."""
 FORKED_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Later reads of a process that has still not run a program of its own."""
+SHALLOW = 4
+"""Rereads of a process that has told its program, where settling is given up."""
 NEWEST = 32
 """Processes that one hint has looked at again."""
 
@@ -133,7 +137,8 @@ class Settling:
 
         `at` is when it was found gone, in monotonic seconds, by default now.
         """
-        self._hints.read()  # what belongs to it may have come at the same moment
+        with suppress(OSError):  # it is counted all the same
+            self._hints.read()  # what belongs to it may have come at the same moment
         self._matching.unread(Unread(self._clock.monotonic() if at is None else at, pid, process))
         self.conclude()
 
@@ -153,9 +158,12 @@ class Settling:
         self._counters.add("candidates", candidates)
 
     def close(self) -> None:
-        """Look at nothing any more."""
+        """Look at nothing any more: what had not shown its program by now counts as unexplained."""
         for waiting in self._waiting.values():
             waiting.timer.cancel()
+        unsure = sum(not one.process.announced and not one.process.settled for one in self._waiting.values())
+        self._counters.unexplained += unsure + self._matching.give_up()
+        self._counters.processes -= unsure
         self._waiting.clear()
 
     def _forget(self, process: Tracked) -> None:
@@ -164,9 +172,11 @@ class Settling:
 
     def _come_back(self, process: Tracked, step: int) -> None:
         """Look again after the next delay; a process that has shown nothing new by the last one is taken as it is."""
-        if step == len(REREAD_S):
+        shallow = process.announced and self._processes.resolution.gives_up(Step.SETTLING)
+        rereads = REREAD_S[:SHALLOW] if shallow else REREAD_S
+        if step == len(rereads):
             self._processes.settle(process)
-        delays = REREAD_S if process.announced else REREAD_S + FORKED_S
+        delays = rereads if process.announced else REREAD_S + FORKED_S
         if step < len(delays):
             timer = asyncio.get_running_loop().call_later(delays[step], self.look, process, step + 1)
             self._waiting[process.entity] = _Waiting(process, step, timer)

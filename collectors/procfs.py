@@ -147,6 +147,11 @@ class Procfs:
         """The number handed out last in this PID namespace (fifth field of /proc/loadavg)."""
         return int(self.read("loadavg", 256).split()[4])
 
+    def forks(self) -> int:
+        """Processes and threads made since the kernel was started, in all namespaces (proc_stat(5), `processes`)."""
+        found = self.read("stat")
+        return int(found[found.index(b"\nprocesses ") + 11 :].split(None, 1)[0])
+
     def descriptors(self, pid: int) -> Iterator[tuple[int, bytes]]:
         """Each descriptor of a process with its link; those that close meanwhile are passed over."""
         for name in self.names(f"{pid}/fd"):

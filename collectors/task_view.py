@@ -58,6 +58,7 @@ class Task:
         self.gated = GatedReads(procfs, self.helpers)
         self._reader = ProcessReader(procfs, self.gated, clock, instance)
         self.executables = Executables(gated=self.gated, procfs=procfs, counters=counters, clock=clock)
+        self.resolution = self.executables.resolution
         self._table = ProcessTable()
         self._roots = ContainerRoots(self.gated.root, clock)
         self._users = Users(self.root_of, clock)
@@ -177,12 +178,15 @@ class Task:
         self._exit_listeners.remove(listener)
 
     def track(self, pid: int) -> Tracked | None:
-        """Take in a PID; None for threads and the kernel's own. Raises ProcessGone."""
+        """Take in a PID; None for threads and the kernel's own. Raises ProcessGone.
+
+        A zombie whose end was told is given as it was: taken in anew, it would be told once more.
+        """
         stat = self.procfs.stat(pid)
-        known = self._table.living(pid)
-        if known is not None and known.start_ticks == stat.start_ticks:
+        known = self._table.last(pid)
+        if known is not None and known.start_ticks == stat.start_ticks and (known.ended is None or stat.is_zombie):
             return known
-        if known is not None:
+        if known is not None and known.ended is None:
             self.ended(known, None)
         if stat.is_thread or stat.is_kernel_thread:
             return None
@@ -327,7 +331,7 @@ class Task:
     def _known(self, pid: int) -> Tracked | None:
         try:
             process = self.track(pid)
-            if process is not None and process.args is None and process.exe is None:
+            if process is not None and process.ended is None and process.args is None and process.exe is None:
                 self.read(process)
         except ProcessGone:
             return None
@@ -387,10 +391,8 @@ class Task:
             process.settled = False
         process.cgroup = raw
         parent = process.parent
-        if parent is not None and parent.cgroup == raw and parent.ended is None:
-            process.container = parent.container
-        else:
-            process.container = self._placement.container(process)
+        alike = parent is not None and parent.cgroup == raw and parent.ended is None
+        process.container = parent.container if parent and alike else self._placement.container(process)
 
     def _ended_pid(self, pid: int, status: int | None) -> None:
         self.tracing.drain()  # what a tracer has told came before this end

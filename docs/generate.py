@@ -12,6 +12,7 @@ import chart_values
 import checks_document
 import task_definitions
 from losses_document import render as losses
+from metrics_document import render as metrics
 from posture_document import render as posture
 from rules_document import render as rules
 
@@ -97,6 +98,7 @@ DOCUMENTS = {
     "configuration.md": document.render,
     "events.md": render,
     "losses.md": losses,
+    "metrics.md": metrics,
     "ocsf.md": ocsf.render,
     "posture.md": posture,
     "rules.md": rules,

@@ -19,7 +19,7 @@ MEANINGS = {
         MORE_CPU,
     ),
     "proc_unreadable": (
-        "`/proc` could not be read for a while: what began and ended then",
+        "`/proc` could not be read for a while: what began and ended then is in `unexplained`",
         "open files and CPU of the task",
     ),
     "tracer_lost": (
@@ -27,8 +27,14 @@ MEANINGS = {
         "its line in the log; who kills or stops it",
     ),
     "trace_dropped": ("the tracer had no room for what it saw", MORE_CPU),
-    "collector_failed": ("a collector failed and was started again: what it would have seen", "its line in the log"),
-    "stalled": ("the sensor was stopped, or had no CPU, for seconds", "who stops it; more CPU"),
+    "collector_failed": (
+        "a collector, the loss's source, failed: what it would have seen until it runs again; see `unexplained`",
+        "its line in the log",
+    ),
+    "stalled": (
+        "the sensor was stopped, or had no CPU, for seconds; what that has cost is told by the losses beside it",
+        "who stops it; more CPU",
+    ),
     "tampered": ("its limits, CPUs or priority were changed from outside", "who did it: only root in the task can"),
     "helper_lost": ("a helper for another user's processes was stopped or killed", "who did it: that user, or root"),
     "socket_owners_full": ("too many open sockets to know all their owners", "nothing; owners are looked for again"),
@@ -59,6 +65,7 @@ MEANINGS = {
     "dns_stream_unaligned": ("a DNS stream that was joined in its middle", "nothing"),
     "dns_stream_unfinished": ("a DNS stream that ended within a message", "nothing"),
     "socket_table_malformed": ("a line of /proc/net that cannot be read", "report it, with the kernel's version"),
+    "given_up": ("opens of files while the sensor kept to its CPU budget; matched with the rules before", MORE_CPU),
     "queue_full": ("events came faster than they are enriched", MORE_CPU),
     "queue_closed": ("events after the sensor's end had begun", "nothing"),
     "enrich_failed": ("a fault of the sensor in one event; its log has it", "report it with the line of the log"),

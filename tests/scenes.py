@@ -11,14 +11,18 @@ from typing import Any
 TESTS = Path(__file__).parent
 
 
-def printed_by(script: str, *arguments: str, within: Sequence[str] = ()) -> Any:
-    """What a script below tests/ prints as JSON; `within` is a command that runs it, such as `unshare -n`."""
+def printed_by(script: str, *arguments: str, within: Sequence[str] = (), timeout: float = 60) -> Any:
+    """What a script below tests/ prints as JSON; `within` is a command that runs it, such as `unshare -n`.
+
+    Modules of all tiers' directories can be imported in it; `timeout` is in seconds.
+    """
+    paths = [TESTS, TESTS.parent, (TESTS / script).parent, TESTS / "kernel"]
     done = subprocess.run(
         [*within, sys.executable, str(TESTS / script), *arguments],
-        env=os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,8 @@
 """`python -m sensor.app --handover FD`: what the first stage execs.
 
 The launcher of helpers is forked before anything heavy is imported, before threads exist and before the handover,
-which holds the token, is read: it shares no secret and little memory.
+which holds the token, is read: it shares no secret and little memory. With SYS_PTRACE no helper is ever needed, and no
+launcher.
 """
 
 import os
@@ -16,7 +17,7 @@ def main() -> int:
     measures = harden()  # before all else: until then siblings may look at the handover
     descriptor = _handover(sys.argv[1:])
     os.set_inheritable(descriptor, False)
-    launcher = helper_launcher.start(descriptor) if os.geteuid() == 0 else None
+    launcher = helper_launcher.start(descriptor) if helper_launcher.is_needed() else None
 
     from sensor.app.sidecar import run
     from sensor.config.handover import take

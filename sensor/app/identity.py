@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from collectors.procfs import Procfs
 from collectors.task_view import Task
 from sensor import __version__
-from sensor.config.handover import digest
-from sensor.config.settings import Settings
 from sensor.containers import pod_labels
 from sensor.containers.instance import boot_id, new_epoch, sensor_id, task_id, task_instance
 from sensor.containers.names import ContainerNames, pod_of
@@ -15,14 +14,19 @@ from sensor.containers.platform import detect
 from sensor.model.clock import Clock
 from sensor.model.events import Sensor
 
+if TYPE_CHECKING:
+    from sensor.config.handover import Handover
+    from sensor.config.settings import Settings
 
-def instance(settings: Settings, environ: Mapping[str, str], procfs: Procfs) -> str:
+
+def instance(settings: "Settings", environ: Mapping[str, str], procfs: Procfs) -> str:
     """The running task, for the entities of processes."""
     return task_instance(boot_id(procfs.read), task_id(environ), settings.pod_uid)
 
 
-def container_names(settings: Settings, environ: Mapping[str, str], task: Task, clock: Clock) -> ContainerNames:
+def container_names(handover: "Handover", environ: Mapping[str, str], task: Task, clock: Clock) -> ContainerNames:
     """The names of containers, and with them the header of every batch."""
+    settings = handover.settings
     identity = sensor_id(
         task=task_id(environ),
         pod_uid=settings.pod_uid,
@@ -30,7 +34,7 @@ def container_names(settings: Settings, environ: Mapping[str, str], task: Task, 
         boot=boot_id(task.procfs.read),
         pid_namespace=os.stat("/proc/self/ns/pid").st_ino,
     )
-    sensor = Sensor(identity, new_epoch(clock), __version__, digest(settings))
+    sensor = Sensor(identity, new_epoch(clock), __version__, handover.digest)
     pod = pod_of(
         namespace=settings.pod_namespace,
         name=settings.pod_name,

@@ -12,6 +12,7 @@ from sensor.model.events import Event, Header
 from sensor.model.identity import event_id
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Encoding, Shipper
+from sensor.model.resolution import Resolution, Step
 from sensor.pipeline.batch import Sealed, SealWhen
 from sensor.pipeline.batcher import Batcher
 from sensor.pipeline.budget import Budget
@@ -39,6 +40,8 @@ BRIEF = frozenset(
 """What `stdout` is for in a deployed sensor: a log that people pay for by the byte."""
 
 MB = 1_000_000
+LESS = 8
+"""What queues and spool hold is divided by this while memory is short."""
 CLOSE_S = 1.0
 """How long the end waits for a disk."""
 
@@ -48,18 +51,27 @@ log = logging.getLogger(__name__)
 class Outlet:
     """`open` first; then `put` events, `run` the deliveries in a task, `flush` at the end."""
 
-    def __init__(self, handover: Handover, *, header: Callable[[], Header], counters: Counters, clock: Clock) -> None:
+    def __init__(
+        self,
+        handover: Handover,
+        *,
+        header: Callable[[], Header],
+        counters: Counters,
+        clock: Clock,
+        resolution: Resolution | None = None,
+    ) -> None:
         settings = handover.settings
         self._handover = handover
         self._settings = settings
         self._sensor = header().sensor  # for life, unlike what is known of the task
         self._counters = counters
         self._clock = clock
+        self._resolution = resolution or Resolution()
         self.budget = Budget(settings.daily_mb * MB if handover.view is View.NONE else 0, clock, counters)
         self._encoder = Encoder(counters)
         self._links = Links()
         self._filters = Filters(settings, counters)
-        self._fold = CoarseFold(wanted=self.budget.folds, release=self._admit, counters=counters, later=_later)
+        self._fold = CoarseFold(wanted=self._folds_harder, release=self._admit, counters=counters, later=_later)
         shippers = _shippers(handover, clock)
         self._spool = Spool(
             [shipper.name for shipper in shippers],
@@ -91,9 +103,17 @@ class Outlet:
             self._spool.adopt(opened.saver, self._settings.spool_disk_bytes, opened.found)
 
     def put(self, event: Event) -> None:
-        """Send the event everywhere, unless it is filtered."""
-        if not self._filters.drop(event):
-            self._fold.put(event)
+        """Send the event everywhere, unless it is filtered or given up. What it led to has been detected before."""
+        if self._filters.drop(event):
+            return
+        if event.kind is Kind.FILE_OPEN and self._resolution.gives_up(Step.FILE_OPENS):
+            self._counters.lost("given_up", event.count)
+            return
+        self._fold.put(event)
+
+    def keep_less(self, less: bool) -> None:
+        """Whether memory is short: then an eighth of the spool is there for what is not urgent."""
+        self._spool.limit(self._settings.spool_bytes // LESS if less else self._settings.spool_bytes)
 
     async def run(self) -> bool:
         """Deliver until cancelled or flushed; False when every destination is gone for good, such as a closed pipe."""
@@ -115,6 +135,9 @@ class Outlet:
             self._disk_thread.close()
         for delivery in self._deliveries:
             await delivery.aclose()
+
+    def _folds_harder(self) -> bool:
+        return self.budget.folds() or self._resolution.gives_up(Step.FOLDING)
 
     def _admit(self, event: Event) -> None:
         """Number, encode and batch the event, unless nobody wants it or the budget does not allow it."""

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from collectors.procfs import Procfs
 from collectors.registry import collectors
 from collectors.task_view import Task
 from sensor.app.identity import PodNames, container_names, instance
-from sensor.app.outlet import Outlet
+from sensor.app.outlet import LESS, MB, Outlet
 from sensor.app.rule_feed import RuleFeed
 from sensor.app.siblings import ALONE_S, Siblings
 from sensor.app.signals import listen
@@ -28,15 +29,20 @@ from sensor.model.counters import Counters
 from sensor.model.events import CollectorHealth, Event
 from sensor.model.protocols import HOST
 from sensor.pipeline.queue import EventQueue
+from sensor.telemetry.governor import LOOK_S, Governor
 from sensor.telemetry.hardening import Measure
 from sensor.telemetry.heartbeat import Heartbeat
 from sensor.telemetry.log import configure
 from sensor.telemetry.own_process import INTERVAL_S, OwnProcess
 from sensor.telemetry.pulse import Pulse
+from sensor.telemetry.task_memory import TaskMemory
 from sensor.telemetry.usage import UsageMeter
 
 METADATA_S = 2.0
 """How long the first events wait for the task's metadata, so that they already name the task and its containers."""
+
+SPOOL_WITHIN = 8 * 1024 * 1024
+"""So much of the spool is within the memory budget; a larger one was wished for, and comes on top."""
 
 log = logging.getLogger("sensor")
 
@@ -81,7 +87,7 @@ class Sidecar:
         )
         if settings.cpus is not None:
             self._task.cores = settings.cpus
-        self._names = container_names(settings, os.environ, self._task, clock)
+        self._names = container_names(handover, os.environ, self._task, clock)
         self._metadata = self._ask_ecs(clock)
         self._queue = EventQueue(capacity=settings.queue_events, counters=counters)
         detector = Detector(header=self._names.header, current=self._task.current, counters=counters, clock=clock)
@@ -94,12 +100,17 @@ class Sidecar:
             fold=settings.fold,
             detector=detector if self._rules is not None else None,
         )
-        self._outlet = Outlet(handover, header=self._names.header, counters=counters, clock=clock)
+        self._outlet = Outlet(
+            handover, header=self._names.header, counters=counters, clock=clock, resolution=self._task.resolution
+        )
         self._supervisor = Supervisor(
             [] if handover.parked else collectors(settings, self._task, counters, clock),
             counters=counters,
+            clock=clock,
             changed=self._beat,
         )
+        self._memory_limit: int | None = None
+        self._governor = self._governed(counters, clock)
         meter = UsageMeter(clock=clock, pids=self._task.own_pids)
         self._heartbeat = Heartbeat(
             counters=counters,
@@ -108,6 +119,7 @@ class Sidecar:
             collectors=self._health,
             parked=handover.parked,
             budget_used=self._outlet.budget.used,
+            given_up=self._governor.given_up,
         )
         self._siblings = Siblings(self._task, clock)
         self._own_process = OwnProcess(counters=counters, clock=clock, changed=self._beat)
@@ -127,6 +139,7 @@ class Sidecar:
         self._supervisor.start(self._task, self._queue.emit)
         self._in_background(self._pulse.run(parked=bool(self._handover.parked)))
         self._in_background(self._look_at_itself())
+        self._in_background(self._govern())
         self._in_background(self._deliver())
         self._beating = self._in_background(self._beats())
         if self._settings.exit_when_alone:
@@ -242,6 +255,30 @@ class Sidecar:
             await asyncio.sleep(INTERVAL_S)
             self._own_process.look()
 
+    def _governed(self, counters: Counters, clock: SystemClock) -> Governor:
+        return Governor(
+            resolution=self._task.resolution,
+            cpu_percent=self._settings.cpu_percent,
+            memory_bytes=self._settings.memory_mb * MB + max(0, self._settings.spool_bytes - SPOOL_WITHIN),
+            cores=lambda: self._task.cores,
+            cpu_s=time.process_time,
+            memory=TaskMemory(limit=lambda: self._memory_limit),
+            keep_less=self._keep_less,
+            changed=self._beat,
+            counters=counters,
+            clock=clock,
+        )
+
+    async def _govern(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._governor.look()
+
+    def _keep_less(self, less: bool) -> None:
+        events = self._settings.queue_events
+        self._queue.limit(max(1, events // LESS) if less else events)
+        self._outlet.keep_less(less)
+
     def _beat(self) -> None:
         self._report(self._heartbeat.beat)
 
@@ -269,6 +306,7 @@ class Sidecar:
     def _learn(self, found: TaskMetadata) -> None:
         self._names.learn(found)
         self._task.declared = found.declared
+        self._memory_limit = found.memory_bytes
         if found.cores is not None and self._settings.cpus is None:
             self._task.cores = found.cores
 

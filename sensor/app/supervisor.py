@@ -4,13 +4,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from sensor.model.clock import Clock
 from sensor.model.counters import Counters
-from sensor.model.events import CollectorHealth
+from sensor.model.events import CollectorHealth, Event, Evidence, Loss
+from sensor.model.kinds import Kind
 from sensor.model.protocols import Capability, Collector, Emit, Reporting, Status, TaskView
 
 RESTARTING = "restarting"
 FIRST_S = 1.0
 LONGEST_S = 60.0
+FAILED = "collector_failed"
+"""Reason of a loss: what a collector, which is the loss's source, would have seen until it runs again."""
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +27,14 @@ class Supervisor:
         collectors: Sequence[Collector],
         *,
         counters: Counters,
+        clock: Clock,
         changed: Callable[[], None],
         first: float = FIRST_S,
         longest: float = LONGEST_S,
     ) -> None:
         self._collectors = collectors
         self._counters = counters
+        self._clock = clock
         self._changed = changed
         self._first = first
         self._longest = longest
@@ -82,7 +88,9 @@ class Supervisor:
             reason = f"{type(error).__name__}: {error}"
             log.exception("%s failed and is started again", collector.name)
         self._counters.add("collector_restarts")
-        self._counters.lost("collector_failed")  # until it runs again nobody looks
+        self._counters.lost(FAILED)  # until it runs again nobody looks
+        loss = Loss(FAILED, "unknown", None, collector.name)
+        emit(Event(Kind.SENSOR_LOSS, self._clock.wall(), Evidence("sensor"), loss=loss))
         self._set(collector.name, CollectorHealth(RESTARTING, reason))
 
     def _probe(self, collector: Collector) -> Capability:

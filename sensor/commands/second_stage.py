@@ -8,7 +8,8 @@ import os
 import sys
 from collections.abc import Mapping
 
-from sensor.config.handover import Handover, seal
+from sensor.config.handover import Handover
+from sensor.config.sealing import seal
 from sensor.config.sources import ELSEWHERE, PREFIX
 
 log = logging.getLogger(__name__)

@@ -7,14 +7,15 @@ that what was validated is what is read.
 
 import json
 import os
-from dataclasses import asdict
 from enum import StrEnum
-from fcntl import F_ADD_SEALS, F_GET_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, fcntl
-from hashlib import blake2b
-from typing import Any, NamedTuple
+from fcntl import F_GET_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, fcntl
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
-from sensor.config.settings import SECRETS, Settings
 from sensor.model.errors import WrongConfiguration
+
+if TYPE_CHECKING:
+    from sensor.config.settings import Settings
 
 SEALS = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL
 
@@ -30,25 +31,28 @@ class View(StrEnum):
 
 class Handover(NamedTuple):
     """All that the second stage is told. `parked` lists why nothing is to be collected, empty when all is well;
-    `settings` then holds what was valid by itself. `run_for` is in seconds, `None` until told to stop."""
+    `settings` then holds what was valid by itself. `run_for` is in seconds, `None` until told to stop. `digest`, 16
+    hexadecimal digits, changes with the settings, secrets left out: a token may rotate."""
 
-    settings: Settings
+    settings: "Settings"
     parked: tuple[str, ...] = ()
     view: View = View.NONE
     run_for: float | None = None
+    digest: str = ""
 
 
-def seal(handover: Handover) -> int:
-    """A sealed, close-on-exec descriptor that `take` reads after an exec."""
-    body = json.dumps(handover._asdict() | {"settings": asdict(handover.settings)}).encode()
-    descriptor = os.memfd_create("sensor-handover", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        _write_all(descriptor, body)
-        fcntl(descriptor, F_ADD_SEALS, SEALS)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
+class Validated(SimpleNamespace):
+    """Settings in the second stage: the values, which do not change, without their definition.
+
+    That takes 2 MB and is for validation and documents (docs/adr/0097-the-second-stage-has-values-only.md).
+    """
+
+    def __setattr__(self, name: str, _value: object) -> NoReturn:
+        raise AttributeError(f"{name}: settings do not change")
+
+    def __repr__(self) -> str:
+        """Without the values: there are secrets among them."""
+        return f"{type(self).__name__}()"
 
 
 def take(descriptor: int) -> Handover:
@@ -63,25 +67,15 @@ def take(descriptor: int) -> Handover:
         raise WrongConfiguration([f"--handover {descriptor}: no handover of the first stage ({error})"]) from error
 
 
-def digest(settings: Settings) -> str:
-    """16 hex digits that change with the settings, secrets left out: a token may rotate."""
-    public = {name: value for name, value in asdict(settings).items() if name not in SECRETS}
-    return blake2b(json.dumps(public, sort_keys=True).encode(), digest_size=8).hexdigest()
-
-
 def _handover(plain: Any) -> Handover:
     values = {name: _frozen(value) for name, value in plain["settings"].items()}
-    return Handover(Settings(**values), tuple(plain["parked"]), View(plain["view"]), plain["run_for"])
+    settings = cast("Settings", Validated(**values))
+    return Handover(settings, tuple(plain["parked"]), View(plain["view"]), plain["run_for"], plain["digest"])
 
 
 def _frozen(value: Any) -> Any:
     """With tuples where JSON has lists, as settings do."""
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
-
-
-def _write_all(descriptor: int, body: bytes) -> None:
-    while body:
-        body = body[os.write(descriptor, body) :]
 
 
 def _read_sealed(descriptor: int) -> bytes:

@@ -255,6 +255,24 @@ class Settings:
             "Not needed where the ECS metadata or the sensor's own cgroup says so."
         ),
     ] = None
+    cpu_percent: Annotated[
+        float,
+        Ge(0.1),
+        Le(100),
+        doc(
+            "Percent of the task's CPU that the sensor may use, at least 1 % of a core, averaged over a minute. Before "
+            "it uses more it looks less closely, and says so (docs/troubleshooting.md)."
+        ),
+    ] = 5.0
+    memory_mb: Annotated[
+        float,
+        Ge(16),
+        Le(100_000),
+        doc(
+            "Megabytes (10^6 bytes) that the sensor may have resident, a spool of 8 MiB included. Above it, or while "
+            "the task comes near its limit, queues and spool hold an eighth, and what finds no room is counted."
+        ),
+    ] = 64.0
     log_level: Annotated[Level, doc("The least severe log lines that are written.")] = "info"
     pod_namespace: Annotated[Label | None, doc("Namespace of the pod, from the downward API.")] = None
     pod_name: Annotated[Label | None, doc("Name of the pod, from the downward API.")] = None

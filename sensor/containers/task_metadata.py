@@ -20,6 +20,8 @@ class MalformedMetadata(SensorError):
 
 
 MOST_CORES = 1024
+MOST_MEMORY_MIB = 1 << 24
+MIB = 1024 * 1024
 
 ON_ITS_WAY = frozenset({"NONE", "MANIFEST_PULLED", "PULLED", "CREATED", "RESOURCES_PROVISIONED"})
 """`KnownStatus` of a container that does not run yet; what is said of it may still change."""
@@ -36,6 +38,8 @@ class TaskMetadata(NamedTuple):
     containers: dict[str, Container]
     cores: float | None = None
     """How much CPU the whole task may use; no cgroup that a container can see says so."""
+    memory_bytes: int | None = None
+    """How much memory the whole task may use."""
     settled: bool = True
     """False while a container is on its way: its id or its image's digest come later."""
     declared: Declared = Declared()
@@ -66,10 +70,10 @@ def parse(raw: bytes) -> TaskMetadata:
         revision=_text(plain, "Revision"),
         az=_text(plain, "AvailabilityZone"),
     )
-    listed = plain.get("Containers")
+    listed, limits = plain.get("Containers"), plain.get("Limits")
     containers = _containers(listed)
     declared = Declared(_ports(listed), frozenset(one.id for one in containers.values() if _is_managed(one)))
-    return TaskMetadata(task, containers, _cores(plain.get("Limits")), _is_settled(listed), declared)
+    return TaskMetadata(task, containers, _cores(limits), _memory(limits), _is_settled(listed), declared)
 
 
 def _cores(limits: object) -> float | None:
@@ -78,6 +82,14 @@ def _cores(limits: object) -> float | None:
     if not isinstance(cores, (int, float)) or isinstance(cores, bool) or not 0 < cores <= MOST_CORES:
         return None
     return float(cores)
+
+
+def _memory(limits: object) -> int | None:
+    """`Limits.Memory` of the task, in MiB there."""
+    memory = limits.get("Memory") if isinstance(limits, dict) else None
+    if not isinstance(memory, int) or isinstance(memory, bool) or not 0 < memory <= MOST_MEMORY_MIB:
+        return None
+    return memory * MIB
 
 
 def _containers(plain: object) -> dict[str, Container]:

@@ -3,7 +3,6 @@
 Made the way the sidecar makes them, with helpers for other users where it would have them; nothing is collected.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 
 from collectors import helper_launcher
@@ -34,9 +33,9 @@ MEND = "give the sensor SYS_PTRACE, or run it as root so that helpers can look a
 
 
 def checks(settings: Settings, seen: list[str]) -> Iterator[Check]:
-    """All of this module. Starts and ends a launcher of helpers when we are root. `seen` gets the containers' ids."""
+    """All of this module. Starts and ends a launcher of helpers where it is needed. `seen` gets the containers' ids."""
     counters, clock = Counters(), SystemClock()
-    launcher = helper_launcher.start() if os.geteuid() == 0 else None
+    launcher = helper_launcher.start() if helper_launcher.is_needed() else None
     task = Task(instance="doctor", launcher=launcher, counters=counters, clock=clock, procfs=Procfs())
     try:
         senses = [Check(collector.name, collector.probe()) for collector in collectors(settings, task, counters, clock)]

@@ -15,8 +15,6 @@ import typing
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cache, lru_cache
-from itertools import compress
-from operator import is_not
 from typing import Any, TypeVar, Union, cast
 
 from sensor.model.errors import MalformedEvent, UnknownSchema
@@ -135,26 +133,20 @@ def _encoder(kind: Any, text: bool) -> Encode:
 
 
 def _record_encoder(kind: Any, text: bool) -> Encode:
-    """Every event comes through here, and most of its fields are unset: those are passed over without a call.
-
-    What is the very object of its default is left out at once, what merely equals it when its turn to convert comes.
-    """
+    """Every event comes through here, so the function is written for its type, as `dataclasses` writes `__init__`: it
+    looks at each field once and calls nothing for those that are unset (ADR 0100)."""
     hints, names = typing.get_type_hints(kind), kind._fields
-    defaults = {name: kind._field_defaults.get(name) for name in names if name not in ALWAYS}
-    left_out = [defaults.get(name) for name in names]
-    encoders = ((name, _encoder(hints[name], text), defaults.get(name)) for name in names)
-    to_convert = tuple(found for found in encoders if found[1] is not _same or found[2] is not None)
-
-    def encode(record: Any) -> dict[str, Any]:
-        plain = dict(compress(zip(names, record, strict=True), map(is_not, record, left_out)))
-        for name, convert, default in to_convert:
-            if name in plain:
-                if plain[name] == default:
-                    del plain[name]
-                else:
-                    plain[name] = convert(plain[name])
-        return plain
-
+    known: dict[str, Any] = {}
+    lines = ["def encode(record):", f"    {', '.join(f'_{name}' for name in names)}, = record", "    plain = {}"]
+    for name in names:
+        convert = _encoder(hints[name], text)
+        default = None if name in ALWAYS else kind._field_defaults.get(name)
+        known |= {f"convert_{name}": convert, f"default_{name}": default}
+        differs = f" and _{name} != default_{name}" if default is not None else ""
+        value = f"_{name}" if convert is _same else f"convert_{name}(_{name})"
+        lines.append(f"    if _{name} is not None{differs}: plain[{name!r}] = {value}")
+    exec("\n".join([*lines, "    return plain"]), known)  # noqa: S102  # of our own annotations, nothing from outside
+    encode: Encode = known["encode"]
     return lru_cache(REMEMBERED)(encode) if kind in REPEATED else encode
 
 

@@ -174,6 +174,7 @@ class Health(NamedTuple):
     that they are, from 0 to 1. `counters` and `losses` run since the start of the sensor. `cpu_percent` is of one core,
     `memory_bytes` the proportional set size of all the sensor's processes. `parked` lists why nothing is collected.
     `budget_used` is the share of the day's volume budget (SENSOR_DAILY_MB) that was sent, 1 for all of it.
+    `given_up` is what the sensor does not do now, to keep to its budgets of CPU and memory (docs/architecture.md).
     `stop_added_s`, in sensor.stop, are the seconds that the sensor has lived on after the last other container of the
     task, or after SIGTERM where there was none.
     """
@@ -191,6 +192,7 @@ class Health(NamedTuple):
     parked: tuple[str, ...] = ()
     budget_used: float | None = None
     stop_added_s: float | None = None
+    given_up: tuple[str, ...] = ()
 
 
 class Link(NamedTuple):

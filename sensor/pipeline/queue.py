@@ -41,6 +41,10 @@ class EventQueue:
         self._arrived.set()
         return True
 
+    def limit(self, capacity: int) -> None:
+        """Hold no more than this from now on; what waits beyond it stays."""
+        self._capacity = capacity
+
     def close(self) -> None:
         """Take nothing more. The consumer still gets what waits, then the end."""
         self._closed = True

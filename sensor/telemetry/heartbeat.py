@@ -19,8 +19,8 @@ PROCESS_COLLECTORS = "process_"
 class Heartbeat:
     """Makes the events; whoever calls decides when, and emits what comes back, in its order.
 
-    `collectors` tells how each collector stands, `budget_used` how much of the volume budget is used up. `parked` lists
-    why nothing is collected, empty while all is well.
+    `collectors` tells how each collector stands, `budget_used` how much of the volume budget is used up,
+    `given_up` what the governor has stopped. `parked` lists why nothing is collected, empty while all is well.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Heartbeat:
         collectors: Callable[[], Mapping[str, CollectorHealth]],
         parked: tuple[str, ...] = (),
         budget_used: Callable[[], float | None] = lambda: None,
+        given_up: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._counters = counters
         self._clock = clock
@@ -39,6 +40,7 @@ class Heartbeat:
         self._collectors = collectors
         self._parked = parked
         self._budget_used = budget_used
+        self._given_up = given_up
         self._started = self._reported = clock.monotonic()
         self._losses_told: Counter[str] = Counter()
         self._unexplained_told = 0
@@ -57,16 +59,17 @@ class Heartbeat:
         return self._report(Kind.SENSOR_STOP, added_s)
 
     def _report(self, kind: Kind, added_s: float | None = None) -> list[Event]:
-        """New losses first, so that none is told after `sensor.stop`."""
+        """New losses first, so that none is told after `sensor.stop`; what is lost meanwhile is the next report's."""
+        lost = Counter(self._counters.losses)
         unexplained = self._counters.unexplained - self._unexplained_told
         seen = self._counters.processes - self._seen_told
-        losses = [self._event(Kind.SENSOR_LOSS, loss=loss) for loss in self._new_losses(unexplained)]
+        losses = [self._event(Kind.SENSOR_LOSS, loss=loss) for loss in self._new_losses(lost, unexplained)]
         self._unexplained_told += unexplained
         self._seen_told += seen
-        return [*losses, self._health_event(kind, unexplained, seen, added_s)]
+        return [*losses, self._health_event(kind, lost, unexplained, seen, added_s)]
 
-    def _new_losses(self, unexplained: int) -> Iterator[Loss]:
-        new = self._counters.losses - self._losses_told
+    def _new_losses(self, lost: Counter[str], unexplained: int) -> Iterator[Loss]:
+        new = lost - self._losses_told
         self._losses_told += new
         if unexplained:
             new[UNEXPLAINED] += unexplained
@@ -75,7 +78,9 @@ class Heartbeat:
             if not told:
                 yield Loss(reason, bound, None if bound == UNKNOWN else n, source)
 
-    def _health_event(self, kind: Kind, unexplained: int, seen: int, added_s: float | None) -> Event:
+    def _health_event(
+        self, kind: Kind, lost: Counter[str], unexplained: int, seen: int, added_s: float | None
+    ) -> Event:
         now = self._clock.monotonic()
         usage, collectors, used = self._usage(), dict(self._collectors()), self._budget_used()
         watching = _sees_processes(collectors)
@@ -86,13 +91,14 @@ class Heartbeat:
             seen=seen if watching else None,
             catch_rate=catch_rate(seen, unexplained) if watching else None,
             counters=dict(self._counters.seen),
-            losses=dict(self._counters.losses),
+            losses=dict(lost),
             collectors=collectors,
             cpu_percent=usage.cpu_percent,
             memory_bytes=usage.memory_bytes,
             parked=self._parked,
             budget_used=None if used is None else round(used, 4),
             stop_added_s=None if added_s is None else round(added_s, 3),
+            given_up=self._given_up(),
         )
         self._reported = now
         missing = (Missing("health.memory_bytes", usage.inexact),) if usage.inexact else ()

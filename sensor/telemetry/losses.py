@@ -24,7 +24,7 @@ class Account(NamedTuple):
 ACCOUNTS = {
     UNEXPLAINED: Account("process_cursor", AT_MOST),
     "proc_unreadable": Account("process_cursor", UNKNOWN),
-    "collector_failed": Account(None, UNKNOWN),
+    "collector_failed": Account(None, UNKNOWN, told=True),
     "tracer_lost": Account("process_trace", UNKNOWN),
     "trace_dropped": Account("process_trace", AT_MOST),
     "socket_owners_full": Account("task_view", UNKNOWN),
@@ -64,6 +64,7 @@ ACCOUNTS = {
     "killed_unnumbered": Account("spool", UNKNOWN),
     "killed_unbounded": Account("spool", UNKNOWN),
     "sampled": Account("budget", EXACT),
+    "given_up": Account("governor", EXACT),
     "record_too_large": Account("pipeline", EXACT),
     "refused": Account("delivery", EXACT),
     "undelivered_at_stop": Account("delivery", EXACT),

@@ -135,7 +135,9 @@ async def denied() -> dict[str, object]:
         task.track(app.pid)
         wiring = Wiring(Settings(network_loopback=True), task, counters, clock)
         made = [FACTORIES[name](wiring) for name in ("network_sockdiag", "network_procfs")]
-        supervisor = Supervisor([c for c in made if c is not None], counters=counters, changed=lambda: None)
+        supervisor = Supervisor(
+            [c for c in made if c is not None], counters=counters, clock=SystemClock(), changed=lambda: None
+        )
         emitted = Emitted()
         supervisor.start(task, emitted)
         try:

@@ -186,7 +186,7 @@ def test_a_helper_that_hangs_costs_one_deadline(helpers: Helpers, app: subproces
 
 
 def test_without_a_launcher_the_refusal_says_so() -> None:
-    with pytest.raises(AccessDenied, match="does not run as root"):
+    with pytest.raises(AccessDenied, match="no launcher for helpers: none can do more than the sensor"):
         Helpers(None, Counters()).link((UID, GID), wire.EXE, 1, 1)
 
 
@@ -222,3 +222,19 @@ def _launcher() -> int:
     """The child that was forked last: our newest one that is no helper."""
     children = Procfs().read(f"{os.getpid()}/task/{os.getpid()}/children").split()
     return max(int(pid) for pid in children if b"pytest" in Procfs().read(f"{int(pid)}/cmdline"))
+
+
+ROOT, SYS_PTRACE = b"Name:\tx\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n", 1 << 19
+
+
+@pytest.mark.parametrize(
+    ("status", "needed"),
+    [
+        (ROOT + b"CapEff:\t%016x\n" % 0xA80425FB, True),
+        (ROOT + b"CapEff:\t%016x\n" % (0xA80425FB | SYS_PTRACE), False),
+        (ROOT, True),
+        (ROOT.replace(b"0", b"1000") + b"CapEff:\t0000000000000000\n", False),
+    ],
+)
+def test_a_launcher_is_needed_by_root_without_sys_ptrace(status: bytes, needed: bool) -> None:
+    assert helper_launcher.is_needed(status) is needed

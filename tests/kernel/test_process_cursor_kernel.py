@@ -13,6 +13,7 @@ from fakes import Emitted
 from needs import Need
 from running import collecting, until
 
+from collectors import process_cursor
 from collectors.process_cursor import ProcessCursor
 from collectors.procfs import Procfs
 from collectors.task_view import Task
@@ -20,6 +21,7 @@ from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
+from sensor.model.resolution import MOST
 
 pytestmark = pytest.mark.kernel
 
@@ -43,13 +45,18 @@ class Watched:
         return [e for e in self.emitted.of(Kind.PROCESS_EXIT) if _process(e).args == args]
 
 
+def made(counters: Counters) -> tuple[Task, ProcessCursor]:
+    """A cursor that takes the children of this test for an app's, not for the sensor's own."""
+    clock = SystemClock()
+    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
+    return task, ProcessCursor(processes=task, counters=counters, clock=clock)
+
+
 @pytest_asyncio.fixture
 async def watched() -> AsyncIterator[Watched]:
-    counters, clock = Counters(), SystemClock()
-    # the children of this test are an app's, not the sensor's own
-    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
+    counters = Counters()
+    task, cursor = made(counters)
     task.start()
-    cursor = ProcessCursor(processes=task, counters=counters, clock=clock)
     async with collecting(cursor, task) as emitted:
         await until(lambda: emitted.events, "the tree at the start")
         yield Watched(task, emitted, counters)
@@ -172,6 +179,48 @@ async def test_a_cursor_that_ran_before_tells_nothing_twice(watched: Watched) ->
         assert os.getpid() not in {_process(e).pid for e in emitted.of(Kind.PROCESS_EXEC)}
 
 
+async def test_a_zombie_whose_end_was_told_is_not_taken_in_anew(watched: Watched) -> None:
+    child = subprocess.Popen(["sleep", "0.0312"])  # nobody fetches its status, so that it stays there to be read
+    try:
+        await until(lambda: watched.exits("sleep", "0.0312"), "its end")
+        told = len(watched.emitted.events)
+        known = watched.task.process(child.pid)
+        await asyncio.sleep(0.1)  # in which its end, if it were watched once more, would be told once more
+        assert [e.kind for e in watched.emitted.events[told:] if e.process and e.process.pid == child.pid] == []
+        assert known is not None
+        assert known.args == ("sleep", "0.0312")
+    finally:
+        child.wait()
+
+
+async def test_what_goes_by_between_two_lives_is_counted() -> None:
+    counters = Counters()
+    task, cursor = made(counters)
+    task.start()
+    async with collecting(cursor, task) as emitted:
+        await until(lambda: emitted.events, "the tree at the start")
+    before = counters.unexplained
+    for _ in range(5):
+        subprocess.run(["true"], check=True)
+    async with collecting(cursor, task):
+        await until(lambda: counters.unexplained >= before + 5, "five numbers that nobody saw")
+    task.close()
+
+
+async def test_hints_come_once_a_root_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_cursor, "COVER_S", 0.05)
+    task, cursor = made(Counters())
+    reach, reachable = task.root_of, False
+    monkeypatch.setattr(task, "root_of", lambda container_id: reach(container_id) if reachable else None)
+    task.start()
+    async with collecting(cursor, task) as emitted:
+        await until(lambda: emitted.events, "the tree at the start")
+        assert "no exec hints" in (cursor.status().reason or "")
+        reachable = True
+        await until(lambda: "no exec hints" not in (cursor.status().reason or ""), "hints of all containers")
+    task.close()
+
+
 def _with_argument(emitted: Emitted, argument: str) -> list[Event]:
     return [e for e in emitted.of(Kind.PROCESS_EXEC) if argument in (_process(e).args or ())]
 
@@ -200,3 +249,12 @@ async def test_another_uid_is_told_when_its_turn_comes(watched: Watched, need: N
 
 def _of_pid(watched: Watched, kind: Kind, pid: int) -> list[Event]:
     return [e for e in watched.emitted.of(kind) if _process(e).pid == pid]
+
+
+async def test_with_everything_given_up_programs_are_still_told_whole(watched: Watched) -> None:
+    watched.task.resolution.level = MOST
+    with subprocess.Popen(["sleep", "0.4271"]) as child:
+        (event,) = await until(lambda: watched.execs("sleep", "0.4271"), "the exec")
+        assert _process(event).pid == child.pid
+        assert watched.task.settled(_process(event).entity)
+    await until(lambda: watched.exits("sleep", "0.4271"), "the exit")

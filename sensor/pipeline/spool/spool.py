@@ -50,7 +50,7 @@ class Spool:
     ) -> None:
         names = tuple(destinations)
         self._tracks = {lane: Track(lane, names) for lane in Lane}
-        self._memory_bytes = memory_bytes
+        self._memory_bytes = self._ordinary_bytes = memory_bytes
         self._segment_bytes = max(LEAST_SEGMENT, min(MOST_SEGMENT, memory_bytes // SEGMENTS))
         self._counters = counters
         self._clock = clock
@@ -60,6 +60,14 @@ class Spool:
         self._saving = False
         self._wakes: dict[tuple[str, Lane], asyncio.Event] = {}
         self._loaded: dict[tuple[str, Lane], tuple[Segment, dict[int, Sealed]]] = {}
+
+    def limit(self, ordinary_bytes: int) -> None:
+        """Keep no more in memory than this from now on, but for what is urgent; what is beyond it is lost, and counted.
+
+        Never more than what it was made with.
+        """
+        self._ordinary_bytes = min(ordinary_bytes, self._memory_bytes)
+        self._make_room()
 
     def adopt(self, saver: Saver, disk_bytes: int, found: Recovered) -> None:
         """Use the disk from now on, and begin with what was found there. To be called before `append`."""
@@ -228,6 +236,8 @@ class Spool:
 
     def _make_room(self) -> None:
         urgent, ordinary = self._tracks[Lane.URGENT], self._tracks[Lane.ORDINARY]
+        while ordinary.held > max(0, self._ordinary_bytes - urgent.held):
+            self._drop(next(s for s in ordinary.segments if s.held))
         while urgent.held + ordinary.held > self._memory_bytes:
             self._drop(next(s for track in (ordinary, urgent) for s in track.segments if s.held))
         while urgent.filed + ordinary.filed > max(self._disk_bytes, self._segment_bytes):

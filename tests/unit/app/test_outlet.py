@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from sensor.model.counters import Counters
 from sensor.model.errors import DestinationGone, PermanentError, RetryableError
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Encoding
+from sensor.model.resolution import MOST, Resolution
 from shippers import registry
 
 
@@ -35,7 +37,14 @@ class Rig:
         monkeypatch.setitem(registry.FACTORIES, "stdout", lambda *_: self.stdout)  # type: ignore[arg-type]
         self.counters = Counters()
         handover = Handover(Settings(**settings), view=view)
-        self.outlet = Outlet(handover, header=lambda: HEADER, counters=self.counters, clock=SystemClock())
+        self.resolution = Resolution()
+        self.outlet = Outlet(
+            handover,
+            header=lambda: HEADER,
+            counters=self.counters,
+            clock=SystemClock(),
+            resolution=self.resolution,
+        )
 
     def put(self, *kinds: Kind) -> None:
         for kind in kinds:
@@ -184,3 +193,40 @@ async def test_a_refused_batch_is_set_aside_for_this_destination_only(monkeypatc
         await rig.outlet.flush(20)
     assert rig.counters.losses == {"refused": 1}
     assert rig.printed() == ["detection"]
+
+
+async def test_opens_that_are_given_up_are_counted_and_nothing_else_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig(monkeypatch)
+    rig.resolution.level = MOST
+    async with rig.running():
+        rig.put(Kind.FILE_OPEN, Kind.DETECTION, Kind.FILE_CREATE, Kind.PROCESS_EXEC, Kind.POSTURE)
+        await rig.outlet.flush(20)
+    assert rig.ingested() == ["detection", "file.create", "posture", "process.exec"]
+    assert rig.counters.losses == {"given_up": 1}
+
+
+async def test_folding_that_is_the_governors_keeps_every_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(monkeypatch)
+    rig.resolution.level = MOST
+    async with rig.running():
+        rig.put(*[Kind.FILE_CREATE] * 5)
+        await rig.outlet.flush(20)
+    sent = [e for records in rig.ingest.sent for record in records for e in unsealed(record).events]
+    assert [e.count for e in sent] == [1, 4]
+
+
+async def test_less_is_kept_while_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(monkeypatch, spool_bytes=64 * 1024)
+    rig.outlet.keep_less(True)
+    for number in range(200):
+        rig.outlet.put(event(Kind.FILE_CREATE, source=os.urandom(512).hex() + str(number)))
+        rig.outlet._batcher.flush()
+    assert 0 < rig.counters.losses["spool_full"] < 200
+    lost = rig.counters.losses["spool_full"]
+    rig.outlet.keep_less(False)
+    for _ in range(20):
+        rig.outlet.put(event(Kind.FILE_CREATE, source=os.urandom(512).hex()))
+        rig.outlet._batcher.flush()
+    assert rig.counters.losses["spool_full"] == lost

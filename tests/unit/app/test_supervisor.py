@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from fakes import Emitted, FakeTaskView
+from fakes import Emitted, FakeClock, FakeTaskView
 from running import until
 
 from sensor.app.supervisor import RESTARTING, Supervisor
 from sensor.model.counters import Counters
+from sensor.model.events import Loss
 from sensor.model.protocols import Capability, Collector, Emit, Status, TaskView
 
 WORKS = Capability(Status.OK)
@@ -43,7 +44,12 @@ async def supervising(*collectors: Collector) -> AsyncIterator[tuple[Supervisor,
     changes: list[str] = []
     counters = Counters()
     supervisor = Supervisor(
-        collectors, counters=counters, changed=lambda: changes.append("changed"), first=0.001, longest=0.002
+        collectors,
+        counters=counters,
+        clock=FakeClock(),
+        changed=lambda: changes.append("changed"),
+        first=0.001,
+        longest=0.002,
     )
     supervisor.start(FakeTaskView(), Emitted())
     try:
@@ -61,6 +67,17 @@ async def test_one_that_fails_is_started_again_and_the_other_runs_on() -> None:
         assert counters.seen["collector_restarts"] == counters.losses["collector_failed"] == 3
         assert len(changes) >= 2  # failed, and well again
     assert (broken.released, sound.released) == (4, 1)
+
+
+async def test_a_failure_is_told_with_the_collectors_name() -> None:
+    emitted = Emitted()
+    broken = FakeCollector("broken", failures=1)
+    supervisor = Supervisor([broken], counters=Counters(), clock=FakeClock(), changed=lambda: None, first=0.001)
+    supervisor.start(FakeTaskView(), emitted)
+    await until(lambda: broken.runs == 2, "the second run")
+    await supervisor.stop()
+    (event,) = emitted.of("sensor.loss")
+    assert event.loss == Loss("collector_failed", "unknown", None, "broken")
 
 
 async def test_the_reason_of_a_failure_is_kept_while_it_lasts() -> None:

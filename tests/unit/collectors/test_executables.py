@@ -341,3 +341,17 @@ async def test_a_program_that_has_ended_is_known_by_the_version_of_its_file_that
     assert executables.wanted(process, scene.told.append) == Facts(why_no_hash="gone")
     process.version = None
     assert executables.wanted(process, scene.told.append) == Facts(why_no_hash="gone")
+
+
+async def test_where_hashes_are_given_up_new_files_have_none_and_known_ones_keep_theirs(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    found = scene.executables()
+    assert found.wanted(scene.process(), scene.told.append) is None
+    (first,) = await until(lambda: scene.told, "the hash")
+    found.resolution.level = 1
+    assert found.wanted(scene.process(), scene.told.append) == first
+    scene.path.write_bytes(b"#!another\n")
+    refused = found.wanted(scene.process(), scene.told.append)
+    assert refused is not None
+    assert (refused.sha256, refused.why_no_hash) == (None, module.BUSY)
+    found.close()

@@ -136,3 +136,12 @@ def test_containers_that_aws_has_added_are_known_by_their_names() -> None:
     names = ("app", "aws-guardduty-agent-TgHuP", "ecs-service-connect-oRK9o", "my-aws-guardduty-agent-")
     listed = [{"DockerId": str(n), "Name": name} for n, name in enumerate(names)]
     assert parsed(Containers=[*listed, {"DockerId": "4"}]).declared.managed == {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "memory"),
+    [({"Memory": 512}, 512 << 20), ({"CPU": 1}, None), ({"Memory": -1}, None), ({"Memory": True}, None), ("x", None)],
+)
+def test_the_tasks_memory_is_taken_from_its_limits(limits: object, memory: int | None) -> None:
+    arn = "arn:aws:ecs:eu-west-1:1:task/c/1"
+    assert parse(json.dumps({"TaskARN": arn, "Limits": limits}).encode()).memory_bytes == memory

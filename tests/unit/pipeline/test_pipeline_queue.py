@@ -117,3 +117,13 @@ def test_in_equals_out_plus_lost(steps: list[Kind | None], capacity: int) -> Non
         assert offered == out + counters.losses["queue_full"]
 
     asyncio.run(scenario())
+
+
+async def test_a_lower_limit_refuses_what_is_new_and_keeps_what_waits() -> None:
+    intake, counters = queue(3)
+    assert [intake.emit(event()) for _ in range(3)] == [True] * 3
+    intake.limit(1)
+    assert not intake.emit(event())
+    assert intake.emit(event(Kind.DETECTION))
+    assert len(await drained(intake)) == 4
+    assert counters.losses == {"queue_full": 1}

@@ -149,3 +149,21 @@ async def seqs(rig: SpoolRig, name: str, lane: Lane, most: int = 10**6) -> list[
         found += range(record.sealed.first_seq, record.sealed.last_seq + 1)
         rig.spool.acknowledge(name, lane, record.position + 1)
     return found
+
+
+async def test_a_lower_limit_loses_ordinary_batches_only_and_counts_them() -> None:
+    rig = SpoolRig(memory=64 * KIB)
+    rig.put(*range(1, 21), lane=URGENT, padding=KIB)
+    rig.put(*range(1, 21), padding=KIB)
+    rig.spool.limit(8 * KIB)
+    assert await rig.read() == []
+    assert await rig.read(lane=URGENT) == list(range(1, 21))
+    assert rig.counters.losses == {"spool_full": 20}
+
+
+async def test_a_limit_that_is_lifted_leaves_room_again() -> None:
+    rig = SpoolRig(memory=64 * KIB)
+    rig.spool.limit(8 * KIB)
+    rig.spool.limit(1024 * KIB)
+    rig.put(*range(1, 101), padding=KIB)
+    assert 30 < len(await rig.read()) < 60

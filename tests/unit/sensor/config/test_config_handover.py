@@ -3,14 +3,15 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor.config.handover import Handover, View, digest, seal, take
+from sensor.config.handover import Handover, View, take
+from sensor.config.sealing import digest, seal
 from sensor.config.settings import Settings
 from sensor.model.errors import WrongConfiguration
 
@@ -33,7 +34,9 @@ def test_it_comes_back_as_it_was(
 ) -> None:
     settings = replace(SETTINGS, file_paths=tuple(paths), probe_commands=tuple(commands))
     handover = Handover(settings, tuple(parked), view, run_for)
-    assert take(seal(handover)) == handover
+    taken = take(seal(handover))
+    assert vars(taken.settings) == asdict(settings)
+    assert taken._replace(settings=settings) == handover._replace(digest=digest(settings))
 
 
 def test_no_descriptor_is_left_open() -> None:
@@ -98,3 +101,11 @@ def test_the_digest_follows_the_settings_but_no_secret() -> None:
 
 def test_the_token_is_in_no_repr() -> None:
     assert "hush" not in repr(Handover(SETTINGS))
+    assert "hush" not in repr(take(seal(Handover(SETTINGS))))
+
+
+def test_what_was_taken_over_does_not_change() -> None:
+    taken = take(seal(Handover(SETTINGS))).settings
+    with pytest.raises(AttributeError, match="heartbeat: settings do not change"):
+        taken.heartbeat = 1.0  # type: ignore[misc]  # which mypy knows of the definition as well
+    assert taken.heartbeat == SETTINGS.heartbeat

@@ -229,6 +229,7 @@ def test_every_default_is_valid_by_itself() -> None:
     assert checked.settings == check(GOOD).settings
 
 
-def test_what_the_second_stage_reads_does_not_import_pydantic() -> None:
-    code = "import sys, sensor.config.handover; sys.exit('pydantic' in sys.modules)"
+def test_the_second_stage_imports_neither_pydantic_nor_the_definition_of_settings() -> None:
+    unwanted = "{'pydantic', 'annotated_types', 'sensor.config.settings'}"
+    code = f"import sys, sensor.app.sidecar; sys.exit(bool({unwanted} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,63 @@
+"""What a container's first program did to its files before the watches were in place.
+
+The kernel tells nothing of that time, which on a busy machine is long enough for a script to plant a file and be done.
+A file's status change time tells it afterwards: what the image or an earlier run of the container has left is older
+than the container's first process (`executable_facts.drift`). What came and went again in that time leaves no trace.
+"""
+
+from collections.abc import Callable, Iterator
+
+from collectors import rootfs
+from collectors.file_changes import SCAN, Change, told
+from collectors.statx import born_ns
+from collectors.watch_coverage import Coverage, Reach
+from collectors.watch_table import WatchTable
+from sensor.model.errors import SensorError
+from sensor.model.events import Timestamp
+from sensor.model.kinds import Kind
+from sensor.model.protocols import HOST, TaskView
+
+
+def came_ns(task: TaskView, container: str, began_ns: Timestamp) -> Timestamp | None:
+    """When the container's first process was forked; None for one that was there before `began_ns`, and the machine."""
+    if container == HOST:
+        return None
+    started = min((one.started for one in task.recent(container, 0.0) if one.started is not None), default=None)
+    return started if started is not None and started >= began_ns else None
+
+
+class Early:
+    """Looks at containers that have just come and are covered, for what was changed since `since_ns` (wall time)."""
+
+    def __init__(self, *, coverage: Coverage, table: WatchTable, reach: Callable[[str], Reach | None]) -> None:
+        self._coverage = coverage
+        self._table = table
+        self._reach = reach
+
+    def changes(self, container: str, since_ns: Timestamp, since: float) -> Iterator[Change | None]:
+        """What was changed; None after each directory, where other work may be done. `since` is the same moment in
+        monotonic seconds.
+        """
+        for visited in self._coverage.visits(container, facts=True):
+            for listed in visited.listed or ():
+                if listed.ctime_ns is not None and listed.ctime_ns >= since_ns:
+                    yield from self._of(container, visited.path, listed.name, since_ns, since)
+            yield None
+
+    def _of(self, container: str, path: bytes, name: bytes, since_ns: Timestamp, since: float) -> Iterator[Change]:
+        place = self._table.at(container, path)
+        if place is not None:
+            kind = self._kind(container, path + b"/" + name, since_ns)
+            yield from (change._replace(source=SCAN, since=since) for change in told(kind, (place,), name))
+
+    def _kind(self, container: str, path: bytes, since_ns: Timestamp) -> Kind:
+        """A creation, unless the file system knows that the file is older."""
+        reach = self._reach(container)
+        try:
+            if reach is None:
+                return Kind.FILE_CREATE
+            with rootfs.held(rootfs.open_handle(reach.root_fd, path, remote=reach.remote)) as handle:
+                born = born_ns(handle)
+        except (OSError, SensorError):
+            return Kind.FILE_CREATE  # gone again, or not to be entered: that it came is what is known
+        return Kind.FILE_MODIFY if born is not None and born < since_ns else Kind.FILE_CREATE

@@ -1,0 +1,87 @@
+"""What the ingest knows of a sensor and of an app's deeds."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import httpx
+from deeds import Deeds, told, unnamed
+from ingest_process import Running
+from ingest_samples import READING
+from ledger import DNS, FILE, NETWORK, PROCESS, Verdict, verdict
+
+KINDS = {PROCESS: "process.exec", FILE: "file.create", NETWORK: "network.flow", DNS: "dns.query"}
+REPORTS = "sensor.start,sensor.heartbeat,sensor.loss,sensor.stop"
+Event = Mapping[str, Any]
+
+
+class Observed:
+    """The first life of a sensor that delivers to this ingest."""
+
+    def __init__(self, ingest: Running, deeds: Deeds) -> None:
+        self._ingest = ingest
+        self._deeds = deeds
+        self._zero: float | None = None
+
+    def events(self, kinds: str, **query: str) -> Iterator[Event]:
+        """All of these kinds, oldest first."""
+        cursor: dict[str, str] = {}
+        while True:
+            page = self._page({"kind": kinds, "order": "asc", "limit": "1000", **query, **cursor})
+            yield from page["events"]
+            if page["next"] is None:
+                return
+            cursor = {"cursor": page["next"]}
+
+    def started(self) -> bool:
+        """Whether the sensor has told of its start; from then on its time is known."""
+        for event in self.events("sensor.start"):
+            ago = time.time() - datetime.fromisoformat(event["time"][:26] + "+00:00").timestamp()
+            self._zero = time.monotonic() - ago - event["health"]["uptime_s"]
+            return True
+        return False
+
+    def now(self) -> float:
+        """Seconds since the sensor's start."""
+        assert self._zero is not None, "the sensor never started"
+        return time.monotonic() - self._zero
+
+    def knows(self, kind: str, name: str) -> bool:
+        """Whether this deed was told by its name."""
+        return bool(told(self.events(KINDS[kind], q=name))[kind, name])
+
+    def verdict(self) -> Verdict:
+        """On all deeds, once the sensor has ended."""
+        zero = time.monotonic() - self.now()
+        known = told(self.events(",".join(KINDS.values())))
+        ours = {key: n for key, n in known.items() if self._deeds.are_ours(*key)}
+        nameless = unnamed(self.events(KINDS[PROCESS]))
+        return verdict(self._deeds.since(zero), ours, list(self.events(REPORTS)), nameless)
+
+    def losses(self) -> dict[str, int]:
+        """By reason, as the last report has them."""
+        last = max(self._healths(), key=lambda health: health["uptime_s"])
+        unexplained = sum(health.get("unexplained") or 0 for health in self._healths())
+        return {**(last.get("losses") or {}), "unexplained": unexplained}
+
+    def memory(self) -> list[int]:
+        """The proportional set size of the sensor's processes, in bytes, from report to report."""
+        return [health["memory_bytes"] for health in self._healths() if health.get("memory_bytes")]
+
+    def _healths(self) -> list[Event]:
+        return [event["health"] for event in self.events(REPORTS) if "health" in event]
+
+    def _page(self, query: Mapping[str, str]) -> Any:
+        answer = httpx.get(f"{self._ingest.url}/v1/events", params=query, headers=READING, timeout=30, trust_env=False)
+        return answer.raise_for_status().json()
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it came true in this time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True

@@ -1,0 +1,71 @@
+"""What a container's program does before the sensor has come to it is told all the same."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from file_scene import FileScene, make_root, watching
+
+from sensor.model.events import Timestamp
+from sensor.model.kinds import Kind
+
+pytestmark = pytest.mark.kernel
+
+LATE = "late"
+PID = os.getpid()
+"""Whose mounts are looked at for what may hang."""
+
+COARSE = 5
+"""CLOCK_REALTIME_COARSE (include/uapi/linux/time.h), by which files are stamped."""
+
+
+def tick() -> None:
+    """Let the kernel's coarse clock come past the present time."""
+    begin = time.time_ns()
+    while time.clock_gettime_ns(COARSE) <= begin:
+        time.sleep(0.001)
+
+
+def come(scene: FileScene, root: Path, started: int | None) -> None:
+    """A container with one process is seen now."""
+    process = scene.task.add(PID, LATE)
+    scene.task.processes[PID] = process._replace(start=None if started is None else Timestamp(started))
+    scene.task.start_container(LATE, os.open(root, os.O_PATH | os.O_DIRECTORY))
+
+
+async def test_what_came_and_what_changed_since_the_start_is_told(tmp_path: Path) -> None:
+    root = make_root(tmp_path / LATE)
+    (root / "etc/old").touch()
+    (root / "etc/changed").write_text("as in the image")
+    async with watching(make_root(tmp_path / "app")) as scene:
+        tick()
+        started = time.time_ns()
+        tick()
+        (root / "etc/cron.d/planted").touch()
+        (root / "etc/changed").write_text("and not any more")
+        (root / "tmp/notes").write_text("no program")
+        (root / "tmp/tool").write_text("#!/bin/sh\n")
+        come(scene, root, started)
+        planted = await scene.tells("/etc/cron.d/planted", Kind.FILE_CREATE, LATE)
+        await scene.tells("/etc/changed", Kind.FILE_MODIFY, LATE)
+        await scene.tells("/tmp/tool", Kind.FILE_CREATE, LATE)
+        (root / "etc/after").touch()
+        await scene.tells("/etc/after", Kind.FILE_CREATE, LATE)
+        assert planted.evidence.source == "scan"
+        assert [scene.told(path, container=LATE) for path in ("/etc/old", "/etc/passwd", "/tmp/notes")] == [[], [], []]
+        os.close(scene.task.roots[LATE])
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["started before", "start unknown"])
+async def test_nothing_is_told_of_one_that_was_there_before(tmp_path: Path, known: bool) -> None:
+    root = make_root(tmp_path / LATE)
+    started = time.time_ns() if known else None
+    tick()
+    (root / "etc/cron.d/planted").touch()
+    async with watching(make_root(tmp_path / "app")) as scene:
+        come(scene, root, started)
+        (root / "etc/after").touch()
+        await scene.tells("/etc/after", Kind.FILE_CREATE, LATE)
+        assert scene.told("/etc/cron.d/planted", container=LATE) == []
+        os.close(scene.task.roots[LATE])

@@ -1,0 +1,74 @@
+"""Every command in the documents is run, or judged by what knows its program; one that nothing knows is refused."""
+
+import shutil
+
+import helm_chart
+import pytest
+from document_calls import complain
+from document_shell import PROJECT, Workplace, blocks
+
+DOCUMENTS = {
+    str(path.relative_to(PROJECT)): found
+    for path in [
+        PROJECT / "README.md",
+        PROJECT / "CONTRIBUTING.md",
+        PROJECT / "task-definitions" / "README.md",
+        PROJECT / "helm" / "fargate-sensor" / "README.md",
+        *sorted((PROJECT / "docs").glob("*.md")),
+    ]
+    if (found := blocks(path.read_text(encoding="utf-8")))
+}
+
+
+@pytest.fixture
+def workplace(tmp_path, need) -> Workplace:
+    need(all(map(shutil.which, ("bash", "make", "openssl"))), "bash, make and openssl")
+    helm_chart.engine(need)
+    return Workplace(tmp_path)
+
+
+def judged(workplace: Workplace, block: str) -> list[str]:
+    calls, fault = workplace.run(block)
+    said = [complain(call, workplace.folder) for call in calls]
+    return [one for one in (fault, *said) if one]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_command_of_a_document_works(name, workplace):
+    assert [said for block in DOCUMENTS[name] for said in judged(workplace, block)] == []
+
+
+def test_blocks_are_found_in_both_forms_and_no_others():
+    text = "A:\n\n    make a \\\n      b\n\n    make c\n\nB\n\n```yaml\n    no: command\n```\n\n```sh\nmake d\n```\n"
+
+    assert [block.split() for block in blocks(text)] == [["make", "a", "\\", "b", "make", "c"], ["make", "d"]]
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ("nothing-knows-me --now", "command not found"),
+        ("make no-such-target", "no-such-target"),
+        ("fargate-sensor inject ecs task.json --no-such-option", "no-such-option"),
+        ("fargate-sensor rules check absent/", "absent"),
+        ("pip install 'fargate-sensor[nothing]'", "no such extra"),
+        ("aws ecs no-such-operation", "no operation"),
+        ("aws ecs run-task --cluster default", "taskDefinition"),
+        ("aws ecs run-task --no-such-option x", "no option"),
+        ("aws ecs create-service --service-name a --desired-count many", "desiredCount"),
+        ("aws ecs run-task --task-definition a --network-configuration 'awsvpcConfiguration={subnet=[b]}'", "subnet"),
+        ("aws logs tail /ecs/a --no-such-option", "no such option"),
+        ("helm install a helm/fargate-sensor --set nothing.like.it=1", "nothing"),
+        ("helm uninstall a", "nothing knows"),
+        ("docker build --target nothing .", "no such target"),
+        ("docker run -e SENSOR_NOTHING=1 fargate-sensor:0.1.0", "SENSOR_NOTHING"),
+        ("docker exec a fargate-sensor watch --no-such-option", "no-such-option"),
+        ("kubectl explain pods", "nothing knows"),
+        ("kubectl apply -f absent.yaml", "absent.yaml"),
+        ("kubectl -n a exec b -c fargate-sensor -- fargate-sensor no-such-command", "no-such-command"),
+        ("curl 'http://127.0.0.1:8080/v1/events?kinds=process.exec'", "kinds"),
+        ("sed s/a/b/ absent.yaml | kubectl apply -f -", "absent.yaml"),
+    ],
+)
+def test_what_is_wrong_is_told(block, said, workplace):
+    assert said in " ".join(judged(workplace, block))

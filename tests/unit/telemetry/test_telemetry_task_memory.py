@@ -1,0 +1,57 @@
+"""The task's memory by what the kernel says, in both versions of cgroups, and by the machine where it says nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensor.telemetry.task_memory import MEMINFO, STATM, V1, V2, TaskMemory
+
+MIB = 1024 * 1024
+
+
+def memory(files: dict[str, bytes], limit: int | None = None) -> TaskMemory:
+    def read(path: str) -> bytes:
+        if path not in files:
+            raise FileNotFoundError(path)
+        return files[path]
+
+    return TaskMemory(limit=lambda: limit, read=read)
+
+
+@pytest.mark.parametrize("version", [V1, V2])
+def test_the_inactive_page_cache_is_not_used(version: tuple[str, str, str, bytes]) -> None:
+    limit, usage, stat, inactive = version
+    files = {limit: b"1000\n", usage: b"900\n", stat: b"cache 5\n" + inactive + b" 400\n"}
+    assert memory(files).share() == 0.5
+
+
+@pytest.mark.parametrize("text", [b"max\n", b"9223372036854771712\n", b"0\n", b"", b"-1\n", b"\xff\n"])
+def test_no_limit_is_no_share(text: bytes) -> None:
+    assert memory({V2[0]: text, V2[1]: b"900\n"}).share() is None
+
+
+def test_without_a_cgroups_limit_it_is_the_platforms_and_the_machines_use() -> None:
+    files = {V2[0]: b"max\n", V2[1]: b"1\n", MEMINFO: b"MemTotal: 524288 kB\nMemFree: 1 kB\nMemAvailable: 131072 kB\n"}
+    assert memory(files, 512 * MIB).share() == 0.75
+    assert memory(files).share() is None
+
+
+def test_a_large_machine_is_not_the_tasks_alone() -> None:
+    files = {MEMINFO: b"MemTotal: 8388608 kB\nMemAvailable: 131072 kB\n"}
+    assert memory(files, 512 * MIB).share() is None
+
+
+def test_what_cannot_be_read_is_no_memory() -> None:
+    assert memory({}).own() == 0
+    assert memory({STATM: b"garbage"}).own() == 0
+
+
+def test_its_own_memory_is_real() -> None:
+    assert TaskMemory(limit=lambda: None).own() > 5 * MIB
+
+
+@given(st.dictionaries(st.sampled_from([*V1[:3], *V2[:3], MEMINFO, STATM]), st.binary(max_size=80)))
+def test_nothing_in_these_files_is_a_fault(files: dict[str, bytes]) -> None:
+    found = memory(files, 512 * MIB)
+    assert found.own() >= 0
+    assert (found.share() or 0) >= 0
