@@ -18,22 +18,24 @@ log = logging.getLogger(__name__)
 def start(handover: Handover) -> int:
     """Become the second stage. Returns, with 1, only when the kernel refuses."""
     try:
+        traces = handover.settings.process == "trace"
         descriptor = seal(handover)
         os.set_inheritable(descriptor, True)
         sys.stdout.flush()
-        os.execve(sys.executable, command(descriptor), environment(os.environ))  # noqa: S606 - our own interpreter
+        os.execve(sys.executable, command(descriptor, traces=traces), environment(os.environ))  # noqa: S606 - our own interpreter
     except OSError:
         log.exception("the second stage cannot be started")
         return 1
 
 
-def command(descriptor: int) -> list[str]:
+def command(descriptor: int, *, traces: bool = False) -> list[str]:
     """The second stage's command line.
 
     `-P` keeps modules of the working directory out. `-I` would also shut out user installations and the image's own
     PYTHON* variables. argv[0] stays the interpreter, because Python finds its libraries by it.
     """
-    return [sys.executable, "-P", "-m", "sensor.app", "--handover", str(descriptor)]
+    asked = ["--traces"] if traces else []  # has to be known before the handover is read
+    return [sys.executable, "-P", "-m", "sensor.app", "--handover", str(descriptor), *asked]
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:

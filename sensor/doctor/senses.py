@@ -35,7 +35,8 @@ MEND = "give the sensor SYS_PTRACE, or run it as root so that helpers can look a
 def checks(settings: Settings, seen: list[str]) -> Iterator[Check]:
     """All of this module. Starts and ends a launcher of helpers where it is needed. `seen` gets the containers' ids."""
     counters, clock = Counters(), SystemClock()
-    launcher = helper_launcher.start() if helper_launcher.is_needed() else None
+    asked = settings.process == "trace" or helper_launcher.is_needed()
+    launcher = helper_launcher.start() if asked else None
     task = Task(instance="doctor", launcher=launcher, counters=counters, clock=clock, procfs=Procfs())
     try:
         senses = [Check(collector.name, collector.probe()) for collector in collectors(settings, task, counters, clock)]

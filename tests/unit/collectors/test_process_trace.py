@@ -72,6 +72,6 @@ async def test_without_a_launcher_it_says_why(task: Task) -> None:
     trace = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock())
     view: TaskView = task
     emit: Emit = lambda _: True  # noqa: E731 - nothing is emitted
-    with pytest.raises(AccessDenied, match="does not run as root"):
+    with pytest.raises(AccessDenied, match="no launcher"):
         await trace.run(view, emit)
     assert not task.tracing.active

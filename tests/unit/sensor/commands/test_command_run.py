@@ -62,6 +62,11 @@ def test_a_good_configuration_is_handed_over(stage_two: Path) -> None:
     assert told["argv"][:4] == ["-P", "-m", "sensor.app", "--handover"]
 
 
+def test_tracing_is_asked_for_before_the_handover_is_read(stage_two: Path) -> None:
+    _, _, told = start(stage_two, "run", environ=INGEST | {"SENSOR_PROCESS": "trace"})
+    assert told["argv"][5:] == ["--traces"]
+
+
 def test_no_secret_stays_in_the_environment_and_what_others_need_does(stage_two: Path) -> None:
     needed = {
         "HTTPS_PROXY": "http://proxy:3128",
