@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check e2e soak bench fuzz image sbom rules docs lock clean FORCE
+.PHONY: help demo test check e2e soak coverage mutation bench fuzz image sbom rules docs lock clean FORCE
 
 ARGS ?=
 SOAKED := $(addprefix tests/e2e/test_e2e_,churn.py outage.py spool.py)
@@ -11,6 +11,7 @@ BIN := .venv/bin
 PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RULES := sensor/detect/shipped.msgpack
+ROOMS := collectors sensor/pipeline sensor/detect deploy
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --no-header
 
@@ -37,6 +38,17 @@ e2e: .venv/.dev ## tests in containers; needs a Docker engine
 
 soak: .venv/.dev $(RULES) ## the fault campaign: system calls that fail, 5 s each (SECONDS=60 is longer), stops, overflows, churn
 	@SOAK=$(or $(SECONDS),5) $(BIN)/python -m pytest -s tests/faults $(SOAKED) $(ARGS)
+
+coverage: .venv/.dev $(RULES) ## branch coverage of the rooms that must have 90 %, by unit, contract and kernel tests
+	@$(BIN)/python -m pytest --cov-branch --cov-report= $(ROOMS:%=--cov=%) $(ARGS)
+	@failed=0; for room in $(ROOMS); do \
+	  total=$$($(BIN)/coverage report --format=total --precision=1 --include="$$room/*"); \
+	  echo "$$room $$total %"; awk -v total=$$total 'BEGIN {exit total < 90}' || failed=1; \
+	done; exit $$failed
+
+mutation: .venv/.dev $(RULES) ## changes of decoders, spool and detection that no test notices
+	@$(MAKE) --no-print-directory .venv/.mutation
+	@$(BIN)/mutmut run $(ARGS) && $(BIN)/mutmut results
 
 bench: .venv/.dev .venv/.bench $(RULES) ## every benchmark, then docs/benchmarks.md; ARGS="footprint --seconds 20" runs one, shorter
 	@PYTHONPATH=tests/e2e:tests:tests/kernel:. $(BIN)/python bench/page.py $(ARGS)
@@ -74,6 +86,7 @@ lock: .venv/.dev ## resolve requirements/*.txt again; ARGS=--upgrade takes newer
 	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra bench pyproject.toml -o requirements/bench.txt
 	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra sbom pyproject.toml -o requirements/sbom.txt
 	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra fuzz pyproject.toml -o requirements/fuzz.txt
+	$(COMPILE) $(ARGS) -c requirements/dev.txt --extra mutation pyproject.toml -o requirements/mutation.txt
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], "editables", sep="\n")' \
 	  | $(COMPILE) $(ARGS) -c requirements/dev.txt - -o requirements/build.txt
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgpack
 
-from sensor.model.codec import to_wire
+from sensor.model.codec import wire_encoder
 from sensor.model.counters import Counters
 from sensor.model.events import Event
 from sensor.model.kinds import Lane, lane_of
@@ -32,6 +32,7 @@ class Encoder:
         self._counters = counters
         self._max_bytes = max_bytes
         self._last = dict.fromkeys(Lane, 0)
+        self._to_wire = wire_encoder(Event)
         # A lone surrogate would otherwise cost the event; bytes that are no UTF-8 are written the same way.
         self._pack = msgpack.Packer(unicode_errors="backslashreplace").pack
         self._told: set[tuple[str, str]] = set()
@@ -41,7 +42,7 @@ class Encoder:
         lane = lane_of(event.kind)
         seq = self._last[lane] + 1
         try:
-            plain = to_wire(event)
+            plain = self._to_wire(event)
             plain["lane"], plain["seq"] = lane, seq
             data = self._bytes(plain)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with this event, the next one is not
