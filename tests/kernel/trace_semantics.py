@@ -40,6 +40,8 @@ def ends():
     fatal = [n for n in range(1, 32) if n not in (2, 13, 17, 18, 19, 20, 21, 22, 23, 25, 28)]  # Python minds three
     found = []
     for number in fatal:
+        if signal.getsignal(number) is signal.SIG_IGN:  # inherited, as from nohup
+            signal.signal(number, signal.SIG_DFL)
         pid = child(lambda: time.sleep(100))
         os.kill(pid, number)
         status = os.waitpid(pid, 0)[1]
