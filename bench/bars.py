@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 
@@ -35,10 +36,10 @@ class Result(NamedTuple):
         if self.seen is None:
             return 0.0
         if self.bar.least:
-            return self.bar.limit / self.seen if self.seen else float("inf")
-        return (
-            self.seen / self.bar.limit if self.bar.limit else float(self.seen > 0) * float("inf") if self.seen else 0.0
-        )
+            return self.bar.limit / self.seen if self.seen else inf
+        if not self.bar.limit:
+            return inf if self.seen else 0.0
+        return self.seen / self.bar.limit
 
     @property
     def met(self) -> bool | None:
@@ -46,14 +47,21 @@ class Result(NamedTuple):
         return None if self.seen is None else self.used <= 1
 
 
-_ON = r"on (?:ECS|EKS)[^\n]*"
 _NUMBER = r"([\d,.]+)"
 
 BARS = (
-    Bar("CPU when quiet, beside 30 processes", "footprint", rf"CPU, of one core +{_NUMBER} %", 0.5, "% of a core"),
+    Bar("CPU when quiet, 50 to 2,000 processes", "load", rf"^(?:50|500|2000) +{_NUMBER} %$", 0.5, "% of a core"),
     Bar("memory at rest, all processes of the sensor", "footprint", rf"PSS, all processes\) +{_NUMBER} MB", 40, "MB"),
     Bar("image over its base", "footprint", rf"{_NUMBER} MB over", 35, "MB"),
-    Bar("programs of 10 ms told", "catch_rate", rf"^10 ms .*? ms +\d+ \({_NUMBER} %\)", 98, "%", least=True),
+    Bar("`/bin/true` told", "catch_rate", rf"^/bin/true +\d+ +\S+ ms +\d+ \({_NUMBER} %\)", 95, "%", least=True),
+    Bar(
+        "`sleep 0.002` with all arguments",
+        "catch_rate",
+        rf"^sleep 0\.002 .*? %\) +\d+ \({_NUMBER} %\)",
+        99,
+        "%",
+        least=True,
+    ),
     Bar("bytes an event on the wire, batches of 500", "delivery", rf"^msgpack, zstd +{_NUMBER}", 80, "bytes"),
     Bar(
         "enrich, batch, spool, send on one core",

@@ -18,11 +18,11 @@ STORED_BYTES = 60
 
 def monthly_cost(outputs: Mapping[str, str]) -> str:
     """A paragraph and a table; what was not measured is named instead."""
-    cpu = _figure(outputs.get("footprint", ""), r"CPU, of one core +([\d.]+) %")
+    cpu = _figure(outputs.get("load", ""), r"(?m)^50 +([\d.]+) %$")
     memory = _figure(outputs.get("footprint", ""), r"PSS, all processes\) +([\d.]+) MB")
     day = re.search(r"^as usual +([\d.]+) +(\d+)", outputs.get("delivery", ""), re.MULTILINE)
     if cpu is None or memory is None or day is None:
-        return "Not known: `footprint` and the part `day` of `delivery` have to run for it."
+        return "Not known: `load`, `footprint` and the part `day` of `delivery` have to run for it."
     gb, events = float(day[1]) * DAYS / 1000, int(day[2]) * DAYS
     rows = (
         ("processor", f"{cpu:g} % of a vCPU", VCPU_HOUR * HOURS * cpu / 100),
