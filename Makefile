@@ -16,7 +16,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
   --no-annotate --no-header
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.ingest $(RULES) ## ingest, sensor and console on this machine; ARGS="--for 20" ends by itself
 	@$(BIN)/fargate-sensor demo $(ARGS)
