@@ -15,7 +15,6 @@ from collectors import rights
 from collectors.helper_process import become, serve
 from collectors.procfs import Procfs
 
-SYS_PTRACE = "SYS_PTRACE"
 FIRST_WORD_S = 0.5
 """How long a helper may take to become who it shall be; shorter than the sensor waits for the launcher."""
 
@@ -28,7 +27,7 @@ def is_needed(status: bytes | None = None) -> bool:
     launcher costs 4.4 MB (docs/adr/0097-the-second-stage-has-values-only.md).
     """
     held = rights.parse(Procfs().read("self/status", rights.STATUS_LIMIT) if status is None else status)
-    return held.uid == 0 and SYS_PTRACE not in (held.capabilities or ())
+    return held.uid == 0 and rights.SYS_PTRACE not in (held.capabilities or ())
 
 
 def start(*secrets: int) -> socket.socket:

@@ -10,13 +10,12 @@ from typing import NamedTuple
 
 from collectors.inet_diag import address_text, is_unspecified
 from collectors.posture_facts import Facts, RunningProgram
-from collectors.rights import NO_SECCOMP
+from collectors.rights import NO_SECCOMP, SYS_PTRACE
 from collectors.socket_table import Known
 from sensor.model.events import Missing, Process
 
 MOST_FOUND = 32
 """Names in one finding; the rest is flagged as truncated."""
-PTRACE = "SYS_PTRACE"
 PROC, SOCK_DIAG = "procfs", "sock_diag"
 """Values of `evidence.source`."""
 
@@ -66,12 +65,12 @@ def secret_in_environment(facts: Facts) -> Finding | None:
 
 def added_capabilities(facts: Facts) -> Finding | None:
     """Effective capabilities beyond those that a container has by itself; SYS_PTRACE has a check of its own."""
-    return _of_rights(facts, lambda name: name != PTRACE)
+    return _of_rights(facts, lambda name: name != SYS_PTRACE)
 
 
 def ptrace_without_need(facts: Facts) -> Finding | None:
     """SYS_PTRACE in effect; the sensor's own container is not looked at."""
-    return _of_rights(facts, lambda name: name == PTRACE)
+    return _of_rights(facts, lambda name: name == SYS_PTRACE)
 
 
 def unmapped_listener(facts: Facts) -> Finding | None:

@@ -17,6 +17,12 @@ CAPABILITIES = (
 )
 """By their numbers (include/uapi/linux/capability.h)."""
 
+SYS_PTRACE = "SYS_PTRACE"
+GRANT_PTRACE = (
+    'ECS: linuxParameters.capabilities.add ["SYS_PTRACE"]; docker: --cap-add SYS_PTRACE; EKS Fargate allows none'
+)
+"""What to do where it is missing."""
+
 DEFAULTS = frozenset(
     {"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE"}
     | {"NET_RAW", "SYS_CHROOT", "MKNOD", "AUDIT_WRITE", "SETFCAP"}
@@ -49,8 +55,13 @@ def read(procfs: Procfs, pid: int) -> Rights:
 
 def parse(status: bytes) -> Rights:
     """A name cannot forge a line: the kernel escapes its newlines."""
-    held, mode = _number(status, b"\nCapEff:", 16), _number(status, b"\nSeccomp:", 10)
-    return Rights(parse_credentials(status).uid, None if held is None else named(held), mode)
+    return Rights(parse_credentials(status).uid, effective(status), _number(status, b"\nSeccomp:", 10))
+
+
+def effective(status: bytes) -> frozenset[str] | None:
+    """The capabilities that are in effect; None where the kernel does not tell."""
+    held = _number(status, b"\nCapEff:", 16)
+    return None if held is None else named(held)
 
 
 def named(bits: int) -> frozenset[str]:

@@ -4,16 +4,13 @@ import errno
 import os
 from collections.abc import Callable
 
+from collectors import rights
 from collectors.procfs import Procfs
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import Capability, Status
 
-SYS_PTRACE = 1 << 19
-"""Its bit in the capability sets (include/uapi/linux/capability.h)."""
 NO_ATTACH = 3
 """The value of kernel.yama.ptrace_scope that lets nobody attach (Documentation/admin-guide/LSM/Yama.rst)."""
-
-_MEND = 'ECS: linuxParameters.capabilities.add ["SYS_PTRACE"]; docker: --cap-add SYS_PTRACE; EKS Fargate allows none'
 
 
 def _kernel_refusal() -> OSError | None:
@@ -37,20 +34,14 @@ def probe(
     """
     if (os.geteuid() if euid is None else euid) != 0:
         return _unavailable("the sensor does not run as root, and only root has SYS_PTRACE", "run the sensor as root")
-    if not _effective(procfs) & SYS_PTRACE:
-        return _unavailable(
-            "no SYS_PTRACE: an equal uid is not enough, setuid programs would lose their privileges", _MEND
-        )
+    if rights.SYS_PTRACE not in (rights.effective(procfs.read("self/status", rights.STATUS_LIMIT)) or ()):
+        lack = "no SYS_PTRACE: an equal uid is not enough, setuid programs would lose their privileges"
+        return _unavailable(lack, rights.GRANT_PTRACE)
     if _yama_scope(procfs) >= NO_ATTACH:
         return _unavailable("kernel.yama.ptrace_scope is 3: nobody may attach", "a host with a lower ptrace_scope")
     if (refusal := kernel_refusal()) is not None:
         return _unavailable(f"ptrace is refused: {refusal.strerror}", "a seccomp profile that allows ptrace")
     return Capability(Status.OK)
-
-
-def _effective(procfs: Procfs) -> int:
-    status = procfs.read("self/status", 16_384)
-    return int(status.split(b"\nCapEff:", 1)[1].split(None, 1)[0], 16)
 
 
 def _yama_scope(procfs: Procfs) -> int:

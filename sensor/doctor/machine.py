@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 
+from collectors import rights
 from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, root_mount
 from collectors.procfs import Procfs
 from sensor.containers.platform import detect
@@ -13,13 +14,6 @@ from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import HOST
 
 OLDEST_KERNEL = (5, 10)
-CAPABILITIES = """
-CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
-NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN
-SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE
-MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
-""".split()  # noqa: SIM905 - by bit, as in the header file; a list would be forty lines
-"""By bit (include/uapi/linux/capability.h)."""
 
 FEW_WATCHES = 4096
 FEW_INSTANCES = 8
@@ -72,22 +66,21 @@ def is_pause(args: tuple[str, ...]) -> bool:
 
 def capabilities(procfs: Procfs) -> Check:
     """The effective capabilities by name (proc_pid_status(5)), and what the lack of SYS_PTRACE costs."""
-    held = effective(procfs.read("self/status", 16_384))
-    listed = "all" if len(held) == len(CAPABILITIES) else " ".join(sorted(held)) or "none"
-    if "SYS_PTRACE" in held:
+    held = effective(procfs.read("self/status", rights.STATUS_LIMIT))
+    listed = "all" if held.issuperset(rights.CAPABILITIES) else " ".join(sorted(held)) or "none"
+    if rights.SYS_PTRACE in held:
         return ok("capabilities", listed)
     return degraded(
         "capabilities",
         "without SYS_PTRACE programs and files of processes that run as other users, or with more rights, are seen "
         f"only through helpers, or not at all (held: {listed})",
-        'ECS: linuxParameters.capabilities.add ["SYS_PTRACE"]; docker: --cap-add SYS_PTRACE; EKS Fargate allows none',
+        rights.GRANT_PTRACE,
     )
 
 
 def effective(status: bytes) -> frozenset[str]:
-    """The names of the bits in `CapEff:`; bits newer than this list are left out."""
-    mask = int(status.split(b"\nCapEff:", 1)[1].split(None, 1)[0], 16)
-    return frozenset(name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1)
+    """The names of the bits in `CapEff:`; none where the kernel does not tell."""
+    return rights.effective(status) or frozenset()
 
 
 def yama(procfs: Procfs) -> Check:

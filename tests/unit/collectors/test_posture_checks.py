@@ -8,10 +8,10 @@ import pytest
 
 from collectors.environ import Secrets
 from collectors.inet_diag import TCP
-from collectors.posture_checks import CHECKS, MOST_FOUND, PTRACE, SOCK_DIAG, Finding
+from collectors.posture_checks import CHECKS, MOST_FOUND, SOCK_DIAG, Finding
 from collectors.posture_facts import Facts, RunningProgram
 from collectors.process_table import Tracked
-from collectors.rights import DEFAULTS, Rights
+from collectors.rights import DEFAULTS, SYS_PTRACE, Rights
 from collectors.socket_table import Ends, Known, Owner
 from deploy.checks.catalog import catalog
 from sensor.model.events import Missing, Process, Timestamp
@@ -73,7 +73,7 @@ def test_root_is_told_with_all_its_programs_by_the_first() -> None:
 
 
 def test_root_in_users_of_its_own_is_nobody_here() -> None:
-    sandbox = program(uid=0, capabilities=frozenset({"SYS_ADMIN", PTRACE}), nested=True)
+    sandbox = program(uid=0, capabilities=frozenset({"SYS_ADMIN", SYS_PTRACE}), nested=True)
     assert not found("root-user", sandbox)
     assert not found("added-capabilities", sandbox)
     assert not found("ptrace-without-need", sandbox)
@@ -117,11 +117,11 @@ def test_the_names_of_secrets_of_all_programs() -> None:
 def test_capabilities_beyond_the_default_set_and_sys_ptrace_apart() -> None:
     programs = (
         program(uid=0, capabilities=DEFAULTS),
-        program("/bin/a", 11, capabilities=DEFAULTS | {"SYS_ADMIN", "NET_ADMIN", PTRACE}),
+        program("/bin/a", 11, capabilities=DEFAULTS | {"SYS_ADMIN", "NET_ADMIN", SYS_PTRACE}),
         program("/bin/b", 12, capabilities=frozenset({"BPF"})),
     )
     assert names(found("added-capabilities", *programs)) == ("NET_ADMIN", "SYS_ADMIN", "BPF")
-    assert names(found("ptrace-without-need", *programs)) == (PTRACE,)
+    assert names(found("ptrace-without-need", *programs)) == (SYS_PTRACE,)
     assert not found("added-capabilities", programs[0])
     assert not found("ptrace-without-need", programs[0], programs[2])
 
