@@ -78,6 +78,7 @@ class Settling:
         if process.traced:
             return None  # its tracer tells
         before = Program.of(process) if process.announced else None
+        user = process.uid, process.gid
         try:
             whole = self._processes.read(process)
         except ProcessGone:
@@ -89,6 +90,8 @@ class Settling:
         if whole and is_program and Program.of(process).differs(before):
             self._tell(process)
             step = 0  # the next program of a chain may follow this one as soon
+        elif before is not None:
+            self._tell_change(process, user)
         if not (self._events.from_before and process.announced):
             self._come_back(process, step)
         return None
@@ -108,6 +111,15 @@ class Settling:
                 self._events.identity(process)
         except (ProcessGone, AccessDenied):
             return  # its end is told by `exited`
+
+    def _tell_change(self, process: Tracked, told: tuple[int | None, int | None]) -> None:
+        """The program is the one that was told of. Where its image may not be seen it was read again, its user too."""
+        if None in told or process.uid is None or (process.uid, process.gid) == told:
+            return
+        process.uid, process.gid = told
+        with suppress(ProcessGone):
+            if self._processes.changed_user(process):
+                self._events.identity(process)
 
     def traced(self, process: Tracked, at: Timestamp) -> None:
         """A tracer saw a program begin then, and all that there is to know of it."""

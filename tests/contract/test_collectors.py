@@ -19,7 +19,7 @@ from sensor.config.settings import Settings
 from sensor.model.clock import SystemClock
 from sensor.model.codec import event_from_wire, to_wire
 from sensor.model.counters import Counters
-from sensor.model.protocols import Capability, Collector, Status
+from sensor.model.protocols import HOST, Capability, Collector, Status
 
 pytestmark = pytest.mark.kernel
 
@@ -32,6 +32,7 @@ class Contract:
         self.counters = Counters()
         clock = SystemClock()
         self.task = Task(instance="t", launcher=None, counters=self.counters, clock=clock, procfs=Procfs(), own_pid=-1)
+        self.task.own_container = HOST  # a container that the tests run in is not the sensor's
         made = FACTORIES[name](
             Wiring(Settings(process="trace", network_loopback=True), self.task, self.counters, clock)
         )

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from aws_server import BUCKET, DELIVERY, REGION, STREAM, AwsServer, firehose_records, kinesis_records, s3_records
 from ocsf_schemas import faults
+from process_environ import visible_environ
 from running import until
 
 pytestmark = pytest.mark.kernel
@@ -95,7 +96,7 @@ async def test_every_destination_gets_the_same_events_and_no_secret_stays_around
         await until(lambda: any(b"sensor.start" in line for line in running.lines), "the sensor has started")
         await asyncio.to_thread(subprocess.run, ["sleep", marker], check=True)
         await until(lambda: any(marker.encode() in line for line in running.lines), "the exec was told")
-        environ = await asyncio.to_thread(Path(f"/proc/{running.process.pid}/environ").read_bytes)
+        environ = await asyncio.to_thread(visible_environ, running.process.pid)
         assert await asyncio.to_thread(running.stop) == 0
     log = (tmp_path / "log").read_bytes()
     assert aws.sensor.secret.encode() not in environ + log

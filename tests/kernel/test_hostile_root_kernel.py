@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from needs import Need
+
+from collectors import rights
+from collectors.procfs import Procfs
 
 pytestmark = pytest.mark.kernel
 
@@ -51,8 +55,10 @@ def looking() -> Iterator[subprocess.Popen[str]]:
 
 
 def test_lowered_limits_and_priorities_are_found_and_put_back_where_permitted(
-    looking: subprocess.Popen[str],
+    looking: subprocess.Popen[str], need: Need
 ) -> None:
+    held = rights.read(Procfs(), os.getpid()).capabilities or ()
+    need("SYS_NICE" in held, "SYS_NICE, to put a scheduler back")
     soft, hard = resource.prlimit(looking.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(looking.pid, resource.RLIMIT_NOFILE, (20, hard))
     os.sched_setscheduler(looking.pid, os.SCHED_IDLE, os.sched_param(0))

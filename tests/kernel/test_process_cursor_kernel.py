@@ -21,6 +21,7 @@ from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
+from sensor.model.protocols import HOST
 from sensor.model.resolution import MOST
 
 pytestmark = pytest.mark.kernel
@@ -49,6 +50,7 @@ def made(counters: Counters) -> tuple[Task, ProcessCursor]:
     """A cursor that takes the children of this test for an app's, not for the sensor's own."""
     clock = SystemClock()
     task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
+    task.own_container = HOST  # nor this container for the sensor's, if the tests run in one
     return task, ProcessCursor(processes=task, counters=counters, clock=clock)
 
 

@@ -1,0 +1,98 @@
+"""A process that is read again while it settles, over a /proc that the test writes."""
+
+import os
+from pathlib import Path
+
+import pytest
+from fake_proc_tree import FakeProc
+from fakes import Emitted, FakeClock
+
+from collectors.exec_telling import ExecTelling
+from collectors.hint_listener import HintListener
+from collectors.open_hints import OpenHints
+from collectors.process_events import ProcessEvents
+from collectors.process_settling import Settling
+from collectors.procfs import Procfs
+from collectors.task_view import Task
+from sensor.model.counters import Counters
+from sensor.model.kinds import Kind
+
+APP = "a" * 64
+
+
+class Scene:
+    """One process of an app, whose image may be hidden from who has no SYS_PTRACE."""
+
+    def __init__(self, root: Path) -> None:
+        self.proc = FakeProc(root)
+        self.emitted = Emitted()
+        clock, counters = FakeClock(), Counters()
+        self.task = Task(instance="t", launcher=None, counters=counters, clock=clock, procfs=Procfs(str(root)))
+        matching = OpenHints(clock)
+        self.settling = Settling(
+            processes=self.task,
+            events=ProcessEvents(self.emitted, ExecTelling(self.task, self.emitted), clock),
+            matching=matching,
+            hints=HintListener(
+                root_of=lambda _: None, matching=matching, wake=lambda: None, counters=counters, clock=clock
+            ),
+            counters=counters,
+            clock=clock,
+        )
+
+    def runs(self, *, uid: int, image: int | None, args: bytes = b"app\0") -> None:
+        """What /proc says of it from now on; no `image` is one that may not be seen (fs/proc/array.c)."""
+        self.proc.process(7, 1, cgroup=f"9:x:/docker/{APP}", args=args)
+        directory = self.proc.root / "7"
+        (directory / "status").write_text(f"Name:\tapp\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t4\t4\t4\t4\n")
+        fields = (directory / "stat").read_text().split()
+        fields[25:28] = ["1", "1", "0"] if image is None else ["4096", "8192", f"{image}"]
+        fields[47] = "0" if image is None else f"{image}"
+        (directory / "stat").write_text(" ".join(fields) + "\n")
+
+    def look(self) -> list[tuple[Kind, int | None]]:
+        """Look at it, and give all that was told until now."""
+        process = self.task.track(7)
+        assert process is not None
+        self.settling.look(process)
+        return [(event.kind, event.process and event.process.uid) for event in self.emitted.events]
+
+
+@pytest.fixture
+async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    def refuse(pid: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)  # the PIDs are made up
+    return Scene(tmp_path)
+
+
+@pytest.mark.parametrize("image", [None, 140_000])
+async def test_a_user_that_changes_while_a_process_settles_is_told_whether_its_image_is_visible_or_not(
+    scene: Scene, image: int | None
+) -> None:
+    scene.runs(uid=0, image=140_000)
+    assert scene.look() == [(Kind.PROCESS_EXEC, 0)]
+    scene.runs(uid=33, image=image)
+
+    told = scene.look()
+    process = scene.task.living_process(7)
+    assert process is not None
+    scene.settling.look_again(process)
+
+    assert told[1:] == ([(Kind.PROCESS_IDENTITY, 33)] if image is None else [])
+    assert [(e.kind, e.process and e.process.uid) for e in scene.emitted.events[1:]] == [(Kind.PROCESS_IDENTITY, 33)]
+
+
+async def test_what_is_read_again_and_is_the_same_is_told_once(scene: Scene) -> None:
+    scene.runs(uid=5, image=None)
+
+    assert scene.look() == scene.look() == [(Kind.PROCESS_EXEC, 5)]
+
+
+async def test_another_program_is_told_with_its_user_and_nothing_besides(scene: Scene) -> None:
+    scene.runs(uid=0, image=140_000)
+    scene.look()
+    scene.runs(uid=33, image=150_000, args=b"other\0")
+
+    assert scene.look() == [(Kind.PROCESS_EXEC, 0), (Kind.PROCESS_EXEC, 33)]
