@@ -33,6 +33,10 @@ class SqlRules:
             facts = Facts(event, {}, None, parent_of)
             self._database.executemany(f"INSERT INTO logs VALUES ({marks})", _rows(number, facts, self._columns))
 
+    def close(self) -> None:
+        """Forget the table."""
+        self._database.close()
+
     def matches(self, rule: SigmaRule, kinds: Iterable[str]) -> set[int]:
         """The numbers of the events that the rule finds among those kinds."""
         backend = sqliteBackend(fulltext_field="fulltext")

@@ -7,6 +7,7 @@ compared.
 import gzip
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -77,12 +78,12 @@ def disagreements(paths: list[Path], count: int) -> tuple[int, int, list[str]]:
     for number, event in enumerate(events):
         for rule in engine.matches(event, None, parent_of):
             ours.get(rule.source, set()).add(number)
-    table = SqlRules(events, parent_of)
     lines, matches = [], 0
-    for source, (_, sigma) in both.items():
-        theirs = table.matches(sigma, map(str, kinds_of(sigma.logsource)))
-        matches += len(theirs)
-        lines += [f"{source}: event {n}, ours {n in ours[source]}: {events[n]}" for n in theirs ^ ours[source]]
+    with closing(SqlRules(events, parent_of)) as table:
+        for source, (_, sigma) in both.items():
+            theirs = table.matches(sigma, map(str, kinds_of(sigma.logsource)))
+            matches += len(theirs)
+            lines += [f"{source}: event {n}, ours {n in ours[source]}: {events[n]}" for n in theirs ^ ours[source]]
     return len(both), matches, lines
 
 

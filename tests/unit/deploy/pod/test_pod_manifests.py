@@ -169,8 +169,8 @@ def test_a_kind_that_is_not_known_is_told(run: Run) -> None:
         (b"a: b\n---\nc: [\n", "standard input:3: no YAML"),
         (b'{"a": ]', "standard input:1: no YAML"),
         (b'{"a": 1, "a": 2}', 'no JSON: the key "a" stands twice'),
-        (b"[" * 5000, "nested too deeply"),
-        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deeply"),
+        (b"[" * 20_000, "nested too deeply"),
+        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "nested too deeply"),
         (
             b"&x\nkind: XList\nitems: [*x]\n",
             "standard input:1: a list that has itself as an item",

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -164,7 +165,7 @@ def test_the_poller_writes_what_it_finds_below_a_process(tmp_path: Path) -> None
     log = tmp_path / "log"
     with socket.create_server(("127.0.0.1", 0)) as far, log.open("wb") as stream:
         code = f"import socket, time; s = socket.create_connection({far.getsockname()!r}); time.sleep(60)"
-        top = subprocess.Popen(["sh", "-c", f'{sys.executable} -c "{code}"; true'])
+        top = subprocess.Popen(["sh", "-c", f'{sys.executable} -c "{code}"; true'], start_new_session=True)
         poller = subprocess.Popen([sys.executable, "-m", "sensor.demo.poller", str(top.pid)], stdout=stream)
         try:
             deadline = time.monotonic() + 20
@@ -174,6 +175,6 @@ def test_the_poller_writes_what_it_finds_below_a_process(tmp_path: Path) -> None
                 time.sleep(0.02)
             assert seen_by_psutil(play, log.read_text().splitlines(), 1).processes == 1
         finally:
-            subprocess.run(["pkill", "-P", str(top.pid)], check=False)
+            os.killpg(top.pid, signal.SIGTERM)
             top.wait(20)
         assert poller.wait(20) == 0, "it ends with what it watches"
