@@ -91,7 +91,7 @@ class Sidecar:
         self._metadata = self._ask_ecs(clock)
         self._queue = EventQueue(capacity=settings.queue_events, counters=counters)
         detector = Detector(header=self._names.header, current=self._task.current, counters=counters, clock=clock)
-        self._rules = RuleFeed(detector.use, settings.rules) if settings.detection and not handover.parked else None
+        self._rules = RuleFeed(detector, settings.rules) if settings.detection and not handover.parked else None
         self._enricher = Enricher(
             task=self._task,
             names=self._names,
