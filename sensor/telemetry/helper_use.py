@@ -1,6 +1,6 @@
 """What the sensor's processes besides the main one use: the launcher, its helpers, a tracer, the compiler of rules.
 
-For the governor, which looks every few seconds: two reads of a few bytes for each (proc_pid_stat(5), proc_pid_statm(5)).
+For the governor, which looks every few seconds: two small reads for each (proc_pid_stat(5), proc_pid_statm(5)).
 `sensor.telemetry.usage` measures more exactly, for the reports.
 """
 
