@@ -17,8 +17,9 @@ from fargate_task import FargateTask
 from ingest_container import Event
 from lab import Lab, temporary_lab
 from lifetimes import LIFETIMES, SECONDS_APART, Lifetime, finish, spawner
-from machine import describe, table
+from machine import describe
 from peers import Args, Strace, beside
+from tables import table
 from terms import TERMS, Terms
 
 TOLD = "sensor, program named"

@@ -24,9 +24,10 @@ from fargate_task import FargateTask
 from ingest_container import WRITE_TOKEN
 from lab import Lab, temporary_lab, temporary_volume
 from latency import latency
-from machine import describe, table
+from machine import describe
 from numbered_events import holes, made, missing, numbers, writer
 from outage import outage
+from tables import table
 
 from sensor.model.codec import event_from_json, header_from_json
 from sensor.model.counters import Counters

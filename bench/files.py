@@ -15,8 +15,8 @@ from file_attack import ATTACK, missed, run_attack
 from file_scenarios import DATA, Verdict, appending, figures, held_by_shells, unpack
 from lab import Lab
 from load import on_cpu
-from machine import table
 from parts import measure
+from tables import table
 from terms import TERMS
 
 SETTLED_S = 75

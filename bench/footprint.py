@@ -14,7 +14,8 @@ from typing import Any
 from docker_cli import BASE, docker
 from fargate_task import FargateTask
 from lab import Lab, temporary_lab
-from machine import describe, table
+from machine import describe
+from tables import table
 
 IDLE_PROCESSES = 50
 APP = f"""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fuzz_targets import TARGETS
-from machine import table
+from tables import table
 
 HERE = Path(__file__).resolve().parent
 SLOW_S = 1

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from docker_cli import BASE, Container, docker
 from lab import Lab
-from machine import table
 from parts import measure
 from short_processes import UNFOLDED, execs, program, shell, unexplained, wait_over
 from storm import storm
+from tables import table
 
 SPAWNS = 5000
 SETTLED_S = 75

@@ -13,10 +13,11 @@ import dns_zone
 from docker_cli import Container, wait_for
 from fargate_task import FargateTask
 from lab import Lab, build_traffic, temporary_lab
-from machine import describe, table
+from machine import describe
 from network_cost import rate, socket_table
 from network_ledger import UNFOLDED, Score, Traffic, read, score, start_peer
 from network_peer import ANSWER, CLOSED, SINK, SWALLOW
+from tables import table
 from terms import TERMS, Terms
 
 SERVER_PORT = 8080

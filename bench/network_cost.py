@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from docker_cli import wait_for
 from lab import Lab
 from load import on_cpu
-from machine import table
 from network_ledger import Traffic, read, start_peer
 from network_peer import KEEP, QUICK
 from short_processes import reports
+from tables import table
 from terms import TERMS, Terms
 
 PER_SECOND = 1000

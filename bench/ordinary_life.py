@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 from docker_cli import BASE, LABEL, Container, docker
 from ingest_container import Event
 from lab import Lab, temporary_lab
-from machine import table
 from ordinary_services import PAGES, SERVICES, Service
+from tables import table
 
 INSTALL = "apt-get install -q -y --no-install-recommends"
 BUILD_S = 900

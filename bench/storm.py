@@ -5,8 +5,8 @@ import time
 from cpu_quota import CpuQuota
 from docker_cli import BASE, wait_for
 from lab import Lab
-from machine import table
 from short_processes import reports
+from tables import table
 
 CORES = 0.25
 SECONDS = 90

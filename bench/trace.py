@@ -19,8 +19,9 @@ from tempfile import TemporaryDirectory
 from docker_cli import BASE, LABEL, Container, docker, wait_for
 from fargate_task import FargateTask
 from lab import Lab, temporary_lab
-from machine import describe, table
+from machine import describe
 from peers import Strace
+from tables import table
 from trace_campaign import campaign, many_threads
 
 SPAWNS = THREADS = 5000

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from collectors.address_marks import endpoint, scope
 from collectors.inet_diag import TCP, InetSocket, TcpInfo, address_text, is_unspecified
 from collectors.socket_table import INBOUND, Known, Owner
+from sensor.model import absent
 from sensor.model.events import Container, Event, Evidence, Loss, Missing, Network, Process, Timestamp
 from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST
@@ -19,13 +20,13 @@ _NOT_ACCEPTED = Missing("process", "not accepted yet")
 _NO_HOLDER = Missing("process", "nobody readable holds the socket")
 _TOO_SHORT = Missing("process", "ended before anybody looked")
 _BEGAN_UNSEEN = Missing("network.duration_ms", "its beginning was not seen")
-_NOT_BOUND = Missing("network.src", "bound to every address")
-_NOT_CONNECTED = (Missing("network.dst", "not connected"), Missing("network.dst_port", "not connected"))
+_NOT_BOUND = Missing("network.src", absent.TO_EVERY_ADDRESS)
+_NOT_CONNECTED = tuple(Missing(field, absent.NOT_CONNECTED) for field in ("network.dst", "network.dst_port"))
 _NO_LOCAL_END = Missing("network.src", "cleared by the kernel")
 _PORT_CLEARED = Missing("network.dst_port", "cleared by the kernel")
 _NO_ANSWER = Missing("network.outcome", "no answer yet")
 _NOT_SEEN = Missing("network.outcome", "its answer was not seen")
-_NEVER_ESTABLISHED = Missing("network.outcome", "never established")
+_NEVER_ESTABLISHED = Missing("network.outcome", absent.NEVER_ESTABLISHED)
 _NOT_COUNTED = (Missing("network.bytes_in", "unsupported"), Missing("network.bytes_out", "unsupported"))
 _BYTES_CLEARED = (
     Missing("network.bytes_in", "cleared by the kernel"),

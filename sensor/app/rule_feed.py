@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TypeVar, cast
 
 from sensor.detect.compact import MalformedRules, Problem, unpack
+from sensor.detect.detector import Detector
 from sensor.detect.engine import Engine
 from sensor.detect.shipped import shipped
 from sensor.model.events import CollectorHealth
@@ -27,6 +28,8 @@ COMPILE_S = 300.0
 """How long the child may take, before it is ended."""
 MOST_LINES = 20
 """Problems that are written to the log; the rest is counted."""
+MOST_FIGURES = 20
+"""Rules whose undecided events a report tells, the most frequent first; the report's counters have the sum of all."""
 MOST_FILES = 20_000
 SUFFIXES = (".yml", ".yaml")
 
@@ -39,8 +42,8 @@ log = logging.getLogger(__name__)
 class RuleFeed:
     """`start` loads what ships, at once; `run` follows the users' directories until cancelled."""
 
-    def __init__(self, use: Callable[[Engine], None], paths: Sequence[str], *, look_s: float = LOOK_S) -> None:
-        self._use = use
+    def __init__(self, detector: Detector, paths: Sequence[str], *, look_s: float = LOOK_S) -> None:
+        self._detector = detector
         self._paths = tuple(paths)
         self._look_s = look_s
         self._problems: Sequence[Problem] = ()
@@ -68,18 +71,20 @@ class RuleFeed:
 
     def health(self) -> CollectorHealth:
         """How detection stands, for the heartbeat."""
+        most = self._detector.undecided.most_common(MOST_FIGURES)
+        figures = {f"undecided:{rule_id}": count for rule_id, count in most}
         if not self._problems:
-            return CollectorHealth("ok")
+            return CollectorHealth("ok", figures=figures)
         first = self._problems[0]
         text = f"{len(self._problems)} problems in rules, the first: {first.source}: {first.text}"
-        return CollectorHealth("degraded", one_line(text))
+        return CollectorHealth("degraded", one_line(text), figures)
 
     async def _loaded(self, own: bytes) -> Engine:
         """What ships, and the users' rules, which replace those with the same id. Ten thousand take seconds."""
         return await _in_thread(lambda: Engine(shipped().joined(unpack(own))))
 
     def _take(self, engine: Engine) -> None:
-        self._use(engine)
+        self._detector.use(engine)
         idle = sum(rule.not_here is not None for rule in engine.rules.rules)
         log.info("%d rules are loaded, %d can match nothing here", engine.loaded, idle)
         self._tell([*engine.rules.problems, *engine.problems])

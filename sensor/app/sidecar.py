@@ -32,6 +32,7 @@ from sensor.pipeline.queue import EventQueue
 from sensor.telemetry.governor import LOOK_S, Governor
 from sensor.telemetry.hardening import Measure
 from sensor.telemetry.heartbeat import Heartbeat
+from sensor.telemetry.helper_use import HelperUse
 from sensor.telemetry.log import configure
 from sensor.telemetry.own_process import INTERVAL_S, OwnProcess
 from sensor.telemetry.pulse import Pulse
@@ -91,7 +92,7 @@ class Sidecar:
         self._metadata = self._ask_ecs(clock)
         self._queue = EventQueue(capacity=settings.queue_events, counters=counters)
         detector = Detector(header=self._names.header, current=self._task.current, counters=counters, clock=clock)
-        self._rules = RuleFeed(detector.use, settings.rules) if settings.detection and not handover.parked else None
+        self._rules = RuleFeed(detector, settings.rules) if settings.detection and not handover.parked else None
         self._enricher = Enricher(
             task=self._task,
             names=self._names,
@@ -256,13 +257,14 @@ class Sidecar:
             self._own_process.look()
 
     def _governed(self, counters: Counters, clock: SystemClock) -> Governor:
+        helpers = HelperUse(self._task.own_pids)
         return Governor(
             resolution=self._task.resolution,
             cpu_percent=self._settings.cpu_percent,
             memory_bytes=self._settings.memory_mb * MB + max(0, self._settings.spool_bytes - SPOOL_WITHIN),
             cores=lambda: self._task.cores,
-            cpu_s=time.process_time,
-            memory=TaskMemory(limit=lambda: self._memory_limit),
+            cpu_s=lambda: time.process_time() + helpers.cpu_s(),
+            memory=TaskMemory(limit=lambda: self._memory_limit, helpers=helpers.memory),
             keep_less=self._keep_less,
             changed=self._beat,
             counters=counters,

@@ -15,7 +15,8 @@ those kinds cannot have was taken out. A condition is a list, its operator first
     ["exists", field]  ["empty", field]       `empty` is the text of no characters
 
 Texts that are not `cased` are in lower case already. The field `*` is every text of the event (Sigma's keywords). A
-field that an event does not have matches nothing, and so under `not` it matches.
+field that an event does not have matches nothing, and so under `not` it matches; one that it has and that was not read
+(`evidence.missing`) does neither (`sensor.detect.certainty`).
 """
 
 from collections.abc import Mapping

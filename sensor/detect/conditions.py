@@ -23,8 +23,8 @@ def predicate(condition: Condition, forms: Forms, depth: int = 0) -> Test:
         raise MalformedRules(f"a condition is deeper than {DEEPEST}")
     try:
         operator, *rest = condition
-        if operator in ("and", "or"):
-            return _CONNECTIVES[operator]([predicate(part, forms, depth + 1) for part in rest])
+        if operator in CONNECTIVES:
+            return CONNECTIVES[operator]([predicate(part, forms, depth + 1) for part in rest])
         if operator == "not":
             negated = predicate(rest[0], forms, depth + 1)
             return lambda facts: not negated(facts)
@@ -183,7 +183,8 @@ def _empty(forms: Forms, field: str) -> Test:
     return lambda facts: bool(facts[key] == "")
 
 
-_CONNECTIVES: dict[str, Callable[[Sequence[Test]], Test]] = {"and": _and, "or": _or}
+CONNECTIVES: dict[str, Callable[[Sequence[Test]], Test]] = {"and": _and, "or": _or}
+"""What joins tests to one, by operator."""
 _LEAVES: dict[str, Callable[..., Test]] = {
     "is": _is,
     "like": _like,

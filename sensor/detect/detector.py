@@ -1,5 +1,6 @@
 """The step of enrichment that detects: what an event matches becomes detection events, suppressed or folded."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from sensor.detect.compact import Rule, RuleSet
@@ -13,7 +14,12 @@ from sensor.model.kinds import Kind
 
 
 class Detector:
-    """Rules that may be exchanged while it runs. Counts `suppressed` and `detections_folded`."""
+    """Rules that may be exchanged while it runs. Counts `suppressed`, `detections_folded` and
+    `detections_undecided`.
+
+    `undecided` tells the last by the id of the rule: events that it would match if what was not read of them were not
+    there, and might not match if it were known.
+    """
 
     def __init__(
         self,
@@ -28,6 +34,7 @@ class Detector:
         self._counters = counters
         self._clock = clock
         self._repeats: Repeats | None = None
+        self.undecided: Counter[str] = Counter()
         self.use(Engine(RuleSet()))
 
     def use(self, engine: Engine) -> None:
@@ -42,8 +49,10 @@ class Detector:
     def detect(self, event: Event) -> list[Event]:
         """The detections of an event that are to be told at once."""
         header = self._header()
-        matched = self._engine.matches(event, header, self._parent_of)
-        return [told for rule in matched if (told := self._told(rule, event, header)) is not None]
+        found, undecided = self._engine.verdict(event, header, self._parent_of)
+        for rule in undecided:
+            self._left_undecided(rule, event, header)
+        return [told for rule in found if (told := self._told(rule, event, header)) is not None]
 
     def flush(self) -> None:
         """Tell what was kept back."""
@@ -56,6 +65,11 @@ class Detector:
             return None
         told = detection_event(rule, event)
         return told if self._repeats is None or self._repeats.is_new(told) else None
+
+    def _left_undecided(self, rule: Rule, event: Event, header: Header) -> None:
+        if self._suppressions.of(rule, event, header) is None:
+            self._counters.add("detections_undecided", event.count)
+            self.undecided[rule.id] += event.count
 
     def _parent_of(self, event: Event) -> Process | None:
         process = event.process

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sensor.detect.compact import MalformedRules, Problem, Rule, RuleSet, Variant
+from sensor.detect.certainty import certainty
+from sensor.detect.compact import Condition, MalformedRules, Problem, Rule, RuleSet, Variant
 from sensor.detect.conditions import Test, predicate
 from sensor.detect.facts import Facts, Form
 from sensor.detect.index import Finders, Index
@@ -14,14 +15,25 @@ ParentOf = Callable[[Event], Process | None]
 
 
 class Loaded(NamedTuple):
-    """One variant of a rule, ready to be asked; its number tells it from all others."""
+    """One variant of a rule, ready to be asked; its number tells it from all others.
+
+    `certain` is asked where `test` holds, if the rule negates what may not have been read.
+    """
 
     number: int
     rule: Rule
     test: Test
+    certain: Test | None
 
     def __hash__(self) -> int:
         return self.number
+
+
+class Verdict(NamedTuple):
+    """The rules that an event matches, and those that it would match if what was not read of it were not there."""
+
+    found: list[Rule]
+    undecided: list[Rule]
 
 
 class Engine:
@@ -45,11 +57,19 @@ class Engine:
 
     def matches(self, event: Event, header: Header | None = None, parent_of: ParentOf | None = None) -> list[Rule]:
         """The rules that the event matches, in no particular order."""
+        return self.verdict(event, header, parent_of).found
+
+    def verdict(self, event: Event, header: Header | None = None, parent_of: ParentOf | None = None) -> Verdict:
+        """The same, with the rules that what was not read leaves undecided."""
         index = self._by_kind.get(event.kind)
         if index is None:
-            return []
+            return Verdict([], [])
         facts = Facts(event, self._forms, header, parent_of)
-        return [loaded.rule for loaded in index.candidates(facts) if loaded.test(facts)]
+        verdict = Verdict([], [])
+        for _, rule, test, certain in index.candidates(facts):
+            if test(facts):
+                (verdict.found if certain is None or certain(facts) else verdict.undecided).append(rule)
+        return verdict
 
     @property
     def forms(self) -> Mapping[str, Form]:
@@ -59,7 +79,7 @@ class Engine:
     def _load(self, variants: Sequence[Variant], rule: Rule) -> None:
         """All variants of a rule or none."""
         try:
-            ready = [(v, self._numbered(rule, predicate(v.condition, self._forms)), _kinds(v.kinds)) for v in variants]
+            ready = [(v, self._numbered(rule, v.condition), _kinds(v.kinds)) for v in variants]
         except MalformedRules as error:
             self.problems.append(Problem(rule.source, f"{rule.title}: {error}"))
             return
@@ -68,9 +88,10 @@ class Engine:
                 self._by_kind.setdefault(kind, Index(self._forms, self._finders)).add(loaded, variant.condition)
         self.loaded += bool(ready)
 
-    def _numbered(self, rule: Rule, test: Test) -> Loaded:
+    def _numbered(self, rule: Rule, condition: Condition) -> Loaded:
         self._numbers += 1
-        return Loaded(self._numbers, rule, test)
+        test = predicate(condition, self._forms)
+        return Loaded(self._numbers, rule, test, certainty(condition, self._forms))
 
 
 def _kinds(names: Iterable[str]) -> list[Kind]:

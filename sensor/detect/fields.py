@@ -1,7 +1,10 @@
 """The fields that rules may ask for: names of Sigma's Linux taxonomy, of auditd's records, and of our own events.
 
 Our own are those of docs/events.md with their part in front (`process.exe`, `container.image`, `task.family`,
-`network.scope`), and a few that are derived. One whose part an event lacks is absent, as is one that is unknown.
+`network.scope`), and a few that are derived. One whose part an event lacks is absent: it matches nothing, and so `not`
+of it matches. One that could not be read (`evidence.missing` names it) is neither: a rule fires only if it would
+whatever the value is, so that a filter does not fail for want of arguments. Heartbeats count by rule what that left
+undecided (`figures` of `detection`).
 
 | Sigma | here |
 |---|---|

@@ -157,8 +157,9 @@ class Loss(NamedTuple):
 class CollectorHealth(NamedTuple):
     """How one collector stands: ok, degraded, unavailable, standby or restarting, and why when it is not ok.
 
-    `figures` are numbers of now: of `file_inotify` how many watches it holds, how many it may hold at most, and how
-    many directories are not watched, by reason.
+    `figures` are numbers: of `file_inotify` how many watches it holds now, how many it may hold at most, and how many
+    directories are not watched, by reason; of `detection` how many events the rules could not decide since the start of
+    the sensor, because what they leave out was not read (`undecided:` and the rule's id, the 20 that have most).
     """
 
     status: str

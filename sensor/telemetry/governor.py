@@ -7,7 +7,7 @@ may be used up in a burst, so that what happens right after the start is seen wh
 Memory: while the sensor is above its own budget, or the task comes near its limit, queues and spool hold an eighth of
 what they may otherwise, and what finds no room is counted. That is let go of only well below.
 
-A look costs three small reads, every `LOOK_S`.
+All of the sensor's processes count. A look costs three small reads and two for each of them, every `LOOK_S`.
 """
 
 import logging

@@ -28,17 +28,28 @@ _PAGE = resource.getpagesize()
 Read = Callable[[str], bytes]
 
 
-class TaskMemory:
-    """`limit` is what the platform says of the task, in bytes; None where it says nothing."""
+def content(path: str) -> bytes:
+    """The first 16 KiB of a file. Raises OSError."""
+    with open(path, "rb", buffering=0) as file:
+        return file.read(1 << 14)
 
-    def __init__(self, *, limit: Callable[[], int | None], read: Read | None = None) -> None:
+
+class TaskMemory:
+    """`limit` is what the platform says of the task, in bytes, None where it says nothing; `helpers` are the bytes of
+    the sensor's processes besides the main one."""
+
+    def __init__(
+        self, *, limit: Callable[[], int | None], helpers: Callable[[], int] = lambda: 0, read: Read = content
+    ) -> None:
         self._limit = limit
-        self._read = read or _content
+        self._helpers = helpers
+        self._read = read
 
     def own(self) -> int:
-        """Resident bytes of the sensor's main process, 0 where they cannot be read (proc_pid_statm(5))."""
+        """Resident bytes of the sensor, those of its main process 0 where they cannot be read (proc_pid_statm(5))."""
         fields = self._text(STATM).split()
-        return int(fields[1]) * _PAGE if len(fields) > 1 and fields[1].isdigit() else 0
+        main = int(fields[1]) * _PAGE if len(fields) > 1 and fields[1].isdigit() else 0
+        return main + self._helpers()
 
     def share(self) -> float | None:
         """The share of its limit that the task uses, 1 for all of it; None where no limit is known."""
@@ -71,8 +82,3 @@ def _of(lines: Iterable[bytes], name: bytes) -> int | None:
 def _number(text: bytes) -> int | None:
     text = text.strip()
     return int(text) if text.isdigit() else None
-
-
-def _content(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        return file.read(1 << 14)

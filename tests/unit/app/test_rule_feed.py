@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from sensor.app import rule_feed
-from sensor.app.rule_feed import RuleFeed, signature_of
+from sensor.app.rule_feed import MOST_FIGURES, RuleFeed, signature_of
 from sensor.detect import shipped
 from sensor.detect.compact import RuleSet, pack
+from sensor.detect.detector import Detector
 from sensor.detect.engine import Engine
+from sensor.model.counters import Counters
+from sensor.model.events import Header, Sensor
+from tests.fakes import FakeClock
 from tests.rules_from import ID, compiled, rule_text
 
 SHIPS = compiled(rule_text("sel: {Image|endswith: /a}\ncondition: sel", title="ships"))
@@ -28,15 +32,18 @@ def ships(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     return path
 
 
-class Followed:
+class Followed(Detector):
     """A feed, and what the detector was given."""
 
     def __init__(self, *paths: Path) -> None:
         self.given: list[RuleSet] = []
-        self.feed = RuleFeed(self._use, list(map(str, paths)), look_s=0.01)
+        header = Header(Sensor("s", "e", "0"))
+        super().__init__(header=lambda: header, current=lambda _: None, counters=Counters(), clock=FakeClock())
+        self.feed = RuleFeed(self, list(map(str, paths)), look_s=0.01)
 
-    def _use(self, engine: Engine) -> None:
+    def use(self, engine: Engine) -> None:
         self.given.append(engine.rules)
+        super().use(engine)
 
     def titles(self) -> list[str]:
         return sorted(rule.title for rule in self.given[-1].rules)
@@ -55,6 +62,18 @@ async def test_what_ships_is_there_at_once() -> None:
     assert followed.titles() == ["ships"]
     assert followed.feed.health().status == "ok"
     await asyncio.wait_for(followed.feed.run(), 10)  # nothing to follow
+
+
+def test_the_rules_that_were_left_undecided_most_are_in_the_figures() -> None:
+    followed = Followed()
+    for number in range(MOST_FIGURES + 1):
+        followed.undecided[f"rule-{number}"] = number + 1
+
+    figures = followed.feed.health().figures
+
+    assert len(figures) == MOST_FIGURES
+    assert figures[f"undecided:rule-{MOST_FIGURES}"] == MOST_FIGURES + 1
+    assert "undecided:rule-0" not in figures
 
 
 def test_rules_that_cannot_be_read_are_told(ships: Path, caplog: pytest.LogCaptureFixture) -> None:

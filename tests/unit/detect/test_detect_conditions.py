@@ -87,7 +87,7 @@ def test_several_conditions_are_alternatives() -> None:
     assert fires(rule, exec_event("y"))
 
 
-def test_what_is_unknown_matches_nothing_and_so_under_not_it_does() -> None:
+def test_what_is_absent_matches_nothing_and_so_under_not_it_does() -> None:
     known = one_rule("sel: {CurrentDirectory|startswith: /srv}\ncondition: sel")
     other = one_rule(
         "sel: {Image|endswith: /a}\nfilter: {CurrentDirectory|startswith: /srv}\ncondition: sel and not filter"

@@ -7,7 +7,7 @@ from sensor.detect.detector import Detector
 from sensor.detect.engine import Engine
 from sensor.detect.repeats import LONGEST_WINDOW_S, MOST_DIFFERENT, MOST_KNOWN, WINDOW_S
 from sensor.model.counters import Counters
-from sensor.model.events import Container, Detection, Event, Header, Process, Sensor, Task
+from sensor.model.events import Container, Detection, Event, Header, Missing, Process, Sensor, Task
 from sensor.model.kinds import Kind, Lane, lane_of
 from tests.fakes import START
 from tests.fakes_timers import FakeTimers
@@ -159,3 +159,22 @@ def test_rules_are_exchanged_while_it_runs() -> None:
     bench.detector.use(Engine(RuleSet()))
 
     assert bench.detect(exec_event("nmap")) == []
+
+
+def test_what_was_not_read_leaves_a_rule_undecided_which_is_counted_by_rule_unless_suppressed() -> None:
+    rules = compiled(
+        rule_text("sel: {Image|endswith: /dpkg}\nreads: {CommandLine|contains: --print}\ncondition: sel and not reads")
+    )
+    unread = exec_event("dpkg", args=None)
+    unread = unread._replace(count=3, evidence=unread.evidence._replace(missing=(Missing("process.args", "gone"),)))
+    bench, silent = Bench(), Bench([suppression(rule=ID)])
+    for one in (bench, silent):
+        one.detector.use(Engine(rules._replace(suppressions=(suppression(rule=ID),) if one is silent else ())))
+
+    told = bench.detect(unread), silent.detect(unread)
+    known = bench.detect(exec_event("dpkg -i x"))
+
+    assert told == ([], [])
+    assert len(known) == 1
+    assert (bench.detector.undecided, bench.counters.seen["detections_undecided"]) == ({ID: 3}, 3)
+    assert (silent.detector.undecided, silent.counters.seen["detections_undecided"]) == ({}, 0)

@@ -1,5 +1,7 @@
 """The task's memory by what the kernel says, in both versions of cgroups, and by the machine where it says nothing."""
 
+import resource
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +50,12 @@ def test_what_cannot_be_read_is_no_memory() -> None:
 
 def test_its_own_memory_is_real() -> None:
     assert TaskMemory(limit=lambda: None).own() > 5 * MIB
+
+
+def test_the_helpers_count_with_the_main_process() -> None:
+    memory = TaskMemory(limit=lambda: None, helpers=lambda: 7 * MIB, read=lambda _: b"5000 1000 200 1 0 90 0")
+
+    assert memory.own() == 1000 * resource.getpagesize() + 7 * MIB
 
 
 @given(st.dictionaries(st.sampled_from([*V1[:3], *V2[:3], MEMINFO, STATM]), st.binary(max_size=80)))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sensor.detect.engine import Engine
+from sensor.model.events import Missing
 from sensor.sigma import ship
 from sensor.sigma.cases import Case, cases_beside, failures
 from sensor.sigma.compiler import compile_paths
@@ -35,6 +36,28 @@ def test_a_rule_says_what_it_is_and_its_cases_hold(path: Path) -> None:
     assert {case.fires for case in cases} == {True, False}
     assert len(cases) == len(list(cases_beside(path)))
     assert list(failures(cases, ENGINE, rule.id)) == []
+
+
+UNREAD = ("process.args", "process.cwd", "process.uid", "process.gid")
+"""What a process of under a millisecond takes with it."""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_rule_takes_a_near_miss_for_an_attack_because_it_was_not_read(path: Path) -> None:
+    (document,) = documents(path)
+    assert isinstance(document, Document)
+    rule = next(rule for rule in RULES.rules if rule.source == document.at("title"))
+    near = [case.event for case in cases_beside(path) if isinstance(case, Case) and not case.fires]
+
+    for event in near:
+        if event.process is None:
+            continue
+        missing = tuple(Missing(field, "gone") for field in UNREAD)
+        unread = event._replace(
+            process=event.process._replace(args=None, cwd=None, uid=None, gid=None, user=None),
+            evidence=event.evidence._replace(missing=missing),
+        )
+        assert rule.id not in {found.id for found in ENGINE.matches(unread)}
 
 
 def test_cases_stand_beside_a_rule() -> None:

@@ -1,0 +1,67 @@
+"""What the sensor's processes besides the main one use: the launcher, its helpers, a tracer, the compiler of rules.
+
+For the governor, which looks every few seconds: two small reads for each (proc_pid_stat(5), proc_pid_statm(5)).
+`sensor.telemetry.usage` measures more exactly, for the reports.
+"""
+
+import os
+import resource
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from sensor.telemetry.task_memory import Read, content
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = resource.getpagesize()
+_UTIME, _STIME, _START = 11, 12, 19
+"""Places in /proc/PID/stat behind the name of the program."""
+
+
+class _Life(NamedTuple):
+    """One process, whatever has its number later."""
+
+    pid: int
+    start: bytes
+
+
+class HelperUse:
+    """`pids` names the processes of now. One that cannot be read, or has ended, is passed over."""
+
+    def __init__(self, pids: Callable[[], Iterable[int]], read: Read = content) -> None:
+        self._pids = pids
+        self._read = read
+        self._seconds: dict[_Life, float] = {}
+        self._used = 0.0
+
+    def cpu_s(self) -> float:
+        """CPU seconds since the start, of those that have ended too: up to the last time that this was asked."""
+        found = dict(self._of_each())
+        self._used += sum(max(0.0, seconds - self._seconds.get(life, 0.0)) for life, seconds in found.items())
+        self._seconds = found
+        return self._used
+
+    def memory(self) -> int:
+        """Bytes of their own, about, of those that were there when `cpu_s` was asked.
+
+        They are forks of one process and share what it had: that is counted once, and of each what it has more.
+        """
+        own = [self._anonymous(life.pid) for life in self._seconds]
+        shared = min(own, default=0)
+        return shared + sum(size - shared for size in own)
+
+    def _of_each(self) -> Iterable[tuple[_Life, float]]:
+        for pid in self._pids():
+            fields = self._text(pid, "stat").rpartition(b")")[2].split()
+            if len(fields) > _START:
+                yield _Life(pid, fields[_START]), (int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS
+
+    def _anonymous(self, pid: int) -> int:
+        """Resident, without pages of files, which the main process has as well."""
+        fields = self._text(pid, "statm").split()
+        return (int(fields[1]) - int(fields[2])) * _PAGE if len(fields) > 2 else 0
+
+    def _text(self, pid: int, name: str) -> bytes:
+        try:
+            return self._read(f"/proc/{pid}/{name}")
+        except OSError:
+            return b""
