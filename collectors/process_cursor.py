@@ -177,7 +177,9 @@ class ProcessCursor:
             return self._let_pass()
         if news:
             self._hints.read()
-        self._follow()
+            self._follow()
+        else:
+            self._counters.unexplained += self._numbers.went_round()
         if self._processes.tracing.active:
             self._hints.stop()  # the tracer sees each program, and a hint of it would only wake us
         else:
