@@ -19,6 +19,7 @@ from collectors.process_events import ProcessEvents
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
+from collectors.repeating import repeat
 from collectors.rotation import Rotation
 from collectors.task_view import Task
 from sensor.model.clock import Clock
@@ -153,21 +154,23 @@ class ProcessCursor:
     # what wakes us
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        turned = loop.time()
+        self._turned = self._clock.monotonic()
         try:
-            while True:
-                self._look_around()
-                if (now := loop.time()) - turned >= TURN_S:
-                    for process in self._rotation.turn(now - turned):
-                        self._settling.look_again(process)
-                    self._cover_again()
-                    turned = now
-                await asyncio.sleep(self._rest())
+            await repeat(self._tick)
         except asyncio.CancelledError:
             self._look_around()  # what came since the last look is still told
             self._processes.tracing.drain()
             raise
+
+    def _tick(self) -> float:
+        """One look, and the slow round's turn; the seconds until the next."""
+        self._look_around()
+        if (now := self._clock.monotonic()) - self._turned >= TURN_S:
+            for process in self._rotation.turn(now - self._turned):
+                self._settling.look_again(process)
+            self._cover_again()
+            self._turned = now
+        return self._rest()
 
     def _look_around(self) -> None:
         """The timer's look, for nothing depends on hints alone. Mostly there is nothing new, and it ends at once."""
