@@ -31,14 +31,16 @@ async def test_each_step_says_when_the_next_one_is() -> None:
 
 async def test_after_a_cancel_there_is_no_step_more() -> None:
     steps: list[None] = []
+    enough = asyncio.Event()
 
     def step() -> float:
         steps.append(None)
+        if len(steps) == 3:
+            enough.set()
         return 0.0
 
     repeating = asyncio.ensure_future(repeat(step))
-    while len(steps) < 3:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(enough.wait(), 20)
     repeating.cancel()
     with suppress(asyncio.CancelledError):
         await repeating
