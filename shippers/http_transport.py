@@ -158,7 +158,7 @@ class _Connection:
             async with asyncio.timeout(0):
                 await self._reader.read(1)
         except TimeoutError:
-            return not self._writer.is_closing()
+            return not (self._reader.at_eof() or self._writer.is_closing())
         except OSError:
             return False
         return False
