@@ -38,7 +38,8 @@ FEW = 16
 STORM_S = 0.25
 """Between two looks while what goes by is only counted, or the timer is given up for hints."""
 TURN_S = 0.1
-"""Between two turns of the slow round."""
+RESTING_TURN_S = 0.4
+"""Between two turns of the slow round; at rest fewer and larger ones, since the first read after a pause costs most."""
 UNREST_S = 60.0
 """So long after a change the next container may be near; a new one gives no hints before it is known."""
 UNBORN = 4
@@ -165,12 +166,13 @@ class ProcessCursor:
     def _tick(self) -> float:
         """One look, and the slow round's turn; the seconds until the next."""
         self._look_around()
-        if (now := self._clock.monotonic()) - self._turned >= TURN_S:
+        rest = self._rest()
+        if (now := self._clock.monotonic()) - self._turned >= (RESTING_TURN_S if rest == RESTING_S else TURN_S):
             for process in self._rotation.turn(now - self._turned):
                 self._settling.look_again(process)
             self._cover_again()
             self._turned = now
-        return self._rest()
+        return rest
 
     def _look_around(self) -> None:
         """The timer's look, for nothing depends on hints alone. Mostly there is nothing new, and it ends at once."""
