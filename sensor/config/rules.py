@@ -1,17 +1,17 @@
-"""Rules that no single type can state: what a destination needs, and what does not go together."""
+"""Rules that no single type can state: what a destination needs, and what does not go together.
 
+What takes long to import is imported where a setting needs it: each start of a sensor comes through here.
+"""
+
+import os
 import re
-import ssl
 from collections.abc import Iterator
-from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from sensor.config import aws_rules, ingest_identity
 from sensor.config.problem import Problem
 from sensor.config.settings import Settings, variable
 from sensor.model import path_globs
-from sensor.model.ranges import parse_range
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
@@ -59,6 +59,10 @@ def _spool(settings: Settings) -> Iterator[Problem]:
 
 
 def _destinations(settings: Settings) -> Iterator[Problem]:
+    if not settings.drop_destinations:
+        return
+    from sensor.model.ranges import parse_range
+
     for text in settings.drop_destinations:
         try:
             parse_range(text)
@@ -115,6 +119,8 @@ def _certificates(settings: Settings) -> Iterator[Problem]:
     if fault := _unreadable(path):
         yield Problem("ingest_ca_file", fault)
         return
+    import ssl
+
     try:
         ssl.create_default_context(cafile=path)
     except (ssl.SSLError, OSError):
@@ -124,9 +130,9 @@ def _certificates(settings: Settings) -> Iterator[Problem]:
 def _unreadable(path: str) -> str | None:
     """Why a file cannot be read now; not its content, which may rotate before it is used."""
     try:
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             return f"{ascii(path)[:200]} is no file"
-        with Path(path).open("rb"):
+        with open(path, "rb"):
             return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -135,6 +141,8 @@ def _unreadable(path: str) -> str | None:
 
 def _is_private(host: str) -> bool:
     """Loopback, private addresses, and names that only resolve inside (a compose service, a cluster)."""
+    from ipaddress import ip_address
+
     try:
         return ip_address(host).is_private
     except ValueError:
