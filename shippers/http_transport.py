@@ -1,6 +1,6 @@
 """HTTP/1.1 for httpx over asyncio's own streams (python-httpx.org, "Custom Transports").
 
-httpx's own transport is httpcore's, which brings anyio: 2.7 MB in each sensor, for connections that asyncio can make as
+httpx's own transport is httpcore's, which brings anyio: 2.4 MB in each sensor, for connections that asyncio can make as
 well (docs/adr/0101-httpx-goes-over-asyncios-streams.md). What comes over them is parsed by h11, as there. Proxies are
 left to httpcore.
 """

@@ -1,17 +1,16 @@
-"""Rules that no single type can state: what a destination needs, and what does not go together.
-
-What takes long to import is imported where a setting needs it: each start of a sensor comes through here.
-"""
+"""Rules that no single type can state: what a destination needs, and what does not go together."""
 
 import os
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from sensor.config import aws_rules, ingest_identity
 from sensor.config.problem import Problem
 from sensor.config.settings import Settings, variable
 from sensor.model import path_globs
+from sensor.model.ranges import parse_range
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
@@ -59,10 +58,6 @@ def _spool(settings: Settings) -> Iterator[Problem]:
 
 
 def _destinations(settings: Settings) -> Iterator[Problem]:
-    if not settings.drop_destinations:
-        return
-    from sensor.model.ranges import parse_range
-
     for text in settings.drop_destinations:
         try:
             parse_range(text)
@@ -119,7 +114,7 @@ def _certificates(settings: Settings) -> Iterator[Problem]:
     if fault := _unreadable(path):
         yield Problem("ingest_ca_file", fault)
         return
-    import ssl
+    import ssl  # 17 ms, which each start would pay for
 
     try:
         ssl.create_default_context(cafile=path)
@@ -141,8 +136,6 @@ def _unreadable(path: str) -> str | None:
 
 def _is_private(host: str) -> bool:
     """Loopback, private addresses, and names that only resolve inside (a compose service, a cluster)."""
-    from ipaddress import ip_address
-
     try:
         return ip_address(host).is_private
     except ValueError:

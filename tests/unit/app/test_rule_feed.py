@@ -57,10 +57,10 @@ async def test_what_ships_is_there_at_once() -> None:
     await asyncio.wait_for(followed.feed.run(), 10)  # nothing to follow
 
 
-async def test_rules_that_cannot_be_read_are_told(ships: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_rules_that_cannot_be_read_are_told(ships: Path, caplog: pytest.LogCaptureFixture) -> None:
     ships.write_bytes(b"broken")
     followed = Followed()
-    await followed.feed.start()
+    asyncio.run(followed.feed.start())
 
     assert followed.titles() == []
     assert followed.feed.health().status == "degraded"
