@@ -24,7 +24,7 @@ def ships(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     """A file of shipped rules."""
     path = tmp_path_factory.mktemp("shipped") / "shipped.msgpack"
     path.write_bytes(pack(SHIPS))
-    monkeypatch.setattr(shipped, "SHIPPED", path)
+    monkeypatch.setattr(shipped, "SHIPPED", str(path))
     return path
 
 
