@@ -14,8 +14,8 @@ MOST_NUMBERS = 65_536
 """A longer way of the cursor between two looks is no way but a jump."""
 FASTEST = 20_000
 """Numbers a second that are not thought to be handed out: below it nobody has to ask whether they went round."""
-COUNTED_S = 1.0
-"""So old is the kernel's count of forks at most that the next one is compared with."""
+COUNTED_S = 10.0
+"""So old is the kernel's count of forks at most that the next one is compared with: /proc/stat is long."""
 
 
 class Handed(NamedTuple):
@@ -57,6 +57,10 @@ class PidNumbers:
         """Whether any was handed out since the last look."""
         return self._read() != self._last
 
+    def went_round(self) -> int:
+        """To be asked instead of `look` where none are new: how many nobody has seen, since they went round."""
+        return self._rounds.missed(0, self._pid_max)
+
     def look(self) -> Handed:
         """What was handed out since the last look. Raises OSError, and then nothing has been taken."""
         now = self._read()
@@ -87,6 +91,7 @@ class Rounds:
         self._looked = clock.monotonic()
         self._counted = float("-inf")
         self._forks: int | None = None
+        self._seen = 0
         self._unsure = False
 
     def missed(self, seen: int, pid_max: int) -> int:
@@ -96,32 +101,34 @@ class Rounds:
         """
         now = self._clock.monotonic()
         since, self._looked = now - self._looked, now
+        self._seen += seen
         round_of = max(1, pid_max - RESERVED_PIDS)
         self._unsure = self._unsure or since * FASTEST > round_of
         if not self._unsure and now - self._counted < COUNTED_S:
             return 0
-        new = self._new_forks()
-        if new is None:
+        unseen = self._new_forks()
+        if unseen is None:
             return 0
         unsure, self._unsure = self._unsure, False
-        return max(0, new - seen) // round_of * round_of if unsure else 0
+        return unseen // round_of * round_of if unsure else 0
 
     def jumped(self, numbers: int) -> int:
         """The most that were handed out where the cursor went so far at once, or was set: no more than there were forks
         since the last count, where that is known.
         """
         self._looked = self._clock.monotonic()
-        new = self._new_forks()
-        return numbers if new is None else min(numbers, new)
+        unseen = self._new_forks()
+        return numbers if unseen is None else min(numbers, unseen)
 
     def _new_forks(self) -> int | None:
-        """Since the last count; None where that cannot be read now, or was never."""
+        """Since the last count, without those seen; None where that cannot be read now, or was never."""
         try:
             forks = self._procfs.forks()
         except (OSError, ProcessGone, AccessDenied, ValueError):
             return None
         before, self._forks, self._counted = self._forks, forks, self._clock.monotonic()
-        return None if before is None else forks - before
+        seen, self._seen = self._seen, 0
+        return None if before is None else max(0, forks - before - seen)
 
 
 def handed_out(last: int, now: int, pid_max: int) -> Sequence[int] | None:

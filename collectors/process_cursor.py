@@ -19,6 +19,7 @@ from collectors.process_events import ProcessEvents
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
+from collectors.repeating import repeat
 from collectors.rotation import Rotation
 from collectors.task_view import Task
 from sensor.model.clock import Clock
@@ -37,7 +38,8 @@ FEW = 16
 STORM_S = 0.25
 """Between two looks while what goes by is only counted, or the timer is given up for hints."""
 TURN_S = 0.1
-"""Between two turns of the slow round."""
+RESTING_TURN_S = 0.4
+"""Between two turns of the slow round; at rest fewer and larger ones, since the first read after a pause costs most."""
 UNREST_S = 60.0
 """So long after a change the next container may be near; a new one gives no hints before it is known."""
 UNBORN = 4
@@ -153,21 +155,24 @@ class ProcessCursor:
     # what wakes us
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        turned = loop.time()
+        self._turned = self._clock.monotonic()
         try:
-            while True:
-                self._look_around()
-                if (now := loop.time()) - turned >= TURN_S:
-                    for process in self._rotation.turn(now - turned):
-                        self._settling.look_again(process)
-                    self._cover_again()
-                    turned = now
-                await asyncio.sleep(self._rest())
+            await repeat(self._tick)
         except asyncio.CancelledError:
             self._look_around()  # what came since the last look is still told
             self._processes.tracing.drain()
             raise
+
+    def _tick(self) -> float:
+        """One look, and the slow round's turn; the seconds until the next."""
+        self._look_around()
+        rest = self._rest()
+        if (now := self._clock.monotonic()) - self._turned >= (RESTING_TURN_S if rest == RESTING_S else TURN_S):
+            for process in self._rotation.turn(now - self._turned):
+                self._settling.look_again(process)
+            self._cover_again()
+            self._turned = now
+        return rest
 
     def _look_around(self) -> None:
         """The timer's look, for nothing depends on hints alone. Mostly there is nothing new, and it ends at once."""
@@ -177,7 +182,9 @@ class ProcessCursor:
             return self._let_pass()
         if news:
             self._hints.read()
-        self._follow()
+            self._follow()
+        else:
+            self._counters.unexplained += self._numbers.went_round()
         if self._processes.tracing.active:
             self._hints.stop()  # the tracer sees each program, and a hint of it would only wake us
         else:

@@ -26,12 +26,12 @@ class Rotation:
         self._hurried = max(0.0, self._hurried - seconds * READS_PER_SECOND)
         found: list[Tracked] = []
         while self._due >= 1:
-            self._due -= 1
-            if not self._round:
+            if not self._round and not found:  # nobody has two turns at once
                 newest_first = [process for process in self._living() if process.settled and not process.own]
                 self._round = newest_first[::-1]  # what has come since the last round changes soonest
             if not self._round:
                 break
+            self._due -= 1
             found.append(self._round.pop())
         return [process for process in found if process.ended is None]
 

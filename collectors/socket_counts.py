@@ -4,10 +4,15 @@ A dump walks the kernel's whole hash table of connections, which is large and co
 these counts are three short files.
 """
 
+from itertools import chain
+
 from collectors.procfs import Procfs
 from sensor.model.errors import AccessDenied, ProcessGone
 
 _OPENED = (b"ActiveOpens", b"PassiveOpens", b"CurrEstab")
+
+MOST = 16_384
+"""Bytes of one of these files, at most."""
 
 Counts = tuple[bytes, ...]
 
@@ -19,8 +24,9 @@ def counts(procfs: Procfs) -> Counts | None:
     where they cannot be read.
     """
     try:
-        opened = _opened(procfs.read("net/snmp"))
-        return (*opened, *_in_use(procfs.read("net/sockstat")), *_in_use(procfs.read("net/sockstat6")))
+        opened = _opened(procfs.record("net/snmp", MOST))
+        in_use = (_in_use(procfs.record(f"net/{name}", MOST)) for name in ("sockstat", "sockstat6"))
+        return (*opened, *chain.from_iterable(in_use))
     except (ProcessGone, AccessDenied, ValueError):
         return None
 

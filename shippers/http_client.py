@@ -4,7 +4,8 @@ import logging
 import ssl
 import sys
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
+from urllib.request import getproxies
 
 from sensor import __version__
 from sensor.model.errors import PermanentError
@@ -15,6 +16,8 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # typeshe
 
 import httpx  # noqa: E402  # after the line above
 
+from shippers.http_transport import StreamTransport  # noqa: E402  # it imports httpx
+
 __all__ = ["http_client", "httpx", "tls_context"]
 
 # Both write a line for each request, httpcore also what it sends: the delivery tells what matters.
@@ -22,16 +25,18 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 USER_AGENT = f"fargate-sensor/{__version__}"
+PROXIED = ("http", "https", "all")
+"""The schemes for which httpx looks for a proxy in the environment."""
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Trusts the system's authorities and those in the PEM file. Raises `PermanentError` naming a bad file.
 
-    Without a file it is the same one for all: the system's authorities take 1 MB.
+    Without a file it is the same one for all.
     """
     if ca_file is None:
         return _of_the_system()
-    context = ssl.create_default_context()
+    context = _context()
     try:
         context.load_verify_locations(cafile=ca_file)
     except OSError as error:  # ssl.SSLError is one
@@ -41,7 +46,14 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
 
 @cache
 def _of_the_system() -> ssl.SSLContext:
-    return ssl.create_default_context()
+    return _context()
+
+
+def _context() -> ssl.SSLContext:
+    """As `ssl.create_default_context` makes it, for HTTP/1.1."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def http_client(*, ca_file: str | None, timeout: httpx.Timeout, direct: Sequence[str] = ()) -> httpx.AsyncClient:
@@ -49,13 +61,18 @@ def http_client(*, ca_file: str | None, timeout: httpx.Timeout, direct: Sequence
 
     `direct` are hosts that no proxy can reach, such as the link-local address of the platform.
     """
-    context = tls_context(ca_file)
+    if ca_file is not None:
+        tls_context(ca_file)  # what is wrong with it is to be told now
+    own = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+    if not any(map(getproxies().get, PROXIED)):
+        transport = StreamTransport(partial(tls_context, ca_file))
+        return httpx.AsyncClient(transport=transport, timeout=timeout, headers=own, follow_redirects=False)
     try:
         return httpx.AsyncClient(
-            verify=context,
+            verify=tls_context(ca_file),
             timeout=timeout,
             limits=httpx.Limits(max_connections=2, max_keepalive_connections=1, keepalive_expiry=60.0),
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            headers=own,
             follow_redirects=False,
             trust_env=True,
             mounts={f"all://{host}": None for host in direct},

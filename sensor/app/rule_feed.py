@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 class RuleFeed:
-    """`start` loads what ships, at once; `run` follows the users' directories until cancelled."""
+    """`start` loads what ships; `run`, after it, follows the users' directories until cancelled."""
 
     def __init__(self, detector: Detector, paths: Sequence[str], *, look_s: float = LOOK_S) -> None:
         self._detector = detector
@@ -49,9 +49,10 @@ class RuleFeed:
         self._problems: Sequence[Problem] = ()
         self._seen: Signature | None = None
 
-    def start(self) -> None:
-        """Load the rules that ship."""
-        self._take(Engine(shipped()))
+    async def start(self) -> bool:
+        """Load the rules that ship, in a thread, since others collect meanwhile; whether they are without problems."""
+        self._take(await _in_thread(lambda: Engine(shipped())))
+        return not self._problems
 
     async def run(self) -> None:
         """Look, and compile when something changed."""

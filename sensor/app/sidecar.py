@@ -133,9 +133,6 @@ class Sidecar:
         self._task.start()
         self._task.listen(PodNames(self._task, self._names, self._settings.container_images))
         self._task.listen(self._siblings)
-        if self._rules is not None:
-            self._rules.start()
-            self._in_background(self._rules.run())
         enriching = asyncio.create_task(self._enrich())
         self._supervisor.start(self._task, self._queue.emit)
         self._in_background(self._pulse.run(parked=bool(self._handover.parked)))
@@ -230,6 +227,8 @@ class Sidecar:
             await self._outlet.open()
         finally:
             self._opened.set()
+        if self._rules is not None:
+            await self._load(self._rules)
         if self._metadata is not None:
             self._in_background(self._metadata.run())
             try:
@@ -237,6 +236,12 @@ class Sidecar:
             except TimeoutError:
                 log.warning("the task's metadata has not answered within %g s; events go without it", METADATA_S)
         await self._enricher.run(self._queue, self._outlet.put)
+
+    async def _load(self, rules: RuleFeed) -> None:
+        """The rules, before the first event is matched; the start has been reported by then."""
+        if not await rules.start():
+            self._beat()
+        self._in_background(rules.run())
 
     async def _deliver(self) -> None:
         """Deliver until told to stop; nothing is left to do once nobody takes events any more."""

@@ -9,7 +9,6 @@ import os
 import sys
 
 from sensor.commands import second_stage
-from sensor.config.document import lines
 from sensor.config.handover import Handover
 from sensor.config.settings import Settings
 from sensor.config.validate import Checked, check
@@ -35,6 +34,8 @@ For example: fargate-sensor run --ingest-url https://ingest.example.org --ingest
 def main(argv: list[str]) -> int:
     """Check, tell what is wrong, and become the second stage."""
     if "-h" in argv or "--help" in argv:
+        from sensor.config.document import lines  # a start does without it
+
         sys.stdout.write(HELP.format(options="\n".join(lines())))
         return 0
     checked = _checked(argv)

@@ -1,22 +1,26 @@
 """The first stage's check: environment and command line → `Settings`, all that is wrong told at once.
 
-Uses pydantic, which the second stage must not import.
+Uses pydantic's core, which the second stage must not import.
 """
 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator, ValidationError
 
 from sensor.config import ingest_identity, rules
 from sensor.config.problem import Problem
+from sensor.config.schema import dataclass_schema
 from sensor.config.settings import JSON, LISTS, SECRETS, SETTINGS, SWITCHES, Settings, variable
 from sensor.config.sources import Given, Sources, from_environment, from_options, merged
 
-_SETTINGS = TypeAdapter(Settings)
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+_SETTINGS = SchemaValidator(cast("CoreSchema", dataclass_schema(Settings)))
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in SETTINGS}
 _PREAMBLE = re.compile(r"^(Input|String|Tuple) | after validation, not \d+")
 _UNSHOWN = SECRETS | {"ingest_url", "sqs_queue_url"}

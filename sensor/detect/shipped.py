@@ -1,17 +1,18 @@
 """The rules that come with the sensor, compiled when it was built (`make rules`, or the Dockerfile)."""
 
-from pathlib import Path
+import os
 
 from sensor.detect.compact import MalformedRules, Problem, RuleSet, unpack
 
-SHIPPED = Path(__file__).with_name("shipped.msgpack")
+SHIPPED = os.path.join(os.path.dirname(__file__), "shipped.msgpack")
 
 
 def shipped() -> RuleSet:
     """Those rules; where they are missing or broken, none, and the problem."""
     try:
-        return unpack(SHIPPED.read_bytes())
+        with open(SHIPPED, "rb") as file:
+            return unpack(file.read())
     except OSError as error:
-        return RuleSet(problems=(Problem(str(SHIPPED), f"the shipped rules cannot be read: {error.strerror}"),))
+        return RuleSet(problems=(Problem(SHIPPED, f"the shipped rules cannot be read: {error.strerror}"),))
     except MalformedRules as error:
-        return RuleSet(problems=(Problem(str(SHIPPED), str(error)),))
+        return RuleSet(problems=(Problem(SHIPPED, str(error)),))

@@ -25,6 +25,7 @@ ROOMS = (
 KEPT_OUT = {
     *("click", "deploy", "ingest", "logging.config", "pydantic", "pyroute2", "rich", "starlette", "uvicorn"),
     *("re2", "sensor.sigma", "sigma", "yaml"),
+    *("anyio", "httpcore", "psutil", "pydantic_core"),
 }
 
 
@@ -35,3 +36,12 @@ def test_no_module_of_the_second_stage_brings_what_only_others_need():
     imported = set(done.stdout.split())
     assert "shippers.ingest_http" in imported
     assert not imported & KEPT_OUT
+
+
+def test_the_first_stage_has_the_core_of_pydantic_and_what_settings_need_only():
+    code = 'import sensor.commands.run, sys; print(*sys.modules, sep="\\n")'
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+
+    imported = set(done.stdout.split())
+    assert "pydantic_core" in imported
+    assert not imported & {"asyncio", "httpx", "pydantic", "ssl"}

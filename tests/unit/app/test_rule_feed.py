@@ -28,7 +28,7 @@ def ships(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     """A file of shipped rules."""
     path = tmp_path_factory.mktemp("shipped") / "shipped.msgpack"
     path.write_bytes(pack(SHIPS))
-    monkeypatch.setattr(shipped, "SHIPPED", path)
+    monkeypatch.setattr(shipped, "SHIPPED", str(path))
     return path
 
 
@@ -57,7 +57,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_what_ships_is_there_at_once() -> None:
     followed = Followed()
-    followed.feed.start()
+    await followed.feed.start()
 
     assert followed.titles() == ["ships"]
     assert followed.feed.health().status == "ok"
@@ -79,7 +79,7 @@ def test_the_rules_that_were_left_undecided_most_are_in_the_figures() -> None:
 def test_rules_that_cannot_be_read_are_told(ships: Path, caplog: pytest.LogCaptureFixture) -> None:
     ships.write_bytes(b"broken")
     followed = Followed()
-    followed.feed.start()
+    asyncio.run(followed.feed.start())
 
     assert followed.titles() == []
     assert followed.feed.health().status == "degraded"
@@ -92,7 +92,7 @@ async def test_files_are_followed_and_a_broken_one_costs_no_other(
     caplog.set_level(logging.INFO)
     (tmp_path / "own.yml").write_text(OWN)
     followed = Followed(tmp_path)
-    followed.feed.start()
+    await followed.feed.start()
     running = asyncio.create_task(followed.feed.run())
 
     await until(lambda: followed.titles() == ["own", "ships"])
@@ -112,7 +112,7 @@ async def test_files_are_followed_and_a_broken_one_costs_no_other(
 async def test_when_the_compiler_fails_those_before_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rule_feed.sys, "executable", "/bin/false")
     followed = Followed(tmp_path)
-    followed.feed.start()
+    await followed.feed.start()
     running = asyncio.create_task(followed.feed.run())
 
     await until(lambda: followed.feed.health().status == "degraded")

@@ -112,6 +112,24 @@ def test_forks_elsewhere_of_less_than_a_round_are_none_after_a_stop(kernel: Kern
     assert kernel.look(after=60) == (list(range(501, 511)), 0)
 
 
+def test_what_was_seen_since_the_forks_were_counted_is_no_round_after_a_stop(kernel: Kernel) -> None:
+    kernel.look()
+    for last in range(1500, 20_501, 1000):
+        kernel.says(last, forks=1000)
+        assert kernel.look()[1] == 0
+    kernel.says(25_500, forks=5000 + 25_000)
+    assert kernel.look(after=2) == (list(range(20_501, 25_501)), 0)
+
+
+def test_a_round_shows_where_nothing_is_new(kernel: Kernel) -> None:
+    kernel.look()
+    kernel.says(500, forks=32768 - RESERVED_PIDS)
+    kernel.clock.advance(60)
+    assert not kernel.numbers.are_new()
+    assert kernel.numbers.went_round() == 32768 - RESERVED_PIDS
+    assert kernel.numbers.went_round() == 0
+
+
 def test_what_cannot_be_counted_now_is_counted_by_the_next_look(kernel: Kernel) -> None:
     kernel.look()
     kernel.says(501, forks=1 + 32768 - RESERVED_PIDS)

@@ -72,10 +72,10 @@ def test_an_extra_is_named_by_its_room(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_of_the_sidecar_is_one_line_too() -> None:
-    done = cli("run", code="sys.modules['pydantic'] = None")
+    done = cli("run", code="sys.modules['pydantic_core'] = None")
     assert (done.returncode, done.stderr) == (
         2,
-        "fargate-sensor: run needs pydantic: pip install fargate-sensor\n",
+        "fargate-sensor: run needs pydantic_core: pip install fargate-sensor\n",
     )
 
 

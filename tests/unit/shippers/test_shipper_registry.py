@@ -95,3 +95,13 @@ def test_the_aws_shippers_need_no_sdk_and_only_ocsf_loads_the_mapper() -> None:
 def test_the_http_shipper_brings_no_command_line_along() -> None:
     heavy = {"click", "rich", "pygments", "pydantic", "trio", "h2", "logging.config"}
     assert loaded_by("import shippers.ingest_http, httpcore").isdisjoint(heavy)
+
+
+def test_httpcore_is_loaded_for_a_proxy_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = "from shippers.http_client import http_client, httpx; http_client(ca_file=None, timeout=httpx.Timeout(1))"
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    assert loaded_by(made).isdisjoint({"anyio", "httpcore"})
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
+    assert "httpcore" in loaded_by(made)

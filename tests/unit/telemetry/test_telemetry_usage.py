@@ -2,8 +2,7 @@ import errno
 import os
 from collections.abc import Callable
 
-import psutil
-
+from sensor.model.errors import ProcessGone
 from sensor.telemetry.usage import Figures, UsageMeter
 from tests.fakes import FakeClock
 
@@ -13,7 +12,7 @@ MIB = 1024 * 1024
 def reader(figures: dict[int, Figures]) -> Callable[[int], Figures]:
     def read(pid: int) -> Figures:
         if pid not in figures:
-            raise psutil.NoSuchProcess(pid)
+            raise ProcessGone(f"PID {pid}: gone")
         return figures[pid]
 
     return read

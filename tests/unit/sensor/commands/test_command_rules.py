@@ -34,7 +34,7 @@ def test_list_has_what_ships_and_what_is_set(
     rules: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SENSOR_RULES", f"{rules}, ")
-    monkeypatch.setattr(shipped, "SHIPPED", rules / "none")
+    monkeypatch.setattr(shipped, "SHIPPED", str(rules / "none"))
 
     assert main(["list"]) == 1
 
