@@ -22,30 +22,21 @@ def certainty(condition: Condition, forms: Forms) -> Test | None:
     if operator == "and":  # each part holds, so only those are asked that may be in doubt
         doubtful = [test for part in rest if (test := certainty(part, forms)) is not None]
         return doubtful[0] if len(doubtful) == 1 else CONNECTIVES[operator](doubtful)
-    return _surely(condition, forms)
+    return _bound(condition, forms, surely=True)
 
 
-def _surely(condition: Condition, forms: Forms) -> Test:
-    """True where the condition is true, false where it is false or unknown."""
+def _bound(condition: Condition, forms: Forms, *, surely: bool) -> Test:
+    """True where the condition is true, false where it is false; where it is unknown it is not `surely` so, and else
+    it is possible."""
     operator, *rest = condition
     if operator in CONNECTIVES:
-        return CONNECTIVES[operator]([_surely(part, forms) for part in rest])
+        return CONNECTIVES[operator]([_bound(part, forms, surely=surely) for part in rest])
     if operator == "not":
-        possibly = _possibly(rest[0], forms)
-        return lambda facts: not possibly(facts)
-    return predicate(condition, forms)
-
-
-def _possibly(condition: Condition, forms: Forms) -> Test:
-    """True where the condition is true or unknown, false where it is false."""
-    operator, *rest = condition
-    if operator in CONNECTIVES:
-        return CONNECTIVES[operator]([_possibly(part, forms) for part in rest])
-    if operator == "not":
-        surely = _surely(rest[0], forms)
-        return lambda facts: not surely(facts)
-    unread = [test for field in _fields(condition) if (test := unread_test(forms, field)) is not None]
-    return CONNECTIVES["or"]([predicate(condition, forms), *unread]) if unread else predicate(condition, forms)
+        negated = _bound(rest[0], forms, surely=not surely)
+        return lambda facts: not negated(facts)
+    test = predicate(condition, forms)
+    unread = () if surely else [one for field in _fields(condition) if (one := unread_test(forms, field)) is not None]
+    return CONNECTIVES["or"]([test, *unread]) if unread else test
 
 
 def _doubtful(condition: Condition, *, negated: bool) -> bool:
