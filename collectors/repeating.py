@@ -1,7 +1,7 @@
 """A step again and again, each in its timer's own turn of the loop.
 
-A coroutine that sleeps takes two: one for the timer, whose future then has the coroutine called in the next. For what
-is done seven times a second by day and night that is a fifth of all that an idle sensor costs.
+A coroutine that sleeps takes two: one for the timer, whose future then has the coroutine called in the next. An idle
+sensor pays for each turn by day and night.
 """
 
 import asyncio
