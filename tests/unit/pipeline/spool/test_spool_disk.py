@@ -1,6 +1,7 @@
 """The spool on disk: what was written is there after a kill, damage costs only itself, and losses are bounded."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -111,15 +112,24 @@ async def test_damage_after_the_start_is_counted_when_it_is_met(tmp_path: Path) 
     assert rig.counters.losses == {"spool_corrupt": 1}
 
 
-@pytest.mark.parametrize("harm", [os.unlink, lambda path: os.truncate(path, 0), lambda path: os.truncate(path, 10**9)])
-async def test_a_segment_that_is_taken_away_is_counted_and_the_rest_survives(tmp_path: Path, harm) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (os.unlink, "spool_unreadable"),
+        (lambda path: os.truncate(path, 0), "spool_corrupt"),
+        (lambda path: os.truncate(path, 10**9), "spool_unreadable"),
+    ],
+)
+async def test_a_segment_that_is_taken_away_is_counted_and_the_rest_survives(
+    tmp_path: Path, harm: Callable[[Path], None], reason: str
+) -> None:
     rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
     rig.put(*range(1, 41), padding=KIB)
     harm(tmp_path / NAME / rig.files()[0])
     found = await rig.read()
     assert found == list(range(41 - len(found), 41))
     assert 30 < len(found) < 40
-    assert sum(rig.counters.losses.values()) == 40 - len(found)
+    assert rig.counters.losses == {reason: 40 - len(found)}
 
 
 async def test_everything_is_private(tmp_path: Path) -> None:
