@@ -55,6 +55,12 @@ async def test_positions_go_on_after_everything_was_delivered(tmp_path: Path) ->
     assert await rig.read() == [50]
 
 
+async def test_positions_begin_at_one(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1)
+    assert rig.files() == ["ordinary-0000000000000001.part"]
+
+
 async def test_memory_holds_little_while_the_disk_takes_much(tmp_path: Path) -> None:
     rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
     rig.put(*range(1, 501), padding=KIB)
