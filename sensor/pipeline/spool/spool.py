@@ -254,7 +254,6 @@ class Spool:
         """Let go of what nobody wants, and write down how far everyone is."""
         for track in self._tracks.values():
             for segment in track.take_done(self._segment_bytes // 4):
-                segment.is_open = False
                 if segment.filed and self._saver is not None:
                     self._saver.remove(segment)
         if self._saver is not None and not self._saving:
