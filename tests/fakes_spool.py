@@ -72,9 +72,7 @@ class SpoolRig:
         self.counters = Counters()
         self.timers = FakeTimers()
         self.worker = FakeWorker()
-        self.spool = Spool(
-            names, memory_bytes=memory, counters=self.counters, clock=self.clock, later=self.timers.later
-        )
+        self.spool = Spool(names, memory_bytes=memory, counters=self.counters, later=self.timers.later)
         self.opened = False
 
     @property

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from sensor.model.clock import Clock, Later
+from sensor.model.clock import Later
 from sensor.model.counters import Counters
 from sensor.model.kinds import Lane
 from sensor.pipeline.batch import Sealed
@@ -45,7 +45,6 @@ class Spool:
         *,
         memory_bytes: int,
         counters: Counters,
-        clock: Clock,
         later: Later,
     ) -> None:
         names = tuple(destinations)
@@ -53,7 +52,6 @@ class Spool:
         self._memory_bytes = self._ordinary_bytes = memory_bytes
         self._segment_bytes = max(LEAST_SEGMENT, min(MOST_SEGMENT, memory_bytes // SEGMENTS))
         self._counters = counters
-        self._clock = clock
         self._later = later
         self._saver: Saver | None = None
         self._disk_bytes = 0
