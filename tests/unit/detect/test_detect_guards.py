@@ -52,7 +52,7 @@ def leaf(field: str, how: str, *texts: str) -> Condition:
         (["exists", "Image"], None),
         (["not", leaf("Image", "equals", "nc")], None),
         (["compare", "process.pid", "gt", 5], None),
-        (["or", leaf("User", "equals", "a"), leaf("User", "equals", "b", "a")], (exact("User", "a"), exact("User", "b"))),
+        (["or", leaf("a0", "equals", "a"), leaf("a0", "equals", "b", "a")], (exact("a0", "a"), exact("a0", "b"))),
         (["or", leaf("Image", "equals", "a"), ["exists", "Image"]], None),
         (["and", ["exists", "Image"], ["exists", "User"]], None),
         (["and", ["exists", "Image"], leaf("Image", "equals", "a")], (exact("Image", "a"),)),

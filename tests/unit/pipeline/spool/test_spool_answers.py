@@ -78,6 +78,10 @@ async def test_destinations_that_take_turns_have_each_segment_read_once(tmp_path
             for name in ("a", "b"):
                 assert await rig.spool.read(name, lane) is not None
     assert rig.worker.jobs - before == 4
+    for name in ("a", "b"):
+        for lane in (ORDINARY, URGENT):
+            await rig.read(name, lane)
+    assert not rig.spool._loaded, "what was read takes no memory"
 
 
 async def test_a_disk_that_answers_too_late_has_cost_a_segment_and_nothing_else(

@@ -109,13 +109,14 @@ async def test_a_damaged_record_is_passed_over_and_counted(tmp_path: Path) -> No
 
 async def test_damage_after_the_start_is_counted_when_it_is_met(tmp_path: Path) -> None:
     rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
-    rig.put(*range(1, 41), padding=KIB)
+    rig.batch(1, 2, 3, padding=KIB)
+    rig.put(*range(4, 41), padding=KIB)
     path = tmp_path / NAME / rig.files()[0]
     raw = bytearray(path.read_bytes())
     raw[raw.index(bytes(KIB))] ^= 1
     path.write_bytes(raw)
-    assert await rig.read() == list(range(2, 41))
-    assert rig.counters.losses == {"spool_corrupt": 1}
+    assert await rig.read() == list(range(4, 41))
+    assert rig.counters.losses == {"spool_corrupt": 3}
 
 
 @pytest.mark.parametrize(
