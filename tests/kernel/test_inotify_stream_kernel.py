@@ -21,10 +21,10 @@ def stream() -> Iterator[InotifyStream]:
     made.close()
 
 
-def watched(stream: InotifyStream, place: Path, mask: int, *, is_directory: bool = True) -> int:
+def watched(stream: InotifyStream, place: Path, mask: int, **options: bool) -> int:
     fd = os.open(place, os.O_PATH | os.O_CLOEXEC)
     try:
-        return stream.add(fd, mask, is_directory=is_directory)
+        return stream.add(fd, mask, **options)
     finally:
         os.close(fd)
 
@@ -64,7 +64,7 @@ def test_a_file_that_was_deleted_and_is_still_open_says_no_more(stream: InotifyS
 
 def test_only_a_directory_is_watched_where_one_is_expected(stream: InotifyStream, tmp_path: Path) -> None:
     file = tmp_path / "a"
-    file.touch()
+    file.write_text("x")
     with pytest.raises(NotADirectoryError) as told:
         watched(stream, file, OPEN)
     assert told.value.errno == errno.ENOTDIR
