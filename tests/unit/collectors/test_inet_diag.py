@@ -145,7 +145,7 @@ def test_overrun_and_noop_are_known() -> None:
 
 def test_a_malformed_message_costs_only_itself() -> None:
     strange = [
-        message(inet_diag.SOCK_DIAG_BY_FAMILY, bytes(71)),  # shorter than inet_diag_msg
+        message(inet_diag.SOCK_DIAG_BY_FAMILY, bytes([socket.AF_INET]) + bytes(70)),  # shorter than inet_diag_msg
         inet_message(family=1),  # a family that is not asked for
         inet_message(attributes=struct.pack("=HH", 3, 2)),  # an attribute shorter than its header
         inet_message(attributes=struct.pack("=HH", 9000, 2)),  # one longer than its message
