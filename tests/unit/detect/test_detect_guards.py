@@ -48,7 +48,7 @@ def leaf(field: str, how: str, *texts: str) -> Condition:
         (leaf("a1", "startswith", "-X"), (inside(form.KEYWORDS, "-x"),)),
         (leaf("ParentCommandLine", "contains", "X" * 100), (inside("ParentCommandLine", "x" * LONGEST),)),
         (leaf("process.args", "contains", "X"), (inside("process.args", "x", form.JOINED),)),
-        (["like", "ParentCommandLine", False, ["a", "LONG", "er"]], (inside("ParentCommandLine", "long"),)),
+        (["like", "ParentCommandLine", False, ["z", "LONG", "er"]], (inside("ParentCommandLine", "long"),)),
         (["exists", "Image"], None),
         (["not", leaf("Image", "equals", "nc")], None),
         (["compare", "process.pid", "gt", 5], None),
