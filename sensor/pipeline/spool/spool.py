@@ -236,8 +236,8 @@ class Spool:
         urgent, ordinary = self._tracks[Lane.URGENT], self._tracks[Lane.ORDINARY]
         while ordinary.held > max(0, self._ordinary_bytes - urgent.held):
             self._drop(next(s for s in ordinary.segments if s.held))
-        while urgent.held + ordinary.held > self._memory_bytes:
-            self._drop(next(s for track in (ordinary, urgent) for s in track.segments if s.held))
+        while urgent.held > self._memory_bytes:  # then nothing ordinary is left
+            self._drop(next(s for s in urgent.segments if s.held))
         while urgent.filed + ordinary.filed > max(self._disk_bytes, self._segment_bytes):
             self._drop(next(s for track in (ordinary, urgent) for s in track.segments if s.filed))
 
