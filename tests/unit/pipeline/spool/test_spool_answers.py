@@ -97,3 +97,38 @@ async def test_a_disk_that_answers_too_late_has_cost_a_segment_and_nothing_else(
     rig.worker.let_go()
     rig.put(5)
     assert await rig.read() == [5]
+
+
+async def test_acknowledgements_are_written_down_once_a_second_however_many(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(*range(1, 11))
+    rig.timers.pass_time(spool.SAVE_S)
+    before = rig.worker.jobs
+    await rig.read()
+    rig.timers.pass_time(spool.SAVE_S)
+    assert rig.worker.jobs - before == 1
+
+
+async def test_what_was_found_is_on_disk_until_it_is_delivered(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path, names=("a", "b")).open()
+    rig.put(1, 2)
+    rig = await rig.again()
+    assert rig.spool.is_saved(ORDINARY, 2)
+    assert rig.spool.give_up("a", ORDINARY) == (0, 2)
+    rig = await rig.again()
+    for name in ("a", "b"):
+        assert len(rig.files()) == 1
+        assert await rig.read(name) == [1, 2]
+    assert rig.files() == []
+
+
+async def test_what_was_found_counts_towards_the_bound_of_the_disk(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
+    rig.put(*range(1, 21), padding=KIB)
+    rig = await rig.again(disk=8 * KIB)
+    rig.put(21)
+    below = tmp_path / "fargate-sensor-spool"
+    assert sum((below / name).stat().st_size for name in rig.files()) <= 8 * KIB
+    found = await rig.read()
+    assert found == list(range(22 - len(found), 22))
+    assert rig.counters.losses["spool_full"] == 21 - len(found)
