@@ -69,6 +69,12 @@ async def test_memory_holds_little_while_the_disk_takes_much(tmp_path: Path) -> 
     assert not rig.counters.losses
 
 
+async def test_a_segment_that_is_on_disk_takes_no_memory(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
+    rig.put(1, padding=5 * KIB)
+    assert rig.spool.held(ORDINARY) == 0
+
+
 async def test_the_disks_bound_drops_the_oldest_ordinary_segments(tmp_path: Path) -> None:
     rig = await SpoolRig(tmp_path, memory=64 * KIB, disk=100 * KIB).open()
     rig.put(*range(1, 21), lane=URGENT, padding=KIB)

@@ -93,6 +93,19 @@ async def test_what_is_acknowledged_takes_no_memory() -> None:
     assert not rig.counters.losses
 
 
+async def test_what_all_have_acknowledged_is_let_go_of_batch_by_batch() -> None:
+    rig = SpoolRig(names=("a", "b"))
+    held = [0]
+    for seq in range(1, 5):
+        rig.put(seq, padding=100 * seq)
+        held.append(rig.spool.held(ORDINARY))
+    await rig.read("a")
+    assert rig.spool.held(ORDINARY) == held[4]
+    for done, most in ((1, 1), (3, 2), (4, 1)):
+        await rig.read("b", most=most)
+        assert rig.spool.held(ORDINARY) == held[4] - held[done]
+
+
 async def test_nothing_waits_for_a_destination_that_is_gone() -> None:
     rig = SpoolRig(names=("a", "b"), memory=64 * KIB)
     rig.spool.leave("b")
