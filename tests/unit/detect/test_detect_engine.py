@@ -121,6 +121,7 @@ def test_an_exact_text_among_several_values_leads_to_its_rules() -> None:
     engine = Engine(compiled(*(rule_text(text, ident=ID[:-1] + str(n)) for n, text in enumerate(texts))))
 
     assert [asked(engine, exec_event(line)) for line in ("a b c b", "a c", "a d")] == [2, 1, 0]
+    assert engine.loaded == 2
 
 
 @pytest.mark.parametrize(

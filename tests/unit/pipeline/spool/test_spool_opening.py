@@ -144,6 +144,11 @@ def test_marks_with_another_beginning_are_none_though_their_sum_is_right() -> No
     assert len(body) + 4 == MARKS_BYTES == 100
 
 
+@pytest.mark.parametrize("epoch", ["", "eX", "e" * 56])
+def test_an_epoch_comes_back_without_its_padding(epoch: str) -> None:
+    assert marks.unpacked(marks.packed(Marks(epoch))) == Marks(epoch)
+
+
 def test_an_epoch_that_is_no_ascii_costs_no_marks() -> None:
     assert marks.unpacked(marks.packed(Marks("é", Mark(1, 2)))) == Marks("?", Mark(1, 2))
     body = marks.packed(Marks("e"))[:-4].replace(b"e", b"\xff", 1)
