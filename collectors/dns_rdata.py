@@ -18,7 +18,7 @@ _TIMES = struct.Struct("!IIIII")
 
 def unknown_text(data: bytes, start: int, end: int, _names: Names, most: int) -> str:
     """Data whose meaning is not known: its length in bytes, and hexadecimal digits."""
-    return f"\\# {end - start} {data[start : min(end, start + most // 2 + 1)].hex()}".rstrip()
+    return f"\\# {end - start} {data[start : min(end, start + most // 2)].hex()}".rstrip()
 
 
 def _address(data: bytes, start: int, end: int, _names: Names, _most: int) -> str:

@@ -42,7 +42,7 @@ def parse(packet: bytes) -> Segment | None:
 def _ipv4(packet: bytes) -> Segment | None:
     """RFC 791. A later fragment has no ports, and is none."""
     header = (packet[0] & 0x0F) * 4
-    if header < 20 or len(packet) < header or (packet[6] & 0x1F) << 8 | packet[7]:
+    if header < 20 or len(packet) < header or packet[6] & 0x1F or packet[7]:
         return None
     end = packet[2] << 8 | packet[3]
     src, dst = packet[12:16] + bytes(12), packet[16:20] + bytes(12)

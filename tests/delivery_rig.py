@@ -37,7 +37,6 @@ class Rig:
             [shipper.name],
             memory_bytes=max_bytes,
             counters=self.counters,
-            clock=self.clock,
             later=self.timers.later,
         )
         self.delivery = self.new_delivery(self.pause)

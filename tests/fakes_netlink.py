@@ -51,6 +51,7 @@ def inet_message(
     cookie: int = 1,
     uid: int = 0,
     inode: int = 0,
+    queues: tuple[int, int] = (0, 0),
     attributes: bytes = b"",
 ) -> bytes:
     """A sock_diag message with an inet_diag_msg; the family follows from `src` unless given."""
@@ -58,5 +59,5 @@ def inet_message(
         family = socket.AF_INET6 if ":" in src else socket.AF_INET
     body = struct.pack("=4B", family, state, 0, 0)
     body += struct.pack("!HH", src_port, dst_port) + address_bytes(src) + address_bytes(dst)
-    body += struct.pack("=IQ5I", interface, cookie, 0, 0, 0, uid, inode)
+    body += struct.pack("=IQ5I", interface, cookie, 0, *queues, uid, inode)
     return message(SOCK_DIAG_BY_FAMILY, body + attributes)

@@ -20,14 +20,19 @@ MIB = 1024 * KIB
 
 
 class FakeWorker:
-    """Does the work when it is handed in, or, while `held`, when it is let go. `fault` is raised instead of working."""
+    """Does the work when it is handed in, or, while `held`, when it is let go. `fault` is raised instead of working.
+
+    `jobs` counts what was handed in.
+    """
 
     def __init__(self) -> None:
+        self.jobs = 0
         self.held = False
         self.fault: OSError | None = None
         self._jobs: list[tuple[Work, Done]] = []
 
     def submit(self, work: Work, done: Done) -> None:
+        self.jobs += 1
         if self.held:
             self._jobs.append((work, done))
         else:
@@ -67,9 +72,7 @@ class SpoolRig:
         self.counters = Counters()
         self.timers = FakeTimers()
         self.worker = FakeWorker()
-        self.spool = Spool(
-            names, memory_bytes=memory, counters=self.counters, clock=self.clock, later=self.timers.later
-        )
+        self.spool = Spool(names, memory_bytes=memory, counters=self.counters, later=self.timers.later)
         self.opened = False
 
     @property

@@ -105,7 +105,7 @@ async def _run(
     events: Sequence[Event], seconds: int, a_second: int, shipper: Shipper, store: SqliteStore, directory: Path
 ) -> Outcome:
     timers, counters, thread = FakeTimers(), Counters(), DiskThread()
-    spool = Spool([shipper.name], memory_bytes=8 * MIB, counters=counters, clock=timers.clock, later=timers.later)
+    spool = Spool([shipper.name], memory_bytes=8 * MIB, counters=counters, later=timers.later)
     opened = await open_directory(str(directory), thread, epoch="epoch", clock=timers.clock, counters=counters)
     if opened is None:
         raise OSError(f"{directory} cannot be used")

@@ -77,7 +77,6 @@ class Outlet:
             [shipper.name for shipper in shippers],
             memory_bytes=settings.spool_bytes,
             counters=counters,
-            clock=clock,
             later=_later,
         )
         when = SealWhen(settings.batch_events, _batch_bytes(settings.batch_bytes, shippers), settings.batch_age)

@@ -53,5 +53,6 @@ def expression(pattern: str, flags: str) -> Callable[[str], bool]:
 
 
 def _words(error: Exception) -> str:
-    found = error.args[0] if error.args else error
-    return found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
+    """What is wrong; RE2 says it in bytes."""
+    said = error.args[0]
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(error)

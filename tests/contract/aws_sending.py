@@ -83,7 +83,7 @@ async def delivered(shipper: Shipper, items: Sequence[Encoded], counters: Counte
     """Deliver all of them through the pipeline, so many events at once."""
     clock = FakeClock()
     later = asyncio.get_running_loop().call_later
-    spool = Spool([shipper.name], memory_bytes=2**26, counters=counters, clock=clock, later=later)
+    spool = Spool([shipper.name], memory_bytes=2**26, counters=counters, later=later)
     delivery = Delivery(shipper, spool=spool, counters=counters, clock=clock)
     for first in range(0, len(items), events):
         spool.append(seal(TASK, items[first : first + events]))

@@ -243,7 +243,6 @@ async def test_a_delivery_through_it_loses_nothing(name: str, taking: Taking) ->
             [far.shipper.name],
             memory_bytes=2**20,
             counters=counters,
-            clock=clock,
             later=asyncio.get_running_loop().call_later,
         )
         delivery = Delivery(far.shipper, spool=spool, counters=counters, clock=clock)

@@ -33,6 +33,6 @@ Each file is records, one after the other, all integers little-endian:
     JSON, destination → lane → position. Replaced whole: written beside, synced, renamed, directory synced.
 
 `marks`
-    104 bytes, overwritten in place and not synced; see `marks.py`. They bound what a sensor that was killed had
+    100 bytes, overwritten in place and not synced; see `marks.py`. They bound what a sensor that was killed had
     numbered and not yet spooled.
 """

@@ -6,7 +6,7 @@ number events may exist, ahead of the encoder by a little, and up to which they 
 a kill has cost.
 
 The file: "fgM1", u8 flags, 3 zero bytes, the epoch in 56 bytes of ASCII, then for urgent and ordinary each the spooled
-and the promised number as u64, and the CRC-32 of all before; little-endian, 104 bytes.
+and the promised number as u64, and the CRC-32 of all before; little-endian, 100 bytes.
 """
 
 import struct

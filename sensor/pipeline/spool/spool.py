@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from sensor.model.clock import Clock, Later
+from sensor.model.clock import Later
 from sensor.model.counters import Counters
 from sensor.model.kinds import Lane
 from sensor.pipeline.batch import Sealed
@@ -45,7 +45,6 @@ class Spool:
         *,
         memory_bytes: int,
         counters: Counters,
-        clock: Clock,
         later: Later,
     ) -> None:
         names = tuple(destinations)
@@ -53,7 +52,6 @@ class Spool:
         self._memory_bytes = self._ordinary_bytes = memory_bytes
         self._segment_bytes = max(LEAST_SEGMENT, min(MOST_SEGMENT, memory_bytes // SEGMENTS))
         self._counters = counters
-        self._clock = clock
         self._later = later
         self._saver: Saver | None = None
         self._disk_bytes = 0
@@ -238,8 +236,8 @@ class Spool:
         urgent, ordinary = self._tracks[Lane.URGENT], self._tracks[Lane.ORDINARY]
         while ordinary.held > max(0, self._ordinary_bytes - urgent.held):
             self._drop(next(s for s in ordinary.segments if s.held))
-        while urgent.held + ordinary.held > self._memory_bytes:
-            self._drop(next(s for track in (ordinary, urgent) for s in track.segments if s.held))
+        while urgent.held > self._memory_bytes:  # then nothing ordinary is left
+            self._drop(next(s for s in urgent.segments if s.held))
         while urgent.filed + ordinary.filed > max(self._disk_bytes, self._segment_bytes):
             self._drop(next(s for track in (ordinary, urgent) for s in track.segments if s.filed))
 
@@ -254,7 +252,6 @@ class Spool:
         """Let go of what nobody wants, and write down how far everyone is."""
         for track in self._tracks.values():
             for segment in track.take_done(self._segment_bytes // 4):
-                segment.is_open = False
                 if segment.filed and self._saver is not None:
                     self._saver.remove(segment)
         if self._saver is not None and not self._saving:

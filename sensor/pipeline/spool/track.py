@@ -87,7 +87,6 @@ class Track:
     def drop(self, segment: Segment) -> int:
         """Take a segment out; how many events that costs, counted for each destination that had not read them."""
         self.segments.remove(segment)
-        segment.is_open = False
         unread = (cursor.read for cursor in self.cursors.values() if cursor.read < segment.end)
         return sum(segment.events_from(position) for position in unread)
 

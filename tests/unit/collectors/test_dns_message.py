@@ -68,6 +68,13 @@ def test_each_type_has_its_text(kind: int, data: bytes, text: str) -> None:
     assert texts(record(kind, data)) == [text]
 
 
+def test_a_record_without_data_may_end_the_message() -> None:
+    message = parsed(header(1, dns.RESPONSE, (1, 1, 0, 0)) + question() + record(65400, b""))
+
+    assert [one.text for one in message.answers] == ["TYPE65400 \\# 0"]
+    assert message.fault is None
+
+
 def test_only_the_internets_addresses_are_addresses() -> None:
     assert texts(record(dns.A, b"\xc0\0\2\1", category=3)) == ["A \\# 4 c0000201"]
 
@@ -97,7 +104,10 @@ def test_edns_adds_to_the_response_code_wherever_it_stands(before: bytes) -> Non
     assert [one.text for one in message.answers] == ["A 192.0.2.1"]
 
 
-@pytest.mark.parametrize("tail", [b"", b"\0", b"\0\0\x29", b"\xc0", b"\x3fx", b"\0\0\1\0\1\0\0\0\0\xff\xff"])
+@pytest.mark.parametrize(
+    "tail",
+    [b"", b"\0", b"\0\0\x29", b"\xc0", b"\x3fx", b"\0\0\1\0\1\0\0\0\0\xff\xff", address("192.0.2.7") * 12],
+)
 def test_edns_that_is_not_there_adds_nothing(tail: bytes) -> None:
     message = parsed(header(1, dns.RESPONSE, (1, 0, 3, 9)) + question() + tail)
     assert (message.rcode, message.fault) == ("NOERROR", None)
@@ -111,9 +121,12 @@ def test_other_opcodes_are_named_and_their_sections_left_alone() -> None:
     assert parsed(header(1, 15 << 11) + question()).opcode == "OPCODE15"
 
 
-def test_flags_of_truncation_and_response() -> None:
-    message = parsed(answer(flags=dns.RESPONSE | dns.TRUNCATED))
-    assert (message.truncated, message.is_response) == (True, True)
+@pytest.mark.parametrize(
+    ("flags", "response", "truncated"), [(0x8000, True, False), (0x0200, False, True), (0x7DFF, False, False)]
+)
+def test_flags_of_truncation_and_response(flags: int, response: bool, truncated: bool) -> None:
+    message = parsed(header(1, flags) + question())
+    assert (message.is_response, message.truncated) == (response, truncated)
 
 
 def test_the_root_can_be_asked_for() -> None:
@@ -190,8 +203,16 @@ def test_a_length_beyond_the_message_ends_it() -> None:
     assert message.fault.startswith("answer 2: 400 bytes of data are promised and 4 left")
 
 
-def test_a_ttl_with_the_sign_bit_is_none() -> None:
-    assert parsed(answer(address("192.0.2.1", ttl=0x80000001))).answers[0].ttl == 0
+def test_a_record_without_its_fixed_part_ends_the_message() -> None:
+    torn = ASKED + struct.pack("!HHI", dns.A, 1, 60)
+    message = parsed(header(1, dns.RESPONSE, (1, 1, 0, 0)) + question() + torn)
+
+    assert (message.answers, message.fault) == ((), "answer 1: a record without an end at 35")
+
+
+@pytest.mark.parametrize(("wire", "ttl"), [(0x7FFFFFFF, 0x7FFFFFFF), (0x80000000, 0), (0x80000001, 0)])
+def test_a_ttl_with_the_sign_bit_is_none(wire: int, ttl: int) -> None:
+    assert parsed(answer(address("192.0.2.1", ttl=wire))).answers[0].ttl == ttl
 
 
 def test_more_records_than_are_kept_are_cut_and_said_so() -> None:
@@ -203,11 +224,12 @@ def test_more_records_than_are_kept_are_cut_and_said_so() -> None:
 
 
 @pytest.mark.parametrize("size", [32, 255])
-@pytest.mark.parametrize("kind", [dns.TXT, 10])
-def test_a_first_text_is_cut_where_it_is_too_long(kind: int, size: int) -> None:
-    message = parsed(answer(record(kind, (b"\xff" + b"x" * 255) * size), address("192.0.2.1")))
+@pytest.mark.parametrize(("kind", "mnemonic"), [(dns.TXT, "TXT"), (10, "NULL")])
+def test_a_first_text_is_cut_where_it_is_too_long(kind: int, mnemonic: str, size: int) -> None:
+    message = parsed(answer(record(kind, (b"\xff" + b"x" * 255) * size, ttl=7), address("192.0.2.1")))
 
-    assert [len(one.value) for one in message.answers] == [MOST_TEXT]
+    (told,) = message.answers
+    assert (told.name, told.type, told.ttl, len(told.value)) == ("www.example.org", mnemonic, 7, MOST_TEXT)
     assert (message.cut, message.fault) == (True, None)
 
 
@@ -222,8 +244,9 @@ def test_text_that_just_fits_is_not_cut() -> None:
     message = parsed(answer(text_of(MOST_TEXT)))
     assert (len(message.answers[0].value), message.cut) == (MOST_TEXT, False)
 
-    message = parsed(answer(text_of(MOST_TEXT + 1)))
-    assert (len(message.answers[0].value), message.cut) == (MOST_TEXT, True)
+    for beyond in (text_of(MOST_TEXT + 1), text_of(MOST_TEXT, more=b"\1x")):
+        message = parsed(answer(beyond))
+        assert (len(message.answers[0].value), message.cut) == (MOST_TEXT, True)
 
 
 @pytest.mark.parametrize("where", ["owner", "value"])
@@ -236,10 +259,25 @@ def test_names_that_are_more_work_than_a_message_is_worth_are_cut(where: str) ->
     assert (message.cut, message.fault) == (True, None)
 
 
-def text_of(characters: int) -> bytes:
+def text_of(characters: int, more: bytes = b"") -> bytes:
     """A TXT record whose text has so many characters: strings of 257 with their quotes, a blank between two."""
     last = characters - 31 * 258 - 2
-    return record(dns.TXT, (b"\xff" + b"x" * 255) * 31 + bytes([last]) + b"x" * last)
+    return record(dns.TXT, (b"\xff" + b"x" * 255) * 31 + bytes([last]) + b"x" * last + more)
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        [address("192.0.2.1")] * MOST_ANSWERS,
+        [address("192.0.2.1", owner=name(".".join("x" * 100)))] * 10,
+        [record(dns.CNAME, name(".".join("x" * 100)))] * 10,
+        [text_of(MOST_TEXT)],
+    ],
+)
+def test_a_fault_is_told_though_what_follows_is_cut(beyond: list[bytes]) -> None:
+    message = parsed(answer(record(dns.A, b"\1\2\3"), *beyond))
+
+    assert (message.cut, message.fault) == (True, "answer 1: an IPv4 address of 3 bytes at 45")
 
 
 def test_a_message_that_ends_at_any_byte_is_read_as_far_as_it_goes() -> None:

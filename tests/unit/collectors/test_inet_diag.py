@@ -29,6 +29,15 @@ def test_a_dump_request_is_as_the_kernel_reads_it() -> None:
     assert request[24:] == bytes(48)
 
 
+def test_requests_ask_for_tcp_info_only_where_it_is_wanted() -> None:
+    for info in (False, True):
+        dump = inet_diag.dump_request(socket.AF_INET, inet_diag.TCP, inet_diag.state_mask(1), info=info)
+        exact = inet_diag.exact_request(socket.AF_INET, inet_diag.TCP, (V4, 443), info=info)
+        assert dump[18] == exact[18] == (2 if info else 0)
+    assert inet_diag.dump_request(2, 6, 2) == inet_diag.dump_request(2, 6, 2, info=False, sequence=1)
+    assert inet_diag.exact_request(2, 6, (V4, 1)) == inet_diag.exact_request(2, 6, (V4, 1), info=False, sequence=1)
+
+
 def test_an_exact_request_has_ports_and_addresses_in_network_order_and_asks_for_any_cookie() -> None:
     request = inet_diag.exact_request(socket.AF_INET, inet_diag.TCP, (V4, 443), (V4, 1))
 
@@ -50,6 +59,7 @@ def test_a_socket_is_decoded_with_its_ends_cookie_uid_inode_and_interface() -> N
                 uid=1000,
                 inode=4242,
                 interface=3,
+                queues=(5, 6),
             )
         )
     )
@@ -61,6 +71,7 @@ def test_a_socket_is_decoded_with_its_ends_cookie_uid_inode_and_interface() -> N
         443,
     )
     assert (found.cookie, found.uid, found.inode, found.interface) == (7, 1000, 4242, 3)
+    assert (found.receive_queue, found.send_queue) == (5, 6)
     assert inet_diag.address_text(found.family, found.src) == "192.0.2.1"
     assert inet_diag.address_text(found.family, found.dst) == "192.0.2.9"
     assert (found.protocol, found.info) == (None, None)
@@ -72,6 +83,18 @@ def test_attributes_give_protocol_and_tcp_info() -> None:
 
     assert found.protocol == inet_diag.TCP
     assert found.info == TcpInfo(900, 2, 102, 8, 110, 10)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "protocol"),
+    [
+        (attribute(10, b"\x11") + attribute(8, b"\3"), inet_diag.UDP),
+        (attribute(10, b""), None),
+        (attribute(10, b"") + attribute(8, b"\3"), None),
+    ],
+)
+def test_a_protocol_comes_from_its_own_attribute(attributes: bytes, protocol: int | None) -> None:
+    assert only(decode(inet_message(attributes=attributes))).protocol == protocol
 
 
 @pytest.mark.parametrize(
@@ -105,22 +128,33 @@ def test_errors_carry_the_errno(kind: int) -> None:
     assert (decoded.done, decoded.error, decoded.malformed) == (True, 2, 0)
 
 
+@pytest.mark.parametrize("kind", [ERROR, inet_diag.NLMSG_DONE])
+def test_an_end_without_an_errno_is_no_error(kind: int) -> None:
+    assert decode(inet_message() + message(kind))[1:] == (True, 0, False, 0)
+
+
+def test_a_datagram_without_an_end_is_one_of_several() -> None:
+    assert decode(inet_message(cookie=1))[1:] == (False, 0, False, 0)
+
+
 def test_overrun_and_noop_are_known() -> None:
     decoded = decode(message(inet_diag.NLMSG_NOOP) + message(inet_diag.NLMSG_OVERRUN) + DONE)
     assert (decoded.overrun, decoded.done, decoded.malformed) == (True, True, 0)
+    assert decode(message(inet_diag.NLMSG_OVERRUN))[1:] == (False, 0, True, 0)
 
 
 def test_a_malformed_message_costs_only_itself() -> None:
     strange = [
-        message(inet_diag.SOCK_DIAG_BY_FAMILY, bytes(71)),  # shorter than inet_diag_msg
+        message(inet_diag.SOCK_DIAG_BY_FAMILY, bytes([socket.AF_INET]) + bytes(70)),  # shorter than inet_diag_msg
         inet_message(family=1),  # a family that is not asked for
         inet_message(attributes=struct.pack("=HH", 3, 2)),  # an attribute shorter than its header
         inet_message(attributes=struct.pack("=HH", 9000, 2)),  # one longer than its message
+        inet_message(attributes=struct.pack("=HH", 5, 2)),  # by a byte
         message(77),  # a type that nobody sends
     ]
-    decoded = decode(b"".join(strange) + inet_message(cookie=5) + DONE)
+    decoded = decode(inet_message(cookie=4) + b"".join(strange) + inet_message(cookie=5) + DONE)
 
-    assert [s.cookie for s in decoded.sockets] == [5]
+    assert [s.cookie for s in decoded.sockets] == [4, 5]
     assert (decoded.malformed, decoded.done) == (len(strange), True)
 
 
@@ -130,6 +164,8 @@ def test_a_length_that_leads_nowhere_ends_the_datagram(length: int) -> None:
 
     assert [s.cookie for s in decoded.sockets] == [1]
     assert decoded.malformed == 1
+    assert decode(message(77) + struct.pack("=IHHII", length, 20, 0, 0, 0)).malformed == 2
+    assert decode(message(77) + bytes(15)).malformed == 2
 
 
 @given(st.binary(max_size=2000))
@@ -208,6 +244,25 @@ def test_addresses_are_shown_and_told_apart(text: str, shown: str, loopback: boo
     raw = inet_diag.address_bytes(text)
     assert inet_diag.address_text(family, raw) == shown
     assert inet_diag.is_loopback(family, raw) is loopback
+
+
+@pytest.mark.parametrize(
+    ("text", "family", "on_the_wire"),
+    [
+        ("::ffff:192.0.2.5", socket.AF_INET, "192.0.2.5"),
+        ("2001:db8::1", socket.AF_INET6, "2001:db8::1"),
+        ("192.0.2.5", socket.AF_INET, "192.0.2.5"),
+    ],
+)
+def test_a_mapped_address_is_the_one_on_the_wire(text: str, family: int, on_the_wire: str) -> None:
+    given_as = socket.AF_INET6 if ":" in text else socket.AF_INET
+    found = inet_diag.unmapped(given_as, inet_diag.address_bytes(text))
+    assert found == (family, inet_diag.address_bytes(on_the_wire))
+
+
+def test_bytes_that_look_mapped_are_an_ipv4_address_where_the_family_says_so() -> None:
+    raw = inet_diag.MAPPED + bytes(4)
+    assert inet_diag.unmapped(socket.AF_INET, raw) == (socket.AF_INET, raw)
 
 
 @pytest.mark.parametrize(("text", "none"), [("0.0.0.0", True), ("::", True), ("::ffff:0.0.0.0", True), ("::1", False)])

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -43,17 +44,35 @@ def test_a_tcp_segment_over_ipv4_with_options_in_both_headers() -> None:
 
 
 def test_a_tcp_segment_over_ipv6_with_payload() -> None:
-    found = parse(ipv6(TCP, tcp(0x18, b"hello")))
-
-    assert found is not None
-    assert (found.family, found.src, found.payload) == (socket.AF_INET6, A6, b"hello")
+    assert parse(ipv6(TCP, tcp(0x18, b"hello"))) == Segment(
+        socket.AF_INET6, TCP, A6, 50000, B6, 443, 0x18, 7, b"hello", True
+    )
 
 
 def test_a_datagram_and_the_padding_behind_it() -> None:
-    found = parse(ipv4(UDP, udp(b"query")) + bytes(6))
+    assert parse(ipv4(UDP, udp(b"query")) + bytes(6)) == Segment(
+        socket.AF_INET, UDP, A4 + bytes(12), 50000, B4 + bytes(12), 53, 0, 0, b"query", True
+    )
+
+
+@pytest.mark.parametrize("network", [ipv4, ipv6])
+@pytest.mark.parametrize("body", [tcp(0x10), udp(b"")])
+def test_a_transport_header_and_nothing_behind_it_is_a_segment(network: Callable[..., bytes], body: bytes) -> None:
+    found = parse(network(TCP if len(body) == 20 else UDP, body))
 
     assert found is not None
-    assert (found.dst_port, found.payload, found.whole) == (53, b"query", True)
+    assert (found.src_port, found.payload, found.whole) == (50000, b"", True)
+
+
+@pytest.mark.parametrize("network", [ipv4, ipv6])
+def test_a_length_of_two_bytes_separates_payload_from_padding(network: Callable[..., bytes]) -> None:
+    whole = network(UDP, udp(b"q" * 1000))
+    padded, cut = parse(whole + bytes(2000)), parse(whole[:-1])
+
+    assert padded is not None
+    assert cut is not None
+    assert (len(padded.payload), padded.whole) == (1000, True)
+    assert (len(cut.payload), cut.whole) == (999, False)
 
 
 def test_what_was_cut_by_the_tap_or_fragmented_is_not_whole() -> None:
@@ -72,9 +91,10 @@ def test_what_was_cut_by_the_tap_or_fragmented_is_not_whole() -> None:
         b"\x45",
         ipv4(TCP, tcp(2))[:30],
         ipv4(UDP, udp(b""), fragment=3),
+        ipv4(UDP, udp(b""), fragment=0x100),
         ipv4(socket.IPPROTO_ICMP, bytes(20)),
         ipv6(0, bytes(40)),
-        b"\x10" + bytes(60),
+        b"\x10" + ipv6(UDP, udp(b""))[1:],
         bytes([0x41]) + ipv4(TCP, tcp(2))[1:],
         ipv4(TCP, tcp(2), length=10),
     ],

@@ -4,14 +4,15 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 
-from sensor.detect.compact import MalformedRules, Rule, RuleSet, Suppression, Variant, pack, unpack
+from sensor.detect.compact import MalformedRules, Problem, Rule, RuleSet, Suppression, Variant, pack, unpack
 from sensor.detect.engine import Engine
 from sensor.detect.facts import Facts
 from sensor.detect.literals import FEW, finder
-from sensor.model.events import Event
+from sensor.model.events import Event, Task
 from sensor.model.kinds import Kind
 from tests.event_strategies import of
-from tests.rules_from import compiled, exec_event, rule_text
+from tests.fakes_pipeline import HEADER
+from tests.rules_from import ID, compiled, exec_event, rule_text
 
 
 def numbered(count: int, detection: str) -> RuleSet:
@@ -64,14 +65,63 @@ def test_bytes_of_another_form_are_refused(data: bytes) -> None:
 
 def test_a_rule_that_cannot_be_loaded_costs_no_other() -> None:
     sound = compiled(rule_text("sel: {Image|endswith: /a}\ncondition: sel")).rules[0]
-    broken = Rule("x", "broken", "low", "2.yml:1", variants=(Variant(("process.exec",), ["is", "Image"]),))
+    broken = Rule("x", "broken", "low", "2.yml:1", variants=(Variant(("process.exec",), ["exists", "Imago"]),))
     kindless = Rule("y", "kindless", "low", "3.yml:1", variants=(Variant(("nothing",), ["exists", "Image"]),))
 
     engine = Engine(RuleSet((broken, kindless, sound)))
 
     assert [rule.title for rule in engine.matches(exec_event("a"))] == ["a rule"]
-    assert [problem.source for problem in engine.problems] == ["2.yml:1", "3.yml:1"]
+    assert engine.problems == [
+        Problem("2.yml:1", "broken: a condition: KeyError: 'Imago'"),
+        Problem("3.yml:1", "kindless: 'nothing' is not a valid Kind"),
+    ]
     assert engine.loaded == 1
+
+
+def test_a_rule_with_one_broken_variant_is_not_loaded_at_all() -> None:
+    sound, broken = Variant(("process.exec",), ["exists", "Image"]), Variant(("process.exec",), ["is", "Image"])
+    engine = Engine(
+        RuleSet((Rule("x", "half", "low", "1.yml:1", variants=(sound, broken)), Rule("y", "none", "low", "2.yml:1")))
+    )
+
+    assert engine.matches(exec_event("a")) == []
+    assert (len(engine.problems), engine.loaded) == (1, 0)
+
+
+def test_a_rule_of_several_kinds_and_variants_is_asked_by_each_kind() -> None:
+    image, user = ["exists", "Image"], ["exists", "User"]
+    variants = (Variant(("process.exec", "process.exit"), image), Variant(("process.exit",), user))
+    engine = Engine(RuleSet((Rule("x", "several", "low", "1.yml:1", variants=variants),)))
+    event = exec_event("a")
+
+    assert engine.loaded == 1
+    assert asked(engine, event) == 1
+    assert asked(engine, event._replace(kind=Kind.PROCESS_EXIT)) == 2
+    assert engine.matches(event._replace(kind=Kind.FILE_OPEN)) == []
+
+
+def test_what_is_kept_of_the_rules_has_no_conditions() -> None:
+    rules = compiled(rule_text("sel: {Image|endswith: /a}\ncondition: sel"))
+    engine = Engine(rules)
+
+    assert engine.rules == rules._replace(rules=(rules.rules[0]._replace(variants=()),))
+    assert engine.matches(exec_event("a")) == list(engine.rules.rules)
+
+
+def test_a_rule_may_ask_for_the_task() -> None:
+    engine = Engine(compiled(rule_text("sel: {task.family: shop}\ncondition: sel")))
+    header = HEADER._replace(task=Task("docker", family="shop"))
+
+    assert len(engine.matches(exec_event("a"), header)) == 1
+    assert engine.matches(exec_event("a")) == []
+
+
+def test_an_exact_text_among_several_values_leads_to_its_rules() -> None:
+    texts = ["sel: {process.args: b}\ncondition: sel", "sel: {process.args: [b, c]}\ncondition: sel"]
+    engine = Engine(compiled(*(rule_text(text, ident=ID[:-1] + str(n)) for n, text in enumerate(texts))))
+
+    assert [asked(engine, exec_event(line)) for line in ("a b c b", "a c", "a d")] == [2, 1, 0]
+    assert engine.loaded == 2
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class Noting(Spool):
 
 def outbox(*batches: list[int], unseal: Unseal | None = None) -> tuple[Outbox, Noting]:
     timers, counters = FakeTimers(), Counters()
-    spool = Noting(["d"], memory_bytes=2**20, counters=counters, clock=timers.clock, later=timers.later)
+    spool = Noting(["d"], memory_bytes=2**20, counters=counters, later=timers.later)
     spool.acknowledged = []
     for numbers in batches:
         spool.append(seal(HEADER, [encoded(seq) for seq in numbers]))

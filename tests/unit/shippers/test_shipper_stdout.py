@@ -93,7 +93,7 @@ async def test_a_log_gets_lines_that_its_driver_does_not_split(pipe: tuple[int, 
     counters, clock = Counters(), FakeClock()
     shipper = Stdout(fd=into, encoding=encoding, line_bytes=16_384)
     later = asyncio.get_running_loop().call_later
-    spool = Spool([shipper.name], memory_bytes=2**20, counters=counters, clock=clock, later=later)
+    spool = Spool([shipper.name], memory_bytes=2**20, counters=counters, later=later)
     delivery = Delivery(shipper, spool=spool, counters=counters, clock=clock)
     args = tuple("x" * 100 for _ in range(1_000))
     encoder = Encoder(counters)

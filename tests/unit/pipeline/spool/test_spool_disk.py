@@ -1,6 +1,7 @@
 """The spool on disk: what was written is there after a kill, damage costs only itself, and losses are bounded."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,12 +55,24 @@ async def test_positions_go_on_after_everything_was_delivered(tmp_path: Path) ->
     assert await rig.read() == [50]
 
 
+async def test_positions_begin_at_one(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1)
+    assert rig.files() == ["ordinary-0000000000000001.part"]
+
+
 async def test_memory_holds_little_while_the_disk_takes_much(tmp_path: Path) -> None:
     rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
     rig.put(*range(1, 501), padding=KIB)
     assert sum(rig.spool.held(lane) for lane in (URGENT, ORDINARY)) < 8 * KIB
     assert await rig.read() == list(range(1, 501))
     assert not rig.counters.losses
+
+
+async def test_a_segment_that_is_on_disk_takes_no_memory(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
+    rig.put(1, padding=5 * KIB)
+    assert rig.spool.held(ORDINARY) == 0
 
 
 async def test_the_disks_bound_drops_the_oldest_ordinary_segments(tmp_path: Path) -> None:
@@ -102,24 +115,34 @@ async def test_a_damaged_record_is_passed_over_and_counted(tmp_path: Path) -> No
 
 async def test_damage_after_the_start_is_counted_when_it_is_met(tmp_path: Path) -> None:
     rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
-    rig.put(*range(1, 41), padding=KIB)
+    rig.batch(1, 2, 3, padding=KIB)
+    rig.put(*range(4, 41), padding=KIB)
     path = tmp_path / NAME / rig.files()[0]
     raw = bytearray(path.read_bytes())
     raw[raw.index(bytes(KIB))] ^= 1
     path.write_bytes(raw)
-    assert await rig.read() == list(range(2, 41))
-    assert rig.counters.losses == {"spool_corrupt": 1}
+    assert await rig.read() == list(range(4, 41))
+    assert rig.counters.losses == {"spool_corrupt": 3}
 
 
-@pytest.mark.parametrize("harm", [os.unlink, lambda path: os.truncate(path, 0), lambda path: os.truncate(path, 10**9)])
-async def test_a_segment_that_is_taken_away_is_counted_and_the_rest_survives(tmp_path: Path, harm) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (os.unlink, "spool_unreadable"),
+        (lambda path: os.truncate(path, 0), "spool_corrupt"),
+        (lambda path: os.truncate(path, 10**9), "spool_unreadable"),
+    ],
+)
+async def test_a_segment_that_is_taken_away_is_counted_and_the_rest_survives(
+    tmp_path: Path, harm: Callable[[Path], None], reason: str
+) -> None:
     rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
     rig.put(*range(1, 41), padding=KIB)
     harm(tmp_path / NAME / rig.files()[0])
     found = await rig.read()
     assert found == list(range(41 - len(found), 41))
     assert 30 < len(found) < 40
-    assert sum(rig.counters.losses.values()) == 40 - len(found)
+    assert rig.counters.losses == {reason: 40 - len(found)}
 
 
 async def test_everything_is_private(tmp_path: Path) -> None:

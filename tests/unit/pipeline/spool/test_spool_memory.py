@@ -89,8 +89,21 @@ async def test_what_is_acknowledged_takes_no_memory() -> None:
         rig.put(*range(start, start + 50), padding=100)
         await rig.read()
     assert sum(rig.spool.held(lane) for lane in (URGENT, ORDINARY)) == 0
-    assert sum(len(track.segments) for track in rig.spool._tracks.values()) <= 1
+    assert not any(track.segments for track in rig.spool._tracks.values())
     assert not rig.counters.losses
+
+
+async def test_what_all_have_acknowledged_is_let_go_of_batch_by_batch() -> None:
+    rig = SpoolRig(names=("a", "b"))
+    held = [0]
+    for seq in range(1, 5):
+        rig.put(seq, padding=100 * seq)
+        held.append(rig.spool.held(ORDINARY))
+    await rig.read("a")
+    assert rig.spool.held(ORDINARY) == held[4]
+    for done in (1, 3, 4):
+        rig.spool.acknowledge("b", ORDINARY, done + 1)
+        assert rig.spool.held(ORDINARY) == held[4] - held[done]
 
 
 async def test_nothing_waits_for_a_destination_that_is_gone() -> None:
@@ -100,6 +113,16 @@ async def test_nothing_waits_for_a_destination_that_is_gone() -> None:
         rig.put(seq, padding=KIB)
         assert await rig.read("a") == [seq]
     assert not rig.spool.unread("b", ORDINARY)
+    assert not rig.counters.losses
+
+
+async def test_what_the_last_destination_leaves_is_let_go() -> None:
+    rig = SpoolRig()
+    rig.put(1, 2)
+    for name in ("a", "a", "nobody"):
+        rig.spool.leave(name)
+    assert rig.spool.held(ORDINARY) == 0
+    rig.put(3)
     assert not rig.counters.losses
 
 

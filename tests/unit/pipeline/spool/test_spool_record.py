@@ -66,12 +66,17 @@ def test_a_damaged_body_is_counted_with_its_events() -> None:
     assert (found.corrupt, found.corrupt_events, found.end) == (1, 7, len(raw))
 
 
-@pytest.mark.parametrize("junk", [b"x" * 100, MAGIC * 30, bytes(200), packed(record(9))[:30]])
+@pytest.mark.parametrize("junk", [b"x", b"x" * 100, MAGIC * 30, bytes(200), packed(record(9))[:30]])
 def test_reading_goes_on_after_junk(junk: bytes) -> None:
     raw = file(record(1)) + junk + file(record(2))
     found = scan(raw, ORDINARY, 1)
     assert [r.position for r in found.records] == [1, 2]
     assert (found.corrupt, found.end) == (1, len(raw))
+
+
+def test_each_damaged_place_is_counted() -> None:
+    raw = file(record(1)) + b"junk" + file(record(2)) + b"junk" + file(record(3))
+    assert scan(raw, ORDINARY, 1).corrupt == 2
 
 
 @pytest.mark.parametrize("position", [1, 0, 2**63, 1 + MOST_RECORDS])
@@ -88,10 +93,18 @@ def test_records_of_another_lane_are_damage() -> None:
     assert found.corrupt == 1
 
 
-def test_a_length_that_no_body_has_is_damage_though_its_sum_is_right() -> None:
-    head = struct.pack("<4sB3xIIQQQI", MAGIC, 1, 2**32 - 1, 1, 1, 1, 1, 0)
-    raw = head + struct.pack("<I", crc32(head)) + file(record(1))
-    assert [r.position for r in scan(raw, ORDINARY, 1).records] == [1]
+@pytest.mark.parametrize(("lane", "length"), [(1, 2**32 - 1), (2, 4), (255, 4)])
+def test_a_length_or_lane_that_cannot_be_is_damage_though_its_sum_is_right(lane: int, length: int) -> None:
+    head = struct.pack("<4sB3xIIQQQI", MAGIC, lane, length, 1, 1, 1, 1, crc32(b"body"))
+    raw = head + struct.pack("<I", crc32(head)) + b"body" + file(record(1))
+    found = scan(raw, ORDINARY, 1)
+    assert ([r.position for r in found.records], found.corrupt) == ([1], 1)
+
+
+def test_the_largest_body_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sensor.pipeline.spool.record.MOST_BODY", 4)
+    raw = file(record(1, b"four"), record(2, b"fives"), record(3, b"four"))
+    assert [r.position for r in scan(raw, ORDINARY, 1).records] == [1, 3]
 
 
 @given(st.binary(max_size=500))
