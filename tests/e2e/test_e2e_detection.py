@@ -16,7 +16,7 @@ from sensor.sigma.compiler import compile_paths
 EXEC_SESSION = "9b60808d-713d-528d-bbae-25992809a0f4"
 """The rule for what comes from outside, which no line of a shell in the container can play."""
 
-PEER = "203.0.113.9"
+PEER = "198.51.100.9"
 """An address for documentation (RFC 5737), public as far as the sensor knows, in a network that the test makes."""
 
 ENDPOINTS = ("169.254.170.2", "169.254.169.254")
@@ -48,7 +48,7 @@ time.sleep(3600)
 @pytest.fixture(scope="module")
 def network(engine) -> Iterator[str]:
     """Nothing that is connected to or asked leaves it: far ends and the DNS server are one of its own containers."""
-    with temporary_network(subnet="203.0.113.0/24") as name:
+    with temporary_network(subnet="198.51.100.0/24") as name:
         yield name
 
 
