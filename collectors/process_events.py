@@ -34,7 +34,7 @@ class ProcessEvents:
 
         `traced_at` is when it began, where a tracer saw that.
         """
-        process.announced = True
+        process.announced, process.told_image = True, process.image
         cut = (("process.args",) if process.args_cut else ()) + (("process.preload",) if process.preload_cut else ())
         source = SNAPSHOT if self.from_before else OPEN_HINT if by_open else CURSOR if traced_at is None else TRACE
         evidence = Evidence(source, process.missing, cut)

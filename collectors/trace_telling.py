@@ -109,7 +109,7 @@ class TraceTelling:
         if process is None or process.own or follower is None:
             return
         start = _image(fields)
-        if process.announced and process.image is not None and process.image[1:] == start:
+        if process.told_image is not None and process.told_image[1:] == start:
             self._counters.add("trace.told_before")
             return
         fill(process, stat, fields)

@@ -1,13 +1,15 @@
 """What goes from the tracer's records into a process, and what is said to be missing."""
 
 import pytest
+from fakes import FakeClock
 
 from collectors import environ
 from collectors.process_table import Tracked
 from collectors.procfs import ARGS_LIMIT, parse_stat
-from collectors.trace_telling import fill
+from collectors.trace_telling import TraceTelling, fill
 from collectors.tracer import wire
 from collectors.tracer.wire import DENIED, GONE, ExecFields
+from sensor.model.counters import Counters
 from sensor.model.events import Missing, Timestamp
 
 STAT = (
@@ -64,3 +66,43 @@ def test_an_exec_without_an_image_is_nothing_that_a_tracer_tells() -> None:
     process = Tracked(42, "e", 123456, Timestamp(0), None)
     with pytest.raises(wire.MalformedRecord):
         fill(process, parse_stat(STAT), ExecFields(STAT, GONE, GONE, GONE, GONE, GONE, GONE, GONE))
+
+
+class FakeTask:
+    """One process, and what was told of it by way of the cursor."""
+
+    def __init__(self, process: Tracked) -> None:
+        self.process = process
+        self.follower = self
+        self.told: list[tuple[str, ...] | None] = []
+
+    def traced(self, *_: object) -> Tracked:
+        return self.process
+
+    def settle(self, process: Tracked) -> None:
+        process.settled = True
+
+    def ran(self, process: Tracked, _at: Timestamp) -> None:
+        self.told.append(process.args)
+
+
+@pytest.mark.parametrize(
+    ("read", "told_of", "again"),
+    [
+        ((11, 13, 17), (11, 13, 17), []),  # the cursor has told of it, before the tracer did
+        ((11, 13, 17), (11, 23, 27), [("true",)]),  # it has read half of it and told of the one before
+        ((11, 13, 17), None, [("true",)]),
+        ((11, 23, 27), (11, 23, 27), [("true",)]),
+    ],
+)
+def test_a_program_is_told_once_and_what_was_only_read_is_told(
+    read: tuple[int, int, int], told_of: tuple[int, int, int] | None, again: list[tuple[str, ...]]
+) -> None:
+    process = Tracked(42, "e", 123456, Timestamp(0), None, announced=True, image=read, told_image=told_of)
+    task = FakeTask(process)
+    telling = TraceTelling(task, Counters(), FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
+    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(13, 17))
+
+    telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
+
+    assert task.told == again
