@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor.model.clock import Clock
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
-from sensor.model.protocols import Encoding, Limits
+from shippers import ingest_form
 from shippers.bearer_token import BearerToken
 from shippers.http_client import http_client, httpx
 from shippers.http_outcome import CREDENTIALS, body_head, error_text, refusal, retry_after, transport_reason
@@ -15,7 +15,6 @@ from shippers.http_outcome import CREDENTIALS, body_head, error_text, refusal, r
 if TYPE_CHECKING:
     from shippers.ingest_login import IngestLogin
 
-MIB = 1024 * 1024
 TAKEN = 202
 FORBIDDEN = 403
 PATIENCE = 30.0
@@ -30,9 +29,9 @@ class IngestHttp:
     Both `token` and `token_file` None sends no Authorization header; `login` goes before them.
     """
 
-    name = "ingest_http"
-    encoding = Encoding.BATCH
-    limits = Limits(records=1, record_bytes=4 * MIB, request_bytes=4 * MIB)
+    name = ingest_form.NAME
+    encoding = ingest_form.ENCODING
+    limits = ingest_form.LIMITS
 
     def __init__(
         self,

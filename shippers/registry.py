@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from sensor.model.clock import Clock
 from sensor.model.errors import WrongConfiguration
 from sensor.model.protocols import Encoding, Roll, Shipper
+from shippers import ingest_form
+from shippers.late import Late
 
 if TYPE_CHECKING:
     from shippers.aws_client import Aws
@@ -92,16 +94,22 @@ def make(name: str, settings: ShipperSettings, clock: Clock) -> Shipper:
 
 
 def _ingest_http(settings: ShipperSettings, clock: Clock) -> Shipper:
-    from shippers.ingest_http import IngestHttp
+    url = _needed(ingest_form.NAME, "ingest_url", settings.ingest_url)
+    login = _login(settings, clock)
 
-    return IngestHttp(
-        url=_needed("ingest_http", "ingest_url", settings.ingest_url),
-        clock=clock,
-        token=settings.ingest_token,
-        token_file=settings.ingest_token_file,
-        ca_file=settings.ingest_ca_file,
-        login=_login(settings, clock),
-    )
+    def made() -> Shipper:
+        from shippers.ingest_http import IngestHttp
+
+        return IngestHttp(
+            url=url,
+            clock=clock,
+            token=settings.ingest_token,
+            token_file=settings.ingest_token_file,
+            ca_file=settings.ingest_ca_file,
+            login=login,
+        )
+
+    return Late(ingest_form.NAME, ingest_form.ENCODING, ingest_form.LIMITS, made)
 
 
 def _login(settings: ShipperSettings, clock: Clock) -> "IngestLogin | None":
@@ -186,7 +194,7 @@ def _needed(destination: str, name: str, value: str | None) -> str:
 
 
 FACTORIES: Mapping[str, Callable[[ShipperSettings, Clock], Shipper]] = {
-    "ingest_http": _ingest_http,
+    ingest_form.NAME: _ingest_http,
     "stdout": _stdout,
     "kinesis": _kinesis,
     "firehose": _firehose,

@@ -14,10 +14,10 @@ from sensor.config.settings import Settings
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.errors import RetryableError
+from sensor.model.protocols import Shipper
 from sensor.pipeline.batch import seal
 from sensor.pipeline.encode import Encoder
 from shippers import registry
-from shippers.ingest_http import IngestHttp
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,9 @@ def session_of(aws: AwsServer, name: str) -> dict[str, str]:
     }
 
 
-def shipper(url: str, keys: dict[str, str]) -> IngestHttp:
+def shipper(url: str, keys: dict[str, str]) -> Shipper:
     settings = Settings(ingest_url=url, ingest_identity="aws", aws_region=REGION, **keys)
-    made = registry.make("ingest_http", settings, SystemClock())
-    assert isinstance(made, IngestHttp)
-    return made
+    return registry.make("ingest_http", settings, SystemClock())
 
 
 def batch() -> bytes:

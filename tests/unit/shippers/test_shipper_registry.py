@@ -85,6 +85,16 @@ def test_a_shipper_that_is_not_used_costs_nothing() -> None:
     assert "httpx" not in loaded_by("import shippers.stdout, sensor.pipeline.delivery, sensor.pipeline.queue")
 
 
+def test_the_ingest_costs_nothing_until_something_is_sent() -> None:
+    made = (
+        "import asyncio; from sensor.config.settings import Settings; from sensor.model.clock import SystemClock;"
+        "from shippers.registry import make;"
+        "late = make('ingest_http', Settings(ingest_url='http://127.0.0.1:1', ingest_token='t'), SystemClock())"
+    )
+    assert loaded_by(made).isdisjoint({"httpx", "h11", "shippers.ingest_http"})
+    assert "httpx" in loaded_by(f"{made}; asyncio.run(late.open())")
+
+
 def test_the_aws_shippers_need_no_sdk_and_only_ocsf_loads_the_mapper() -> None:
     loaded = loaded_by(
         "import shippers.kinesis, shippers.firehose, shippers.sqs, shippers.s3, sensor.pipeline.delivery"
