@@ -4,17 +4,20 @@ For the governor, which looks every few seconds: two small reads for each (proc_
 `sensor.telemetry.usage` measures more exactly, for the reports.
 """
 
-import os
-import resource
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from sensor.telemetry.task_memory import Read, content
-
-_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = resource.getpagesize()
-_UTIME, _STIME, _START = 11, 12, 19
-"""Places in /proc/PID/stat behind the name of the program."""
+from sensor.telemetry.proc_files import (
+    PAGE,
+    START,
+    STIME,
+    TICKS,
+    UTIME,
+    Read,
+    behind_name,
+    content,
+    content_or_nothing,
+)
 
 
 class _Life(NamedTuple):
@@ -51,17 +54,14 @@ class HelperUse:
 
     def _of_each(self) -> Iterable[tuple[_Life, float]]:
         for pid in self._pids():
-            fields = self._text(pid, "stat").rpartition(b")")[2].split()
-            if len(fields) > _START:
-                yield _Life(pid, fields[_START]), (int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS
+            fields = behind_name(self._text(pid, "stat"))
+            if len(fields) > START:
+                yield _Life(pid, fields[START]), (int(fields[UTIME]) + int(fields[STIME])) / TICKS
 
     def _anonymous(self, pid: int) -> int:
         """Resident, without pages of files, which the main process has as well."""
         fields = self._text(pid, "statm").split()
-        return (int(fields[1]) - int(fields[2])) * _PAGE if len(fields) > 2 else 0
+        return (int(fields[1]) - int(fields[2])) * PAGE if len(fields) > 2 else 0
 
     def _text(self, pid: int, name: str) -> bytes:
-        try:
-            return self._read(f"/proc/{pid}/{name}")
-        except OSError:
-            return b""
+        return content_or_nothing(f"/proc/{pid}/{name}", self._read)

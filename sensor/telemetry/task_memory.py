@@ -6,8 +6,9 @@ inactive page cache. Where no cgroup that the sensor sees has a limit, it is tha
 the machine has not available (proc_meminfo(5)), if it is about as large as the task, as Fargate's are.
 """
 
-import resource
 from collections.abc import Callable, Iterable
+
+from sensor.telemetry.proc_files import PAGE, Read, content, content_or_nothing
 
 ROOT = "/sys/fs/cgroup"
 V2 = (f"{ROOT}/memory.max", f"{ROOT}/memory.current", f"{ROOT}/memory.stat", b"inactive_file")
@@ -23,15 +24,6 @@ LARGEST = 2
 """A machine with more than so many times the task's limit is not the task's alone."""
 MEMINFO = "/proc/meminfo"
 STATM = "/proc/self/statm"
-_PAGE = resource.getpagesize()
-
-Read = Callable[[str], bytes]
-
-
-def content(path: str) -> bytes:
-    """The first 16 KiB of a file. Raises OSError."""
-    with open(path, "rb", buffering=0) as file:
-        return file.read(1 << 14)
 
 
 class TaskMemory:
@@ -48,7 +40,7 @@ class TaskMemory:
     def own(self) -> int:
         """Resident bytes of the sensor, those of its main process 0 where they cannot be read (proc_pid_statm(5))."""
         fields = self._text(STATM).split()
-        main = int(fields[1]) * _PAGE if len(fields) > 1 and fields[1].isdigit() else 0
+        main = int(fields[1]) * PAGE if len(fields) > 1 and fields[1].isdigit() else 0
         return main + self._helpers()
 
     def share(self) -> float | None:
@@ -67,10 +59,7 @@ class TaskMemory:
         return max(0, total - available) * 1024 / limit
 
     def _text(self, path: str) -> bytes:
-        try:
-            return self._read(path)
-        except OSError:
-            return b""
+        return content_or_nothing(path, self._read)
 
 
 def _of(lines: Iterable[bytes], name: bytes) -> int | None:
