@@ -29,30 +29,20 @@ PROXIED = ("http", "https", "all")
 """The schemes for which httpx looks for a proxy in the environment."""
 
 
+@cache
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Trusts the system's authorities and those in the PEM file. Raises `PermanentError` naming a bad file.
 
-    Without a file it is the same one for all.
+    It is the same one for all connections: to read the authorities takes a moment, and 1 MB.
     """
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
     if ca_file is None:
-        return _of_the_system()
-    context = _context()
+        return context
     try:
         context.load_verify_locations(cafile=ca_file)
     except OSError as error:  # ssl.SSLError is one
         raise PermanentError(f"no certificates can be read from {ca_file}: {error}") from error
-    return context
-
-
-@cache
-def _of_the_system() -> ssl.SSLContext:
-    return _context()
-
-
-def _context() -> ssl.SSLContext:
-    """As `ssl.create_default_context` makes it, for HTTP/1.1."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
     return context
 
 
