@@ -112,15 +112,6 @@ class Settling:
         except (ProcessGone, AccessDenied):
             return  # its end is told by `exited`
 
-    def _tell_change(self, process: Tracked, told: tuple[int | None, int | None]) -> None:
-        """The program is the one that was told of. Where its image may not be seen it was read again, its user too."""
-        if None in told or process.uid is None or (process.uid, process.gid) == told:
-            return
-        process.uid, process.gid = told
-        with suppress(ProcessGone):
-            if self._processes.changed_user(process):
-                self._events.identity(process)
-
     def traced(self, process: Tracked, at: Timestamp) -> None:
         """A tracer saw a program begin then, and all that there is to know of it."""
         self._forget(process)
@@ -177,6 +168,12 @@ class Settling:
         self._counters.unexplained += unsure + self._matching.give_up()
         self._counters.processes -= unsure
         self._waiting.clear()
+
+    def _tell_change(self, process: Tracked, told: tuple[int | None, int | None]) -> None:
+        """The program is the one that was told of. Where its image may not be seen it was read again, its user too."""
+        if None not in told and process.uid is not None and (process.uid, process.gid) != told:
+            self._processes.settle(process)  # the user has another name
+            self._events.identity(process)
 
     def _forget(self, process: Tracked) -> None:
         if (waiting := self._waiting.pop(process.entity, None)) is not None:
