@@ -1,7 +1,7 @@
 """A destination whose module is loaded when its delivery opens.
 
-What the first events need is in a sensor's memory sooner so: httpx and what goes with it take 80 ms of CPU to import, a
-fifth of a start, and nothing is to be sent yet.
+httpx and what goes with it take 80 ms of CPU to import, and the first events are made before anything is sent
+(docs/adr/0104-the-ingests-module-is-loaded-late.md).
 """
 
 import asyncio
