@@ -166,9 +166,7 @@ DELIVERY = (
 LIGHT = (
     Bar("CPU when quiet, 50 to 2,000 processes", "load", cell("^quiet for ", EACH, "CPU of one core"), 0.5, CORE),
     Bar("memory at rest, all processes of the sensor", "footprint", said(r"PSS, all processes\) +# MB"), 40, "MB"),
-    Bar(
-        "first process to first event", "footprint", said("^sensor's first process to its first event +# ms"), 400, "ms"
-    ),
+    Bar("exec to first event", "footprint", said("^exec of the sensor to its first event +# ms"), 400, "ms"),
     Bar("image over its base", "footprint", said("# MB over"), 35, "MB"),
 )
 

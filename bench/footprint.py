@@ -8,7 +8,8 @@ import argparse
 import json
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
+from statistics import median
 from typing import Any
 
 from docker_cli import BASE, docker
@@ -18,6 +19,9 @@ from machine import describe
 from tables import table
 
 IDLE_PROCESSES = 50
+STARTS = 9
+"""How often the start is measured; the median is told."""
+STARTED_S = 1.5
 APP = f"""
 import subprocess, time
 idle = [subprocess.Popen(["sleep", "36000"]) for _ in range({IDLE_PROCESSES - 1})]
@@ -25,7 +29,7 @@ time.sleep(36000)
 """
 
 PROBE = """
-import json, os, time
+import json, os
 def root(pid):
     return [line.split()[2] for line in open(f"/proc/{pid}/mountinfo") if line.split()[4] == "/"][-1]
 def pss(pid):
@@ -34,9 +38,6 @@ def pss(pid):
 def on_cpu(pid):
     threads = os.listdir(f"/proc/{pid}/task")
     return sum(int(open(f"/proc/{pid}/task/{t}/schedstat").read().split()[0]) for t in threads)
-def started_ns(pid):
-    ticks = int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[19])
-    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) + ticks * 10**9 // os.sysconf("SC_CLK_TCK")
 pids = [pid for pid in os.listdir("/proc") if pid.isdigit()]
 first = next(pid for pid in pids if b"sensor.app" in open(f"/proc/{pid}/cmdline", "rb").read().split(b"\\0"))
 ours = [pid for pid in pids if root(pid) == root(first)]
@@ -44,14 +45,12 @@ print(json.dumps({
     "processes": len(ours),
     "pss": sum(map(pss, ours)),
     "cpu_ns": sum(map(on_cpu, ours)),
-    "started_ns": started_ns(first),
 }))
 """
 
 
 def probe(task: FargateTask) -> dict[str, Any]:
-    """How many processes the sensor has, their PSS in bytes, the nanoseconds that they were on a core, and when the
-    first of them began, in nanoseconds since 1970: an exec changes nothing about that (proc_pid_stat(5))."""
+    """How many processes the sensor has, their PSS in bytes, and the nanoseconds that they were on a core."""
     rights = ["--cap-add=SYS_PTRACE", f"--pid=container:{task.pause.id}"]
     return dict(json.loads(docker("run", "--rm", *rights, BASE, "python3", "-c", PROBE)))
 
@@ -64,15 +63,28 @@ def idle(task: FargateTask, seconds: float) -> tuple[dict[str, Any], float]:
     return after, (after["cpu_ns"] - before["cpu_ns"]) / (end - begin) / 1e7
 
 
-def started_task(lab: Lab) -> tuple[FargateTask, float, float]:
-    """A task; the seconds from its start until the ingest's API shows the first event of its sensor; and those from the
-    sensor's first process until that event was made, docker left out."""
-    begin = time.monotonic()
-    task = lab.task()
-    event = lab.ingest.wait_for("sensor.start", lambda _: True)
-    shown = time.monotonic() - begin
+def start_to_event(lab: Lab) -> float:
+    """The seconds from the sensor's exec until its first event was made.
+
+    The container's first process is runc's for 0.2 s before that exec. Nobody asks for the event meanwhile: that takes
+    a core, and a start has use for two.
+    """
+    now = datetime.now(UTC).isoformat()
+    task = lab.task(sensor_options=["--entrypoint=sh"], command=["-c", "date +%s%N; exec fargate-sensor run"])
+    time.sleep(STARTED_S)
+    event = lab.ingest.wait_for("sensor.start", lambda event: event["time"] > now)
     made = datetime.fromisoformat(f"{event['time'][:26]}+00:00").timestamp()
-    return task, shown, made - probe(task)["started_ns"] / 1e9
+    execed = int(task.sensor.logs().split()[0]) / 1e9
+    task.sensor.remove()
+    return made - execed
+
+
+def start_to_shown(lab: Lab) -> tuple[FargateTask, float]:
+    """A task, and the seconds from its start until the ingest's API shows the first event of its sensor."""
+    begin, now = time.monotonic(), datetime.now(UTC).isoformat()
+    task = lab.task()
+    lab.ingest.wait_for("sensor.start", lambda event: event["time"] > now)
+    return task, time.monotonic() - begin
 
 
 def main() -> int:
@@ -81,7 +93,8 @@ def main() -> int:
     arguments.add_argument("--seconds", type=float, default=60, help="how long to idle (60)")
     seconds = arguments.parse_args().seconds
     with temporary_lab() as lab:
-        task, first, made = started_task(lab)
+        made = [start_to_event(lab) for _ in range(STARTS)]
+        task, shown = start_to_shown(lab)
         task.app(APP)
         idle(task, 10)
         state, percent = idle(task, seconds)
@@ -91,8 +104,9 @@ def main() -> int:
             ("memory (PSS, all processes)", f"{state['pss'] / 1e6:.1f} MB"),
             ("processes of the sensor", str(state["processes"])),
             ("CPU, of one core", f"{percent:.2f} %"),
-            ("sensor's first process to its first event", f"{made * 1e3:.0f} ms"),
-            ("docker run to first event in the API", f"{first:.1f} s"),
+            ("exec of the sensor to its first event", f"{median(made) * 1e3:.0f} ms"),
+            ("of starts", f"{min(made) * 1e3:.0f} to {max(made) * 1e3:.0f} ms"),
+            ("docker run to first event in the API", f"{shown:.1f} s"),
         )
         print(table(("measure", "value"), rows))
     return 0

@@ -3,7 +3,6 @@
 Nothing is asserted. Run by `make bench`.
 """
 
-import statistics
 import sys
 import time
 from collections import Counter
@@ -13,12 +12,15 @@ from typing import NamedTuple
 
 from docker_cli import BASE, Container, docker
 from lab import Lab
+from pairs import ratios
 from parts import measure
 from short_processes import UNFOLDED, execs, program, shell, unexplained, wait_over
 from storm import storm
 from tables import table
 
 SPAWNS = 5000
+PAIRS = 9
+"""The loop's own time varies by a tenth from run to run."""
 SETTLED_S = 75
 """For a minute after a container has come the sensor looks for others more often."""
 LOOP = f"""
@@ -86,14 +88,19 @@ def loop(lab: Lab, *, watched: bool) -> Loop:
 
 
 def loops(lab: Lab, times: int) -> None:
-    """With and without the sensor in turn."""
-    pairs = [(loop(lab, watched=False), loop(lab, watched=True)) for _ in range(times)]
-    without, with_it = (statistics.median(run.seconds for run in runs) for runs in zip(*pairs, strict=True))
+    """With and without the sensor in turn, neither always the first."""
+    runs: dict[bool, list[Loop]] = {False: [], True: []}
+    for n in range(times):
+        for watched in (False, True) if n % 2 == 0 else (True, False):
+            runs[watched].append(loop(lab, watched=watched))
+    pairs = list(zip(runs[False], runs[True], strict=True))
+    longer, least, most = (100 * (r - 1) for r in ratios([b.seconds for _, b in pairs], [a.seconds for a, _ in pairs]))
     rows = [
         (str(n), f"{a.seconds:.2f} s", f"{b.seconds:.2f} s", str(b.told), str(b.unexplained))
         for n, (a, b) in enumerate(pairs, 1)
     ]
-    print(f"\na shell loop of {SPAWNS} /bin/true: median {100 * (with_it / without - 1):+.1f} % with the sensor\n")
+    print(f"\na shell loop of {SPAWNS} /bin/true: median {longer:+.1f} % with the sensor")
+    print(f"(the median of the pairs lies between {least:+.1f} and {most:+.1f} %, in 95 of 100 cases)\n")
     print(table(("run", "without", "with", "told", "unexplained at most"), rows))
 
 
@@ -123,7 +130,7 @@ def on_cpu(container: Container) -> float:
 
 PARTS = {
     "precision": lambda lab, _: precision(lab),
-    "loops": lambda lab, _: loops(lab, 3),
+    "loops": lambda lab, _: loops(lab, PAIRS),
     "quiet": lambda lab, seconds: quiet(lab, (50, 500, 2000), seconds),
     "storm": lambda lab, _: storm(lab),
 }

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import comb
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ from docker_cli import BASE, LABEL, Container, docker, wait_for
 from fargate_task import FargateTask
 from lab import Lab, temporary_lab
 from machine import describe
+from pairs import ratios
 from peers import Strace
 from tables import table
 from trace_campaign import campaign, many_threads
@@ -91,19 +91,9 @@ def let_go_on(app: Container) -> Iterator[None]:
 
 
 def paired(values: list[float], base: list[float]) -> tuple[str, str]:
-    """Each against what was measured beside it in the same round: the median, and where it lies in 95 of 100 cases."""
-    ratios = sorted(one / other for one, other in zip(values, base, strict=True))
-    outside = ranks_outside(len(ratios))
-    return f"{median(ratios):.3f}", f"{ratios[outside]:.3f} to {ratios[-1 - outside]:.3f}"
-
-
-def ranks_outside(count: int) -> int:
-    """How many values at either end lie outside of the median's interval (sign test): none of fewer than nine."""
-    outside, chance = 0, 0.5**count
-    while chance + comb(count, outside + 1) * 0.5**count <= 0.025:
-        outside += 1
-        chance += comb(count, outside) * 0.5**count
-    return outside
+    """Against what was measured beside it in the same round, as `PAIRED` heads it."""
+    middle, least, most = ratios(values, base)
+    return f"{middle:.3f}", f"{least:.3f} to {most:.3f}"
 
 
 def finished(app: Container) -> float:

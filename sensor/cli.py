@@ -6,7 +6,6 @@ cost no more than the start of Python.
 
 import os
 import sys
-from contextlib import suppress
 
 COMMANDS = {
     "run": ("sensor.commands.run", "the sidecar: watch this task and ship what happens"),
@@ -81,8 +80,10 @@ def _close_to_siblings() -> None:
     """The first stage has a token in its environment for the third of a second that pydantic takes: close it first."""
     from sensor.telemetry.prctl import set_not_dumpable
 
-    with suppress(OSError):  # the second stage tries again, and tells
+    try:  # noqa: SIM105 - contextlib would be a third of what a health check imports
         set_not_dumpable()
+    except OSError:
+        pass  # the second stage tries again, and tells
 
 
 def _call(name: str, argv: list[str]) -> int:

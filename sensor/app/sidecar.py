@@ -78,6 +78,7 @@ class Sidecar:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._opened = asyncio.Event()
+        self._reported = asyncio.Event()
         self._task = Task(
             instance=instance(settings, os.environ, procfs),
             launcher=launcher,
@@ -238,7 +239,8 @@ class Sidecar:
         await self._enricher.run(self._queue, self._outlet.put)
 
     async def _load(self, rules: RuleFeed) -> None:
-        """The rules, before the first event is matched; the start has been reported by then."""
+        """The rules, before the first event is matched; the report of the start does not wait for them (40 ms)."""
+        await self._reported.wait()
         if not await rules.start():
             self._beat()
         self._in_background(rules.run())
@@ -249,9 +251,12 @@ class Sidecar:
             self._stop.set()
 
     async def _beats(self) -> None:
-        await asyncio.sleep(0)  # the collectors are probed first
-        await self._opened.wait()  # what a sensor before this one has lost is known then
-        self._report(self._heartbeat.start)
+        try:
+            await asyncio.sleep(0)  # the collectors are probed first
+            await self._opened.wait()  # what a sensor before this one has lost is known then
+            self._report(self._heartbeat.start)
+        finally:
+            self._reported.set()
         while True:
             await asyncio.sleep(self._settings.heartbeat)
             self._beat()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from collectors.procfs import Procfs
 from sensor.commands.arguments import Parser
-from sensor.config.sources import PREFIX
 from sensor.config.validate import Checked, check
+from sensor.config.variables import PREFIX
 from sensor.containers.platform import detect
 from sensor.doctor import aws, destination, ecs, machine, pod, report, resources, senses, spool
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst

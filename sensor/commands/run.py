@@ -1,20 +1,14 @@
-"""`fargate-sensor run`, first stage: the configuration is checked whole, then the second stage takes over.
+"""`fargate-sensor run`: the configuration is checked whole (`first_stage`) while the second stage starts."""
 
-A deployed sensor never ends by its own fault, because a crash loop makes a pod unready. With a wrong configuration
-it is started parked: it collects nothing, says why, and waits for SIGTERM. `--strict` ends it instead.
-"""
+from __future__ import annotations
 
-import logging
-import os
 import sys
 
 from sensor.commands import second_stage
-from sensor.config.handover import Handover
-from sensor.config.settings import Settings
-from sensor.config.validate import Checked, check
-from sensor.telemetry.log import configure
 
-log = logging.getLogger("sensor.config")
+TYPE_CHECKING = False  # as `typing` has it, which a start does without
+if TYPE_CHECKING:
+    from sensor.config.handover import Handover
 
 HELP = """\
 usage: fargate-sensor run [OPTIONS]
@@ -32,32 +26,16 @@ For example: fargate-sensor run --ingest-url https://ingest.example.org --ingest
 
 
 def main(argv: list[str]) -> int:
-    """Check, tell what is wrong, and become the second stage."""
+    """Become the second stage, beside the check of what it shall do."""
     if "-h" in argv or "--help" in argv:
         from sensor.config.document import lines  # a start does without it
 
         sys.stdout.write(HELP.format(options="\n".join(lines())))
         return 0
-    checked = _checked(argv)
-    tell(checked)
-    if checked.problems and checked.settings.strict:
-        return 2
-    if checked.problems:
-        log.error("nothing is collected until the configuration is mended; the sensor waits for SIGTERM")
-    return second_stage.start(Handover(checked.settings, checked.problems))
+    return second_stage.start(lambda: _checked(argv), argv)
 
 
-def tell(checked: Checked) -> None:
-    """All problems and warnings in the log, a line each."""
-    configure(checked.settings.log_level)
-    for line in checked.warnings:
-        log.warning("%s", line)
-    for line in checked.problems:
-        log.error("%s", line)
+def _checked(argv: list[str]) -> Handover | int:
+    from sensor.commands.first_stage import handover  # pydantic comes with it
 
-
-def _checked(argv: list[str]) -> Checked:
-    try:
-        return check(os.environ, argv)
-    except Exception as error:  # noqa: BLE001 - a fault of ours parks the sensor as well, and is told
-        return Checked(Settings(), (f"the configuration could not be checked: {type(error).__name__}",))
+    return handover(argv)

@@ -5,9 +5,7 @@ import sys
 
 from sensor.commands import second_stage
 from sensor.commands.arguments import Parser
-from sensor.commands.run import tell
 from sensor.config.handover import Handover, View
-from sensor.config.validate import check
 
 ABOUT = """\
 Shows live what happens in this task: new programs, new destinations, file changes and detections.
@@ -21,18 +19,23 @@ EVERYTHING = {"destinations": "stdout", "stdout_all": "true", "stdout_line_bytes
 
 
 def main(argv: list[str]) -> int:
-    """Check, and become a second stage that writes to standard output."""
+    """Become a second stage that writes to standard output."""
     parser = Parser("watch", ABOUT, "fargate-sensor watch --all --for 10")
     parser.add_argument("--json", action="store_true", help="every event as a JSON object, one a line")
     parser.add_argument("--all", action="store_true", help="every event, with what was there before")
     parser.add_run_for()
     options, settings = parser.parse_known_args(argv)
+    view = _view(as_json=options.json or not sys.stdout.isatty(), everything=options.all)
+    return second_stage.start(lambda: _checked(settings, view, options.run_for), settings)
+
+
+def _checked(settings: list[str], view: View, run_for: float | None) -> Handover | int:
+    from sensor.commands.first_stage import WRONG, tell  # pydantic comes with it
+    from sensor.config.validate import check
+
     checked = check(LIVELY | dict(os.environ), settings, forced=EVERYTHING)
     tell(checked)
-    if checked.problems:
-        return 2
-    view = _view(as_json=options.json or not sys.stdout.isatty(), everything=options.all)
-    return second_stage.start(Handover(checked.settings, view=view, run_for=options.run_for))
+    return WRONG if checked.problems else Handover(checked.settings, view=view, run_for=run_for)
 
 
 def _view(*, as_json: bool, everything: bool) -> View:

@@ -1,12 +1,13 @@
 """From the first stage to the second: a sealed memfd, so that no secret stands in an environment or on a disk.
 
-The content is one JSON object: the fields of `Handover`, with the settings as an object of their own. The
-descriptor is close-on-exec until just before the exec, and sealed (memfd_create(2), fcntl(2) F_ADD_SEALS), so
-that what was validated is what is read.
+The content is one JSON object: the fields of `Handover`, with the settings as an object of their own. The first stage,
+a child of the second, seals it and ends (memfd_create(2), fcntl(2) F_ADD_SEALS), so that what was validated is what is
+read.
 """
 
 import json
 import os
+import sys
 from enum import StrEnum
 from fcntl import F_GET_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, fcntl
 from types import SimpleNamespace
@@ -53,6 +54,18 @@ class Validated(SimpleNamespace):
     def __repr__(self) -> str:
         """Without the values: there are secrets among them."""
         return f"{type(self).__name__}()"
+
+
+def ended(first_stage: int) -> int:
+    """Wait until this process has ended; the exit code that it asks for, 0 when there is a handover to take."""
+    try:
+        code = os.waitstatus_to_exitcode(os.waitpid(first_stage, 0)[1])
+    except ChildProcessError:  # SIGCHLD was ignored when we were started; the seals say whether all went well
+        return 0
+    if code < 0:
+        sys.stderr.write(f"fargate-sensor: the check of the configuration was ended by signal {-code}\n")
+        return 1
+    return code
 
 
 def take(descriptor: int) -> Handover:

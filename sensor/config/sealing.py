@@ -10,18 +10,11 @@ from sensor.config.handover import SEALS, Handover
 from sensor.config.settings import SECRETS, Settings
 
 
-def seal(handover: Handover) -> int:
-    """A sealed, close-on-exec descriptor that `take` reads after an exec. The digest is made here."""
+def seal(handover: Handover, descriptor: int) -> None:
+    """Write it into a memfd that allows seals, from which `take` reads. The digest is made here."""
     made = {"settings": asdict(handover.settings), "digest": digest(handover.settings)}
-    body = json.dumps(handover._asdict() | made).encode()
-    descriptor = os.memfd_create("sensor-handover", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        _write_all(descriptor, body)
-        fcntl(descriptor, F_ADD_SEALS, SEALS)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
+    _write_all(descriptor, json.dumps(handover._asdict() | made).encode())
+    fcntl(descriptor, F_ADD_SEALS, SEALS)
 
 
 def digest(settings: Settings) -> str:

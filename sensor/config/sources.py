@@ -5,21 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sensor.config.settings import SECRETS, SETTINGS, SWITCHES, option, variable
+from sensor.config.variables import ELSEWHERE, PREFIX
 
-PREFIX = "SENSOR_"
 _SERVICE_LINK = re.compile(
     r"SENSOR(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
 """What Kubernetes adds to every container for a service named `sensor` or `sensor-…`; nobody set it on purpose."""
-
-ELSEWHERE = (
-    ("AWS_DEFAULT_REGION", "aws_region"),
-    ("AWS_REGION", "aws_region"),
-    ("AWS_ACCESS_KEY_ID", "aws_access_key_id"),
-    ("AWS_SECRET_ACCESS_KEY", "aws_secret_access_key"),
-    ("AWS_SESSION_TOKEN", "aws_session_token"),
-)
-"""Variables of AWS that stand for settings too; the later ones win, and `SENSOR_*` before all."""
 
 _VARIABLES = {variable(f.name): f.name for f in SETTINGS}
 _OPTIONS = {option(f.name): f.name for f in SETTINGS if f.name not in SECRETS}

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from sensor.config.sources import PREFIX
+from sensor.config.variables import PREFIX
 from sensor.demo.child import Child
 from sensor.demo.ingest_client import IngestClient
 from sensor.demo.intruder import Intruder

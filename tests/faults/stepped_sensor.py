@@ -23,7 +23,7 @@ def first_stage(path: str) -> int:
     from sensor import cli
     from sensor.commands import second_stage
 
-    second_stage.command = lambda fd, **_: [sys.executable, __file__, path, "--handover", str(fd)]
+    second_stage.command = lambda *told, **_: [sys.executable, __file__, path, "--handover", *map(str, told)]
     sys.argv[1:] = ["run"]
     return cli.main()
 

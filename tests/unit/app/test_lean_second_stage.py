@@ -39,9 +39,19 @@ def test_no_module_of_the_second_stage_brings_what_only_others_need():
 
 
 def test_the_first_stage_has_the_core_of_pydantic_and_what_settings_need_only():
-    code = 'import sensor.commands.run, sys; print(*sys.modules, sep="\\n")'
+    code = 'import sensor.commands.first_stage, sys; print(*sys.modules, sep="\\n")'
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
 
     imported = set(done.stdout.split())
     assert "pydantic_core" in imported
     assert not imported & {"asyncio", "httpx", "pydantic", "ssl"}
+
+
+def test_what_starts_both_has_imported_next_to_nothing():
+    """The second stage waits for it before it begins to import."""
+    code = "import sys; before = set(sys.modules); import sensor.commands.run; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+
+    imported = set(done.stdout.split())
+    assert "sensor.commands.second_stage" in imported
+    assert not imported & {"argparse", "collections", "contextlib", "json", "logging", "pydantic_core", "typing"}

@@ -12,8 +12,11 @@ import pytest
 
 STAGE_TWO = """\
 import json, os, sys
-from sensor.config.handover import take
-handover = take(int(sys.argv[sys.argv.index("--handover") + 1]))
+from sensor.config.handover import ended, take
+descriptor, first_stage = map(int, sys.argv[sys.argv.index("--handover") + 1 :][:2])
+if code := ended(first_stage):
+    sys.exit(code)
+handover = take(descriptor)
 told = {"argv": sys.argv[1:], "environ": dict(os.environ), "parked": handover.parked, "view": handover.view,
         "run_for": handover.run_for, "token": handover.settings.ingest_token, "url": handover.settings.ingest_url,
         "destinations": handover.settings.destinations, "batch_age": handover.settings.batch_age,
@@ -62,9 +65,20 @@ def test_a_good_configuration_is_handed_over(stage_two: Path) -> None:
     assert told["argv"][:4] == ["-P", "-m", "sensor.app", "--handover"]
 
 
-def test_tracing_is_asked_for_before_the_handover_is_read(stage_two: Path) -> None:
-    _, _, told = start(stage_two, "run", environ=INGEST | {"SENSOR_PROCESS": "trace"})
-    assert told["argv"][5:] == ["--traces"]
+@pytest.mark.parametrize("command", ["run", "watch"])
+@pytest.mark.parametrize(
+    ("argv", "environ"),
+    [
+        ([], {"SENSOR_PROCESS": " trace"}),
+        (["--process", "trace"], {}),
+        (["--process=trace"], {"SENSOR_PROCESS": "auto"}),
+    ],
+)
+def test_tracing_is_asked_for_before_the_handover_is_read(
+    stage_two: Path, command: str, argv: list[str], environ: dict[str, str]
+) -> None:
+    _, _, told = start(stage_two, command, *argv, environ=INGEST | environ)
+    assert told["argv"][6:] == ["--traces"]
 
 
 def test_no_secret_stays_in_the_environment_and_what_others_need_does(stage_two: Path) -> None:
@@ -111,6 +125,41 @@ def test_a_warning_does_not_park(stage_two: Path) -> None:
     _, lines, told = start(stage_two, "run", environ=INGEST | {"SENSOR_INGEST_URL": "http://ingest.example.org"})
     assert told["parked"] == []
     assert " warning sensor.config: SENSOR_INGEST_URL: sends the token unencrypted" in lines[0]
+
+
+def test_a_check_that_was_killed_ends_the_sensor_with_a_line(stage_two: Path) -> None:
+    code = (
+        "import os, signal, sys; sys.executable = sys.argv[1]; from sensor.commands import second_stage;"
+        "sys.exit(second_stage.start(lambda: os.kill(os.getpid(), signal.SIGKILL), []))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(stage_two)], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr == "fargate-sensor: the check of the configuration was ended by signal 9\n"
+
+
+def test_a_check_that_fails_ends_the_sensor_and_says_where(stage_two: Path) -> None:
+    code = (
+        "import sys; sys.executable = sys.argv[1]; from sensor.commands import second_stage;"
+        "sys.exit(second_stage.start(lambda: 1 / 0, []))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(stage_two)], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_where_ended_children_are_not_kept_the_sensor_starts_as_well(stage_two: Path) -> None:
+    code = (
+        "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); sys.executable = sys.argv.pop(1);"
+        "from sensor.cli import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(stage_two), "run"],
+        env=os.environ | INGEST,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stderr.startswith("TOLD ")
 
 
 def test_help_lists_the_settings() -> None:
