@@ -81,11 +81,13 @@ def netcat(host: str, port: int, count: int, apart: float = 0.02) -> list[Entry]
     """Processes of a few milliseconds with one connection each, from a port that is ours to choose."""
     made = []
     for n in range(count):
-        source = 42_000 + n
+        source = 20_000 + n  # below the range that the kernel gives ports from, where one may be taken
         request = REQUEST.pack(n, n + 1, SERVER_CLOSES) + b"x" * n
         command = ["nc", "-N", "-w", "5", "-p", str(source), host, str(port)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         answer, _ = process.communicate(request)
+        if process.returncode:
+            raise RuntimeError(f"nc from port {source} ended with {process.returncode}")
         made.append(
             entry(host, port, pid=process.pid, src_port=source, outcome="established")
             | {"bytes_out": len(request), "bytes_in": len(answer)}
