@@ -90,8 +90,10 @@ class Settling:
         if whole and is_program and Program.of(process).differs(before):
             self._tell(process)
             step = 0  # the next program of a chain may follow this one as soon
-        elif before is not None:
+        elif before is not None and whole:
             self._tell_change(process, user)
+        elif before is not None:  # its user is the next program's, of which only half is there
+            process.uid, process.gid = user
         if not (self._events.from_before and process.announced):
             self._come_back(process, step)
         return None

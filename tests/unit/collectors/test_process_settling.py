@@ -84,6 +84,21 @@ async def test_a_user_that_changes_while_a_process_settles_is_told_whether_its_i
     assert [(e.kind, e.process and e.process.uid) for e in scene.emitted.events[1:]] == [(Kind.PROCESS_IDENTITY, 33)]
 
 
+async def test_a_read_that_an_exec_came_in_between_tells_no_change_and_hides_none(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.runs(uid=0, image=140_000)
+    scene.look()
+    scene.runs(uid=33, image=None)
+    read = scene.task.read
+
+    monkeypatch.setattr(scene.task, "read", lambda process: read(process) and False)
+    assert scene.look() == [(Kind.PROCESS_EXEC, 0)]
+
+    monkeypatch.setattr(scene.task, "read", read)
+    assert scene.look() == [(Kind.PROCESS_EXEC, 0), (Kind.PROCESS_IDENTITY, 33)]
+
+
 async def test_what_is_read_again_and_is_the_same_is_told_once(scene: Scene) -> None:
     scene.runs(uid=5, image=None)
 
