@@ -119,8 +119,9 @@ def servers(lab: Lab, tasks: dict[str, FargateTask], rounds: int) -> None:
     recipe = Path(__file__).with_name("trace.Dockerfile")
     docker("build", "--quiet", "--network=host", f"--file={recipe}", "--tag", image, str(recipe.parent), timeout=600)
     places = {ALONE: None, **tasks}
+    alone = [f"--network={lab.network}"]  # where docker's own DNS makes the kernel follow connections, as in a task
     running = {
-        name: lab.new("server", image, task.shared if task else [], ["sh", "-c", SERVE]).start()
+        name: lab.new("server", image, task.shared if task else alone, ["sh", "-c", SERVE]).start()
         for name, task in places.items()
     }
     for server in running.values():
