@@ -25,7 +25,7 @@ from collectors.watch_table import LIMIT, Watcher, WatchTable
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.events import Timestamp
-from sensor.model.protocols import HOST, Capability, Emit, TaskView
+from sensor.model.protocols import Capability, Emit, TaskView
 from sensor.model.times import NS
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class FileWatch:
 
     def container_started(self, container_id: str) -> None:
         """Watch a container's directories; the sensor's own container is left out."""
-        if container_id == self._task.own_container != HOST:
+        if container_id == self._task.left_out:
             return
         self._reach_anew(container_id, RETRY_S)
 

@@ -5,16 +5,20 @@ from collections.abc import Iterable
 from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, pod_container_name, root_mount
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
-from sensor.model.errors import ProcessGone
+from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import HOST
+
+INITS = frozenset({"docker-init", "tini", "dumb-init", "catatonit"})
+"""What containers have as their first process to reap what ends in them; `docker-init` is that of ECS too."""
 
 
 class Placement:
-    """`own` is the container that the sensor itself runs in."""
+    """`own` is the container that the sensor itself runs in; `left_out` the same, None where others live there too."""
 
-    def __init__(self, procfs: Procfs) -> None:
+    def __init__(self, procfs: Procfs, own_pid: int) -> None:
         self._procfs = procfs
         self.own, self._own_device = self._place_of_self()
+        self.left_out = None if self.own == HOST or self._is_guest(own_pid) else self.own
 
     def container(self, process: Tracked) -> str | None:
         """By the cgroup that was read of the process last, else by its root. Raises AccessDenied."""
@@ -38,6 +42,19 @@ class Placement:
         if mount is None or mount.device == self._own_device:
             return self.own
         return mount.key
+
+    def _is_guest(self, own_pid: int) -> bool:
+        """Whether something that runs in our container has started us there. A sidecar is started from outside of it,
+        or by an init."""
+        try:
+            ppid = self._procfs.stat(own_pid).ppid
+            parent = self._procfs.stat(ppid) if ppid else None
+            if parent is None or (parent.ppid == 0 and parent.comm in INITS):
+                return False
+            mount = root_mount(self._procfs.read(f"{ppid}/mountinfo"))
+        except (ProcessGone, AccessDenied):
+            return False
+        return mount is not None and mount.device == self._own_device
 
     def _place_of_self(self) -> tuple[str, str]:
         mount = root_mount(self._procfs.read("self/mountinfo"))

@@ -27,7 +27,7 @@ from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Timestamp
 from sensor.model.kinds import Kind
-from sensor.model.protocols import HOST, Capability, Emit, Status, TaskView
+from sensor.model.protocols import Capability, Emit, Status, TaskView
 from sensor.model.resolution import Step
 
 TICK_S = 0.02
@@ -229,8 +229,8 @@ class ProcessCursor:
         return RESTING_S if watched and self._hints.cover(watched) else TICK_S
 
     def _is_watched(self, container_id: str) -> bool:
-        """Our own container is left out, unless it is the whole machine."""
-        return container_id == HOST or container_id != self._processes.own_container
+        """Our own container is left out, unless others live there."""
+        return container_id != self._processes.left_out
 
     # what is new
 

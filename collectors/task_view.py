@@ -65,8 +65,7 @@ class Task:
         self._exits = ExitWatch(procfs, counters)
         self._sockets = SocketOwners(self._table.newest_first, self.gated.sockets, clock, counters)
         self._holders = FileHolders(self._table.newest_first, self.gated.holds, clock, counters)
-        self.follower: Follower | None = None
-        """The process collector, while it runs."""
+        self.follower: Follower | None = None  # the process collector, while it runs
         self.tracing: Tracing = UNTRACED
         """The collector that traces, while it does."""
         self.on_program: Callable[[Tracked], None] | None = None
@@ -76,8 +75,8 @@ class Task:
         self._exit_listeners: list[ExitListener] = []
         self._pid = own_pid or os.getpid()
         self._probes = probes
-        self._placement = Placement(procfs)
-        self.own_container = self._placement.own
+        self._placement = Placement(procfs, self._pid)
+        self.own_container, self.left_out = self._placement.own, self._placement.left_out
 
     # what collectors ask
 

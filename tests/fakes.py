@@ -37,6 +37,7 @@ class FakeTaskView:
 
     def __init__(self, own_container: str = HOST) -> None:
         self.own_container = own_container
+        self.left_out = None if own_container == HOST else own_container
         self.own: set[int] = set()
         self.processes: dict[int, Process] = {}
         self.container_ids: dict[int, str] = {}

@@ -95,7 +95,7 @@ def watches(task: TaskView, paths: Sequence[str], counters: Counters) -> Check:
     reach, planned = ContainerReach(task, Procfs()), plan(watch_list(paths))
     coverage = Coverage(plan=planned, table=table, reach=reach, counters=counters, removed=removed(paths))
     for container_id in task.containers():
-        if container_id != task.own_container or container_id == HOST:
+        if container_id != task.left_out:
             reach.find_mounts(container_id)
             coverage.cover(container_id)
     found = coverage_status(table)

@@ -88,6 +88,11 @@ class TaskView(Protocol):
         """The container that the sensor itself runs in (`HOST` on a plain machine)."""
         ...
 
+    @property
+    def left_out(self) -> str | None:
+        """The container that is the sensor's alone, so that nothing in it is watched; None where it has none."""
+        ...
+
     def is_own(self, pid: int) -> bool:
         """Whether the PID is the sensor's own or a child of it; such processes appear in no event."""
         ...

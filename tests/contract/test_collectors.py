@@ -32,7 +32,7 @@ class Contract:
         self.counters = Counters()
         clock = SystemClock()
         self.task = Task(instance="t", launcher=None, counters=self.counters, clock=clock, procfs=Procfs(), own_pid=-1)
-        self.task.own_container = HOST  # a container that the tests run in is not the sensor's
+        self.task.own_container, self.task.left_out = HOST, None  # tests may run in a container
         made = FACTORIES[name](
             Wiring(Settings(process="trace", network_loopback=True), self.task, self.counters, clock)
         )

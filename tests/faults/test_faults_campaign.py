@@ -10,10 +10,6 @@ import pytest
 from needs import Need
 from scenes import namespaces, printed_by
 
-from collectors.placement import Placement
-from collectors.procfs import Procfs
-from sensor.model.protocols import HOST
-
 SOAK = bool(os.environ.get("SOAK"))
 ROUNDS = (60, 6, 6, 6) if SOAK else (6,)
 """Seconds of SIGSTOP in each; the other troubles last a third of that at most."""
@@ -29,7 +25,6 @@ pytestmark = [pytest.mark.kernel, pytest.mark.timeout(TIMEOUT_S + 20)]
 
 def test_what_happens_in_trouble_is_told_or_told_as_lost(need: Need, tmp_path: Path) -> None:
     need(os.getuid() == 0 and namespaces(), "root, for namespaces of PIDs and of the network")
-    need(Placement(Procfs()).own == HOST, "a machine that is no container: files of the sensor's own are not watched")
 
     scene = ("faults/campaign_scene.py", str(tmp_path), *map(str, ROUNDS))
     found = printed_by(*scene, within=WITHIN, timeout=TIMEOUT_S)

@@ -213,7 +213,7 @@ async def test_the_sensors_own_container_is_left_out_but_a_plain_machine_is_not(
     own, machine = make_root(tmp_path / "own"), make_root(tmp_path / "machine")
 
     def prepare(task: FakeTaskView) -> None:
-        task.own_container = "own"
+        task.own_container = task.left_out = "own"
 
     async with watching(make_root(tmp_path / "app"), others=[("own", own)], prepare=prepare) as scene:
         (own / "etc/passwd").write_text("unseen")

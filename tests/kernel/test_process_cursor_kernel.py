@@ -50,7 +50,7 @@ def made(counters: Counters) -> tuple[Task, ProcessCursor]:
     """A cursor that takes the children of this test for an app's, not for the sensor's own."""
     clock = SystemClock()
     task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
-    task.own_container = HOST  # nor this container for the sensor's, if the tests run in one
+    task.own_container, task.left_out = HOST, None  # nor this container for the sensor's, if the tests run in one
     return task, ProcessCursor(processes=task, counters=counters, clock=clock)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_proc_tree import FakeProc
@@ -86,7 +87,35 @@ def test_a_plain_machine_has_no_container(tmp_path: Path) -> None:
     proc.process(10, 1)
     task = make(proc)
     assert task.container_of(10) == HOST
-    assert task.own_container == HOST
+    assert (task.own_container, task.left_out) == (HOST, None)
+
+
+OWN_ROOT, OTHER_ROOT = "0:70 / / rw - overlay", "0:50 / / rw - overlay"
+
+
+def started_by(tmp_path: Path, parent: int, *, root: str = OWN_ROOT, comm: str = "bash", above: int = 0) -> Task:
+    """A sensor in a container, as a child of that process."""
+    proc = FakeProc(tmp_path, own_root=OWN_ROOT)
+    proc.process(99, parent, root=OWN_ROOT)
+    if parent:
+        proc.process(parent, above, root=root, comm=comm)
+    return make(proc)
+
+
+@pytest.mark.parametrize(
+    "parent", [{"parent": 0}, {"parent": 1, "comm": "docker-init"}, {"parent": 5, "root": OTHER_ROOT}]
+)
+def test_a_container_that_is_the_sensors_alone_is_left_out(tmp_path: Path, parent: dict[str, Any]) -> None:
+    task = started_by(tmp_path, **parent)
+    assert task.left_out == task.own_container == "root-0:70"
+
+
+@pytest.mark.parametrize("parent", [{"parent": 1}, {"parent": 5, "comm": "tini", "above": 1}])
+def test_a_container_in_which_the_sensor_was_started_by_hand_is_watched_too(
+    tmp_path: Path, parent: dict[str, Any]
+) -> None:
+    task = started_by(tmp_path, **parent)
+    assert (task.own_container, task.left_out) == ("root-0:70", None)
 
 
 def test_facts_and_what_lacks(proc: FakeProc, task: Task) -> None:
