@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from collectors.container_reach import ContainerReach
 from collectors.file_actor import Actors
@@ -50,7 +50,7 @@ COMPARED_S = 0.01
 
 RETRY_S = 5.0
 LONGEST_RETRY_S = 300.0
-"""How soon a container is tried again whose root could not be reached; each time twice as long."""
+"""How soon a container is tried again of which something could not be reached or watched; each time twice as long."""
 
 LOG_S = 60.0
 """At most one line in this time says how many directories are not watched."""
@@ -62,6 +62,15 @@ class Stream(Watcher, Protocol):
     def read(self) -> list[Notice]: ...
 
     def discard(self) -> bool: ...
+
+
+class _Blind(NamedTuple):
+    """A container of which something is not watched, since when (wall time); it is looked at again when `at` comes."""
+
+    at: float
+    delay: float
+    since_ns: Timestamp
+    looked_at: bool = False
 
 
 class FileWatch:
@@ -119,6 +128,7 @@ class FileWatch:
         self._comparing: dict[str, Iterator[Change | None]] = {}
         self._comparing_since_ns = self._all_read_ns
         self._retries: dict[str, tuple[float, float]] = {}
+        self._blind: dict[str, _Blind] = {}
         self._rescan_at = 0.0
         self._logged = ("", 0.0)
         self.wake = asyncio.Event()
@@ -139,6 +149,8 @@ class FileWatch:
         self._comparing.pop(container_id, None)
         self._reach.forget(container_id)
         self._retries.pop(container_id, None)
+        self._blind.pop(container_id, None)
+        self._coverage.failed.discard(container_id)
 
     def was_idle(self) -> None:
         """Nothing was to be read until just now: what comes next has happened since."""
@@ -154,6 +166,7 @@ class FileWatch:
             self._fold(self._look.take(), now)
         self._telling.tell(self._hold_off.due(now), self._since)
         self._retry(now)
+        self._look_at_blind(now)
         self._rescan(now)
         compares = self._compare_some(now)
         return taken == TURN or self._filled or compares
@@ -173,6 +186,7 @@ class FileWatch:
         """When there is work even if the stream stays silent, in monotonic seconds."""
         times = [self._reader.next_due(), self._hold_off.next_due()]
         times += [at for at, _ in self._retries.values()]
+        times += [blind.at for blind in self._blind.values() if not blind.looked_at]
         if self._reader.overflows:
             times.append(self._rescan_at)
         return min((time for time in times if time is not None), default=None)
@@ -246,6 +260,7 @@ class FileWatch:
             covered = False
         if not covered:
             self._retries[container] = (self._clock.monotonic() + next_delay, next_delay)
+        if not covered or self._coverage.failed:
             self.wake.set()  # so that the time is waited for
         self._log()
 
@@ -267,6 +282,27 @@ class FileWatch:
             if at <= now:
                 self._reach_anew(container, min(delay * 2, LONGEST_RETRY_S))
 
+    def _look_at_blind(self, now: float) -> None:
+        """Where something could not be watched that may be by now, compare, which watches it: what it missed is told as
+        lost. Until all is watched again, later each time.
+        """
+        for container in self._coverage.failed:
+            self._blind.setdefault(container, _Blind(now + RETRY_S, RETRY_S, self._all_read_ns))
+        for container, blind in self._blind.items():
+            if blind.at <= now and not blind.looked_at and container not in self._comparing:
+                self._blind[container] = blind._replace(looked_at=True)
+                self._coverage.failed.discard(container)
+                self._compare(container, blind.since_ns, RESCAN)
+
+    def _looked_at(self, container: str, now: float) -> None:
+        """A comparison has come to its end."""
+        blind = self._blind.get(container)
+        if blind is not None and blind.looked_at:
+            del self._blind[container]
+            if container in self._coverage.failed:
+                delay = min(blind.delay * 2, LONGEST_RETRY_S)
+                self._blind[container] = _Blind(now + delay, delay, blind.since_ns)
+
     def _rescan(self, now: float) -> None:
         """After an overflow, once all is read: say so, and look what differs from what was known."""
         if not self._reader.overflows or now < self._rescan_at or self._filled or self._lost_since_ns is None:
@@ -284,14 +320,17 @@ class FileWatch:
             since_ns = min(since_ns, self._comparing_since_ns)
         self._comparing_since_ns = since_ns
         for container in list(self._table.containers()):
-            self._comparing[container] = Rescan(
-                container=container,
-                table=self._table,
-                coverage=self._coverage,
-                counters=self._counters,
-                since_ns=since_ns,
-                source=source,
-            ).differences()
+            self._compare(container, since_ns, source)
+
+    def _compare(self, container: str, since_ns: Timestamp, source: str) -> None:
+        self._comparing[container] = Rescan(
+            container=container,
+            table=self._table,
+            coverage=self._coverage,
+            counters=self._counters,
+            since_ns=since_ns,
+            source=source,
+        ).differences()
         self.wake.set()
 
     def _compare_some(self, now: float) -> bool:
@@ -304,6 +343,7 @@ class FileWatch:
                 elif self._clock.monotonic() - now > COMPARED_S:
                     return True
             self._comparing.pop(container, None)
+            self._looked_at(container, now)
             self._fold(self._look.take(), now)
             self._log()
         return False

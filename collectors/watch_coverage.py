@@ -34,6 +34,9 @@ UNKNOWN_MOUNT = "mount of unknown kind"
 UNREACHABLE = "root not reachable"
 """Why a directory is not watched, besides `BUDGET`."""
 
+PASSING = frozenset({errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.EINTR, errno.EAGAIN})
+"""Errors that say nothing of a directory: a while later it may be watched."""
+
 
 class Reach(NamedTuple):
     """How to get into a container: its root, and the mounts in it to keep away from (see `rootfs`)."""
@@ -88,6 +91,8 @@ class Coverage:
         self._counters = counters
         self._removed = removed
         self._secret_watched = secret_watched
+        self.failed: set[str] = set()
+        """Containers of which something could not be watched for a reason that may pass, until somebody tries again."""
 
     def cover(self, container: str) -> bool:
         """Watch all that the plan names in a container, the most important first, and nothing else.
@@ -192,6 +197,8 @@ class Coverage:
             self._leave_out(container, path, DENIED)
         except OSError as error:
             self._leave_out(container, path, _reason(error))
+            if error.errno in PASSING:
+                self.failed.add(container)
 
     def _leave_out(self, container: str, path: bytes, reason: str | None) -> None:
         self._table.drop_from(container, path)

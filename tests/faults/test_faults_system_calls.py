@@ -82,8 +82,11 @@ def named(case: Case) -> str:
 class Rig:
     """A sensor under faults, its ingest, and an app before their eyes."""
 
-    def __init__(self, process: "subprocess.Popen[str]", faults: Faults, observed: Observed, deeds: Deeds) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[str]", faults: Faults, observed: Observed, deeds: Deeds, programs: Path
+    ) -> None:
         self.process, self.faults, self.observed, self.deeds = process, faults, observed, deeds
+        self.programs = programs
         self.log: list[str] = []
         self.began_with = 0
         threading.Thread(target=self._follow, daemon=True).start()
@@ -96,8 +99,8 @@ class Rig:
         """One thing of each kind, and a program from a directory where none ran before, which is to be watched then."""
         for deed in (self.deeds.program, self.deeds.file, self.deeds.socket):
             deed()
-        with tempfile.TemporaryDirectory() as directory:
-            subprocess.run([shutil.copy("/bin/true", directory)], check=True)
+        directory = tempfile.mkdtemp(dir=self.programs)  # it stays: what is gone in a moment is not watched
+        subprocess.run([shutil.copy("/bin/true", directory)], check=True)
 
     def sees(self) -> bool:
         """Whether what is done now is told soon, of every kind."""
@@ -124,19 +127,19 @@ class Rig:
 def rig(need: Need, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     need(platform.machine() == "x86_64" and os.getuid() == 0, "root on x86-64, for its system calls' numbers")
     need(can_be_asked(), "to be asked about system calls: seccomp's listener and pidfd_getfd(2)")
-    data, spool, files = (tmp_path_factory.mktemp(name) for name in ("data", "spool", "files"))
+    data, spool, files, programs = map(tmp_path_factory.mktemp, ("data", "spool", "files", "programs"))
     with running(data) as ingest:
         command = [sys.executable, "-m", "sensor.cli", "run"]
         deeds = Deeds(files)
-        with faulty(command, _environment(ingest, spool, files)) as (process, faults):
-            found = Rig(process, faults, Observed(ingest, deeds), deeds)
+        with faulty(command, _environment(ingest, spool, files, programs)) as (process, faults):
+            found = Rig(process, faults, Observed(ingest, deeds), deeds, programs)
             assert found.until(found.observed.started, RECOVERED_S), "".join(found.log)
             assert found.until(found.sees, RECOVERED_S), "".join(found.log)
             found.began_with = found.resident()
             yield found
 
 
-def _environment(ingest: Running, spool: Path, files: Path) -> dict[str, str]:
+def _environment(ingest: Running, spool: Path, *watched: Path) -> dict[str, str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("SENSOR_", "INGEST_"))}
     return clean | {
         "SENSOR_INGEST_URL": ingest.url,
@@ -144,7 +147,7 @@ def _environment(ingest: Running, spool: Path, files: Path) -> dict[str, str]:
         "SENSOR_SPOOL_DIR": str(spool),
         "SENSOR_STOP_DEADLINE": "4",
         "SENSOR_HEARTBEAT": "5",
-        "SENSOR_FILE_PATHS": str(files),
+        "SENSOR_FILE_PATHS": ",".join(map(str, watched)),
         "SENSOR_DAILY_MB": "0",
         "SENSOR_FOLD": "off",
         "SENSOR_NETWORK_FOLD": "off",

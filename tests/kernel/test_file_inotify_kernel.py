@@ -1,19 +1,22 @@
 """File changes on the real inotify, with temporary directories as containers."""
 
 import asyncio
+import errno
 import os
 import shutil
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import FakeTaskView
 from file_scene import APP, FileScene, make_root, watching
 from running import collecting, until
 
-from collectors import file_watch
+from collectors import file_watch, rootfs
 from collectors.file_inotify import FileInotify
+from collectors.file_rescan import FORGOTTEN
 from collectors.procfs import Procfs
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
@@ -236,6 +239,27 @@ async def test_a_root_that_cannot_be_reached_is_said_and_tried_again(
         scene.task.roots["shut"] = scene.task.roots[APP]
         await until(lambda: scene.collector.status().status is Status.OK, "the second attempt")
         assert scene.collector.watches == before, "it is the same root, so they are the same watches"
+
+
+async def test_what_cannot_be_watched_for_a_while_is_watched_later_and_what_it_missed_is_told_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_watch, "RETRY_S", 0.05)
+    open_directory, failures = rootfs.open_directory, [errno.EIO, errno.ENOMEM]
+
+    def fails_twice(root_fd: int, path: bytes, **how: Any) -> int:
+        if path == b"/etc" and failures:
+            raise OSError(failures.pop(), "not now")
+        return open_directory(root_fd, path, **how)
+
+    monkeypatch.setattr(rootfs, "open_directory", fails_twice)
+    async with watching(make_root(tmp_path)) as scene:
+        assert "1 ENOMEM" in (scene.collector.status().reason or "")
+        await until(lambda: scene.collector.status().status is Status.OK, "the third attempt")
+        assert not failures
+        assert scene.counters.losses[FORGOTTEN] >= 1
+        (scene.root / "etc/passwd").write_text("seen again")
+        await scene.tells("/etc/passwd", Kind.FILE_MODIFY)
 
 
 async def test_a_container_that_cannot_be_reached_is_forgotten_when_it_ends(tmp_path: Path) -> None:
