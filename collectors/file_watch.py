@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from collectors.container_reach import ContainerReach
 from collectors.file_actor import Actors
@@ -64,15 +64,6 @@ class Stream(Watcher, Protocol):
     def discard(self) -> bool: ...
 
 
-class _Blind(NamedTuple):
-    """A container of which something is not watched, since when (wall time); it is looked at again when `at` comes."""
-
-    at: float
-    delay: float
-    since_ns: Timestamp
-    looked_at: bool = False
-
-
 class FileWatch:
     """Told of containers by the TaskView, and asked to `work` when the stream is readable or something is due."""
 
@@ -128,7 +119,7 @@ class FileWatch:
         self._comparing: dict[str, Iterator[Change | None]] = {}
         self._comparing_since_ns = self._all_read_ns
         self._retries: dict[str, tuple[float, float]] = {}
-        self._blind: dict[str, _Blind] = {}
+        self._blind: dict[str, tuple[float, float]] = {}
         self._rescan_at = 0.0
         self._logged = ("", 0.0)
         self.wake = asyncio.Event()
@@ -185,8 +176,7 @@ class FileWatch:
     def next_due(self) -> float | None:
         """When there is work even if the stream stays silent, in monotonic seconds."""
         times = [self._reader.next_due(), self._hold_off.next_due()]
-        times += [at for at, _ in self._retries.values()]
-        times += [blind.at for blind in self._blind.values() if not blind.looked_at]
+        times += [at for at, _ in (*self._retries.values(), *self._blind.values())]
         if self._reader.overflows:
             times.append(self._rescan_at)
         return min((time for time in times if time is not None), default=None)
@@ -287,21 +277,17 @@ class FileWatch:
         lost. Until all is watched again, later each time.
         """
         for container in self._coverage.failed:
-            self._blind.setdefault(container, _Blind(now + RETRY_S, RETRY_S, self._all_read_ns))
-        for container, blind in self._blind.items():
-            if blind.at <= now and not blind.looked_at and container not in self._comparing:
-                self._blind[container] = blind._replace(looked_at=True)
-                self._coverage.failed.discard(container)
-                self._compare(container, blind.since_ns, RESCAN)
-
-    def _looked_at(self, container: str, now: float) -> None:
-        """A comparison has come to its end."""
-        blind = self._blind.get(container)
-        if blind is not None and blind.looked_at:
-            del self._blind[container]
-            if container in self._coverage.failed:
-                delay = min(blind.delay * 2, LONGEST_RETRY_S)
-                self._blind[container] = _Blind(now + delay, delay, blind.since_ns)
+            self._blind.setdefault(container, (now + RETRY_S, RETRY_S))
+        for container, (at, delay) in list(self._blind.items()):
+            if at > now or container in self._comparing:
+                continue
+            if container not in self._coverage.failed:
+                del self._blind[container]
+                continue
+            later = min(delay * 2, LONGEST_RETRY_S)
+            self._blind[container] = (now + later, later)
+            self._coverage.failed.discard(container)
+            self._compare(container, self._all_read_ns, RESCAN)
 
     def _rescan(self, now: float) -> None:
         """After an overflow, once all is read: say so, and look what differs from what was known."""
@@ -343,7 +329,6 @@ class FileWatch:
                 elif self._clock.monotonic() - now > COMPARED_S:
                     return True
             self._comparing.pop(container, None)
-            self._looked_at(container, now)
             self._fold(self._look.take(), now)
             self._log()
         return False
