@@ -104,7 +104,7 @@ BUSY = "^1000 connections a second for "
 CORE = "% of a core"
 
 NAMED, WHOLE = "sensor, program named", "sensor, with all arguments"
-STORM_SHARE = cell("^a storm of ", "^from (the|its) ", "sensor's share")
+STORM, SHARE = "^a storm of ", "sensor's share"
 HELD = cell(TERMS, "^50 ms", "right process")
 DUMP = cell("^a table of ", "^sock_diag ", "CPU of a dump (median of 5)")
 
@@ -113,7 +113,10 @@ PROCESSES = (
     Bar("`sleep 0.002` with all arguments", "catch_rate", cell(TERMS, r"^sleep 0\.002 ", WHOLE), 99, "%", True),
     Bar("execs told that did not happen", "load", cell("^precision$", EACH, "of which did not happen"), 0, "execs"),
     Bar("a shell loop's own time", "load", said(r"^a shell loop of .*: median # % with the sensor$"), 5, "% longer"),
-    Bar("a storm in a quarter of a core that is known: its share", "load", STORM_SHARE, 10, "%"),
+    Bar(
+        "the sensor's share of a quarter of a core, in a storm", "load", cell(STORM, "^from (the|its) ", SHARE), 10, "%"
+    ),
+    Bar("the same, where nothing tells that it is a quarter", "load", cell(STORM, "^from nowhere ", SHARE), 10, "%"),
     Bar(
         "traced: a shell loop, with all arguments", "trace", cell(SPAWNS, TRACED, "with all arguments"), 100, "%", True
     ),
