@@ -46,7 +46,10 @@ MEANINGS = {
         "a directory has more entries than are watched or compared",
         "`SENSOR_FILE_PATHS` without it, or with what matters in it",
     ),
-    "directory_not_remembered": ("what went from a directory is not known: it held too much to remember", "the same"),
+    "directory_not_remembered": (
+        "what went from a directory is not known: it held too much to remember, or could not be watched for a while",
+        "the same",
+    ),
     "file_gone_before_look": ("a file was gone before it was looked at: it may have been one to tell", "nothing"),
     "file_look_skipped": ("files came faster than they can be looked at", MORE_CPU),
     "netlink_overflow": ("the kernel dropped notices of sockets that ended", MORE_CPU),

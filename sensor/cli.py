@@ -77,7 +77,7 @@ def overview() -> str:
 
 
 def _close_to_siblings() -> None:
-    """The first stage has a token in its environment for the third of a second that pydantic takes: close it first."""
+    """A token is in the environment here until the exec, and in the first stage while it checks: close both first."""
     from sensor.telemetry.prctl import set_not_dumpable
 
     try:  # noqa: SIM105 - contextlib would be a third of what a health check imports

@@ -1,7 +1,7 @@
 """The settings of the sidecar: one definition for the environment, the command line and the documents.
 
-Standard library and `annotated_types` only, because the lean second stage reads it too; what checks the
-constraints is `sensor.config.validate`, in the first stage.
+Standard library and `annotated_types` only, so that the first stage is soon done; what checks the constraints there is
+`sensor.config.validate`. The second stage has the values without it.
 """
 
 from dataclasses import Field, dataclass, field, fields
