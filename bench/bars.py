@@ -116,7 +116,13 @@ PROCESSES = (
     Bar(
         "the sensor's share of a quarter of a core, in a storm", "load", cell(STORM, "^from (the|its) ", SHARE), 10, "%"
     ),
-    Bar("the same, where nothing tells that it is a quarter", "load", cell(STORM, "^from nowhere ", SHARE), 10, "%"),
+    Bar(
+        "the sensor's share of a quarter of a core that nothing tells, in a storm",
+        "load",
+        cell(STORM, "^from nowhere ", SHARE),
+        10,
+        "%",
+    ),
     Bar(
         "traced: a shell loop, with all arguments", "trace", cell(SPAWNS, TRACED, "with all arguments"), 100, "%", True
     ),
