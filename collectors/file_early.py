@@ -35,8 +35,8 @@ class Early:
         self._reach = reach
 
     def changes(self, container: str, since_ns: Timestamp, since: float) -> Iterator[Change | None]:
-        """What was changed; None after each directory, where other work may be done. `since` is the same moment in
-        monotonic seconds.
+        """What was changed; None after each directory. After each of both other work may be done. `since` is the same
+        moment in monotonic seconds.
         """
         for visited in self._coverage.visits(container, facts=True):
             for listed in visited.listed or ():
@@ -45,8 +45,8 @@ class Early:
             yield None
 
     def _of(self, container: str, path: bytes, name: bytes, since_ns: Timestamp, since: float) -> Iterator[Change]:
-        place = self._table.at(container, path)
-        if place is not None:
+        place, names = self._table.at(container, path), self._table.names.of(container, path)
+        if place is not None and (names is None or name in names):  # else a notice has told that it went
             kind = self._kind(container, path + b"/" + name, since_ns)
             yield from (change._replace(source=SCAN, since=since) for change in told(kind, (place,), name))
 

@@ -37,18 +37,31 @@ class Rescan:
         self._appeared: set[bytes] = set()
 
     def differences(self) -> Iterator[Change | None]:
-        """What differs; None after each directory, where other work may be done."""
+        """What differs; None after each directory. After each of both other work may be done, and notices be told."""
         left = dict(self._table.names.of_container(self._container))
         for visited in self._coverage.visits(self._container, facts=True):
             if visited.listed is not None:
                 before = left.pop(visited.path, None)
                 known = self._table.names.of(self._container, visited.path)
-                yield from self._of(visited, visited.listed, before if known is None else known)
+                found = list(self._of(visited, visited.listed, before if known is None else known))
+                yield from (change for change in found if not self._was_overtaken(change))
             yield None
         for path, names in left.items():
-            if self._table.at(self._container, path) is None and not self._table.is_refused(self._container, path):
+            if not self._is_known(path) and self._coverage.is_gone(self._container, path):
                 for name in names:
                     yield Change(Kind.FILE_DELETE, self._container, path + b"/" + name, source=self._source)
+            yield None
+
+    def _was_overtaken(self, change: Change) -> bool:
+        """Whether a notice has told the opposite since the directory was listed."""
+        directory, _, name = change.path.rpartition(b"/")
+        names = self._table.names.of(self._container, directory)
+        return names is not None and (name in names) is (change.kind is Kind.FILE_DELETE)
+
+    def _is_known(self, path: bytes) -> bool:
+        """Whether it is watched, or known not to be."""
+        at, is_refused = self._table.at, self._table.is_refused
+        return at(self._container, path) is not None or is_refused(self._container, path)
 
     def _of(self, visited: Visited, listed: list[Listed], known: Names | None) -> Iterator[Change]:
         """Of one directory. `known` is None for one that was not watched until now."""

@@ -141,7 +141,7 @@ class FileWatch:
         self._reach.forget(container_id)
         self._retries.pop(container_id, None)
         self._blind.pop(container_id, None)
-        self._coverage.failed.discard(container_id)
+        self._coverage.failed.pop(container_id, None)
 
     def was_idle(self) -> None:
         """Nothing was to be read until just now: what comes next has happened since."""
@@ -286,7 +286,6 @@ class FileWatch:
                 continue
             later = min(delay * 2, LONGEST_RETRY_S)
             self._blind[container] = (now + later, later)
-            self._coverage.failed.discard(container)
             self._compare(container, self._all_read_ns, RESCAN)
 
     def _rescan(self, now: float) -> None:
@@ -320,13 +319,13 @@ class FileWatch:
         self.wake.set()
 
     def _compare_some(self, now: float) -> bool:
-        """As many directories as there is time for; whether there are more."""
+        """As much as there is time for; whether there is more."""
         while self._comparing:
             container, differences = next(iter(self._comparing.items()))
             for change in differences:
                 if change is not None:
                     self._take(change, now)
-                elif self._clock.monotonic() - now > COMPARED_S:
+                if self._clock.monotonic() - now > COMPARED_S:
                     return True
             self._comparing.pop(container, None)
             self._fold(self._look.take(), now)

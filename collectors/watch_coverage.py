@@ -11,7 +11,7 @@ import errno
 import heapq
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -36,6 +36,9 @@ UNREACHABLE = "root not reachable"
 
 PASSING = frozenset({errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.EINTR, errno.EAGAIN})
 """Errors that say nothing of a directory: a while later it may be watched."""
+
+NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""Errors that say that there is no such directory."""
 
 
 class Reach(NamedTuple):
@@ -91,8 +94,9 @@ class Coverage:
         self._counters = counters
         self._removed = removed
         self._secret_watched = secret_watched
-        self.failed: set[str] = set()
-        """Containers of which something could not be watched for a reason that may pass, until somebody tries again."""
+        self.failed: dict[str, set[bytes]] = {}
+        """The paths of a container that could not be looked at for a reason that may pass, until all is visited again.
+        What was watched there and below stays so."""
 
     def cover(self, container: str) -> bool:
         """Watch all that the plan names in a container, the most important first, and nothing else.
@@ -109,14 +113,30 @@ class Coverage:
     def visits(self, container: str, *, facts: bool = False) -> Iterator[Visited]:
         """The same step by step, for one who looks at the directories himself; with the `facts` of what is in them.
 
-        To be consumed whole: at the end all else is forgotten.
+        To be consumed whole: at the end all else is forgotten, but for what could not be looked at.
         """
         kept: set[bytes] = set()
+        self.failed.pop(container, None)
         for visited in self._walk(container, _Visit(0, 0, b"", (self._plan,)), room=LISTED_IN_ALL, facts=facts):
             kept.add(visited.path)
             kept.update(visited.path + b"/" + name for name in _secrets(visited))
             yield visited
+        if failed := self.failed.get(container):
+            kept.update(path for path in self._table.paths(container) if _is_at_or_below(path, failed))
         self._table.keep(container, kept)
+
+    def is_gone(self, container: str, path: bytes) -> bool:
+        """Whether no directory has this path any more. What cannot be looked at is not gone."""
+        reach = self._reach(container)
+        if reach is None:
+            return False
+        try:
+            os.close(rootfs.open_directory(reach.root_fd, path or b"/", follow=False, remote=reach.remote))
+        except (rootfs.Refused, AccessDenied):
+            return False
+        except OSError as error:
+            return error.errno in NOT_THERE
+        return False
 
     def appeared(self, place: Place, name: bytes, *, is_directory: bool, tell: bool) -> list[bytes]:
         """Something has this name now in a watched directory. Watches it where it is a directory of the plan, or a
@@ -172,8 +192,10 @@ class Coverage:
     def _visit(self, container: str, visit: _Visit, room: int, *, facts: bool) -> Visited | None:
         """Watch one directory, then list up to `room` names; None where it is not watched."""
         path, spots = visit.path, visit.spots
-        reach = self._reach(container)
-        if reach is None or self._removed(path):
+        if self._removed(path):
+            return None
+        if (reach := self._reach(container)) is None:
+            self._failed_at(container, path, UNREACHABLE)
             return None
         follow = any(not spot.starred for spot in spots)
         with self._or_left_out(container, path):
@@ -188,7 +210,7 @@ class Coverage:
 
     @contextmanager
     def _or_left_out(self, container: str, path: bytes) -> Iterator[None]:
-        """What cannot be watched in the block is left out, with the reason."""
+        """What cannot be watched in the block is left out, with the reason; what may be a while later is tried again."""
         try:
             yield
         except rootfs.Refused:
@@ -196,9 +218,15 @@ class Coverage:
         except AccessDenied:
             self._leave_out(container, path, DENIED)
         except OSError as error:
-            self._leave_out(container, path, _reason(error))
             if error.errno in PASSING:
-                self.failed.add(container)
+                self._failed_at(container, path, _reason(error))
+            else:
+                self._leave_out(container, path, _reason(error))
+
+    def _failed_at(self, container: str, path: bytes, reason: str | None) -> None:
+        self.failed.setdefault(container, set()).add(path)
+        if reason is not None and self._table.at(container, path) is None:
+            self._table.refuse(container, path, reason)
 
     def _leave_out(self, container: str, path: bytes, reason: str | None) -> None:
         self._table.drop_from(container, path)
@@ -234,6 +262,12 @@ class Coverage:
             with rootfs.held(rootfs.open_handle(reach.root_fd, path, remote=reach.remote)) as handle:
                 if self._table.add_file(container, path, spots, handle, file):
                     self._secret_watched((container, path), status)
+
+
+def _is_at_or_below(path: bytes, paths: Collection[bytes]) -> bool:
+    while path and path not in paths:
+        path = path.rpartition(b"/")[0]
+    return path in paths
 
 
 def _is_mount(directory: int, name: bytes) -> bool:
@@ -282,7 +316,7 @@ def _visit_below(path: bytes, spots: Sequence[Spot], name: bytes, *, is_director
 
 def _reason(error: OSError) -> str | None:
     """Why a directory is not watched; None where it is simply not there."""
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+    if error.errno in NOT_THERE:
         return None
     if error.errno == errno.ENOSPC:
         return BUDGET

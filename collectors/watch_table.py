@@ -8,7 +8,7 @@ make room for those that matter more.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from typing import NamedTuple, Protocol
 
 from collectors.inotify_stream import OPEN
@@ -85,6 +85,10 @@ class WatchTable:
     def at(self, container: str, path: bytes) -> Place | None:
         """The place of this path, if it is watched."""
         return self._paths.get(container, {}).get(path)
+
+    def paths(self, container: str) -> Collection[bytes]:
+        """All of a container that are watched."""
+        return self._paths.get(container, {}).keys()
 
     def add(self, container: str, path: bytes, spots: tuple[Spot, ...], directory: int) -> bool:
         """Watch the directory of this descriptor as the path. False where the budget has no room for it.

@@ -99,10 +99,11 @@ def _deed_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
         case "process.exec":
             args = event["process"].get("args") or [""]
             return (PROCESS, args[-1]) if args[0] == "sleep" and args[-1].startswith("0.02") else None
-        case "file.create":
+        case "file.create" | "file.delete" as kind:
             name = event["file"]["path"].rpartition("/")[2]
             is_ours = name.startswith("file-") and not event.get("container")  # one that has our /tmp is told of it too
-            return (FILE, name) if is_ours else None
+            told_as = name if kind == "file.create" else f"deletion of {name}"  # which nobody does
+            return (FILE, told_as) if is_ours else None
         case "network.flow":
             network = event["network"]
             port = network.get("src_port") or 0

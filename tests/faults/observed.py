@@ -11,7 +11,7 @@ from ingest_process import Running
 from ingest_samples import READING
 from ledger import DNS, FILE, NETWORK, PROCESS, Verdict, verdict
 
-KINDS = {PROCESS: "process.exec", FILE: "file.create", NETWORK: "network.flow", DNS: "dns.query"}
+KINDS = {PROCESS: "process.exec", FILE: "file.create,file.delete", NETWORK: "network.flow", DNS: "dns.query"}
 REPORTS = "sensor.start,sensor.heartbeat,sensor.loss,sensor.stop"
 Event = Mapping[str, Any]
 

@@ -13,6 +13,7 @@ from collectors.procfs import Procfs
 from collectors.watch_paths import removed, watch_list
 from collectors.watch_plan import plan
 from sensor.model.counters import Counters
+from sensor.model.kinds import Kind
 
 
 class Still:
@@ -48,6 +49,10 @@ class Still:
         """The container `APP`, whose mounts are those of this machine, is there."""
         self.task.add(os.getpid(), APP)
         self.task.start_container(APP, self.root_fd)
+
+    def deleted(self) -> list[str]:
+        """The paths that were told as deleted."""
+        return [e.file.path for e in self.emitted.events if e.file is not None and e.kind is Kind.FILE_DELETE]
 
     def told(self) -> set[tuple[str, str]]:
         """Kinds (the part after the dot) and paths of what was told."""

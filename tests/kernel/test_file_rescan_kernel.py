@@ -4,18 +4,20 @@ import asyncio
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from file_scene import make_root, watching
+from file_scene import APP, make_root, watching
 from file_still import Still, overflow_the_queue
 from running import until
 
-from collectors import file_inotify, watch_coverage
+from collectors import file_inotify, file_watch, rootfs, watch_coverage
 from collectors.file_events import OVERFLOW
 from collectors.file_rescan import FORGOTTEN
 from collectors.inotify_stream import InotifyStream
+from sensor.model.errors import AccessDenied
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Status
 
@@ -39,6 +41,20 @@ def long_after(still: Still, *paths: str) -> None:
     for path in paths:
         while (still.root / path).stat().st_ctime_ns < still.clock.wall():
             (still.root / path).touch()
+
+
+def failing(path: bytes, error: int) -> Callable[..., int]:
+    """`open_directory` that fails for this path and what lies below."""
+    open_directory = rootfs.open_directory
+
+    def fails(root_fd: int, wanted: bytes, **how: Any) -> int:
+        if wanted == (path or b"/") or wanted.startswith(path + b"/"):
+            if error == errno.EACCES:
+                raise AccessDenied("not for you")
+            raise OSError(error, "not now")
+        return open_directory(root_fd, wanted, **how)
+
+    return fails
 
 
 def test_what_was_lost_is_told_as_what_differs(still: Still) -> None:
@@ -132,6 +148,90 @@ def test_a_directory_too_long_to_be_listed_whole_is_not_compared(still: Still, m
     assert not [path for _, path in still.told() if path.startswith("/var/www/")]
     assert still.counters.losses[FORGOTTEN] > 0
     assert still.counters.losses["directory_too_long"] > 0
+
+
+def test_others_have_their_turn_in_the_middle_of_a_directory_and_what_they_tell_is_newer(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [still.root / f"etc/{number}" for number in range(20)]
+    for file in files[:10]:
+        file.touch()
+    still.start()
+    overflow_the_queue(still.root / "etc")
+    for file in files[:10]:
+        file.unlink()
+    for file in files[10:]:
+        file.touch()
+    monkeypatch.setattr(file_watch, "COMPARED_S", -1.0)
+    while not still.deleted():
+        assert still.watch.work()
+    turns = 0
+    files[0].touch()  # its deletion, and the creation of the other, may have been told or not
+    files[1].touch()
+    files[19].unlink()
+    while still.watch.work():
+        turns += 1
+    assert turns >= 10, "one change in a turn, but for what is overtaken"
+    there: set[str] = set()
+    for event in still.emitted.events:
+        assert event.file is not None or event.kind is Kind.SENSOR_LOSS
+        if event.file is not None:
+            (there.discard if event.kind is Kind.FILE_DELETE else there.add)(event.file.path)
+    assert {f"/etc/{file.name}" for file in files} & there == {f"/etc/{file.name}" for file in files if file.exists()}
+
+
+@pytest.mark.parametrize("path", [b"", b"/etc", b"/var", b"/var/www/old"])
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.EIO, errno.EACCES])
+def test_what_cannot_be_looked_at_is_not_gone(
+    still: Still, path: bytes, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still.start()
+    overflow_the_queue(still.root / "etc")
+    monkeypatch.setattr(rootfs, "open_directory", failing(path, error))
+    still.work()
+    assert still.counters.losses[OVERFLOW] == 1
+    assert still.deleted() == []
+
+
+def test_what_could_not_be_looked_at_for_a_moment_is_watched_all_along(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still.start()
+    watches = still.watch.watches
+    overflow_the_queue(still.root / "etc")
+    (still.root / "etc/shadow").unlink()
+    monkeypatch.setattr(rootfs, "open_directory", failing(b"", errno.EMFILE))
+    still.work()
+    assert still.watch.watches == watches
+    (still.root / "etc/cron.d/job").write_text("evil")
+    still.work()
+    assert ("create", "/etc/cron.d/job") in still.told()
+    monkeypatch.undo()
+    still.clock.advance(file_watch.RETRY_S)
+    still.work()
+    assert still.deleted() == ["/etc/shadow"], "what was lost by the overflow is found as soon as it can be"
+
+
+def test_a_root_that_cannot_be_had_for_a_moment_is_not_empty(still: Still) -> None:
+    still.start()
+    overflow_the_queue(still.root / "etc")
+    root = still.task.roots.pop(APP)
+    still.work()
+    assert still.deleted() == []
+    still.task.roots[APP] = root
+    (still.root / "etc/cron.d/job").write_text("evil")
+    still.work()
+    assert ("create", "/etc/cron.d/job") in still.told()
+
+
+def test_directories_that_are_not_listed_for_want_of_room_are_not_gone(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still.start()
+    overflow_the_queue(still.root / "etc")
+    monkeypatch.setattr(watch_coverage, "LISTED_IN_ALL", 0)
+    still.work()
+    assert still.deleted() == []
 
 
 def test_a_container_that_ends_while_it_is_compared_is_let_go(still: Still) -> None:
