@@ -210,7 +210,7 @@ class Coverage:
 
     @contextmanager
     def _or_left_out(self, container: str, path: bytes) -> Iterator[None]:
-        """What cannot be watched in the block is left out, with the reason; what may be a while later is tried again."""
+        """What cannot be watched in the block is left out, with the reason; what may be later is tried again."""
         try:
             yield
         except rootfs.Refused:
