@@ -149,24 +149,26 @@ def verdict(
     happened: Sequence[Happening],
     told: Mapping[tuple[str, str], int],
     sensor_events: Sequence[Mapping[str, Any]],
-    unnamed: int = 0,
+    nameless: Mapping[str, int] | None = None,
 ) -> Verdict:
-    """`told` are the counts of events by kind and name, of names that only the test gives; `unnamed` are programs that
-    were told without theirs, each of which must be one that is missing."""
+    """`told` says how many events there are of each kind and name, of names that only the test gives; `nameless` how
+    many of a kind were told without theirs, each of which must be one that is missing."""
+    without_name = Counter(nameless)
     names = {(one.kind, one.name) for one in happened}
     given = reports(sensor_events)
     missing = sorted((one for one in happened if not told.get((one.kind, one.name))), key=lambda one: one.ended)
     gaps = [one for one in missing if not _is_excused(one, given)]
     excused = Counter(one.kind for one in missing)
     excused.subtract(one.kind for one in gaps)
-    by_another_name = [one for one in gaps if one.kind == PROCESS][:unnamed]
-    gaps = [one for one in gaps if one not in by_another_name]
-    ghosts = unnamed - sum(one.kind == PROCESS for one in missing)
+    for kind, n in without_name.items():
+        by_another_name = [one for one in gaps if one.kind == kind][:n]
+        gaps = [one for one in gaps if one not in by_another_name]
+    ghosts = without_name - Counter(one.kind for one in missing)
     return Verdict(
         gaps=[f"{one.kind} {one.name} at {one.began:.1f} to {one.ended:.1f} s" for one in gaps],
         doubles=[f"{kind} {name}, {n} times" for (kind, name), n in told.items() if n > 1],
         inventions=[f"{kind} {name}" for kind, name in told if (kind, name) not in names]
-        + [f"{ghosts} of {unnamed} programs without a name"] * (ghosts > 0),
+        + [f"{n} of {without_name[kind]} without a name: {kind}" for kind, n in ghosts.items()],
         untold=untold(sensor_events),
         excused={kind: n for kind, n in excused.items() if n},
     )

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,18 +80,22 @@ class Deeds:
         return name
 
 
-def told(events: Iterator[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
-    """How often each deed was told, by its kind and name; what is none of ours is left out."""
-    found: Counter[tuple[str, str]] = Counter()
+def told(events: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
+    """How many events tell of each deed, by its kind and name; what is none of ours is left out."""
+    return Counter(key for event in events if (key := _deed_of(event)) is not None)
+
+
+def nameless(events: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """How many deeds of each kind were told without their names: in one event with another, where the sensor folds to
+    keep to its budget, or a run of the app's program without the argument that names it, since it was gone too soon.
+    """
+    found: Counter[str] = Counter()
     for event in events:
-        if (key := _deed_of(event)) is not None:
-            found[key] += event.get("count", 1)
-    return found
-
-
-def unnamed(events: Iterator[Mapping[str, Any]]) -> int:
-    """How many runs of the app's program were told without the argument that names them: it was gone too soon."""
-    return sum(event.get("count", 1) for event in events if _is_ours_unnamed(event))
+        if _is_ours_unnamed(event):
+            found[PROCESS] += event.get("count", 1)
+        elif (key := _deed_of(event)) is not None:
+            found[key[0]] += event.get("count", 1) - 1
+    return +found
 
 
 def _deed_of(event: Mapping[str, Any]) -> tuple[str, str] | None:

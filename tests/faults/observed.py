@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-from deeds import Deeds, told, unnamed
+from deeds import Deeds, nameless, told
 from ingest_process import Running
 from ingest_samples import READING
 from ledger import DNS, FILE, NETWORK, PROCESS, Verdict, verdict
@@ -54,10 +54,9 @@ class Observed:
     def verdict(self) -> Verdict:
         """On all deeds, once the sensor has ended."""
         zero = time.monotonic() - self.now()
-        known = told(self.events(",".join(KINDS.values())))
-        ours = {key: n for key, n in known.items() if self._deeds.are_ours(*key)}
-        nameless = unnamed(self.events(KINDS[PROCESS]))
-        return verdict(self._deeds.since(zero), ours, list(self.events(REPORTS)), nameless)
+        events = list(self.events(",".join(KINDS.values())))
+        ours = {key: n for key, n in told(events).items() if self._deeds.are_ours(*key)}
+        return verdict(self._deeds.since(zero), ours, list(self.events(REPORTS)), nameless(events))
 
     def losses(self) -> dict[str, int]:
         """By reason, as the last report has them."""

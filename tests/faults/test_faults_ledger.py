@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from deeds import nameless, told
 from ledger import DNS, FILE, NETWORK, PROCESS, Happening, kinds_of, reports, verdict
 
 from sensor.telemetry.losses import ACCOUNTS
@@ -132,9 +133,20 @@ def test_a_process_collector_that_was_down_has_counted_what_it_missed() -> None:
 def test_a_program_without_its_name_stands_for_one_that_is_missing_and_for_no_other() -> None:
     happened = [did(PROCESS, "a", 5), did(PROCESS, "b", 5)]
     sensor = [health(10)]
-    assert verdict(happened, {}, sensor, unnamed=2).faults() == []
-    assert len(verdict(happened, {}, sensor, unnamed=1).gaps) == 1
-    assert verdict(happened, {(PROCESS, "a"): 1}, sensor, unnamed=2).inventions == ["1 of 2 programs without a name"]
+    assert verdict(happened, {}, sensor, nameless={PROCESS: 2}).faults() == []
+    assert len(verdict(happened, {}, sensor, nameless={PROCESS: 1}).gaps) == 1
+    assert verdict(happened, {(PROCESS, "a"): 1}, sensor, nameless={PROCESS: 2}).inventions == [
+        "1 of 2 without a name: process"
+    ]
+
+
+def test_what_was_told_with_another_in_one_event_is_no_gap_and_no_double() -> None:
+    process = {"args": ["sleep", "0.02000010"]}
+    events = [{"kind": "process.exec", "process": process, "count": 3}]
+    happened = [did(PROCESS, f"0.020000{number}", 5) for number in (10, 11, 12)]
+    assert verdict(happened, told(events), [health(10)], nameless(events)).faults() == []
+    assert len(verdict(happened[:2], told(events), [health(10)], nameless(events)).inventions) == 1
+    assert len(verdict(happened, told(events * 2), [health(10)], nameless(events * 2)).doubles) == 1
 
 
 def test_what_is_counted_and_told_to_nobody_is_a_fault() -> None:
