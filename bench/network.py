@@ -182,8 +182,8 @@ def told(lab: Lab, image: str) -> None:
 def main() -> int:
     """Measure what was asked for, all by default, and print tables."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=3, help="pairs of runs with and without the sensor (3)")
-    arguments.add_argument("--seconds", type=float, default=30, help="how long each of them makes connections (30)")
+    arguments.add_argument("--rounds", type=int, default=9, help="pairs of runs with and without the sensor (9)")
+    arguments.add_argument("--seconds", type=float, default=10, help="how long each of them makes connections (10)")
     arguments.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure (all)")
     given = arguments.parse_args()
     with temporary_lab(ipv6=True) as lab:

@@ -10,6 +10,7 @@ from lab import Lab
 from load import on_cpu
 from network_ledger import Traffic, read, start_peer
 from network_peer import KEEP, QUICK
+from pairs import ratios
 from short_processes import reports
 from tables import table
 from terms import TERMS, Terms
@@ -66,19 +67,23 @@ class Run(NamedTuple):
 
 
 def rate(lab: Lab, image: str, rounds: int, seconds: float) -> None:
-    """Pairs of runs on both terms: as a deployed sensor does it, so above a rate flows may be folded."""
+    """Pairs of runs on both terms, in turns: as a deployed sensor does it, so above a rate flows may be folded."""
     for terms in TERMS:
-        pairs = [
-            (run(lab, image, terms, seconds, watched=False), run(lab, image, terms, seconds, watched=True))
-            for _ in range(rounds)
-        ]
+        pairs = [pair(lab, image, terms, seconds, watched_first=bool(number % 2)) for number in range(rounds)]
         rows = [row(without, seconds, with_it) for without, with_it in pairs]
         print(f"\n{PER_SECOND} connections a second for {seconds:g} s; {terms.name}\n")
         print(table(HEAD, rows))
         for what in ("per_second", "median_us", "mean_us", "cpu_s"):
-            before, after = (statistics.median(one.load[what] for one in runs) for runs in zip(*pairs, strict=True))
-            change = 100 * (after / before - 1)
-            print(f"median of {what}: {before:.4g} without, {after:.4g} with the sensor: {change:+.1f} %")
+            before, after = ([one.load[what] for one in runs] for runs in zip(*pairs, strict=True))
+            more, least, most = (100 * (ratio - 1) for ratio in ratios(after, before))
+            both = f"{statistics.median(before):.4g} without, {statistics.median(after):.4g} with the sensor"
+            print(f"median of {what}: {both}, in pairs {more:+.1f} % ({least:+.1f} to {most:+.1f})")
+
+
+def pair(lab: Lab, image: str, terms: Terms, seconds: float, *, watched_first: bool) -> tuple[Run, Run]:
+    """A run without the sensor and one with it, one after the other."""
+    one, other = (run(lab, image, terms, seconds, watched=watched) for watched in (watched_first, not watched_first))
+    return (other, one) if watched_first else (one, other)
 
 
 def run(lab: Lab, image: str, terms: Terms, seconds: float, *, watched: bool) -> Run:
