@@ -150,7 +150,9 @@ NETWORK = (
         True,
     ),
     Bar("1,000 connections a second: neither told nor lost", "network", cell(BUSY, EACH, "neither"), 0, "of them"),
-    Bar("1,000 connections a second: each takes longer", "network", said("^median of mean_us: .* in pairs # % "), 3, "%"),
+    Bar(
+        "1,000 connections a second: each takes longer", "network", said("^median of mean_us: .* in pairs # % "), 3, "%"
+    ),
     Bar("a dump of 10,000 open connections", "network", DUMP, 100, "ms"),
     Bar("its longest step", "network", cell("^a table of ", "^sock_diag ", "longest step"), 10, "ms"),
 )
