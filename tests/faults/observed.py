@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import psutil
 from deeds import Deeds, nameless, told
 from ingest_process import Running
 from ingest_samples import READING
@@ -37,7 +38,7 @@ class Observed:
     def started(self) -> bool:
         """Whether the sensor has told of its start; from then on its time is known."""
         for event in self.events("sensor.start"):
-            ago = time.time() - datetime.fromisoformat(event["time"][:26] + "+00:00").timestamp()
+            ago = time.time() - _seconds(event["time"])
             self._zero = time.monotonic() - ago - event["health"]["uptime_s"]
             return True
         return False
@@ -58,6 +59,11 @@ class Observed:
         ours = {key: n for key, n in told(events).items() if self._deeds.are_ours(*key)}
         return verdict(self._deeds.since(zero), ours, list(self.events(REPORTS)), nameless(events))
 
+    def ended_alive(self) -> list[str]:
+        """Programs of processes that were told as ended, and still run."""
+        ended = (event["process"] for event in self.events("process.exit") if "start" in event["process"])
+        return [str(process.get("exe")) for process in ended if _runs(process["pid"], process["start"])]
+
     def losses(self) -> dict[str, int]:
         """By reason, as the last report has them."""
         last = max(self._healths(), key=lambda health: health["uptime_s"])
@@ -74,6 +80,20 @@ class Observed:
     def _page(self, query: Mapping[str, str]) -> Any:
         answer = httpx.get(f"{self._ingest.url}/v1/events", params=query, headers=READING, timeout=30, trust_env=False)
         return answer.raise_for_status().json()
+
+
+def _runs(pid: int, start: str) -> bool:
+    """Whether the process with this number that started then runs."""
+    try:
+        found = psutil.Process(pid)
+        return abs(found.create_time() - _seconds(start)) < 0.1 and found.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _seconds(time: str) -> float:
+    """Wall time of an event's, which has more digits than Python takes."""
+    return datetime.fromisoformat(time[:26] + "+00:00").timestamp()
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:

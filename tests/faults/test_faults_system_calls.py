@@ -169,6 +169,7 @@ def test_the_sensor_outlives_it_and_recovers(rig: Rig, case: Case) -> None:
 def test_what_happened_was_told_or_is_within_what_was_told_as_lost(rig: Rig) -> None:
     """The last one: it stops the sensor, which had no reason to grow."""
     resident = rig.resident()
+    assert rig.observed.ended_alive() == []
     rig.process.terminate()
     assert rig.process.wait(60) == 0, "".join(rig.log)[-6000:]
     verdict = rig.observed.verdict()
