@@ -142,7 +142,7 @@ class ProcessReader:
         if after.start_ticks != process.start_ticks:
             raise ProcessGone(f"PID {process.pid} is another process by now")
         process.comm, process.executed, process.tty = after.comm, after.has_executed, tty_name(after.tty_nr)
-        if after.has_executed != before.has_executed:
+        if after.has_executed != before.has_executed or before.is_in_exec:
             return False
         if after.is_zombie:
             return True

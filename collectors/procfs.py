@@ -64,6 +64,12 @@ class Stat(NamedTuple):
         """Whether the kernel let us see where the image lies."""
         return self.image[1] > 1
 
+    @property
+    def is_in_exec(self) -> bool:
+        """Whether the kernel is about to run another program: where its stack begins is final only when it says where
+        its code does (fs/exec.c, setup_arg_pages; the end of load_elf_binary in fs/binfmt_elf.c)."""
+        return self.image_is_known and not self.image[0]
+
 
 class Credentials(NamedTuple):
     """Effective and real ids of a process, from /proc/PID/status."""

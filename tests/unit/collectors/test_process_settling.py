@@ -40,13 +40,13 @@ class Scene:
             clock=clock,
         )
 
-    def runs(self, *, uid: int, image: int | None, args: bytes = b"app\0") -> None:
+    def runs(self, *, uid: int, image: int | None, args: bytes = b"app\0", code: int = 4096) -> None:
         """What /proc says of it from now on; no `image` is one that may not be seen (fs/proc/array.c)."""
         self.proc.process(7, 1, cgroup=f"9:x:/docker/{APP}", args=args)
         directory = self.proc.root / "7"
         (directory / "status").write_text(f"Name:\tapp\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t4\t4\t4\t4\n")
         fields = (directory / "stat").read_text().split()
-        fields[25:28] = ["1", "1", "0"] if image is None else ["4096", "8192", f"{image}"]
+        fields[25:28] = ["1", "1", "0"] if image is None else [f"{code}", "8192", f"{image}"]
         fields[47] = "0" if image is None else f"{image}"
         (directory / "stat").write_text(" ".join(fields) + "\n")
 
@@ -97,6 +97,14 @@ async def test_a_read_that_an_exec_came_in_between_tells_no_change_and_hides_non
 
     monkeypatch.setattr(scene.task, "read", read)
     assert scene.look() == [(Kind.PROCESS_EXEC, 0), (Kind.PROCESS_IDENTITY, 33)]
+
+
+async def test_a_program_that_is_read_while_the_kernel_prepares_it_is_told_once(scene: Scene) -> None:
+    scene.runs(uid=5, image=140_000, code=0)
+    assert scene.look() == []
+    scene.runs(uid=5, image=139_000)  # where its stack begins once all is on it
+
+    assert scene.look() == [(Kind.PROCESS_EXEC, 5)]
 
 
 async def test_what_is_read_again_and_is_the_same_is_told_once(scene: Scene) -> None:
