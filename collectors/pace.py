@@ -15,7 +15,8 @@ SHARE = 0.05
 """Of the task's CPU."""
 LEAST = 0.01
 """Of a core, whatever the task has."""
-SAVED_S = 60.0
+SAVED_S = 45.0
+"""So long what is not used is saved up: spent at once it is half as much again as the share of 90 seconds."""
 
 HINTS_PER_SECOND = 250
 HINTS_SAVED = 1000
