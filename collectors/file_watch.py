@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from collectors.container_reach import ContainerReach
 from collectors.file_actor import Actors
@@ -14,7 +14,7 @@ from collectors.file_early import Early, came_ns
 from collectors.file_events import OVERFLOW, overflow
 from collectors.file_hold_off import HoldOff
 from collectors.file_look import Look
-from collectors.file_rescan import Rescan
+from collectors.file_rescan import CLOCK_TICK_NS, FORGOTTEN, Rescan
 from collectors.file_telling import FileTelling, Hashes
 from collectors.inotify_stream import Notice
 from collectors.procfs import Procfs
@@ -62,6 +62,15 @@ class Stream(Watcher, Protocol):
     def read(self) -> list[Notice]: ...
 
     def discard(self) -> bool: ...
+
+
+class _Retry(NamedTuple):
+    """When a container is tried again, in monotonic seconds; how long after the last time; since when it is out of
+    reach."""
+
+    at: float
+    delay: float
+    unwatched_ns: Timestamp
 
 
 class FileWatch:
@@ -118,7 +127,7 @@ class FileWatch:
         self._lost_since_ns: Timestamp | None = None
         self._comparing: dict[str, Iterator[Change | None]] = {}
         self._comparing_since_ns = self._all_read_ns
-        self._retries: dict[str, tuple[float, float]] = {}
+        self._retries: dict[str, _Retry] = {}
         self._blind: dict[str, tuple[float, float]] = {}
         self._rescan_at = 0.0
         self._logged = ("", 0.0)
@@ -176,7 +185,7 @@ class FileWatch:
     def next_due(self) -> float | None:
         """When there is work even if the stream stays silent, in monotonic seconds."""
         times = [self._reader.next_due(), self._hold_off.next_due()]
-        times += [at for at, _ in (*self._retries.values(), *self._blind.values())]
+        times += [at for at, *_ in (*self._retries.values(), *self._blind.values())]
         if self._reader.overflows:
             times.append(self._rescan_at)
         return min((time for time in times if time is not None), default=None)
@@ -241,24 +250,28 @@ class FileWatch:
         if self._lost_since_ns is None:
             self._lost_since_ns = self._all_read_ns
 
-    def _reach_anew(self, container: str, next_delay: float) -> None:
+    def _reach_anew(self, container: str, next_delay: float, unwatched_ns: Timestamp | None = None) -> None:
+        """`unwatched_ns`: since when it could not be reached, where this is not the first attempt."""
         self._retries.pop(container, None)
+        began_ns = self._clock.wall() - CLOCK_TICK_NS if unwatched_ns is None else unwatched_ns
         try:
             self._reach.find_mounts(container)
-            covered = self._cover(container)
+            covered = self._cover(container, unwatched_ns)
         except OSError:  # no descriptor is left, for example: whoever told of the container goes on
             covered = False
         if not covered:
-            self._retries[container] = (self._clock.monotonic() + next_delay, next_delay)
+            self._retries[container] = _Retry(self._clock.monotonic() + next_delay, next_delay, began_ns)
         if not covered or self._coverage.failed:
             self.wake.set()  # so that the time is waited for
         self._log()
 
-    def _cover(self, container: str) -> bool:
-        """Watch a container; if it has come while we watched, what its programs did before is looked for then."""
+    def _cover(self, container: str, unwatched_ns: Timestamp | None) -> bool:
+        """Watch a container; what its programs did before, while we watched or tried to, is looked for then."""
         if not self._coverage.cover(container):
             return False
-        since_ns = came_ns(self._task, container, self._began_ns)
+        if unwatched_ns is not None:
+            self._counters.lost(FORGOTTEN)  # what went meanwhile
+        since_ns = came_ns(self._task, container, self._began_ns) or unwatched_ns
         if since_ns is not None:
             if not self._comparing:
                 self._comparing_since_ns = self._clock.wall()
@@ -268,9 +281,9 @@ class FileWatch:
         return True
 
     def _retry(self, now: float) -> None:
-        for container, (at, delay) in list(self._retries.items()):
+        for container, (at, delay, unwatched_ns) in list(self._retries.items()):
             if at <= now:
-                self._reach_anew(container, min(delay * 2, LONGEST_RETRY_S))
+                self._reach_anew(container, min(delay * 2, LONGEST_RETRY_S), unwatched_ns)
 
     def _look_at_blind(self, now: float) -> None:
         """Where something could not be watched that may be by now, compare, which watches it: what it missed is told as

@@ -241,6 +241,24 @@ async def test_a_root_that_cannot_be_reached_is_said_and_tried_again(
         assert scene.collector.watches == before, "it is the same root, so they are the same watches"
 
 
+async def test_what_happens_while_a_root_cannot_be_reached_is_told_later_or_told_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_watch, "RETRY_S", 0.05)
+    shut = make_root(tmp_path / "shut")
+    with rootfs.held(os.open(shut, os.O_PATH)) as root:
+        async with watching(make_root(tmp_path / "app")) as scene:
+            await asyncio.sleep(0.05)  # what is there now is older than the clock's tick
+            scene.task.add(os.getpid(), "shut")  # whose mounts are those of this machine
+            scene.task.start_container("shut")
+            (shut / "etc/cron.d/job").write_text("evil")
+            assert scene.counters.losses[FORGOTTEN] == 0
+            scene.task.roots["shut"] = root
+            await scene.tells("/etc/cron.d/job", Kind.FILE_CREATE, "shut")
+            assert scene.counters.losses[FORGOTTEN] == 1, "what was deleted meanwhile is not known"
+            assert not scene.told("/etc/passwd", container="shut"), "nobody changed that"
+
+
 async def test_what_cannot_be_watched_for_a_while_is_watched_later_and_what_it_missed_is_told_as_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
