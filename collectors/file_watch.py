@@ -253,7 +253,7 @@ class FileWatch:
     def _reach_anew(self, container: str, next_delay: float, unwatched_ns: Timestamp | None = None) -> None:
         """`unwatched_ns`: since when it could not be reached, where this is not the first attempt."""
         self._retries.pop(container, None)
-        began_ns = self._clock.wall() - CLOCK_TICK_NS if unwatched_ns is None else unwatched_ns
+        began_ns = Timestamp(self._clock.wall() - CLOCK_TICK_NS) if unwatched_ns is None else unwatched_ns
         try:
             self._reach.find_mounts(container)
             covered = self._cover(container, unwatched_ns)
