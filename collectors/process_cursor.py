@@ -121,6 +121,7 @@ class ProcessCursor:
             self._processes.off_exit(self._settling.exited)
             task.unlisten(self)
             self._settling.close()
+            self._counters.unexplained += self._unborn  # nobody looks for them any more
             self._telling.close()
             self._hints.close()
             self._numbers.close()

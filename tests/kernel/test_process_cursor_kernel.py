@@ -70,6 +70,23 @@ def _process(event: Event) -> Process:
     return event.process
 
 
+async def test_a_number_that_may_still_be_on_its_way_when_the_cursor_ends_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process_cursor, "UNBORN_S", (60.0, 60.0))
+    counters = Counters()
+    task, cursor = made(counters)
+    task.start()
+    async with collecting(cursor, task) as emitted:
+        await until(lambda: emitted.events, "the tree at the start")
+        looked_at = counters.seen["cursor.numbers"]
+        subprocess.run(["/bin/true"], check=True)  # gone before the cursor, whose loop stands still, can look
+        await until(lambda: counters.seen["cursor.numbers"] > looked_at, "a look at its number")
+        before = counters.unexplained
+    task.close()
+    assert counters.unexplained > before
+
+
 async def test_what_ran_before_is_told_with_its_parents(watched: Watched) -> None:
     def told() -> list[Event]:
         return [e for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == os.getpid()]
