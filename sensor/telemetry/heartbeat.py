@@ -84,11 +84,12 @@ class Heartbeat:
         now = self._clock.monotonic()
         usage, collectors, used = self._usage(), dict(self._collectors()), self._budget_used()
         watching = _sees_processes(collectors)
+        counted = watching or bool(seen or unexplained)  # by one that has failed meanwhile
         health = Health(
             uptime_s=round(now - self._started, 3),
             interval_s=round(now - self._reported, 3),
-            unexplained=unexplained if watching else None,
-            seen=seen if watching else None,
+            unexplained=unexplained if counted else None,
+            seen=seen if counted else None,
             catch_rate=catch_rate(seen, unexplained) if watching else None,
             counters=dict(self._counters.seen),
             losses=dict(lost),

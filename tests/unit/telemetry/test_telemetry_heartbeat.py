@@ -129,7 +129,16 @@ def test_what_a_collector_told_itself_is_not_told_again() -> None:
 def test_without_a_process_collector_nothing_is_known_of_the_unexplained() -> None:
     bench = Bench()
     bench.collectors["process_cursor"] = CollectorHealth("restarting", "it failed")
-    bench.counters.processes = 3
+    report = health(bench.heartbeat.beat())
+    assert (report.unexplained, report.seen, report.catch_rate) == (None, None, None)
+
+
+def test_what_a_process_collector_has_counted_before_it_failed_is_reported() -> None:
+    bench = Bench()
+    bench.collectors["process_cursor"] = CollectorHealth("restarting", "it failed")
+    bench.counters.processes, bench.counters.unexplained = 3, 7
+    report = health(bench.heartbeat.beat())
+    assert (report.unexplained, report.seen, report.catch_rate) == (7, 3, None)
     report = health(bench.heartbeat.beat())
     assert (report.unexplained, report.seen, report.catch_rate) == (None, None, None)
 
