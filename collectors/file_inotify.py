@@ -16,6 +16,7 @@ from contextlib import closing
 from collectors import rootfs
 from collectors.allowance import Allowance, Overdraft
 from collectors.file_poll import POLL_S, NoNotices
+from collectors.file_rescan import FORGOTTEN
 from collectors.file_telling import Hashes
 from collectors.file_watch import FileWatch
 from collectors.inotify_stream import InotifyStream
@@ -108,6 +109,7 @@ class FileInotify:
         while self._is_refused():
             log.warning("%s", self._refused and self._refused.reason)
             await self._run(NoNotices(), None, task, emit)
+            self._counters.lost(FORGOTTEN)  # what happens between the last comparison and the first watch
         with closing(self._make_stream()) as stream:
             await self._run(stream, stream, task, emit)
 

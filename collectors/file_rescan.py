@@ -18,8 +18,8 @@ CLOCK_TICK_NS = 20_000_000
 """The kernel stamps files with a clock that may lie this much behind (CONFIG_HZ=100, and one tick more)."""
 
 FORGOTTEN = "directory_not_remembered"
-"""Reason of a loss: what went from a directory is not known, since what it held was too much to keep in mind, or since
-it could not be watched until now."""
+"""Reason of a loss: what came to a directory or went from it is not known, since what it held was too much to keep in
+mind, or since it could not be watched until now."""
 
 
 class Rescan:

@@ -47,7 +47,7 @@ MEANINGS = {
         "`SENSOR_FILE_PATHS` without it, or with what matters in it",
     ),
     "directory_not_remembered": (
-        "what went from a directory is not known: it held too much to remember, or could not be watched for a while",
+        "what came to a directory or went is not known: it held too much to remember, or could not be watched a while",
         "the same",
     ),
     "file_gone_before_look": ("a file was gone before it was looked at: it may have been one to tell", "nothing"),

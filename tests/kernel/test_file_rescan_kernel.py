@@ -311,3 +311,4 @@ async def test_inotify_is_used_as_soon_as_it_can_be_had(tmp_path: Path, monkeypa
         event = await scene.tells("/etc/new", Kind.FILE_CREATE)
         assert event.evidence.source == "inotify"
         assert scene.collector.status().status is Status.OK
+        assert scene.counters.losses[FORGOTTEN] == 1, "what happened between a comparison and the first watch"
