@@ -151,7 +151,10 @@ LITTLE = exec_event("dpkg", args=None, cwd=None, uid=None, user=None, exe=None)
         ("{CommandLine: null}", unread(exec_event("a", args=None), "process.args"), False),
         ("{CommandLine: ''}", unread(exec_event("a", args=None), "process.args"), None),
         ("{CommandLine|fieldref: Image}", unread(exec_event("a", args=None), "process.args"), None),
+        ("{Image|fieldref: CommandLine}", unread(exec_event("a", args=None), "process.args"), None),
+        ("{Image|fieldref: CommandLine}", unread(EXEC, "process.cwd"), True),
         ("{a1: x}", unread(exec_event("a", args=None), "process.args"), None),
+        ("{Image: /x}", unread(exec_event("a", exe=None), "process"), None),
         ("{a9: x}", unread(EXEC, "process.cwd"), True),
         ("{process.args: x}", unread(exec_event("a", args=None), "process.args"), None),
         ("{process.name: x}", unread(exec_event("a", args=None), "process.args"), None),
@@ -187,6 +190,29 @@ def test_what_an_exec_does_not_tell_and_what_it_cannot_have(detection: str, even
 )
 def test_the_parents_arguments_may_be_unread_too(parent: Process | None, expected: Truth) -> None:
     assert outcome("{ParentCommandLine|contains: npm}", EXEC, parent) is expected
+
+
+@pytest.mark.parametrize(
+    ("parent", "expected"),
+    [
+        (None, None),
+        (Process("above", 1, args=("npm",)), None),
+        (Process("above", 1, uid=77, args=("npm",)), True),
+        (Process("above", 1, uid=0, user="root", args=("npm",)), False),
+    ],
+)
+def test_the_parents_user_may_be_unread_too(parent: Process | None, expected: Truth) -> None:
+    assert outcome("{ParentUser: root}", EXEC, parent) is expected
+
+
+def test_of_a_parent_that_cannot_be_there_nothing_is_missing() -> None:
+    assert outcome("{ParentUser: root}", exec_event("a", ancestors=()), None) is True
+
+
+def test_a_process_of_which_nothing_is_known_leaves_its_parents_facts_unread() -> None:
+    nobody = connection()
+    assert outcome("{ParentUser: root}", nobody, category="network_connection") is True
+    assert outcome("{ParentUser: root}", unread(nobody, "process"), category="network_connection") is None
 
 
 def connection(process: Process | None = None, **fields: object) -> Event:
