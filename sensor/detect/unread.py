@@ -20,7 +20,7 @@ UNSEEN = "?"
 
 _OF_ANCESTORS = "process.ancestors"
 _PARENT = "process.ppid"
-"""Without it the whole chain above is unknown."""
+"""Without it the whole chain above is unknown; it is in what is made of the parent, and so is the part `process`."""
 
 _ARGS, _EXE = ("process.args",), ("process.exe",)
 _DERIVED = {
@@ -78,7 +78,7 @@ def sources_of(field: str) -> frozenset[str]:
     if name == form.KEYWORDS:
         return frozenset().union(*(sources_of(one) for part in TEXTS.values() for one in part))
     named = _DERIVED.get(name) or _place(name)
-    return frozenset(named).union("process" if one.startswith("parent.") else one.partition(".")[0] for one in named)
+    return frozenset(named).union(one.partition(".")[0] for one in named)
 
 
 def unseen(facts: Facts) -> frozenset[str]:
