@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import stat
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from running import collecting, until
 
 from collectors import file_watch, rootfs
 from collectors.file_inotify import FileInotify
-from collectors.file_rescan import FORGOTTEN
+from collectors.file_rescan import CLOCK_TICK_NS, FORGOTTEN
 from collectors.procfs import Procfs
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
@@ -248,7 +249,8 @@ async def test_what_happens_while_a_root_cannot_be_reached_is_told_later_or_told
     shut = make_root(tmp_path / "shut")
     with rootfs.held(os.open(shut, os.O_PATH)) as root:
         async with watching(make_root(tmp_path / "app")) as scene:
-            await asyncio.sleep(0.05)  # what is there now is older than the clock's tick
+            old = (shut / "etc/passwd").stat().st_ctime_ns + 2 * CLOCK_TICK_NS
+            await until(lambda: time.time_ns() > old, "what is there is older than the files' clock can err")
             scene.task.add(os.getpid(), "shut")  # whose mounts are those of this machine
             scene.task.start_container("shut")
             (shut / "etc/cron.d/job").write_text("evil")
