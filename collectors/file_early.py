@@ -45,8 +45,9 @@ class Early:
             yield None
 
     def _of(self, container: str, path: bytes, name: bytes, since_ns: Timestamp, since: float) -> Iterator[Change]:
-        place, names = self._table.at(container, path), self._table.names.of(container, path)
-        if place is not None and (names is None or name in names):  # else a notice has told that it went
+        place = self._table.at(container, path)
+        went = self._table.names.has(container, path, name) is False  # and a notice has told so
+        if place is not None and not went:
             kind = self._kind(container, path + b"/" + name, since_ns)
             yield from (change._replace(source=SCAN, since=since) for change in told(kind, (place,), name))
 

@@ -55,8 +55,7 @@ class Rescan:
     def _was_overtaken(self, change: Change) -> bool:
         """Whether a notice has told the opposite since the directory was listed."""
         directory, _, name = change.path.rpartition(b"/")
-        names = self._table.names.of(self._container, directory)
-        return names is not None and (name in names) is (change.kind is Kind.FILE_DELETE)
+        return self._table.names.has(self._container, directory, name) is (change.kind is Kind.FILE_DELETE)
 
     def _is_known(self, path: bytes) -> bool:
         """Whether it is watched, or known not to be."""

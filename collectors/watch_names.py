@@ -27,6 +27,11 @@ class KnownNames:
         """All directories of a container that are known."""
         return self._known.get(container, {})
 
+    def has(self, container: str, path: bytes, name: bytes) -> bool | None:
+        """Whether the directory holds the name, as the notices have it; None where that is not known."""
+        names = self.of(container, path)
+        return None if names is None else name in names
+
     def learn(self, container: str, path: bytes, names: Iterable[bytes]) -> None:
         """The directory was listed: these are its names, and what was told of them stays known."""
         before = self.of(container, path) or {}

@@ -12,6 +12,8 @@ def test_names_come_and_go() -> None:
     assert names.of("app", b"/etc") == {b"passwd": None, b"new": None}
     assert names.of("app", b"/usr") is None
     assert names.of("other", b"/etc") is None
+    assert [names.has("app", b"/etc", name) for name in (b"new", b"hosts")] == [True, False]
+    assert names.has("app", b"/usr", b"new") is None
 
 
 def test_what_was_told_of_a_name_stays_known_when_its_directory_is_listed_again() -> None:
