@@ -7,12 +7,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from docker_cli import BASE, Container, docker
 from lab import Lab
-from pairs import ratios
+from pairs import ratios, without_and_with
 from parts import measure
 from short_processes import UNFOLDED, execs, program, shell, unexplained, wait_over
 from storm import storm
@@ -88,12 +89,8 @@ def loop(lab: Lab, *, watched: bool) -> Loop:
 
 
 def loops(lab: Lab, times: int) -> None:
-    """With and without the sensor in turn, neither always the first."""
-    runs: dict[bool, list[Loop]] = {False: [], True: []}
-    for n in range(times):
-        for watched in (False, True) if n % 2 == 0 else (True, False):
-            runs[watched].append(loop(lab, watched=watched))
-    pairs = list(zip(runs[False], runs[True], strict=True))
+    """With and without the sensor in turns."""
+    pairs = without_and_with(partial(loop, lab), times)
     longer, least, most = (100 * (r - 1) for r in ratios([b.seconds for _, b in pairs], [a.seconds for a, _ in pairs]))
     rows = [
         (str(n), f"{a.seconds:.2f} s", f"{b.seconds:.2f} s", str(b.told), str(b.unexplained))

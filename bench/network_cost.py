@@ -3,6 +3,7 @@
 import json
 import statistics
 import time
+from functools import partial
 from typing import Any, NamedTuple
 
 from docker_cli import wait_for
@@ -10,7 +11,7 @@ from lab import Lab
 from load import on_cpu
 from network_ledger import Traffic, read, start_peer
 from network_peer import KEEP, QUICK
-from pairs import ratios
+from pairs import ratios, without_and_with
 from short_processes import reports
 from tables import table
 from terms import TERMS, Terms
@@ -69,7 +70,7 @@ class Run(NamedTuple):
 def rate(lab: Lab, image: str, rounds: int, seconds: float) -> None:
     """Pairs of runs on both terms, in turns: as a deployed sensor does it, so above a rate flows may be folded."""
     for terms in TERMS:
-        pairs = [pair(lab, image, terms, seconds, watched_first=bool(number % 2)) for number in range(rounds)]
+        pairs = without_and_with(partial(run, lab, image, terms, seconds), rounds)
         rows = [row(without, seconds, with_it) for without, with_it in pairs]
         print(f"\n{PER_SECOND} connections a second for {seconds:g} s; {terms.name}\n")
         print(table(HEAD, rows))
@@ -78,12 +79,6 @@ def rate(lab: Lab, image: str, rounds: int, seconds: float) -> None:
             more, least, most = (100 * (ratio - 1) for ratio in ratios(after, before))
             both = f"{statistics.median(before):.4g} without, {statistics.median(after):.4g} with the sensor"
             print(f"median of {what}: {both}, in pairs {more:+.1f} % ({least:+.1f} to {most:+.1f})")
-
-
-def pair(lab: Lab, image: str, terms: Terms, seconds: float, *, watched_first: bool) -> tuple[Run, Run]:
-    """A run without the sensor and one with it, one after the other."""
-    one, other = (run(lab, image, terms, seconds, watched=watched) for watched in (watched_first, not watched_first))
-    return (other, one) if watched_first else (one, other)
 
 
 def run(lab: Lab, image: str, terms: Terms, seconds: float, *, watched: bool) -> Run:

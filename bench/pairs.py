@@ -1,8 +1,20 @@
 """What was measured in turns: each against what was measured beside it, so that the machine's moods fall on both."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import comb
 from statistics import median
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def without_and_with(run: Callable[..., T], times: int) -> list[tuple[T, T]]:
+    """Pairs of runs, `watched` or not, in turns: neither is always the first."""
+    found = []
+    for number in range(times):
+        runs = {watched: run(watched=watched) for watched in ((False, True) if number % 2 == 0 else (True, False))}
+        found.append((runs[False], runs[True]))
+    return found
 
 
 def ratios(values: Sequence[float], base: Sequence[float]) -> tuple[float, float, float]:
