@@ -360,14 +360,14 @@ class Task:
 
     def _settle_parent(self, process: Tracked) -> None:
         """What has a child is past its exec, though its own turn to be looked at may come later: its session, which the
-        child has too, can be told now."""
+        child has too, can be told now. Where it is known from its way into the container, reading it finds it there."""
         parent = process.parent
-        if parent is None or parent.ended is not None or parent.container != process.container:
+        if parent is None or parent.ended is not None:
             return
         if parent.settled and (parent.session is not None or not parent.entered):
             return
         with suppress(ProcessGone, OSError):
-            if self.read(parent):
+            if self.read(parent) and parent.container == process.container:
                 self.settle(parent)
 
     def _has_entered(self, process: Tracked, container_id: str) -> bool:

@@ -241,15 +241,25 @@ def test_what_has_entered_is_a_session_or_a_probe_once_it_shows_its_command(proc
     assert [_tracked(task, pid).session for pid in (10, 20, 21)] == [None, "probe", "probe"]
 
 
-@pytest.mark.parametrize("settled", [False, True], ids=["not settled yet", "settled before it showed its command"])
-def test_a_child_that_is_looked_at_before_its_parent_has_its_session(proc: FakeProc, settled: bool) -> None:
+@pytest.mark.parametrize(
+    ("before", "settled"),
+    [
+        pytest.param(APP, False, id="not settled yet"),
+        pytest.param(APP, True, id="settled before it showed its command"),
+        pytest.param("engine", False, id="known from its way in"),
+    ],
+)
+def test_a_child_that_is_looked_at_before_its_parent_has_its_session(
+    proc: FakeProc, before: str, settled: bool
+) -> None:
     task = make(proc, probes=(("check", "-q"),))
-    for pid in (10, 20):
-        proc.process(pid, 0, cgroup=f"9:x:/docker/{APP}", args=b"check\0-q\0")
+    for pid, container in ((10, APP), (20, before)):
+        proc.process(pid, 0, cgroup=f"9:x:/docker/{container}", args=b"check\0-q\0")
     task.settle(_tracked(task, 10))
     entered = _tracked(task, 20)
     if settled:
         task.settle(entered)
+    proc.process(20, 0, cgroup=f"9:x:/docker/{APP}", args=b"check\0-q\0")
     proc.process(21, 20, cgroup=f"9:x:/docker/{APP}")
     child = _tracked(task, 21)
     task.read(child)
