@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from collectors import rootfs
-from collectors.allowance import Allowance, Overdraft
+from collectors.allowance import Allowance
 from collectors.file_poll import POLL_S, NoNotices
 from collectors.file_rescan import FORGOTTEN
 from collectors.file_telling import Hashes
 from collectors.file_watch import FileWatch
 from collectors.inotify_stream import InotifyStream
-from collectors.pace import cores_of_container
+from collectors.pace import OTHERS, CpuShare, cores_of_container
 from collectors.procfs import Procfs
 from collectors.watch_limit import FEW_WATCHES, most_watches
 from collectors.watch_paths import removed, watch_list
@@ -35,12 +35,8 @@ SOON_PER_SECOND = 25
 SOON_SAVED = 250
 """Reads that follow the one before so soon; at 70 µs each that is 0.2 % of a core."""
 
-SHARE = 0.025
-LEAST = 0.005
-SAVED_S = 60.0
-"""Of the task's CPU, of a core at least, and how long it is saved up: half of what all collectors may take."""
 STORM_S = 1.0
-"""Between two times that the queue is emptied unread, while more was used than that."""
+"""Between two times that the queue is emptied unread, while more was used than the share."""
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +157,7 @@ class FileInotify:
                 watch.compare()
             done = await self._work(watch, cpu)
 
-    async def _work(self, watch: FileWatch, cpu: Overdraft) -> bool:
+    async def _work(self, watch: FileWatch, cpu: CpuShare) -> bool:
         """Turn after turn, while more is there and may be used; whether all is done."""
         more = True
         while more and not cpu.is_overdrawn():
@@ -185,9 +181,8 @@ class FileInotify:
         self._counters.add("files.looked_away")
         await asyncio.sleep(STORM_S)
 
-    def _share(self) -> Overdraft:
-        rate = max(LEAST, SHARE * self._cores())
-        return Overdraft(per_second=rate, burst=rate * SAVED_S, clock=self._clock)
+    def _share(self) -> CpuShare:
+        return CpuShare(self._cores, OTHERS, self._clock)
 
     async def _something(self, stream: InotifyStream, watch: FileWatch) -> bool:
         """Return when the stream is readable, something is due, or the watch asks for its turn; whether that took a

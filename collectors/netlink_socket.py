@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Generator
 
-from collectors import inet_diag
+from collectors import bpf, inet_diag
 from collectors.inet_diag import Decoded
 from collectors.procfs import Procfs
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -53,6 +53,10 @@ class DestroyedSockets:
     def receive_buffer(self) -> int:
         """Bytes that the kernel holds for us, its overhead included."""
         return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+    def filter(self, code: bytes) -> None:
+        """Hear only what this filter passes from now on. Raises OSError where the kernel refuses it."""
+        bpf.attach(self._socket, code)
 
     def receive(self) -> Decoded | None:
         """The next datagram; None when there is none."""

@@ -10,6 +10,7 @@ from functools import partial
 
 from collectors import netlink_socket, sockdiag_probe
 from collectors.netlink_socket import RECEIVE_BUFFER, DestroyedSockets
+from collectors.network_skip import of_ends
 from collectors.network_state import NetworkState
 from collectors.network_watch import NetworkWatch
 from collectors.socket_counts import counts
@@ -41,6 +42,12 @@ class NetworkSockdiag:
         """Watch the sockets of this network namespace until cancelled. Raises OSError where no dump is answered."""
         parts = self._state.parts(task, emit)
         ends = self._open_ends()
+
+        def renew() -> None:
+            if ends is not None:
+                ends.filter(of_ends(parts.storm.skip))
+
+        parts.storm.listen(renew)
         try:
             await NetworkWatch(
                 parts=parts,
@@ -52,6 +59,7 @@ class NetworkSockdiag:
                 source=self.name,
             ).run()
         finally:
+            parts.storm.unlisten(renew)
             parts.release()
             if ends is not None:
                 ends.close()

@@ -15,12 +15,15 @@ from collectors.inet_diag import TCP, InetSocket
 from collectors.local_ports import ephemeral
 from collectors.mounts import remote_mounts_in
 from collectors.network_fold import NetworkFold
+from collectors.network_storm import NetworkStorm
 from collectors.network_telling import NetworkTelling
 from collectors.network_tracker import NetworkTracker
 from collectors.own_sockets import OwnSockets
+from collectors.pace import OTHERS, CpuShare, cores_of_container
 from collectors.procfs import Procfs
 from collectors.proxies import Proxies
 from collectors.resolvers import Resolvers
+from collectors.socket_counts import opened
 from collectors.socket_questions import SocketQuestions
 from collectors.socket_table import Ends, Known, SocketTable
 from sensor.model.clock import Clock
@@ -41,6 +44,7 @@ class NetworkParts:
         *,
         counters: Counters,
         clock: Clock,
+        cores: Callable[[], float],
         procfs: Procfs,
         loopback: bool,
         per_minute: int | None,
@@ -50,6 +54,9 @@ class NetworkParts:
         self.own.watch()
         self.proxies = Proxies(clock)
         self.questions = SocketQuestions(counters, clock)
+        self.storm = NetworkStorm(
+            share=CpuShare(cores, OTHERS, clock), opened=partial(opened, procfs), counters=counters, clock=clock
+        )
         self.tapped = False
         """Whether packets are followed now, so that no dump is needed to see new connections."""
         self.lossy = False
@@ -91,9 +98,11 @@ class NetworkParts:
         )
 
     def release(self) -> None:
-        """A collector ends: tell what is folded, and let go of descriptors, which come back when they are needed."""
+        """A collector ends: tell what is folded and what went by, and let go of descriptors, which come back when they
+        are needed."""
         self.attempts.flush()
         self.telling.flush()
+        self.storm.tell()
         self.questions.close()
 
     def _emit(self, event: Event) -> bool:
@@ -113,13 +122,16 @@ class NetworkState:
         *,
         counters: Counters,
         clock: Clock,
+        cores: Callable[[], float] = cores_of_container,
         procfs: Procfs | None = None,
         loopback: bool = False,
         per_minute: int | None = None,
     ) -> None:
-        """`loopback`: tell of connections over loopback too. `per_minute`: see `NetworkFold`."""
+        """`cores` are what the task has; `loopback`: tell of connections over loopback too. `per_minute`: see
+        `NetworkFold`."""
         self._counters = counters
         self._clock = clock
+        self._cores = cores
         self.procfs = procfs or Procfs()
         self.loopback = loopback
         self._per_minute = per_minute
@@ -137,6 +149,7 @@ class NetworkState:
                 emit,
                 counters=self._counters,
                 clock=self._clock,
+                cores=self._cores,
                 procfs=self.procfs,
                 loopback=self.loopback,
                 per_minute=self._per_minute,

@@ -13,7 +13,9 @@ from contextlib import closing
 
 from collectors import network_events, packet_filter, packet_tap
 from collectors.allowance import Allowance
+from collectors.network_skip import Server
 from collectors.network_state import NetworkParts, NetworkState, do_nothing
+from collectors.network_storm import PERIOD_S
 from collectors.network_telling import DNS, Moment
 from collectors.packet_filter import ACK, RST, SYN, Loopback
 from collectors.packet_headers import TCP, Segment, parse
@@ -72,13 +74,19 @@ class NetworkTaps:
             closing(PacketTap(filters.answers(), size)) as answers,
         ):
             following = Following(parts, openings, answers, self._counters, self._clock)
-            parts.proxies.changed = lambda: filters.renew(openings, answers)
+
+            def renew() -> None:
+                filters.renew(openings, answers)
+
+            parts.proxies.changed = renew
+            parts.storm.listen(renew)
             parts.catch_up = following.catch_up
             parts.tapped = True
             try:
                 await following.run()
             finally:
                 parts.tapped = False
+                parts.storm.unlisten(renew)
                 parts.proxies.changed = parts.catch_up = do_nothing
                 parts.release()
 
@@ -93,16 +101,18 @@ class Filters:
 
     def openings(self) -> bytes:
         """Of the tap that wakes us."""
-        return packet_filter.openings(self._loopback())
+        return packet_filter.openings(self._loopback(), self._parts.storm.skip)
 
     def answers(self) -> bytes:
         """Of the other."""
-        return packet_filter.answers(self._loopback())
+        return packet_filter.answers(self._loopback(), self._parts.storm.skip)
 
     def renew(self, openings: PacketTap, answers: PacketTap) -> None:
-        """There is another proxy to whose connections over loopback we listen, or one less."""
+        """There is another proxy to whose connections over loopback we listen, or one less, or something to skip."""
         openings.filter(self.openings())
         answers.filter(self.answers())
+        if self._parts.storm.skip:
+            self._parts.attempts.answers_lost()
 
     def _loopback(self) -> Loopback:
         return Loopback(self._interface, self._everything, self._parts.proxies.ports)
@@ -126,6 +136,7 @@ class Following:
         while True:
             await readable(self._openings.fileno(), self._wait())
             more = self.take()
+            self._parts.storm.look()
             await asyncio.sleep(0 if self._wakes.take(1) and not more else HOLD_OFF_S)
 
     def take(self) -> bool:
@@ -133,10 +144,22 @@ class Following:
 
         Answers are read first and looked at last: whatever opened their connections has come before them.
         """
+        with self._parts.storm.working():
+            return self._take()
+
+    def catch_up(self) -> None:
+        """Take all that waits now, within reason: what comes meanwhile is later than whatever asks for this."""
+        for _ in range(CATCH_UPS):
+            if not self.take():
+                return
+
+    def _take(self) -> bool:
         answered, more = _read(self._answers)
         opened, more_opened = _read(self._openings)
         wall, monotonic = self._clock.wall(), self._clock.monotonic()
         for segment, packet in opened:
+            if self._skips(segment):
+                continue
             sent, within = packet.sent, packet.interface == LOOPBACK
             if segment.protocol == TCP and segment.flags & (SYN | ACK | RST) == SYN:
                 age = _age(packet, wall)
@@ -151,16 +174,19 @@ class Following:
         self._parts.dns.settle()
         return more or more_opened
 
-    def catch_up(self) -> None:
-        """Take all that waits now, within reason: what comes meanwhile is later than whatever asks for this."""
-        for _ in range(CATCH_UPS):
-            if not self.take():
-                return
+    def _skips(self, segment: Segment) -> bool:
+        storm, (there, port) = self._parts.storm, (segment.dst, segment.dst_port)
+        if segment.src_port == DNS:
+            there, port = segment.src, DNS
+        asked = Server(segment.family, there, port)
+        storm.came(asked)
+        return bool(storm.skip) and storm.skips(segment.protocol, asked)
 
     def _wait(self) -> float | None:
         """Seconds until something is due."""
         due = [at for at in (self._parts.attempts.next_due(), self._parts.dns.next_due()) if at is not None]
-        return max(0.0, min(due) - self._clock.monotonic()) if due else None
+        wait = max(0.0, min(due) - self._clock.monotonic()) if due else None
+        return min(PERIOD_S if wait is None else wait, PERIOD_S) if self._parts.storm.skip else wait
 
     def _see_losses(self) -> None:
         unanswered = self._answers.newly_dropped()

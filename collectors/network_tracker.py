@@ -80,15 +80,18 @@ class NetworkTracker:
         if (known.owner is None or known.evidence == events.RECENT) and known.looks < LOOKS:
             self._unowned.append((sock, protocol, known))
 
-    def finish(self, *, whole: bool, forget: bool) -> None:
-        """The dumps are through. `whole` if none failed; `forget` what they did not show, if its end is never told."""
+    def finish(self, *, whole: bool, forget: bool) -> int:
+        """The dumps are through. `whole` if none failed; `forget` what they did not show, if its end is never told.
+
+        How many connections were forgotten.
+        """
         self._watching = whole and self._table.is_whole
         self.unfinished = not whole
-        if whole and forget:
-            self._table.forget_absent()
+        forgotten = self._table.forget_absent() if whole and forget else 0
         self._listeners = {k: at for k, at in self._listeners.items() if self._now - at < REMEMBER_LISTENER_S}
         if self._unowned:
             self._own.look()
+        return forgotten
 
     def settle(self) -> bool:
         """Look for the owner of one more socket, and tell of it; False when there is none left."""

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Protocol
 
 from collectors import network_events
-from collectors.inet_diag import LISTEN, TCP, Decoded, state_mask
+from collectors.inet_diag import LISTEN, TCP, Decoded, InetSocket, state_mask
 from collectors.netlink_socket import KINDS, OPEN_STATES
+from collectors.network_skip import server
 from collectors.network_state import NetworkParts
 from collectors.readiness import readable
 from sensor.model.clock import Clock
@@ -94,6 +95,7 @@ class NetworkWatch:
             began = self._clock.monotonic()
             self._busy = 0.0
             self._parts.catch_up()  # an end that waits for its owner must not wait for the next packet as well
+            self._parts.storm.look()
             if self.is_due():
                 await self.round()
             rest, period = pauses(self._busy)
@@ -103,7 +105,7 @@ class NetworkWatch:
         """Whether a round may show anything new, as far as the counts, the ends and the last round tell."""
         before, self._counted = self._counted, self._counts()
         changed = self._counted is None or self._counted != before
-        if changed or self._heard or self._lost_ends or self._tracker.unfinished:
+        if changed or self._heard or self._misses_ends() or self._tracker.unfinished:
             return True
         return self._clock.monotonic() - self._last_round >= IDLE_S
 
@@ -115,14 +117,18 @@ class NetworkWatch:
         self._see_losses()
         self._heard = False
         full = self._needs_all()
-        forget = full and (self._lost_ends or self._ends is None)
+        forget = full and (self._misses_ends() or self._ends is None)
+        went_by = self._parts.storm.unheard
         if full:
             self._last_full, self._lost_ends, self._parts.lossy = self._last_round, False, False
+            self._parts.storm.unheard = False
         self._tracker.begin(full=full)
         failed = [error for kind in KINDS if (error := await self._see_all(*kind, full)) is not None]
         if len(failed) == len(KINDS):
             raise failed[0]
-        self._tracker.finish(whole=not failed, forget=forget)
+        forgotten = self._tracker.finish(whole=not failed, forget=forget)
+        if went_by and forgotten:  # after an overflow the kernel has counted them
+            self._counters.lost("network_socket_forgotten", forgotten)
         while self._tracker.settle():
             await self._give_way()
         self._busy += self._cpu_time() - self._slice_cpu
@@ -135,20 +141,32 @@ class NetworkWatch:
         if heard:
             self._heard = True
             self._parts.catch_up()
-        for decoded in heard:
-            self._count(decoded)
-            for sock in decoded.sockets:
-                self._tracker.end(sock)
+        with self._parts.storm.working():
+            for decoded in heard:
+                self._count(decoded)
+                for sock in decoded.sockets:
+                    if not self._skips(sock):
+                        self._tracker.end(sock)
         if len(heard) == READS:
             return True
         self._see_losses()
         self._ends.overflowed = False
         return False
 
+    def _skips(self, sock: InetSocket) -> bool:
+        """Either end may be the server's; which one comes again and again shows it."""
+        storm = self._parts.storm
+        ends = server(sock.family, sock.src, sock.src_port), server(sock.family, sock.dst, sock.dst_port)
+        storm.came(*ends)
+        return bool(storm.skip) and storm.skips(sock.protocol or TCP, *ends)
+
     def _needs_all(self) -> bool:
         """Whether connections have to be dumped: while packets are followed and none is lost, nothing new is in it."""
-        uncertain = self._lost_ends or self._parts.lossy or self._ends is None or self._tracker.unfinished
+        uncertain = self._misses_ends() or self._parts.lossy or self._ends is None or self._tracker.unfinished
         return uncertain or not self._parts.tapped or self._last_round - self._last_full >= FULL_S
+
+    def _misses_ends(self) -> bool:
+        return self._lost_ends or self._parts.storm.unheard
 
     async def _see_all(self, family: int, protocol: int, full: bool) -> OSError | None:
         states = OPEN_STATES[protocol] if full or protocol != TCP else _WAITING
@@ -184,7 +202,9 @@ class NetworkWatch:
                 return
             if not await readable(self._ends.fileno(), wait):
                 return
-            await asyncio.sleep(0 if self.hear() else HOLD_OFF_S)
+            more = self.hear()
+            self._parts.storm.look()
+            await asyncio.sleep(0 if more else HOLD_OFF_S)
 
     def _see_losses(self) -> None:
         """Tell what did not fit into the receive buffer; the kernel goes on dropping until all of it has been read."""

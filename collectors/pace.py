@@ -1,4 +1,4 @@
-"""What the process collector may take: CPU by a share of what the task has, and wake-ups by the second.
+"""What collectors may take: CPU by a share of what the task has, and wake-ups by the second.
 
 A storm of processes must not cost the app its CPU, and each time that the kernel wakes us from the app's own exec it
 costs the app some microseconds. What is saved up in quiet times may be spent in a burst.
@@ -7,16 +7,25 @@ costs the app some microseconds. What is saved up in quiet times may be spent in
 import os
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from collectors.allowance import Overdraft
 from sensor.model.clock import Clock
 
-SHARE = 0.05
-"""Of the task's CPU."""
-LEAST = 0.01
-"""Of a core, whatever the task has."""
-SAVED_S = 45.0
-"""So long what is not used is saved up: spent at once it is half as much again as the share of 90 seconds."""
+
+class Portion(NamedTuple):
+    """Of the task's CPU; of a core, at least, whatever the task has; and for how many seconds it is saved up."""
+
+    share: float
+    least: float
+    saved_s: float
+
+
+PROCESSES = Portion(0.05, 0.01, 45.0)
+"""All that the sensor's main thread takes counts. Spent at once, what is saved up is half as much again as the share of
+90 seconds."""
+OTHERS = Portion(0.025, 0.005, 60.0)
+"""For the collectors of files and of the network, each: half of what all collectors may take."""
 
 HINTS_PER_SECOND = 250
 HINTS_SAVED = 1000
@@ -29,29 +38,47 @@ _QUOTAS = (
 
 
 class CpuShare(Overdraft):
-    """CPU seconds of this thread, which is the sensor's main one."""
+    """CPU seconds, drawn by whoever uses them. What the task has may be learnt late; then the saved goes with it."""
 
-    def __init__(self, cores: Callable[[], float], clock: Clock, used: Callable[[], float] = time.thread_time) -> None:
+    def __init__(self, cores: Callable[[], float], portion: Portion, clock: Clock) -> None:
         self._cores = cores
+        self._portion = portion
         self._cores_then = cores()
-        super().__init__(**_share(self._cores_then), clock=clock)
+        self.per_second = self._rate_now()
+        super().__init__(per_second=self.per_second, burst=self.per_second * portion.saved_s, clock=clock)
+
+    def is_overdrawn(self) -> bool:
+        """Whether more than the share was used."""
+        self._follow_cores()
+        return super().is_overdrawn()
+
+    def _follow_cores(self) -> None:
+        if self._cores() != self._cores_then:
+            self._cores_then = self._cores()
+            self.per_second = self._rate_now()
+            self.limit(per_second=self.per_second, burst=self.per_second * self._portion.saved_s)
+
+    def _rate_now(self) -> float:
+        return max(self._portion.least, self._portion.share * self._cores_then)
+
+
+class ThreadShare(CpuShare):
+    """For the whole of this thread, which is the sensor's main one."""
+
+    def __init__(
+        self, cores: Callable[[], float], portion: Portion, clock: Clock, used: Callable[[], float] = time.thread_time
+    ) -> None:
+        super().__init__(cores, portion, clock)
         self._used = used
         self._used_then = used()
 
     def is_overdrawn(self) -> bool:
-        """Whether more than the share was used. What the task has may be learnt late; then the saved goes with it."""
-        if self._cores() != self._cores_then:
-            self._cores_then = self._cores()
-            self.limit(**_share(self._cores_then))
+        """Whether more than the share was used."""
+        self._follow_cores()
         used = self._used()
         self.draw(used - self._used_then)
         self._used_then = used
         return super().is_overdrawn()
-
-
-def _share(cores: float) -> dict[str, float]:
-    rate = max(LEAST, SHARE * cores)
-    return {"per_second": rate, "burst": rate * SAVED_S}
 
 
 def cores_of_container(read: Callable[[str], str | None] | None = None) -> float:

@@ -11,21 +11,19 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from collectors import bpf
 from collectors.packet_filter import OUTGOING
 
 ETH_P_ALL = 0x0003
 RECEIVE_BUFFER = 4 << 20
 """Bytes asked for; the kernel gives at most net.core.rmem_max, and counts its own overhead by doubling it."""
 LONGEST = 0xFFFF
-_SO_ATTACH_FILTER = 26
 _SO_TIMESTAMPNS = 35  # socket(7) of times; the control message has the same number
 _TIMESPEC = struct.Struct("@ll")
 _BESIDE_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 _PACKET_STATISTICS = 6
 _SOL_PACKET = 263
-_INSTRUCTION_BYTES = 8
 _libc = ctypes.CDLL(None, use_errno=True)
-_DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)
 
 
 class Packet(NamedTuple):
@@ -62,9 +60,7 @@ class PacketTap:
 
     def filter(self, code: bytes) -> None:
         """Pass what this filter passes from now on. Raises OSError where the kernel refuses it."""
-        program = ctypes.create_string_buffer(code, len(code))
-        pointer = struct.pack("HP", len(code) // _INSTRUCTION_BYTES, ctypes.addressof(program))  # struct sock_fprog
-        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
+        bpf.attach(self._socket, code)
 
     def _bind(self) -> None:
         """To every interface, which Python's own `bind` has no word for."""
@@ -103,4 +99,4 @@ def _stamp(beside: Sequence[tuple[int, int, bytes]]) -> int | None:
 
 def probe() -> None:
     """Open a tap that passes nothing, and close it. Raises OSError where none can be had."""
-    PacketTap(_DROP_ALL).close()
+    PacketTap(bpf.NOTHING).close()

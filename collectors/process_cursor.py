@@ -13,7 +13,7 @@ from contextlib import suppress
 from collectors.exec_telling import ExecTelling
 from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
-from collectors.pace import CpuShare
+from collectors.pace import PROCESSES, ThreadShare
 from collectors.pid_numbers import PidNumbers
 from collectors.process_events import ProcessEvents
 from collectors.process_settling import Settling
@@ -93,7 +93,7 @@ class ProcessCursor:
         """Announce what runs already, then what comes and goes, until cancelled."""
         self._numbers.open()
         self._unborn = 0
-        self._cpu = CpuShare(lambda: self._processes.cores, self._clock)
+        self._cpu = ThreadShare(lambda: self._processes.cores, PROCESSES, self._clock)
         self._telling = ExecTelling(self._processes, emit)
         self._events = ProcessEvents(emit, self._telling, self._clock)
         self._rotation = Rotation(self._processes.living)

@@ -61,6 +61,7 @@ class Wiring:
         return NetworkState(
             counters=self.counters,
             clock=self.clock,
+            cores=lambda: self.task.cores,
             loopback=self.settings.network_loopback,
             per_minute=self.settings.network_rate if self.settings.network_fold else None,
         )

@@ -182,13 +182,19 @@ class SocketTable:
                 return
             self._drop_loose(oldest)
 
-    def forget_absent(self) -> None:
-        """Drop what this round did not show; closed sockets that somebody still holds are among that."""
+    def forget_absent(self) -> int:
+        """Drop what this round did not show; closed sockets that somebody still holds are among that.
+
+        How many of others than us had a peer.
+        """
+        forgotten = 0
         while self._known:
             cookie, known = next(iter(self._known.items()))
             if known.seen == self._round:
-                return
+                break
             self.pop(cookie)
+            forgotten += known.ends.dst_port != 0 and not known.own
+        return forgotten
 
     @property
     def is_whole(self) -> bool:

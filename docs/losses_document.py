@@ -55,6 +55,11 @@ MEANINGS = {
     "netlink_overflow": ("the kernel dropped notices of sockets that ended", MORE_CPU),
     "netlink_malformed": ("a notice of the kernel that cannot be read", "report it, with the kernel's version"),
     "packets_dropped": ("the kernel dropped first packets, or DNS: outcomes, names, queries", MORE_CPU),
+    "connections_skipped": (
+        "connections that went by while they came faster than may be followed; half-open ones from outside come on top",
+        MORE_CPU,
+    ),
+    "datagrams_skipped": ("datagrams that went by with them, DNS among them: queries, and ends of UDP", MORE_CPU),
     "sock_diag_refused": ("a question about one socket was refused for a while", "see `doctor`, `connections`"),
     "dns_unreadable": ("a packet of port 53 that is no DNS, or malformed", "nothing, unless it is many"),
     "network_dump_failed": ("a look at all sockets did not come to its end", "nothing, unless it is many"),

@@ -8,10 +8,13 @@ from collectors.attribution import Attribution
 from collectors.connection_attempts import ConnectionAttempts
 from collectors.inet_diag import CLOSE, ESTABLISHED, LISTEN, TCP, UDP, InetSocket, TcpInfo, address_bytes
 from collectors.network_fold import NetworkFold
+from collectors.network_storm import NetworkStorm
 from collectors.network_telling import NetworkTelling
 from collectors.network_tracker import NetworkTracker
+from collectors.pace import OTHERS, CpuShare
 from collectors.packet_headers import Segment
 from collectors.proxies import Proxies
+from collectors.socket_counts import Opened
 from collectors.socket_table import Ends, SocketTable
 from sensor.model.counters import Counters
 from sensor.model.events import Network
@@ -75,6 +78,15 @@ class NetworkScene:
         self.served_ports: set[int] = set()
         self.asked: list[int] = []
         self.resolvers: frozenset[str] | None = None
+        self.storm = NetworkStorm(
+            share=CpuShare(lambda: 1.0, OTHERS, self.clock),
+            opened=lambda: self.opened,
+            counters=self.counters,
+            clock=self.clock,
+            cpu_time=lambda: self.cpu_s,
+        )
+        self.opened: Opened | None = Opened(0, 0)
+        self.cpu_s = 0.0
         self.tapped = self.lossy = False
         self.caught_up = 0
         fold = NetworkFold(self.emitted, counters=self.counters, later=lambda *_: None, per_minute=None)

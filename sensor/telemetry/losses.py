@@ -38,6 +38,8 @@ ACCOUNTS = {
     "file_look_skipped": Account("file_inotify", AT_MOST),
     "netlink_overflow": Account("network_sockdiag", UNKNOWN, told=True),
     "netlink_malformed": Account("network_sockdiag", EXACT),
+    "connections_skipped": Account("network_sockdiag", AT_MOST),
+    "datagrams_skipped": Account("network_sockdiag", AT_MOST),
     "packets_dropped": Account("network_taps", EXACT, told=True),
     "sock_diag_refused": Account("network_taps", UNKNOWN),
     "dns_unreadable": Account("network_taps", EXACT),

@@ -257,7 +257,9 @@ async def test_a_round_is_left_out_while_nothing_has_come(ends: FakeEnds) -> Non
     assert scene.watch.is_due()
 
 
-@pytest.mark.parametrize("what", ["a count", "no count", "an end", "a loss", "an owner still sought", "a failed dump"])
+@pytest.mark.parametrize(
+    "what", ["a count", "no count", "an end", "a loss", "ends that went by", "an owner still sought", "a failed dump"]
+)
 async def test_a_round_is_due_once_something_may_have_come(ends: FakeEnds, what: str) -> None:
     scene = Scene(ends)
     if what == "an owner still sought":
@@ -275,6 +277,8 @@ async def test_a_round_is_due_once_something_may_have_come(ends: FakeEnds, what:
         ends.waiting = [flow()]
     if what == "a loss":
         ends.overflowed = True
+    if what == "ends that went by":
+        scene.storm.unheard = True
     scene.watch.hear()
 
     assert scene.watch.is_due()
@@ -312,7 +316,7 @@ async def test_while_packets_are_followed_only_listeners_and_udp_are_dumped(ends
     assert scene.states[:2] == [state_mask(LISTEN)] * 2
 
 
-@pytest.mark.parametrize("why", ["a lost packet", "a lost end", "a minute", "no taps any more"])
+@pytest.mark.parametrize("why", ["a lost packet", "a lost end", "ends that went by", "a minute", "no taps any more"])
 async def test_all_connections_are_dumped_again_where_something_may_be_missing(ends: FakeEnds, why: str) -> None:
     scene = Scene(ends)
     scene.tapped = True
@@ -321,6 +325,8 @@ async def test_all_connections_are_dumped_again_where_something_may_be_missing(e
         scene.lossy = True
     if why == "a lost end":
         ends.overflowed, ends.dropped = True, 1
+    if why == "ends that went by":
+        scene.storm.unheard = True
     if why == "a minute":
         scene.clock.advance(FULL_S)
     scene.tapped = why != "no taps any more"
@@ -338,3 +344,31 @@ async def test_packets_are_caught_up_with_before_an_end_is_told(ends: FakeEnds) 
     ends.waiting = [flow(1), flow(2)]
     scene.watch.hear()
     assert scene.caught_up == 1
+
+
+async def test_in_a_storm_ends_that_came_before_the_filter_go_by_too_and_are_counted(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    ends.waiting = [flow(1), flow(2)]
+    scene.watch.hear()
+    with scene.storm.working():
+        scene.cpu_s += 1000
+    scene.storm.look()
+    assert scene.storm.skip.servers, "one end of all that came is the same"
+
+    ends.waiting = [flow(3), decode(inet_message(src_port=1, dst_port=2, attributes=attribute(10, bytes([TCP]))))]
+    scene.watch.hear()
+
+    assert [e.network.dst_port for e in scene.emitted.of("network.flow") if e.network] == [443, 443, 2]
+    assert scene.counters.losses == {"connections_skipped": 1}
+
+
+async def test_what_ended_while_ends_went_by_is_counted_as_forgotten(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    scene.answers[TCP] = [listener(), inet_message(cookie=7, inode=100), inet_message(cookie=8, inode=100)]
+    await scene.watch.round()
+    scene.storm.unheard = True
+    scene.answers[TCP] = [inet_message(cookie=8, inode=100)]
+    await scene.watch.round()
+
+    assert scene.counters.losses == {"network_socket_forgotten": 1}
+    assert not scene.storm.unheard

@@ -1,9 +1,9 @@
-"""What the process collector allows itself."""
+"""What collectors allow themselves."""
 
 from fakes import FakeClock
 
 from collectors.allowance import Overdraft
-from collectors.pace import LEAST, SAVED_S, SHARE, CpuShare, cores_of_container
+from collectors.pace import PROCESSES, ThreadShare, cores_of_container
 from collectors.process_table import Tracked
 from collectors.rotation import READS_PER_SECOND, Rotation
 from sensor.model.events import Timestamp
@@ -31,10 +31,13 @@ def test_no_more_than_the_most_is_saved() -> None:
     assert allowance.is_overdrawn()
 
 
+SHARE, LEAST, SAVED_S = PROCESSES
+
+
 def test_the_share_follows_what_the_task_has() -> None:
     for cores, rate in ((4.0, 4 * SHARE), (0.25, 0.25 * SHARE), (0.01, LEAST)):
         clock, used = FakeClock(), [0.0]
-        share = CpuShare(lambda cores=cores: cores, clock, used=lambda used=used: used[0])
+        share = ThreadShare(lambda cores=cores: cores, PROCESSES, clock, used=lambda used=used: used[0])
         used[0] = rate * SAVED_S * 0.99
         assert not share.is_overdrawn()
         used[0] = rate * SAVED_S * 1.01
@@ -45,7 +48,7 @@ def test_the_share_follows_what_the_task_has() -> None:
 
 def test_a_task_that_turns_out_small_has_less_from_then_on() -> None:
     clock, used, cores = FakeClock(), [0.0], [2.0]
-    share = CpuShare(lambda: cores[0], clock, used=lambda: used[0])
+    share = ThreadShare(lambda: cores[0], PROCESSES, clock, used=lambda: used[0])
     used[0] = 0.25 * SHARE * SAVED_S * 1.01
     assert not share.is_overdrawn()
     cores[0] = 0.25

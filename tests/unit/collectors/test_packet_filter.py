@@ -3,54 +3,16 @@
 import struct
 
 import pytest
+from bpf_machine import LO
+from bpf_machine import run_over_packet as run
 from test_packet_headers import ipv4, ipv6, tcp, udp
 
-from collectors.packet_filter import HEADERS, MOST_PORTS, OUTGOING, WHOLE, Loopback, _Step, answers, assembled, openings
+from collectors.bpf import Step, assembled
+from collectors.packet_filter import HEADERS, MOST_PORTS, OUTGOING, WHOLE, Loopback, answers, openings
 from collectors.packet_headers import TCP, UDP
 
-LO, ETH = 1, 2
 SYN, SYN_ACK, RST, ACK = 0x02, 0x12, 0x14, 0x10
 QUIET = Loopback(LO)
-
-
-SIZES = {0x20: 4, 0x28: 2, 0x30: 1, 0x48: 2, 0x50: 1}
-"""Bytes that each load takes."""
-
-
-def loaded(packet: bytes, beside: dict[int, int], where: int, size: int) -> int | None:
-    if where >= 0xFFFFF000:
-        return beside[where - 0xFFFFF000]
-    return int.from_bytes(packet[where : where + size], "big") if where + size <= len(packet) else None
-
-
-def run(code: bytes, packet: bytes, interface: int = ETH, kind: int = 0) -> int:
-    """How many bytes the filter passes; a load beyond the packet passes none, as in the kernel."""
-    steps = list(struct.iter_unpack("=HBBI", code))
-    beside = {0: 0x0800 if packet[0] >> 4 == 4 else 0x86DD, 4: kind, 8: interface}
-    a = x = at = 0
-    while True:
-        operation, yes, no, k = steps[at]
-        at += 1
-        if operation in SIZES:
-            where = k + x if operation in (0x48, 0x50) else k
-            found = loaded(packet, beside, where, SIZES[operation])
-            if found is None:
-                return 0
-            a = found
-        elif operation == 0xB1:
-            x = (packet[k] & 0xF) * 4
-        elif operation == 0x01:
-            x = k
-        elif operation == 0x54:
-            a &= k
-        elif operation == 0x15:
-            at += yes if a == k else no
-        elif operation == 0x45:
-            at += yes if a & k else no
-        elif operation == 0x05:
-            at += k
-        else:
-            return k
 
 
 @pytest.mark.parametrize("wrap", [lambda p, b: ipv4(p, b), lambda p, b: ipv4(p, b, options=bytes(12)), ipv6])
@@ -113,4 +75,4 @@ def test_the_most_ports_still_assemble_and_the_last_of_them_passes() -> None:
 
 def test_a_jump_that_is_too_far_is_refused() -> None:
     with pytest.raises(ValueError, match="too far"):
-        assembled([_Step(0x15, 0, "end"), *[_Step(0x54)] * 300, "end", _Step(0x06)])
+        assembled([Step(0x15, 0, "end"), *[Step(0x54)] * 300, "end", Step(0x06)])

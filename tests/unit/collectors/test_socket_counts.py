@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from collectors.procfs import Procfs
-from collectors.socket_counts import counts
+from collectors.socket_counts import Opened, counts, opened
 
 SNMP = """Ip: Forwarding DefaultTTL
 Ip: 1 64
-Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs
-Tcp: 1 200 120000 -1 {active} {passive} 1 11 {established} {segments} 13521
-Udp: InDatagrams NoPorts
-Udp: {datagrams} 1
+Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens Fails EstabResets CurrEstab InSegs OutSegs OutRsts
+Tcp: 1 200 120000 -1 {active} {passive} 1 11 {established} {segments} 13521 100
+Udp: InDatagrams NoPorts OutDatagrams
+Udp: {datagrams} 1 1000
 """
 SOCKSTAT = """sockets: used {used}
 TCP: inuse {tcp} orphan 0 tw {tw} alloc 1 mem {mem}
@@ -57,3 +57,19 @@ def test_files_that_are_missing_or_strange_give_no_counts(tmp_path: Path) -> Non
     assert counts(procfs) is None
     (tmp_path / "net" / "snmp").write_text("Tcp: other names\nTcp: 1 2\n")
     assert counts(procfs) is None
+
+
+def test_what_was_opened_is_connections_either_way_and_refused_and_datagrams_of_both_families(tmp_path: Path) -> None:
+    procfs = write(tmp_path, BEFORE)
+    assert opened(procfs) == Opened(1 + 2 + 100, 5 + 1000)
+    (tmp_path / "net" / "snmp6").write_text("Ip6InReceives 3\nUdp6InDatagrams 10\nUdp6OutDatagrams 20\nUdp6NoPorts 9\n")
+    assert opened(procfs) == Opened(103, 1035)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("snmp", "Tcp: a\nTcp: 1\n"), ("snmp", ""), ("snmp6", "Udp6InDatagrams many\n")]
+)
+def test_what_cannot_be_read_of_it_is_no_number(tmp_path: Path, name: str, content: str) -> None:
+    procfs = write(tmp_path, BEFORE)
+    (tmp_path / "net" / name).write_text(content)
+    assert opened(procfs) is None

@@ -1,0 +1,202 @@
+"""What is skipped in a storm, by a clock and a use of CPU that the test makes."""
+
+import socket
+
+import pytest
+from fakes import FakeClock
+
+from collectors.inet_diag import TCP, UDP, address_bytes
+from collectors.network_skip import FOLLOW_ALL, Server, Skip
+from collectors.network_storm import CONNECTIONS, DATAGRAMS, FORGET_S, PERIOD_S, NetworkStorm, Tally
+from collectors.pace import OTHERS, CpuShare
+from collectors.socket_counts import Opened
+from sensor.model.counters import Counters
+
+RATE = OTHERS.share
+"""CPU seconds a second, with one core."""
+
+
+def at(n: int, port: int = 443) -> Server:
+    return Server(socket.AF_INET, address_bytes(f"198.51.100.{n}"), port)
+
+
+class Scene:
+    """A storm, told what it is about to see; `opened` is what the kernel counts."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.counters = Counters()
+        self.opened: Opened | None = Opened(1000, 5000)
+        self.cpu_s = 0.0
+        self.filters: list[Skip] = []
+        self.refused = 0
+        self.storm = NetworkStorm(
+            share=CpuShare(lambda: 1.0, OTHERS, self.clock),
+            opened=lambda: self.opened,
+            counters=self.counters,
+            clock=self.clock,
+            cpu_time=lambda: self.cpu_s,
+        )
+        self.storm.listen(self.set_filter)
+
+    def set_filter(self) -> None:
+        if self.refused:
+            self.refused -= 1
+            raise OSError(12, "Cannot allocate memory")
+        self.filters.append(self.storm.skip)
+
+    def work(self, seconds: float) -> None:
+        with self.storm.working():
+            self.cpu_s += seconds
+
+    def overdraw(self, *servers: Server) -> None:
+        for one in servers:
+            self.storm.came(one)
+        self.work(RATE * OTHERS.saved_s * 1.001)
+        self.storm.look()
+
+    def save_up(self) -> None:
+        self.clock.advance(1.2 + 0.001 * OTHERS.saved_s)
+        self.storm.look()
+
+
+def test_within_the_share_all_is_followed() -> None:
+    scene = Scene()
+    scene.storm.came(at(1))
+    scene.work(RATE * OTHERS.saved_s * 0.999)
+    scene.storm.look()
+    assert (scene.storm.skip, scene.filters) == (FOLLOW_ALL, [])
+    assert not scene.storm.skips(TCP, at(1))
+    assert not scene.counters.losses
+
+
+def test_what_comes_most_is_skipped_until_there_is_room_again_and_then_told_by_the_kernels_count(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene = Scene()
+    scene.overdraw(at(1), at(1), at(1), at(2), at(2), *(at(n) for n in range(100, 104)))
+    assert scene.storm.skip == Skip(frozenset({at(1), at(2)}))
+    assert (scene.storm.skips(TCP, at(2), at(9)), scene.storm.skips(TCP, at(9))) == (True, False)
+    assert not scene.storm.skips(UDP, at(1)), "datagrams only of DNS"
+    assert "198.51.100.1 port 443, 198.51.100.2 port 443" in caplog.text
+    assert scene.counters.losses == {CONNECTIONS: 1}, "what was passed over; the kernel's count comes at the end"
+    assert not scene.storm.unheard
+
+    scene.opened = Opened(1300, 9000)
+    scene.save_up()
+    assert scene.storm.skip == FOLLOW_ALL
+    assert scene.filters == [Skip(frozenset({at(1), at(2)})), FOLLOW_ALL]
+    assert scene.storm.unheard
+    assert scene.counters.losses == {CONNECTIONS: 301}, "no datagram was skipped"
+
+
+@pytest.mark.parametrize("servers", [[at(n) for n in range(100)], []])
+def test_where_no_few_servers_make_it_up_everything_goes_by(servers: list[Server]) -> None:
+    scene = Scene()
+    scene.overdraw(*servers)
+    assert scene.storm.skip == Skip(everything=True)
+    assert scene.storm.skips(TCP, at(250))
+    assert scene.storm.skips(UDP, at(250))
+    scene.opened = Opened(1001, 5002)
+    scene.save_up()
+    assert scene.counters.losses == {CONNECTIONS: 2, DATAGRAMS: 3}
+
+
+def test_datagrams_count_where_a_server_of_dns_was_skipped() -> None:
+    scene = Scene()
+    scene.overdraw(at(1, 53))
+    assert scene.storm.skips(UDP, at(1, 53))
+    scene.opened = Opened(1000, 5100)
+    scene.save_up()
+    assert scene.counters.losses == {CONNECTIONS: 0, DATAGRAMS: 101}
+    scene.overdraw(at(1))
+    scene.opened = Opened(1000, 9999)
+    scene.save_up()
+    assert scene.counters.losses[DATAGRAMS] == 101
+
+
+def test_where_the_rest_is_too_much_as_well_everything_goes_by_but_not_for_what_was_left_from_before() -> None:
+    scene = Scene()
+    scene.overdraw(at(1))
+    for expected in (False, True):
+        scene.work(RATE * PERIOD_S * 2)
+        scene.clock.advance(PERIOD_S)
+        scene.storm.look()
+        assert scene.storm.skip.everything is expected
+    assert len(scene.filters) == 2
+
+
+def test_a_period_within_the_share_keeps_what_is_skipped() -> None:
+    scene = Scene()
+    scene.overdraw(at(1))
+    for used in (2, 0.5, 2, 0.5):
+        scene.work(RATE * PERIOD_S * used)
+        scene.clock.advance(PERIOD_S)
+        scene.storm.look()
+    assert scene.storm.skip == Skip(frozenset({at(1)}))
+
+
+def test_what_came_long_ago_does_not_say_what_comes_most() -> None:
+    scene = Scene()
+    for _ in range(50):
+        scene.storm.came(at(1))
+    scene.clock.advance(FORGET_S)
+    scene.storm.look()
+    scene.overdraw(at(2))
+    assert scene.storm.skip == Skip(frozenset({at(2)}))
+
+
+def test_counts_that_cannot_be_read_are_told_later_and_then_with_all_that_came() -> None:
+    scene = Scene()
+    scene.overdraw(at(1))
+    scene.opened = None
+    scene.save_up()
+    assert not scene.counters.losses
+    scene.overdraw(at(1))
+    scene.save_up()
+    scene.opened = Opened(1500, 5000)
+    scene.storm.look()
+    assert scene.counters.losses == {CONNECTIONS: 500}
+    scene.storm.look()
+    assert scene.counters.losses == {CONNECTIONS: 500}
+
+
+def test_what_went_by_is_counted_when_a_collector_ends_and_not_once_more() -> None:
+    scene = Scene()
+    scene.storm.tell()
+    scene.overdraw(at(1))
+    scene.opened = Opened(1100, 5000)
+    scene.storm.tell()
+    assert scene.counters.losses == {CONNECTIONS: 100}
+    scene.save_up()
+    assert scene.counters.losses == {CONNECTIONS: 100}
+
+
+def test_a_filter_that_the_kernel_refuses_is_set_at_the_next_look_and_what_went_by_until_then_counts() -> None:
+    scene = Scene()
+    scene.overdraw(at(1))
+    scene.refused = 1
+    scene.save_up()
+    assert scene.filters == [Skip(frozenset({at(1)}))]
+    assert not scene.counters.losses
+    scene.opened = Opened(1010, 5000)
+    scene.storm.look()
+    assert scene.filters[1:] == [FOLLOW_ALL]
+    assert scene.counters.losses == {CONNECTIONS: 10}
+
+
+def test_who_listens_no_more_is_not_called() -> None:
+    scene = Scene()
+    scene.storm.unlisten(scene.set_filter)
+    scene.overdraw(at(1))
+    assert scene.filters == []
+
+
+def test_the_tally_has_what_comes_most_whatever_else_comes() -> None:
+    tally: Tally[int] = Tally(size=4)
+    for n in range(1000):
+        tally.add(n + 100, *([1] if n % 2 else []))
+    assert tally.total == 1000
+    (most, times), *_ = tally.most(1)
+    assert most == 1
+    assert 500 - 1500 / 5 <= times <= 500
