@@ -104,7 +104,7 @@ BUSY = "^1000 connections a second for "
 CORE = "% of a core"
 
 NAMED, WHOLE = "sensor, program named", "sensor, with all arguments"
-STORM, SHARE = "^a storm of ", "sensor's share"
+STORM, CONNECTIONS, SHARE = "^a storm of .*/bin/true", "^a storm of .*connections", "sensor's share"
 HELD = cell(TERMS, "^50 ms", "right process")
 DUMP = cell("^a table of ", "^sock_diag ", "CPU of a dump (median of 5)")
 
@@ -152,6 +152,13 @@ NETWORK = (
     Bar("1,000 connections a second: neither told nor lost", "network", cell(BUSY, EACH, "neither"), 0, "of them"),
     Bar(
         "1,000 connections a second: each takes longer", "network", said("^median of mean_us: .* in pairs # % "), 3, "%"
+    ),
+    Bar(
+        "the sensor's share of a quarter of a core, in a storm of connections",
+        "network",
+        cell(CONNECTIONS, EACH, SHARE),
+        10,
+        "%",
     ),
     Bar("a dump of 10,000 open connections", "network", DUMP, 100, "ms"),
     Bar("its longest step", "network", cell("^a table of ", "^sock_diag ", "longest step"), 10, "ms"),

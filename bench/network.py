@@ -17,6 +17,7 @@ from machine import describe
 from network_cost import rate, socket_table
 from network_ledger import UNFOLDED, Score, Traffic, read, score, start_peer
 from network_peer import ANSWER, CLOSED, SINK, SWALLOW
+from network_storm import storm
 from tables import table
 from terms import TERMS, Terms
 
@@ -193,13 +194,14 @@ def main() -> int:
             "told": lambda: told(lab, image),
             "rate": lambda: rate(lab, image, given.rounds, given.seconds),
             "table": lambda: socket_table(lab, image),
+            "storm": lambda: storm(lab, image),
         }
         for name in given.parts or PARTS:
             parts[name]()
     return 0
 
 
-PARTS = ("told", "rate", "table")
+PARTS = ("told", "rate", "table", "storm")
 
 if __name__ == "__main__":
     sys.exit(main())

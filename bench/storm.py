@@ -66,10 +66,7 @@ def measured(lab: Lab, name: str, environment: dict[str, str], limits: list[str]
         task = lab.task(environment, options=[quota.option], sensor_options=limits)
         task.wait_healthy()
         app = lab.new("app", BASE, [*task.shared, quota.option], ["python3", "-c", STORM]).start()
-        points = [(quota.used(task.sensor.id), quota.used())]
-        for _ in range(2):
-            time.sleep(SECONDS / 2)
-            points.append((quota.used(task.sensor.id), quota.used()))
+        shares = used_for(SECONDS, quota, task.sensor.id)
         made = int(wait_for("the app says what it made", app.logs))
         app.remove()
         health = reports(task, lab.ingest)
@@ -82,11 +79,18 @@ def measured(lab: Lab, name: str, environment: dict[str, str], limits: list[str]
         str(sum(report.get("seen", 0) for report in health)),
         str(max(report["counters"].get("open_hints", 0) for report in health)),
         str(sum(report.get("unexplained", 0) for report in health)),
-        share(points[0], points[-1]),
-        share(points[1], points[-1]),
+        *shares,
     )
 
 
-def share(begin: tuple[float, float], end: tuple[float, float]) -> str:
-    """The sensor's part of what all used, in percent."""
+def used_for(seconds: float, quota: CpuQuota, sensor_id: str) -> tuple[str, str]:
+    """The sensor's part of what all of the task use from now on for so long, and in the second half of that."""
+    points = [(quota.used(sensor_id), quota.used())]
+    for _ in range(2):
+        time.sleep(seconds / 2)
+        points.append((quota.used(sensor_id), quota.used()))
+    return _share(points[0], points[-1]), _share(points[1], points[-1])
+
+
+def _share(begin: tuple[float, float], end: tuple[float, float]) -> str:
     return f"{100 * (end[0] - begin[0]) / (end[1] - begin[1]):.1f} %"
