@@ -154,9 +154,9 @@ NETWORK = (
         "1,000 connections a second: each takes longer", "network", said("^median of mean_us: .* in pairs # % "), 3, "%"
     ),
     Bar(
-        "the sensor's share of a quarter of a core, in a storm of connections",
+        "the sensor's share of a quarter of a core, in a storm of connections, once the saved is spent",
         "network",
-        cell(CONNECTIONS, EACH, SHARE),
+        cell(CONNECTIONS, EACH, "last half"),
         10,
         "%",
     ),

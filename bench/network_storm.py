@@ -1,5 +1,7 @@
 """A storm of connections in a task that has a quarter of a core: what the sensor takes, and what it tells."""
 
+import statistics
+from itertools import pairwise
 from typing import Any
 
 from cpu_quota import CpuQuota
@@ -23,7 +25,7 @@ def storm(lab: Lab, image: str) -> None:
         wanted: dict[str, Any] = {"ports": [*QUICK], "per_second": PER_SECOND, "seconds": SECONDS}
         host = peer.address(lab.network)
         app = Traffic(lab, task, image, "rate", options=[quota.option], host=host, **wanted)
-        shares = used_for(SECONDS, quota, task.sensor.id)
+        points = used_for(SECONDS, quota, task.sensor.id)
         made = app.ledger(120)["made"]
         losses = reports(task, lab.ingest)[-1].get("losses", {})
         told = sum(e["count"] for e in app.told("network.flow") if e["network"].get("dst_port") in QUICK)
@@ -31,7 +33,9 @@ def storm(lab: Lab, image: str) -> None:
             container.remove()
     peer.remove()
     skipped = sum(losses.get(reason, 0) for reason in SKIPPED)
-    head = ("made", "a second", "told", "went by, at most", "neither", "sensor's share", "of it, last half")
+    head = ("made", "a second", "told", "went by, at most", "neither", "sensor's share", "last half")
+    halves = [100 * (later.sensor - one.sensor) / (CORES * SECONDS / 2) for one, later in pairwise(points)]
+    shares = (f"{statistics.mean(halves):.1f} %", f"{halves[-1]:.1f} %")
     row = (str(made), f"{made / SECONDS:.0f}", str(told), str(skipped), str(max(0, made - told - skipped)), *shares)
     wished = f"{PER_SECOND} connections a second for {SECONDS} s"
     print(f"\na storm of {wished}; pause, app and sensor share {CORES:g} cores\n")

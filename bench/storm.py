@@ -1,6 +1,7 @@
 """A storm of short processes in a task that has a quarter of a core: what the sensor takes, and what it tells."""
 
 import time
+from typing import NamedTuple
 
 from cpu_quota import CpuQuota
 from docker_cli import BASE, wait_for
@@ -66,7 +67,7 @@ def measured(lab: Lab, name: str, environment: dict[str, str], limits: list[str]
         task = lab.task(environment, options=[quota.option], sensor_options=limits)
         task.wait_healthy()
         app = lab.new("app", BASE, [*task.shared, quota.option], ["python3", "-c", STORM]).start()
-        shares = used_for(SECONDS, quota, task.sensor.id)
+        begin, half, end = used_for(SECONDS, quota, task.sensor.id)
         made = int(wait_for("the app says what it made", app.logs))
         app.remove()
         health = reports(task, lab.ingest)
@@ -79,18 +80,27 @@ def measured(lab: Lab, name: str, environment: dict[str, str], limits: list[str]
         str(sum(report.get("seen", 0) for report in health)),
         str(max(report["counters"].get("open_hints", 0) for report in health)),
         str(sum(report.get("unexplained", 0) for report in health)),
-        *shares,
+        share(begin, end),
+        share(half, end),
     )
 
 
-def used_for(seconds: float, quota: CpuQuota, sensor_id: str) -> tuple[str, str]:
-    """The sensor's part of what all of the task use from now on for so long, and in the second half of that."""
-    points = [(quota.used(sensor_id), quota.used())]
+class Used(NamedTuple):
+    """CPU seconds until a moment."""
+
+    sensor: float
+    task: float
+
+
+def used_for(seconds: float, quota: CpuQuota, sensor_id: str) -> list[Used]:
+    """What the sensor and all of the task have used now, after half of that time, and after all of it."""
+    points = [Used(quota.used(sensor_id), quota.used())]
     for _ in range(2):
         time.sleep(seconds / 2)
-        points.append((quota.used(sensor_id), quota.used()))
-    return _share(points[0], points[-1]), _share(points[1], points[-1])
+        points.append(Used(quota.used(sensor_id), quota.used()))
+    return points
 
 
-def _share(begin: tuple[float, float], end: tuple[float, float]) -> str:
-    return f"{100 * (end[0] - begin[0]) / (end[1] - begin[1]):.1f} %"
+def share(begin: Used, end: Used) -> str:
+    """The sensor's part of what all used, in percent."""
+    return f"{100 * (end.sensor - begin.sensor) / (end.task - begin.task):.1f} %"

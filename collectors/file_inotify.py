@@ -20,7 +20,7 @@ from collectors.file_rescan import FORGOTTEN
 from collectors.file_telling import Hashes
 from collectors.file_watch import FileWatch
 from collectors.inotify_stream import InotifyStream
-from collectors.pace import OTHERS, CpuShare, cores_of_container
+from collectors.pace import OTHERS, CpuShare, Spent, cores_of_container
 from collectors.procfs import Procfs
 from collectors.watch_limit import FEW_WATCHES, most_watches
 from collectors.watch_paths import removed, watch_list
@@ -45,8 +45,8 @@ class FileInotify:
     """`file.create`, `file.modify`, `file.delete`, `file.rename`, `file.attributes`, and `file.open` of secrets.
 
     `paths` are globs of more directories and files to watch in every container or, with a `!`, of those to leave
-    alone. Raises WrongConfiguration where they are none. `cores` are what the task has; `hashes` is None where none are
-    wanted.
+    alone. Raises WrongConfiguration where they are none. `hashes` is None where none are wanted. `cores` are what the
+    task has; what is used of them is added to `spent`.
     """
 
     name = "file_inotify"
@@ -60,6 +60,7 @@ class FileInotify:
         procfs: Procfs | None = None,
         hashes: Hashes | None = None,
         cores: Callable[[], float] = cores_of_container,
+        spent: Spent | None = None,
         make_stream: Callable[[], InotifyStream] = InotifyStream,
     ) -> None:
         self._counters = counters
@@ -69,6 +70,7 @@ class FileInotify:
         self._procfs = procfs or Procfs()
         self._hashes = hashes
         self._cores = cores
+        self._spent = spent
         self._make_stream = make_stream
         self._watch: FileWatch | None = None
         self._refused: Capability | None = None
@@ -182,7 +184,7 @@ class FileInotify:
         await asyncio.sleep(STORM_S)
 
     def _share(self) -> CpuShare:
-        return CpuShare(self._cores, OTHERS, self._clock)
+        return CpuShare(self._cores, OTHERS, self._clock, self._spent)
 
     async def _something(self, stream: InotifyStream, watch: FileWatch) -> bool:
         """Return when the stream is readable, something is due, or the watch asks for its turn; whether that took a

@@ -19,7 +19,7 @@ from collectors.network_storm import NetworkStorm
 from collectors.network_telling import NetworkTelling
 from collectors.network_tracker import NetworkTracker
 from collectors.own_sockets import OwnSockets
-from collectors.pace import OTHERS, CpuShare, cores_of_container
+from collectors.pace import OTHERS, CpuShare, Spent, cores_of_container
 from collectors.procfs import Procfs
 from collectors.proxies import Proxies
 from collectors.resolvers import Resolvers
@@ -45,6 +45,7 @@ class NetworkParts:
         counters: Counters,
         clock: Clock,
         cores: Callable[[], float],
+        spent: Spent,
         procfs: Procfs,
         loopback: bool,
         per_minute: int | None,
@@ -55,7 +56,7 @@ class NetworkParts:
         self.proxies = Proxies(clock)
         self.questions = SocketQuestions(counters, clock)
         self.storm = NetworkStorm(
-            share=CpuShare(cores, OTHERS, clock), opened=partial(opened, procfs), counters=counters, clock=clock
+            share=CpuShare(cores, OTHERS, clock, spent), opened=partial(opened, procfs), counters=counters, clock=clock
         )
         self.tapped = False
         """Whether packets are followed now, so that no dump is needed to see new connections."""
@@ -123,15 +124,17 @@ class NetworkState:
         counters: Counters,
         clock: Clock,
         cores: Callable[[], float] = cores_of_container,
+        spent: Spent | None = None,
         procfs: Procfs | None = None,
         loopback: bool = False,
         per_minute: int | None = None,
     ) -> None:
-        """`cores` are what the task has; `loopback`: tell of connections over loopback too. `per_minute`: see
-        `NetworkFold`."""
+        """`cores` are what the task has; what is used of them is added to `spent`. `loopback`: tell of connections over
+        loopback too. `per_minute`: see `NetworkFold`."""
         self._counters = counters
         self._clock = clock
         self._cores = cores
+        self._spent = spent or Spent()
         self.procfs = procfs or Procfs()
         self.loopback = loopback
         self._per_minute = per_minute
@@ -150,6 +153,7 @@ class NetworkState:
                 counters=self._counters,
                 clock=self._clock,
                 cores=self._cores,
+                spent=self._spent,
                 procfs=self.procfs,
                 loopback=self.loopback,
                 per_minute=self._per_minute,

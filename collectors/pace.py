@@ -22,8 +22,8 @@ class Portion(NamedTuple):
 
 
 PROCESSES = Portion(0.05, 0.01, 45.0)
-"""All that the sensor's main thread takes counts. Spent at once, what is saved up is half as much again as the share of
-90 seconds."""
+"""All that the sensor's main thread takes counts, but for what the others have spent of their shares. Spent at once,
+what is saved up is half as much again as the share of 90 seconds."""
 OTHERS = Portion(0.025, 0.005, 60.0)
 """For the collectors of files and of the network, each: half of what all collectors may take."""
 
@@ -37,15 +37,29 @@ _QUOTAS = (
 )
 
 
+class Spent:
+    """CPU seconds of the main thread that were drawn from shares of their own."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+
 class CpuShare(Overdraft):
     """CPU seconds, drawn by whoever uses them. What the task has may be learnt late; then the saved goes with it."""
 
-    def __init__(self, cores: Callable[[], float], portion: Portion, clock: Clock) -> None:
+    def __init__(self, cores: Callable[[], float], portion: Portion, clock: Clock, spent: Spent | None = None) -> None:
+        """What is drawn is added to `spent`."""
+        self._spent = spent or Spent()
         self._cores = cores
         self._portion = portion
         self._cores_then = cores()
         self.per_second = self._rate_now()
         super().__init__(per_second=self.per_second, burst=self.per_second * portion.saved_s, clock=clock)
+
+    def draw(self, amount: float) -> None:
+        """Charge what was used."""
+        self._spent.seconds += amount
+        super().draw(amount)
 
     def is_overdrawn(self) -> bool:
         """Whether more than the share was used."""
@@ -63,22 +77,31 @@ class CpuShare(Overdraft):
 
 
 class ThreadShare(CpuShare):
-    """For the whole of this thread, which is the sensor's main one."""
+    """For the whole of this thread, which is the sensor's main one, but for what others have spent of their shares."""
 
     def __init__(
-        self, cores: Callable[[], float], portion: Portion, clock: Clock, used: Callable[[], float] = time.thread_time
+        self,
+        cores: Callable[[], float],
+        portion: Portion,
+        clock: Clock,
+        spent: Spent,
+        used: Callable[[], float] = time.thread_time,
     ) -> None:
         super().__init__(cores, portion, clock)
+        self._others = spent
         self._used = used
-        self._used_then = used()
+        self._used_then = self._used_by_us()
 
     def is_overdrawn(self) -> bool:
         """Whether more than the share was used."""
         self._follow_cores()
-        used = self._used()
+        used = self._used_by_us()
         self.draw(used - self._used_then)
         self._used_then = used
         return super().is_overdrawn()
+
+    def _used_by_us(self) -> float:
+        return self._used() - self._others.seconds
 
 
 def cores_of_container(read: Callable[[str], str | None] | None = None) -> float:

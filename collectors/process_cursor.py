@@ -93,7 +93,7 @@ class ProcessCursor:
         """Announce what runs already, then what comes and goes, until cancelled."""
         self._numbers.open()
         self._unborn = 0
-        self._cpu = ThreadShare(lambda: self._processes.cores, PROCESSES, self._clock)
+        self._cpu = ThreadShare(lambda: self._processes.cores, PROCESSES, self._clock, self._processes.spent)
         self._telling = ExecTelling(self._processes, emit)
         self._events = ProcessEvents(emit, self._telling, self._clock)
         self._rotation = Rotation(self._processes.living)

@@ -62,6 +62,7 @@ class Wiring:
             counters=self.counters,
             clock=self.clock,
             cores=lambda: self.task.cores,
+            spent=self.task.spent,
             loopback=self.settings.network_loopback,
             per_minute=self.settings.network_rate if self.settings.network_fold else None,
         )
@@ -103,6 +104,7 @@ def _file_inotify(wiring: Wiring) -> Collector | None:
         paths=settings.file_paths,
         hashes=task.executables if settings.file_hashes else None,
         cores=lambda: task.cores,
+        spent=task.spent,
     )
 
 

@@ -13,7 +13,7 @@ from collectors.following import UNTRACED, Follower, Tracing
 from collectors.gated import GatedReads
 from collectors.helpers import Helpers
 from collectors.open_hints import Ran
-from collectors.pace import cores_of_container
+from collectors.pace import Spent, cores_of_container
 from collectors.placement import Placement
 from collectors.process_reader import ProcessReader
 from collectors.process_table import ProcessTable, Tracked
@@ -51,6 +51,7 @@ class Task:
     ) -> None:
         self.procfs = procfs
         self.cores = cores_of_container()
+        self.spent = Spent()
         """The CPU that the task has, as far as it is known: what collectors may take follows it."""
         self._counters = counters
         self._clock = clock

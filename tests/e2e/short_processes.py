@@ -43,12 +43,13 @@ def unexplained(task: FargateTask, ingest: IngestContainer) -> int:
 
 
 def reports(task: FargateTask, ingest: IngestContainer) -> list[Event]:
-    """Stop the sensor; the `health` of all its reports, from start to stop."""
+    """Stop the sensor; the `health` of all its reports, from start to stop, the last one last."""
     before = {event["id"] for event in ingest.events(kind="sensor.stop")}
     task.sensor.kill("TERM")
     task.sensor.wait_stopped()
     stop = ingest.wait_for("sensor.stop", lambda event: event["id"] not in before)
-    return [event["health"] for event in ingest.events() if "health" in event and _life(event) == _life(stop)]
+    events = reversed(ingest.events())  # the newest comes first
+    return [event["health"] for event in events if "health" in event and _life(event) == _life(stop)]
 
 
 def _life(event: Event) -> str:

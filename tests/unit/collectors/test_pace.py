@@ -3,7 +3,7 @@
 from fakes import FakeClock
 
 from collectors.allowance import Overdraft
-from collectors.pace import PROCESSES, ThreadShare, cores_of_container
+from collectors.pace import OTHERS, PROCESSES, CpuShare, Spent, ThreadShare, cores_of_container
 from collectors.process_table import Tracked
 from collectors.rotation import READS_PER_SECOND, Rotation
 from sensor.model.events import Timestamp
@@ -37,7 +37,7 @@ SHARE, LEAST, SAVED_S = PROCESSES
 def test_the_share_follows_what_the_task_has() -> None:
     for cores, rate in ((4.0, 4 * SHARE), (0.25, 0.25 * SHARE), (0.01, LEAST)):
         clock, used = FakeClock(), [0.0]
-        share = ThreadShare(lambda cores=cores: cores, PROCESSES, clock, used=lambda used=used: used[0])
+        share = ThreadShare(lambda cores=cores: cores, PROCESSES, clock, Spent(), used=lambda used=used: used[0])
         used[0] = rate * SAVED_S * 0.99
         assert not share.is_overdrawn()
         used[0] = rate * SAVED_S * 1.01
@@ -48,12 +48,23 @@ def test_the_share_follows_what_the_task_has() -> None:
 
 def test_a_task_that_turns_out_small_has_less_from_then_on() -> None:
     clock, used, cores = FakeClock(), [0.0], [2.0]
-    share = ThreadShare(lambda: cores[0], PROCESSES, clock, used=lambda: used[0])
+    share = ThreadShare(lambda: cores[0], PROCESSES, clock, Spent(), used=lambda: used[0])
     used[0] = 0.25 * SHARE * SAVED_S * 1.01
     assert not share.is_overdrawn()
     cores[0] = 0.25
     used[0] *= 2
     assert share.is_overdrawn()
+
+
+def test_what_others_have_spent_of_their_shares_is_not_the_threads() -> None:
+    clock, used, spent = FakeClock(), [0.0], Spent()
+    thread = ThreadShare(lambda: 1.0, PROCESSES, clock, spent, used=lambda: used[0])
+    other = CpuShare(lambda: 1.0, OTHERS, clock, spent)
+    other.draw(100)
+    used[0] = 100 + SHARE * SAVED_S * 0.99
+    assert (other.is_overdrawn(), thread.is_overdrawn()) == (True, False)
+    used[0] += SHARE * SAVED_S * 0.02
+    assert thread.is_overdrawn()
 
 
 def test_the_quota_of_either_cgroup_version_counts() -> None:
