@@ -23,17 +23,59 @@ MOST = 2_048
 """Processes and destinations that are told apart in one window; beyond it a process's destinations are one."""
 
 _FOLDED = frozenset({Kind.NETWORK_CONNECT, Kind.NETWORK_FLOW, Kind.DNS_QUERY})
-_SUMS = frozenset({"bytes_in", "bytes_out", "retransmits"})
+_SUMS = tuple(map(Network._fields.index, ("bytes_in", "bytes_out", "retransmits")))
+_FACTS = tuple(n for n in range(len(Network._fields)) if n not in _SUMS)
 
 _Key = tuple[object, ...]
 
 
+class Folded:
+    """Many events as one: the last one, with the sums of counts and bytes, and without what differs between them."""
+
+    __slots__ = ("_alike", "_count", "_first", "_last", "_missing", "_sums")
+
+    def __init__(self, event: Event, network: Network) -> None:
+        """`network` is the event's own, here and in `add`."""
+        self._last = event
+        self._first = network
+        self._count = event.count
+        self._alike = list(_FACTS)
+        self._sums = [network[n] for n in _SUMS]
+        self._missing = {missing.field: missing for missing in event.evidence.missing}
+
+    def add(self, event: Event, network: Network) -> None:
+        """One more, of which there may be thousands: all that is made is made in `event`."""
+        first = self._first
+        self._last = event
+        self._count += event.count
+        self._alike = [n for n in self._alike if network[n] == first[n]]
+        self._sums = [_sum(total, network[n]) for total, n in zip(self._sums, _SUMS, strict=True)]
+        if event.evidence.missing:
+            self._missing.update((missing.field, missing) for missing in event.evidence.missing)
+
+    def event(self) -> Event:
+        """All of them."""
+        facts: list[Any] = list(self._first)
+        for n, total in zip(_SUMS, self._sums, strict=True):
+            facts[n] = total
+        missing = dict(self._missing)
+        for n in set(_FACTS).difference(self._alike):
+            field = f"network.{Network._fields[n]}"
+            facts[n] = () if field == "network.marks" else None
+            missing[field] = Missing(field, "differs among those folded")
+        return self._last._replace(
+            count=self._count,
+            network=Network(*facts),
+            evidence=self._last.evidence._replace(missing=tuple(missing.values())),
+        )
+
+
 @dataclass(slots=True, eq=False)
 class _Window:
-    """What came of one key: how many were told singly, and those folded since, as one event."""
+    """What came of one key: how many were told singly, and those folded since."""
 
     told: int = 0
-    folded: Event | None = None
+    folded: Folded | None = None
 
 
 class NetworkFold:
@@ -72,22 +114,24 @@ class NetworkFold:
             whole.told += event.count
             self._emit(event)
         else:
-            self._fold(one or whole, event)
+            self._fold(one or whole, event, network)
 
     def flush(self) -> None:
         """The end of the window: tell what was folded in it."""
         windows, self._windows = self._windows, {}
         for window in windows.values():
             if window.folded is not None:
-                self._emit(window.folded)
+                self._emit(window.folded.event())
 
     def _window(self, key: _Key) -> _Window:
         return self._windows.setdefault(key, _Window())
 
-    def _fold(self, window: _Window, event: Event) -> None:
-        before = window.folded
-        window.folded = event if before is None else merged(before, event)
-        self._counters.add("network_folded", event.count if before else 0)
+    def _fold(self, window: _Window, event: Event, network: Network) -> None:
+        if window.folded is None:
+            window.folded = Folded(event, network)
+        else:
+            window.folded.add(event, network)
+            self._counters.add("network_folded", event.count)
 
     def _wake_later(self) -> None:
         if not self._waiting:
@@ -99,27 +143,6 @@ class NetworkFold:
         self.flush()
 
 
-def merged(before: Event, event: Event) -> Event:
-    """Two events as one: the later one, with the sums of counts and bytes, and without what differs between them."""
-    one, other = before.network, event.network
-    if one is None or other is None:
-        return event._replace(count=before.count + event.count)
-    facts: dict[str, Any] = {name: _sum(getattr(one, name), getattr(other, name)) for name in _SUMS}
-    differing = [
-        name
-        for name, first, second in zip(Network._fields, one, other, strict=True)
-        if name not in _SUMS and first != second
-    ]
-    facts |= {name: () if name == "marks" else None for name in differing}
-    missing = {m.field: m for m in (*before.evidence.missing, *event.evidence.missing)}
-    missing |= {f"network.{name}": Missing(f"network.{name}", "differs among those folded") for name in differing}
-    return event._replace(
-        count=before.count + event.count,
-        network=other._replace(**facts),
-        evidence=event.evidence._replace(missing=tuple(missing.values())),
-    )
-
-
 def _sort(event: Event, network: Network) -> _Key:
     """What events must have in common to be folded, whatever the destination: of a DNS query, all that it tells."""
     process = event.process.entity if event.process else None
@@ -128,5 +151,5 @@ def _sort(event: Event, network: Network) -> _Key:
     return (event.kind, process, *way, event.dns)
 
 
-def _sum(one: int | None, other: int | None) -> int | None:
+def _sum(one: Any, other: Any) -> int | None:
     return None if one is None or other is None else one + other

@@ -7,9 +7,9 @@ from fakes import Emitted
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.network_fold import ANY_DESTINATION, MOST, WINDOW_S, NetworkFold, merged
+from collectors.network_fold import ANY_DESTINATION, MOST, WINDOW_S, NetworkFold
 from sensor.model.counters import Counters
-from sensor.model.events import Dns, Event, Evidence, Network, Process, Timestamp
+from sensor.model.events import Dns, Event, Evidence, Missing, Network, Process, Timestamp
 from sensor.model.kinds import Kind
 
 RATE = 3
@@ -138,9 +138,31 @@ def test_without_a_rate_nothing_is_folded() -> None:
 
 
 def test_a_sum_with_an_unknown_is_unknown() -> None:
-    together = merged(flow(1, size=None), flow(2)).network
+    scene = Scene(per_minute=0)
+    for size in (1, None, 2):
+        scene.fold.put(flow(size=size))
+    scene.end_window()
+    (together,) = [event.network for event in scene.emitted.events]
     assert together is not None
-    assert (together.bytes_in, together.bytes_out) == (None, 2)
+    assert (together.bytes_in, together.bytes_out) == (None, 3)
+
+
+def test_what_differed_once_is_not_told_though_the_last_are_alike() -> None:
+    scene = Scene(per_minute=0)
+    for host in ("one", "other", "other"):
+        one = flow()
+        assert one.network is not None
+        missing = (Missing("process", "gone"),) if host == "one" else ()
+        scene.fold.put(
+            one._replace(network=one.network._replace(hostname=host), evidence=Evidence("t", missing=missing))
+        )
+    scene.end_window()
+    (folded,) = scene.emitted.events
+    assert folded.network is not None
+    assert (folded.network.hostname, folded.network.src_port) == (None, 50000)
+    assert folded.evidence.missing == (
+        Missing("process", "gone"), Missing("network.hostname", "differs among those folded"),
+    )  # fmt: skip
 
 
 flows = st.builds(
