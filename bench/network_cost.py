@@ -11,6 +11,7 @@ from lab import Lab
 from load import on_cpu
 from network_ledger import Traffic, read, start_peer
 from network_peer import KEEP, QUICK
+from network_storm import counted
 from pairs import ratios, without_and_with
 from short_processes import reports
 from tables import table
@@ -125,7 +126,7 @@ def row(without: Run, seconds: float, with_it: Run) -> tuple[str, ...]:
         str(with_it.load["made"]),
         str(with_it.told),
         ", ".join(f"{name} {n}" for name, n in sorted(with_it.lost.items())) or "nothing",
-        str(with_it.load["made"] - with_it.told - with_it.lost.get("netlink_overflow", 0)),
+        str(max(0, with_it.load["made"] - with_it.told - counted(with_it.lost))),
     )
 
 

@@ -1,6 +1,7 @@
 """A storm of connections in a task that has a quarter of a core: what the sensor takes, and what it tells."""
 
 import statistics
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,8 @@ from storm import CORES, SECONDS, used_for
 from tables import table
 
 PER_SECOND = 300
-SKIPPED = ("connections_skipped", "network_socket_forgotten")
+COUNTED = ("netlink_overflow", "connections_skipped", "network_socket_forgotten")
+"""Losses that say how many connections they have cost, at most."""
 
 
 def storm(lab: Lab, image: str) -> None:
@@ -32,7 +34,7 @@ def storm(lab: Lab, image: str) -> None:
         for container in (app.app, task.sensor, task.pause):
             container.remove()
     peer.remove()
-    skipped = sum(losses.get(reason, 0) for reason in SKIPPED)
+    skipped = counted(losses)
     head = ("made", "a second", "told", "went by, at most", "neither", "sensor's share", "last half")
     halves = [100 * (later.sensor - one.sensor) / (CORES * SECONDS / 2) for one, later in pairwise(points)]
     shares = (f"{statistics.mean(halves):.1f} %", f"{halves[-1]:.1f} %")
@@ -40,3 +42,8 @@ def storm(lab: Lab, image: str) -> None:
     wished = f"{PER_SECOND} connections a second for {SECONDS} s"
     print(f"\na storm of {wished}; pause, app and sensor share {CORES:g} cores\n")
     print(table(head, [row]))
+
+
+def counted(losses: Mapping[str, int]) -> int:
+    """How many connections were lost, at most."""
+    return sum(losses.get(reason, 0) for reason in COUNTED)
