@@ -64,7 +64,7 @@ DUMPS = table(
     ("way", "sockets", "CPU of a dump (median of 5)", "longest step"),
     [("sock_diag", "10021", "31 ms", "1.9 ms"), ("/proc/net", "10019", "131 ms", "12.5 ms")],
 )
-CONNECTIONS = table(
+FLOOD = table(
     ("made", "a second", "told", "went by, at most", "neither", "sensor's share", "last half"),
     [("27000", "300", "2336", "24750", "0", "13.1 %", "9.8 %")],
 )
@@ -101,7 +101,7 @@ TABLES = {
         "median of mean_us: 81.2 without, 82.9 with the sensor, in pairs +2.1 % (-1.0 to +4.2)\n"
         "median of cpu_s: 9.11 without, 9.32 with the sensor, in pairs +2.3 % (-1.0 to +4.2)\n"
         f"\na table of 10000 open connections, 10000 told within 5 s\n\n{DUMPS}\n"
-        f"\na storm of 300 connections a second for 90 s; pause, app and sensor share 0.25 cores\n\n{CONNECTIONS}\n"
+        f"\na storm of 300 connections a second for 90 s; pause, app and sensor share 0.25 cores\n\n{FLOOD}\n"
     ),
     "files": (
         f"\nan attacker's changes\n\n{ATTACK}\n\nshells that hold a file for 50 ms\n\n{ACTOR}\n"
