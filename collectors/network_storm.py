@@ -8,10 +8,9 @@ kernel's own counters: at most so many were not followed.
 
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import itemgetter
-from typing import Generic, TypeVar
 
 from collectors.inet_diag import TCP
 from collectors.network_skip import DNS, FOLLOW_ALL, Server, Skip
@@ -36,30 +35,28 @@ TOLD_S = 60.0
 CONNECTIONS, DATAGRAMS = "connections_skipped", "datagrams_skipped"
 """The reasons of losses."""
 
-Key = TypeVar("Key", bound=Hashable)
-
 log = logging.getLogger(__name__)
 
 
-class Tally(Generic[Key]):
+class Tally:
     """What comes most, in little memory: whatever makes up more than a `TALLIED`th is in it (Misra and Gries, 1982)."""
 
     def __init__(self, size: int = TALLIED) -> None:
         self._size = size
-        self._counts: dict[Key, int] = {}
+        self._counts: dict[Server, int] = {}
         self.total = 0
-        """How often something came, with one key or more."""
+        """How often something came, with one server or two."""
 
-    def add(self, *keys: Key) -> None:
+    def add(self, *servers: Server) -> None:
         """These came together."""
         self.total += 1
-        for key in keys:
-            if key in self._counts or len(self._counts) < self._size:
-                self._counts[key] = self._counts.get(key, 0) + 1
+        for server in servers:
+            if server in self._counts or len(self._counts) < self._size:
+                self._counts[server] = self._counts.get(server, 0) + 1
             else:
                 self._counts = {other: n - 1 for other, n in self._counts.items() if n > 1}
 
-    def most(self, number: int) -> list[tuple[Key, int]]:
+    def most(self, number: int) -> list[tuple[Server, int]]:
         """Those that came most, and how often at least."""
         return sorted(self._counts.items(), key=itemgetter(1), reverse=True)[:number]
 
@@ -83,7 +80,7 @@ class NetworkStorm:
         self._counters = counters
         self._clock = clock
         self._cpu_time = cpu_time
-        self._tally: Tally[Server] = Tally()
+        self._tally = Tally()
         self._since = clock.monotonic()  # what came and what was used is counted since then
         self._used = 0.0
         self._opened_before = Opened(0, 0)

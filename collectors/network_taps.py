@@ -185,8 +185,10 @@ class Following:
     def _wait(self) -> float | None:
         """Seconds until something is due."""
         due = [at for at in (self._parts.attempts.next_due(), self._parts.dns.next_due()) if at is not None]
-        wait = max(0.0, min(due) - self._clock.monotonic()) if due else None
-        return min(PERIOD_S if wait is None else wait, PERIOD_S) if self._parts.storm.skip else wait
+        now = self._clock.monotonic()
+        if self._parts.storm.skip:
+            due.append(now + PERIOD_S)
+        return max(0.0, min(due) - now) if due else None
 
     def _see_losses(self) -> None:
         unanswered = self._answers.newly_dropped()

@@ -26,11 +26,10 @@ from collectors.bpf import (
     Item,
     Step,
 )  # fmt: skip
-from collectors.network_skip import FOLLOW_ALL, Skip, of_packets
+from collectors.network_skip import DNS, FOLLOW_ALL, Skip, of_packets
 
 SYN, RST, ACK = 0x02, 0x04, 0x10
 """TCP flags (RFC 9293)."""
-DNS = 53
 OUTGOING = 4
 """PACKET_OUTGOING, how packet(7) marks what this machine sends."""
 HEADERS = 128
