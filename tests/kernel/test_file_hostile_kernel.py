@@ -19,6 +19,7 @@ from running import until
 from collectors import file_inotify
 from collectors.file_events import OVERFLOW
 from collectors.file_watch import RESCAN_S, RETRY_S
+from collectors.pace import Portion
 from collectors.procfs import Procfs
 from collectors.watch_coverage import LISTED, Coverage, Reach
 from collectors.watch_paths import watch_list
@@ -87,8 +88,7 @@ async def test_the_longest_paths_are_told(tmp_path: Path) -> None:
 async def test_who_fills_the_queue_on_purpose_does_not_get_our_cpu_and_hides_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_inotify, "LEAST", 0.05)
-    monkeypatch.setattr(file_inotify, "SAVED_S", 1.5)
+    monkeypatch.setattr(file_inotify, "OTHERS", Portion(0.025, 0.05, 1.5))
     monkeypatch.setattr(file_inotify, "STORM_S", 0.05)
     root, done = make_root(tmp_path), threading.Event()
 
