@@ -17,6 +17,10 @@ PIDFD = "pidfd"
 TRACE = "trace"
 """The evidence for what a tracer saw."""
 
+TOLD_IMAGES = 4
+"""So many programs of a process are remembered as told, until its tracer tells of them too: it does so once the process
+goes on, which may be in the next program by then."""
+
 _UNREAD = ("process.args", "process.cwd", "process.uid", "process.gid")
 
 
@@ -34,7 +38,9 @@ class ProcessEvents:
 
         `traced_at` is when it began, where a tracer saw that.
         """
-        process.announced, process.told_image = True, process.image
+        process.announced = True
+        if traced_at is None and process.image is not None and process.args is not None:
+            process.told_images = (*process.told_images, process.image)[-TOLD_IMAGES:]
         cut = (("process.args",) if process.args_cut else ()) + (("process.preload",) if process.preload_cut else ())
         source = SNAPSHOT if self.from_before else OPEN_HINT if by_open else CURSOR if traced_at is None else TRACE
         evidence = Evidence(source, process.missing, cut)

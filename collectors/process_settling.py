@@ -86,6 +86,9 @@ class Settling:
         except OSError:  # no descriptor is left, for example: again and again until it can be read or ends
             self._counters.lost("proc_unreadable")
             return self._come_back(process, min(step, len(REREAD_S) - 1))
+        self._processes.tracing.drain()
+        if process.traced:
+            return None  # attached to meanwhile: what was read may be the last of several programs, or half of one
         is_program = process.executed or self._events.from_before
         if whole and is_program and Program.of(process).differs(before):
             self._tell(process)

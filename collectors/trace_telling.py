@@ -109,11 +109,13 @@ class TraceTelling:
         if process is None or process.own or follower is None:
             return
         start = _image(fields)
-        if process.told_image is not None and process.told_image[1:] == start:
+        told_before = any(told[1:] == start for told in process.told_images)
+        if not told_before or process.image is None or process.image[1:] != start:
+            fill(process, stat, fields)
+        if told_before:
             self._counters.add("trace.told_before")
-            return
-        fill(process, stat, fields)
-        follower.ran(process, at)
+        else:
+            follower.ran(process, at)
 
     def _ended(self, pid: int, status: int, at: Timestamp) -> None:
         self._newborn.pop(pid, None)

@@ -107,6 +107,37 @@ async def test_a_program_that_is_read_while_the_kernel_prepares_it_is_told_once(
     assert scene.look() == [(Kind.PROCESS_EXEC, 5)]
 
 
+async def test_what_is_read_while_a_tracer_attaches_is_the_tracers_to_tell(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.runs(uid=0, image=140_000)
+    process = scene.task.track(7)
+    assert process is not None
+
+    class Attaching:
+        """Its first record comes while the process is read."""
+
+        active = True
+        drained = 0
+
+        def drain(self) -> None:
+            self.drained += 1
+            process.traced = self.drained > 1
+
+    monkeypatch.setattr(scene.task, "tracing", Attaching())
+    assert scene.look() == []
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_the_last_programs_that_were_told_with_their_arguments_are_remembered(scene: Scene, gone: bool) -> None:
+    for image in range(140_000, 140_006):
+        scene.runs(uid=0, image=image, args=b"" if gone else b"app\0")
+        scene.look()
+    process = scene.task.living_process(7)
+    assert process is not None
+    assert [told[1] for told in process.told_images] == ([] if gone else [*range(140_002, 140_006)])
+
+
 async def test_what_is_read_again_and_is_the_same_is_told_once(scene: Scene) -> None:
     scene.runs(uid=5, image=None)
 

@@ -89,16 +89,18 @@ class FakeTask:
 @pytest.mark.parametrize(
     ("read", "told_of", "again"),
     [
-        ((11, 13, 17), (11, 13, 17), []),  # the cursor has told of it, before the tracer did
-        ((11, 13, 17), (11, 23, 27), [("true",)]),  # it has read half of it and told of the one before
-        ((11, 13, 17), None, [("true",)]),
-        ((11, 23, 27), (11, 23, 27), [("true",)]),
+        ((11, 13, 17), [(11, 13, 17)], []),  # the cursor has told of it, before the tracer did
+        ((11, 13, 17), [(11, 23, 27)], [("true",)]),  # it has read half of it and told of the one before
+        ((11, 13, 17), [], [("true",)]),
+        ((11, 23, 27), [(11, 23, 27)], [("true",)]),
+        ((11, 23, 27), [(11, 13, 17), (11, 23, 27)], []),  # and of the next one
+        ((0, 33, 37), [(11, 13, 17)], []),  # and the tracer of one in between
     ],
 )
 def test_a_program_is_told_once_and_what_was_only_read_is_told(
-    read: tuple[int, int, int], told_of: tuple[int, int, int] | None, again: list[tuple[str, ...]]
+    read: tuple[int, int, int], told_of: list[tuple[int, int, int]], again: list[tuple[str, ...]]
 ) -> None:
-    process = Tracked(42, "e", 123456, Timestamp(0), None, announced=True, image=read, told_image=told_of)
+    process = Tracked(42, "e", 123456, Timestamp(0), None, announced=True, image=read, told_images=tuple(told_of))
     task = FakeTask(process)
     telling = TraceTelling(task, Counters(), FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
     fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(13, 17))
@@ -106,3 +108,5 @@ def test_a_program_is_told_once_and_what_was_only_read_is_told(
     telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
 
     assert task.told == again
+    assert process.image is not None
+    assert process.image[1:] == (13, 17), "what is known of the process is of its program"
