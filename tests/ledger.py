@@ -36,6 +36,7 @@ _KINDS = {
 what was missed while it was stopped, say, is counted by whom it was missed."""
 _REASONS = {
     "packets_dropped": frozenset({NETWORK, DNS}),
+    "datagrams_skipped": frozenset({NETWORK, DNS}),
     "proc_unreadable": NONE,  # what it has cost is in `unexplained`
     "collector_failed": NONE,  # it is a collector's, by name: `Report.failed`
     "network_dump_failed": NONE,  # ends go on being told, and the next dump follows

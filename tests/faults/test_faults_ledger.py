@@ -57,6 +57,10 @@ def test_a_bound_excuses_no_more_than_its_number() -> None:
 
 def test_a_bound_is_of_its_own_kind() -> None:
     assert faults([did(FILE, "a", 5)], [], health(10, unexplained=1)) == ["missing: file a at 5.0 to 5.0 s"]
+    for reason, kinds in (("connections_skipped", {NETWORK}), ("datagrams_skipped", {NETWORK, DNS})):
+        for kind in (PROCESS, FILE, NETWORK, DNS):
+            found = faults([did(kind, "a", 5)], [], loss(reason, "at_most", 1), health(10, **{reason: 1}))
+            assert (found == []) is (kind in kinds)
 
 
 @pytest.mark.parametrize(
