@@ -1,6 +1,7 @@
 """The parts of the network collectors, wired among fakes: what `NetworkParts` is in the sensor."""
 
 import socket
+from typing import Protocol
 
 from fakes import Emitted, FakeClock, FakeTaskView
 
@@ -78,15 +79,9 @@ class NetworkScene:
         self.served_ports: set[int] = set()
         self.asked: list[int] = []
         self.resolvers: frozenset[str] | None = None
-        self.storm = NetworkStorm(
-            share=CpuShare(lambda: 1.0, OTHERS, self.clock),
-            opened=lambda: self.opened,
-            counters=self.counters,
-            clock=self.clock,
-            cpu_time=lambda: self.cpu_s,
-        )
         self.opened: Opened | None = Opened(0, 0)
         self.cpu_s = 0.0
+        self.storm = storm_of(self)
         self.tapped = self.lossy = False
         self.caught_up = 0
         fold = NetworkFold(self.emitted, counters=self.counters, later=lambda *_: None, per_minute=None)
@@ -146,6 +141,26 @@ class NetworkScene:
     def _find(self, _family: int, _protocol: int, ends: Ends) -> InetSocket | None:
         listening = Ends(bytes(16), ends.src_port, bytes(16), 0)
         return self.sockets.get(ends) or self.sockets.get(listening)
+
+
+class Stormy(Protocol):
+    """What a storm asks: the kernel's counts, and the CPU that was used."""
+
+    clock: FakeClock
+    counters: Counters
+    opened: Opened | None
+    cpu_s: float
+
+
+def storm_of(scene: Stormy) -> NetworkStorm:
+    """With the share of one core."""
+    return NetworkStorm(
+        share=CpuShare(lambda: 1.0, OTHERS, scene.clock),
+        opened=lambda: scene.opened,
+        counters=scene.counters,
+        clock=scene.clock,
+        cpu_time=lambda: scene.cpu_s,
+    )
 
 
 def family_of(address: str) -> int:

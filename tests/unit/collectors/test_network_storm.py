@@ -4,11 +4,12 @@ import socket
 
 import pytest
 from fakes import FakeClock
+from network_scene import storm_of
 
 from collectors.inet_diag import TCP, UDP, address_bytes
 from collectors.network_skip import FOLLOW_ALL, Server, Skip
-from collectors.network_storm import CONNECTIONS, DATAGRAMS, FORGET_S, PERIOD_S, NetworkStorm, Tally
-from collectors.pace import OTHERS, CpuShare
+from collectors.network_storm import CONNECTIONS, DATAGRAMS, FORGET_S, PERIOD_S, Tally
+from collectors.pace import OTHERS
 from collectors.socket_counts import Opened
 from sensor.model.counters import Counters
 
@@ -30,13 +31,7 @@ class Scene:
         self.cpu_s = 0.0
         self.filters: list[Skip] = []
         self.refused = 0
-        self.storm = NetworkStorm(
-            share=CpuShare(lambda: 1.0, OTHERS, self.clock),
-            opened=lambda: self.opened,
-            counters=self.counters,
-            clock=self.clock,
-            cpu_time=lambda: self.cpu_s,
-        )
+        self.storm = storm_of(self)
         self.storm.listen(self.set_filter)
 
     def set_filter(self) -> None:
