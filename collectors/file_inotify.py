@@ -9,7 +9,6 @@ inotify is refused the directories are compared every few seconds.
 import asyncio
 import errno
 import logging
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
@@ -163,9 +162,8 @@ class FileInotify:
         """Turn after turn, while more is there and may be used; whether all is done."""
         more = True
         while more and not cpu.is_overdrawn():
-            begin = time.thread_time()
-            more = watch.work()
-            cpu.draw(time.thread_time() - begin)
+            with cpu.working():
+                more = watch.work()
             await asyncio.sleep(0)  # others on the loop have their turn first
         return not more
 

@@ -84,13 +84,9 @@ def of_ends(skip: Skip) -> bytes:
 
 def _ends_at(servers: Iterable[Server]) -> Iterator[Item]:
     for family, address, port in sorted(servers):
-        for written in (address, _mapped(address)) if family == socket.AF_INET else (address,):
+        for written in (address, MAPPED + address[:4]) if family == socket.AF_INET else (address,):
             for end in (0, 1):
                 yield from _dropped(written, _ADDRESSES[end], Step(LOAD_HALF, _PORTS[end]), port)
-
-
-def _mapped(address: bytes) -> bytes:
-    return MAPPED + address[:4]
 
 
 def _dropped(address: bytes, address_at: int, load_port: Step, port: int) -> Iterator[Item]:

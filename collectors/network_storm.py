@@ -7,9 +7,7 @@ kernel's own counters: at most so many were not followed.
 """
 
 import logging
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from operator import itemgetter
 
 from collectors.inet_diag import TCP
@@ -62,8 +60,8 @@ class Tally:
 
 
 class NetworkStorm:
-    """Whoever follows the network works within `working`, says what `came`, passes over what `skips` names, and has a
-    `look` now and then, every second at least while something is skipped."""
+    """Whoever follows the network says what `came`, passes over what `skips` names, and has a `look` now and then, at
+    least every second while something is skipped."""
 
     def __init__(
         self,
@@ -72,21 +70,20 @@ class NetworkStorm:
         opened: Callable[[], Opened | None],
         counters: Counters,
         clock: Clock,
-        cpu_time: Callable[[], float] = time.thread_time,
     ) -> None:
-        """`opened` asks the kernel how much there was since boot; `cpu_time` is in seconds, of this thread."""
-        self._share = share
+        """`opened` asks the kernel how much there was since boot."""
+        self.share = share
+        """Whoever follows the network does so within its `working`."""
         self._opened = opened
         self._counters = counters
         self._clock = clock
-        self._cpu_time = cpu_time
         self._tally = Tally()
-        self._since = clock.monotonic()  # what came and what was used is counted since then
-        self._used = 0.0
+        self._since = clock.monotonic()  # what came is counted since then
+        self._drawn_then = share.drawn
         self._opened_before = Opened(0, 0)
         self._datagrams = False  # whether they are among what goes by
         self._too_much = 0  # periods in a row
-        self._refused = False
+        self._is_to_set = False  # the filters, to what goes by now
         self._owed = False
         self._listeners: list[Callable[[], None]] = []
         self._logged = float("-inf")
@@ -102,17 +99,6 @@ class NetworkStorm:
     def unlisten(self, changed: Callable[[], None]) -> None:
         """Call it no more."""
         self._listeners.remove(changed)
-
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        """What is used within is drawn from the share."""
-        began = self._cpu_time()
-        try:
-            yield
-        finally:
-            used = self._cpu_time() - began
-            self._used += used
-            self._share.draw(used)
 
     def came(self, *servers: Server) -> None:
         """Something came that has these ends, of which one or both may be a server."""
@@ -130,12 +116,19 @@ class NetworkStorm:
 
     def look(self) -> None:
         """Skip what comes most while the share is overdrawn, more of it if that does not help, and nothing after."""
-        now = self._clock.monotonic()
-        if self._refused:
+        self._decide(self._clock.monotonic())
+        if self._is_to_set:
             self._set_filters()
-        if self._owed and not self._refused:
+        if self._owed and not self._is_to_set:
             self._tell_skipped()
-        if not self._share.is_overdrawn():
+
+    def tell(self) -> None:
+        """Count what went by until now: a collector ends."""
+        if self.skip or self._owed:
+            self._tell_skipped()
+
+    def _decide(self, now: float) -> None:
+        if not self.share.is_overdrawn():
             if self.skip:
                 self._change(FOLLOW_ALL)
             elif now - self._since >= FORGET_S:
@@ -145,14 +138,10 @@ class NetworkStorm:
         elif not self.skip.everything and now - self._since >= PERIOD_S:
             self._skip_more_or_not(now - self._since)
 
-    def tell(self) -> None:
-        """Count what went by until now: a collector ends."""
-        if self.skip or self._owed:
-            self._tell_skipped()
-
     def _skip_more_or_not(self, period: float) -> None:
         """The first period still has what came before."""
-        self._too_much = self._too_much + 1 if self._used > self._share.per_second * period else 0
+        used = self.share.drawn - self._drawn_then
+        self._too_much = self._too_much + 1 if used > self.share.per_second * period else 0
         if self._too_much > 1:
             self._change(Skip(everything=True))
         else:
@@ -175,10 +164,8 @@ class NetworkStorm:
         self._datagrams |= skip.datagrams
         if not skip:
             self._owed = self.unheard = True
+        self._is_to_set = True
         self._begin_anew()
-        self._set_filters()
-        if not skip and not self._refused:
-            self._tell_skipped()
 
     def _set_filters(self) -> None:
         """The kernel may have no memory for them now: then the next look tries again."""
@@ -187,12 +174,11 @@ class NetworkStorm:
                 changed()
         except OSError:
             self._counters.add("network.filters_refused")
-            self._refused = True
         else:
-            self._refused = False
+            self._is_to_set = False
 
     def _begin_anew(self) -> None:
-        self._since, self._used, self._tally = self._clock.monotonic(), 0.0, Tally()
+        self._since, self._drawn_then, self._tally = self._clock.monotonic(), self.share.drawn, Tally()
 
     def _tell_skipped(self) -> None:
         """Where the kernel's counts cannot be read it is told later, with what comes until then."""

@@ -144,7 +144,7 @@ class Following:
 
         Answers are read first and looked at last: whatever opened their connections has come before them.
         """
-        with self._parts.storm.working():
+        with self._parts.storm.share.working():
             return self._take()
 
     def catch_up(self) -> None:

@@ -141,7 +141,7 @@ class NetworkWatch:
         if heard:
             self._heard = True
             self._parts.catch_up()
-        with self._parts.storm.working():
+        with self._parts.storm.share.working():
             for decoded in heard:
                 self._count(decoded)
                 for sock in decoded.sockets:

@@ -6,7 +6,8 @@ costs the app some microseconds. What is saved up in quiet times may be spent in
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from collectors.allowance import Overdraft
@@ -47,9 +48,19 @@ class Spent:
 class CpuShare(Overdraft):
     """CPU seconds, drawn by whoever uses them. What the task has may be learnt late; then the saved goes with it."""
 
-    def __init__(self, cores: Callable[[], float], portion: Portion, clock: Clock, spent: Spent | None = None) -> None:
-        """What is drawn is added to `spent`."""
+    def __init__(
+        self,
+        cores: Callable[[], float],
+        portion: Portion,
+        clock: Clock,
+        spent: Spent | None = None,
+        used: Callable[[], float] = time.thread_time,
+    ) -> None:
+        """What is drawn is added to `spent`; `used` is the CPU time of this thread, in seconds."""
         self._spent = spent or Spent()
+        self._used = used
+        self.drawn = 0.0
+        """All that was drawn until now."""
         self._cores = cores
         self._portion = portion
         self._cores_then = cores()
@@ -59,7 +70,17 @@ class CpuShare(Overdraft):
     def draw(self, amount: float) -> None:
         """Charge what was used."""
         self._spent.seconds += amount
+        self.drawn += amount
         super().draw(amount)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """What this thread uses within is drawn."""
+        began = self._used()
+        try:
+            yield
+        finally:
+            self.draw(self._used() - began)
 
     def is_overdrawn(self) -> bool:
         """Whether more than the share was used."""
@@ -87,9 +108,8 @@ class ThreadShare(CpuShare):
         spent: Spent,
         used: Callable[[], float] = time.thread_time,
     ) -> None:
-        super().__init__(cores, portion, clock)
+        super().__init__(cores, portion, clock, used=used)
         self._others = spent
-        self._used = used
         self._used_then = self._used_by_us()
 
     def is_overdrawn(self) -> bool:

@@ -25,12 +25,12 @@ class Tracked:
     """One process as far as it is known; changes as it is read again, unlike the `Process` made from it.
 
     `executed`: it runs a program of its own, not its parent's. `settled`: it is past the moments between fork and exec.
-    `announced`: an event told of it, without a tracer of the programs whose images lie at `told_images`, the last ones;
-    `image` is what was read last, perhaps of a program that is not told of yet. `own`: it belongs to the sensor.
-    `entered`: it came into its container from outside, None until that is looked at. `ended` is in monotonic seconds.
-    `glimpsed`: it was gone before it could be read, and `start` is about when its program was opened. `traced`: a
-    tracer tells of its programs and its end, which then was at `exit_time`; `version` is which version of the
-    executable's file it saw (`executables`).
+    `announced`: an event told of it; `told_images` are where the last programs lie that were told with their arguments
+    and not by a tracer; `image` is what was read last, perhaps of a program that is not told of yet. `own`: it belongs
+    to the sensor. `entered`: it came into its container from outside, None until that is looked at. `ended` is in
+    monotonic seconds. `glimpsed`: it was gone before it could be read, and `start` is about when its program was
+    opened. `traced`: a tracer tells of its programs and its end, which then was at `exit_time`; `version` is which
+    version of the executable's file it saw (`executables`).
     """
 
     pid: int

@@ -51,8 +51,8 @@ class Task:
     ) -> None:
         self.procfs = procfs
         self.cores = cores_of_container()
-        self.spent = Spent()
         """The CPU that the task has, as far as it is known: what collectors may take follows it."""
+        self.spent = Spent()
         self._counters = counters
         self._clock = clock
         self.helpers = Helpers(launcher, counters, clock.monotonic)

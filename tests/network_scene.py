@@ -155,11 +155,10 @@ class Stormy(Protocol):
 def storm_of(scene: Stormy) -> NetworkStorm:
     """With the share of one core."""
     return NetworkStorm(
-        share=CpuShare(lambda: 1.0, OTHERS, scene.clock),
+        share=CpuShare(lambda: 1.0, OTHERS, scene.clock, used=lambda: scene.cpu_s),
         opened=lambda: scene.opened,
         counters=scene.counters,
         clock=scene.clock,
-        cpu_time=lambda: scene.cpu_s,
     )
 
 

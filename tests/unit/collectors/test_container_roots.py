@@ -1,10 +1,16 @@
-"""When a container started is known as long as it lives."""
+"""A container's root is had, and when it started is known, as long as it lives."""
 
+import os
+
+import pytest
 from fakes import FakeClock
 
 from collectors.container_roots import ContainerRoots
 from collectors.process_table import Tracked
+from sensor.model.errors import AccessDenied
 from sensor.model.events import Timestamp
+
+APP = "a" * 64
 
 
 def process(pid: int, start: int) -> Tracked:
@@ -35,3 +41,44 @@ def test_another_container_of_the_same_name_starts_anew() -> None:
         roots.join("app", member)
         assert roots.started("app") == member.start
         roots.leave("app", member)
+
+
+def test_a_root_is_opened_by_the_first_member_that_lets_us_and_closed_with_the_last() -> None:
+    opened: list[int] = []
+
+    def open_root(process: Tracked) -> int:
+        if process.pid == 1:
+            raise AccessDenied("PID 1: denied")
+        opened.append(os.open("/", os.O_PATH))
+        return opened[-1]
+
+    roots = ContainerRoots(open_root, FakeClock())
+    members = [Tracked(pid, str(pid), 1, Timestamp(0), None) for pid in (1, 2)]
+    for member in members:
+        roots.join(APP, member)
+    assert roots.root(APP) == opened[0]
+    assert roots.root(APP) == opened[0]
+    assert len(opened) == 1
+    for member in members:
+        roots.leave(APP, member)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
+    assert roots.root(APP) is None
+
+
+def test_a_refused_root_says_why_and_is_tried_again_later() -> None:
+    clock, tries = FakeClock(), []
+
+    def refuse(process: Tracked) -> int:
+        tries.append(process.pid)
+        raise AccessDenied("denied, and no helper")
+
+    roots = ContainerRoots(refuse, clock)
+    roots.join(APP, Tracked(1, "1", 1, Timestamp(0), None))
+    assert roots.root(APP) is None
+    assert roots.root(APP) is None
+    assert roots.refusal(APP) == "denied, and no helper"
+    assert len(tries) == 1
+    clock.advance(60)
+    assert roots.root(APP) is None
+    assert len(tries) == 2

@@ -41,7 +41,7 @@ class Scene:
         self.filters.append(self.storm.skip)
 
     def work(self, seconds: float) -> None:
-        with self.storm.working():
+        with self.storm.share.working():
             self.cpu_s += seconds
 
     def overdraw(self, *servers: Server) -> None:

@@ -350,7 +350,7 @@ async def test_in_a_storm_ends_that_came_before_the_filter_go_by_too_and_are_cou
     scene = Scene(ends)
     ends.waiting = [flow(1), flow(2)]
     scene.watch.hear()
-    with scene.storm.working():
+    with scene.storm.share.working():
         scene.cpu_s += 1000
     scene.storm.look()
     assert scene.storm.skip.servers, "one end of all that came is the same"

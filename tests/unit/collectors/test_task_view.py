@@ -8,7 +8,6 @@ import pytest
 from fake_proc_tree import FakeProc
 from fakes import FakeClock
 
-from collectors.container_roots import ContainerRoots
 from collectors.exec_hints import Opened
 from collectors.open_hints import Ran, Unread
 from collectors.process_table import Tracked
@@ -17,7 +16,6 @@ from collectors.sessions import OWN_PROBE
 from collectors.task_view import Task
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
-from sensor.model.events import Timestamp
 from sensor.model.protocols import HOST
 
 APP, SIDECAR = "a" * 64, "b" * 64
@@ -209,9 +207,7 @@ def test_a_probe_that_enters_is_told_from_a_session_and_so_is_what_it_starts(pro
     task = make(proc, probes=(("check", "-q"),))
     for pid, ppid, args in ((10, 0, b"app\0"), (20, 0, b"check\0-q\0"), (21, 20, b"curl\0"), (30, 0, b"sh\0")):
         proc.process(pid, ppid, cgroup=f"9:x:/docker/{APP}", args=args)
-        tracked = _tracked(task, pid)
-        task.read(tracked)
-        task.settle(tracked)
+        _looked_at(task, pid)
     assert [_tracked(task, pid).session for pid in (10, 20, 21, 30)] == [None, "probe", "probe", "exec"]
 
 
@@ -220,9 +216,7 @@ def test_the_sensors_own_health_check_is_a_probe_in_its_container_and_nowhere_el
     for first, container in ((10, SIDECAR), (20, APP)):
         for pid, args in ((first, b"app\0"), (first + 1, check), (first + 2, b"ls\0")):
             proc.process(pid, 0, cgroup=f"9:x:/docker/{container}", args=args)
-            tracked = _tracked(task, pid)
-            task.read(tracked)
-            task.settle(tracked)
+            _looked_at(task, pid)
     assert [_tracked(task, pid).session for pid in (11, 12, 21, 22)] == ["probe", "exec", "exec", "exec"]
 
 
@@ -235,19 +229,15 @@ def test_what_has_entered_is_a_session_or_a_probe_once_it_shows_its_command(proc
     child = _tracked(task, 21)
     assert _tracked(task, 20).session is None
     for pid in (10, 20):
-        task.read(_tracked(task, pid))
-        task.settle(_tracked(task, pid))
+        _looked_at(task, pid)
     task.settle(child)
     assert [_tracked(task, pid).session for pid in (10, 20, 21)] == [None, "probe", "probe"]
 
 
 @pytest.mark.parametrize(
     ("before", "settled"),
-    [
-        pytest.param(APP, False, id="not settled yet"),
-        pytest.param(APP, True, id="settled before it showed its command"),
-        pytest.param("engine", False, id="known from its way in"),
-    ],
+    [(APP, False), (APP, True), ("engine", False)],
+    ids=["not settled yet", "settled before it showed its command", "known from its way in"],
 )
 def test_a_child_that_is_looked_at_before_its_parent_has_its_session(
     proc: FakeProc, before: str, settled: bool
@@ -261,9 +251,7 @@ def test_a_child_that_is_looked_at_before_its_parent_has_its_session(
         task.settle(entered)
     proc.process(20, 0, cgroup=f"9:x:/docker/{APP}", args=b"check\0-q\0")
     proc.process(21, 20, cgroup=f"9:x:/docker/{APP}")
-    child = _tracked(task, 21)
-    task.read(child)
-    task.settle(child)
+    child = _looked_at(task, 21)
     assert (child.session, entered.session, entered.settled) == ("probe", "probe", True)
 
 
@@ -362,48 +350,15 @@ def test_sockets_have_their_newest_holder(proc: FakeProc, task: Task) -> None:
     assert task.owner_of(778) is None
 
 
-def test_a_root_is_opened_by_the_first_member_that_lets_us_and_closed_with_the_last() -> None:
-    opened: list[int] = []
-
-    def open_root(process: Tracked) -> int:
-        if process.pid == 1:
-            raise AccessDenied("PID 1: denied")
-        opened.append(os.open("/", os.O_PATH))
-        return opened[-1]
-
-    roots = ContainerRoots(open_root, FakeClock())
-    members = [Tracked(pid, str(pid), 1, Timestamp(0), None) for pid in (1, 2)]
-    for member in members:
-        roots.join(APP, member)
-    assert roots.root(APP) == opened[0]
-    assert roots.root(APP) == opened[0]
-    assert len(opened) == 1
-    for member in members:
-        roots.leave(APP, member)
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(opened[0])
-    assert roots.root(APP) is None
-
-
-def test_a_refused_root_says_why_and_is_tried_again_later() -> None:
-    clock, tries = FakeClock(), []
-
-    def refuse(process: Tracked) -> int:
-        tries.append(process.pid)
-        raise AccessDenied("denied, and no helper")
-
-    roots = ContainerRoots(refuse, clock)
-    roots.join(APP, Tracked(1, "1", 1, Timestamp(0), None))
-    assert roots.root(APP) is None
-    assert roots.root(APP) is None
-    assert roots.refusal(APP) == "denied, and no helper"
-    assert len(tries) == 1
-    clock.advance(60)
-    assert roots.root(APP) is None
-    assert len(tries) == 2
-
-
 def _tracked(task: Task, pid: int) -> Tracked:
     tracked = task.track(pid)
     assert tracked is not None
+    return tracked
+
+
+def _looked_at(task: Task, pid: int) -> Tracked:
+    """Read and settled, as the cursor does it."""
+    tracked = _tracked(task, pid)
+    task.read(tracked)
+    task.settle(tracked)
     return tracked
