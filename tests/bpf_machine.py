@@ -39,8 +39,10 @@ def run(code: bytes, data: bytes, beside: Mapping[int, int]) -> int:
             at += yes if a & k else no
         elif operation == 0x05:
             at += k
-        else:
+        elif operation == 0x06:
             return k
+        else:
+            raise ValueError(f"no instruction of these filters: {operation:#x}")
 
 
 def loaded(data: bytes, beside: Mapping[int, int], where: int, size: int) -> int | None:

@@ -8,7 +8,7 @@ from network_scene import storm_of
 
 from collectors.inet_diag import TCP, UDP, address_bytes
 from collectors.network_skip import FOLLOW_ALL, Server, Skip
-from collectors.network_storm import CONNECTIONS, DATAGRAMS, FORGET_S, PERIOD_S, Tally
+from collectors.network_storm import CONNECTIONS, DATAGRAMS, FORGET_S, MOST_SERVERS, PERIOD_S, TOLD_S, Tally
 from collectors.pace import OTHERS
 from collectors.socket_counts import Opened
 from sensor.model.counters import Counters
@@ -97,6 +97,23 @@ def test_where_no_few_servers_make_it_up_everything_goes_by(servers: list[Server
     assert scene.counters.losses == {CONNECTIONS: 2, DATAGRAMS: 3}
 
 
+@pytest.mark.parametrize(
+    ("came", "skipped"),
+    [
+        ([at(1)] * 8 + [at(n) for n in range(100, 108)], {at(1)}),
+        ([at(1)] * 8 + [at(n) for n in range(100, 109)], None),
+        ([at(1)] * 7 + [at(2)] * 2 + [at(n) for n in range(100, 107)], {at(1), at(2)}),
+        ([at(1)] * 9 + [at(2)] * 2 + [at(n) for n in range(100, 107)], {at(1)}),
+        ([at(n) for n in range(MOST_SERVERS + 1)], {at(n) for n in range(MOST_SERVERS)}),
+    ],
+    ids=["half", "less than half", "an eighth", "less than an eighth", "more than fit into the filters"],
+)
+def test_of_what_came_these_are_skipped(came: list[Server], skipped: set[Server] | None) -> None:
+    scene = Scene()
+    scene.overdraw(*came)
+    assert scene.storm.skip == (Skip(everything=True) if skipped is None else Skip(frozenset(skipped)))
+
+
 def test_datagrams_count_where_a_server_of_dns_was_skipped() -> None:
     scene = Scene()
     scene.overdraw(at(1, 53))
@@ -121,13 +138,52 @@ def test_where_the_rest_is_too_much_as_well_everything_goes_by_but_not_for_what_
     assert len(scene.filters) == 2
 
 
+def test_within_a_period_nothing_more_is_skipped_and_more_than_everything_never() -> None:
+    scene = Scene()
+    scene.overdraw(at(1))
+    for _ in range(9):
+        scene.work(RATE * PERIOD_S)
+        scene.clock.advance(PERIOD_S / 10)
+        scene.storm.look()
+    assert scene.filters == [Skip(frozenset({at(1)}))]
+    for _ in range(9):
+        scene.work(RATE * PERIOD_S * 3)
+        scene.clock.advance(PERIOD_S * 2)
+        scene.storm.look()
+    assert scene.filters[1:] == [Skip(everything=True)]
+
+
+def test_the_log_has_it_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene()
+    scene.overdraw()
+    scene.save_up()
+    scene.work(RATE * 5)
+    scene.storm.look()
+    scene.clock.advance(TOLD_S)
+    scene.storm.look()
+    scene.overdraw()
+    assert scene.filters == [Skip(everything=True), FOLLOW_ALL] * 2 + [Skip(everything=True)]
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["more comes over the network than may be followed; for moments it goes by: all of it"] * 2
+
+
 def test_a_period_within_the_share_keeps_what_is_skipped() -> None:
     scene = Scene()
     scene.overdraw(at(1))
     for used in (2, 0.5, 2, 0.5):
-        scene.work(RATE * PERIOD_S * used)
-        scene.clock.advance(PERIOD_S)
+        scene.work(RATE * PERIOD_S * 2 * used)
+        scene.clock.advance(PERIOD_S * 2)
         scene.storm.look()
+    assert scene.storm.skip == Skip(frozenset({at(1)}))
+
+
+def test_what_came_a_moment_ago_says_what_comes_most() -> None:
+    scene = Scene()
+    for _ in range(50):
+        scene.storm.came(at(1))
+    scene.clock.advance(FORGET_S * 0.9)
+    scene.storm.look()
+    scene.overdraw(at(2))
     assert scene.storm.skip == Skip(frozenset({at(1)}))
 
 
@@ -156,6 +212,21 @@ def test_counts_that_cannot_be_read_are_told_later_and_then_with_all_that_came()
     assert scene.counters.losses == {CONNECTIONS: 500}
 
 
+def test_counts_that_could_not_be_read_before_bound_what_went_by_from_the_last_that_could() -> None:
+    scene = Scene()
+    scene.opened = None
+    scene.overdraw(at(1))
+    scene.opened = Opened(700, 5000)
+    scene.save_up()
+    assert scene.counters.losses == {CONNECTIONS: 700}, "since boot"
+    scene.clock.advance(OTHERS.saved_s)
+    scene.opened = None
+    scene.overdraw(at(1))
+    scene.opened = Opened(720, 5000)
+    scene.save_up()
+    assert scene.counters.losses == {CONNECTIONS: 720}
+
+
 def test_what_went_by_is_counted_when_a_collector_ends_and_not_once_more() -> None:
     scene = Scene()
     scene.storm.tell()
@@ -174,6 +245,7 @@ def test_a_filter_that_the_kernel_refuses_is_set_at_the_next_look_and_what_went_
     scene.save_up()
     assert scene.filters == [Skip(frozenset({at(1)}))]
     assert not scene.counters.losses
+    assert scene.counters.seen["network.filters_refused"] == 1
     scene.opened = Opened(1010, 5000)
     scene.storm.look()
     assert scene.filters[1:] == [FOLLOW_ALL]
@@ -195,3 +267,11 @@ def test_the_tally_has_what_comes_most_whatever_else_comes() -> None:
     (most, times), *_ = tally.most(1)
     assert most == at(1)
     assert 500 - 1500 / 5 <= times <= 500
+
+
+def test_the_tally_holds_no_more_than_its_size() -> None:
+    tally = Tally(size=4)
+    tally.add(*(at(n) for n in range(4)))
+    assert len(tally.most(9)) == 4
+    tally.add(at(9))
+    assert tally.most(9) == [], "one of each goes with the one that found no room"
