@@ -1,5 +1,6 @@
 """A small machine of classic BPF, for filters that the kernel runs elsewhere."""
 
+import operator
 import struct
 from collections.abc import Mapping
 
@@ -7,6 +8,8 @@ LO, ETH = 1, 2
 """Numbers of interfaces."""
 SIZES = {0x20: 4, 0x28: 2, 0x30: 1, 0x48: 2, 0x50: 1}
 """Bytes that each load takes."""
+TESTS = {0x15: operator.eq, 0x45: operator.and_}
+"""What a jump asks."""
 
 
 def run_over_packet(code: bytes, packet: bytes, interface: int = ETH, kind: int = 0) -> int:
@@ -33,10 +36,8 @@ def run(code: bytes, data: bytes, beside: Mapping[int, int]) -> int:
             x = k
         elif operation == 0x54:
             a &= k
-        elif operation == 0x15:
-            at += yes if a == k else no
-        elif operation == 0x45:
-            at += yes if a & k else no
+        elif operation in TESTS:
+            at += yes if TESTS[operation](a, k) else no
         elif operation == 0x05:
             at += k
         elif operation == 0x06:

@@ -1,6 +1,7 @@
 """The kernel runs what was attached; sockets of the Unix domain take a filter from anybody."""
 
 import errno
+import os
 import socket
 
 import pytest
@@ -35,6 +36,5 @@ def test_a_socket_receives_what_the_filter_passes_from_then_on() -> None:
 
 
 def test_what_the_kernel_refuses_is_an_error() -> None:
-    with socket.socket(socket.AF_UNIX) as one, pytest.raises(OSError) as raised:
+    with socket.socket(socket.AF_UNIX) as one, pytest.raises(OSError, match=os.strerror(errno.EINVAL)):
         attach(one, assembled([Step(0xFF)]))
-    assert raised.value.errno == errno.EINVAL
