@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
 
-THROTTLED = re.compile(
+PASSING = re.compile(
     r"Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|SlowDown|LimitExceeded|ServiceUnavailable"
     r"|RequestThrottled|OverLimit|InternalFailure|InternalError|RequestTimeout$|Unavailable"
+    r"|OperationAborted|IncompleteBody|BadDigest"
 )
+"""Codes of what passes by itself: too much at once, trouble over there, and what was damaged on its way."""
 ENDED = re.compile(r"ExpiredToken|TokenRefreshRequired|InvalidToken")
 CLOCK = re.compile(r"RequestTimeTooSkewed|RequestExpired|RequestInTheFuture")
 KEYS = re.compile(
@@ -17,7 +19,8 @@ KEYS = re.compile(
     r"|MissingAuthenticationToken"
 )
 DENIED = re.compile(
-    r"AccessDenied|Unauthorized|NotAuthorized|KMS.*(Denied|Disabled|InvalidState|NotFound|OptInRequired)"
+    r"AccessDenied|Unauthorized|NotAuthorized"
+    r"|(?i:KMS).*(Denied|Disabled|InvalidState|NotFound|OptInRequired|InvalidKeyUsage)|InvalidKMSResource"
 )
 ABSENT = re.compile(r"ResourceNotFound|NoSuchBucket|QueueDoesNotExist|NonExistentQueue")
 ELSEWHERE = re.compile(r"PermanentRedirect|AuthorizationHeaderMalformed|TemporaryRedirect|IllegalLocationConstraint")
@@ -69,7 +72,7 @@ def fault(aim: Aim, status: int, error: Said, wait: float | None = None, *, what
     """
     happened = what or f"{aim.service} answered {status}"
     reason = f"{happened}: {error}"
-    if THROTTLED.search(error.code):
+    if PASSING.search(error.code):
         return RetryableError(reason, wait)
     if advice := _advice(aim, error):
         return RetryableError(f"{reason} ({advice})")

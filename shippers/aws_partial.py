@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from shippers.aws_outcome import Aim, Said, fault
 
+UNTOLD = Said("", "the answer does not say that it was taken")
+
 
 class Failed(NamedTuple):
     """A record that was not taken, by its place in the request, and why."""
@@ -26,11 +28,19 @@ def failed_indices(aim: Aim, sent: int, failed: Sequence[Failed]) -> Sequence[in
     return [one.at for one in failed]
 
 
-def reasons(answer: Mapping[str, object], key: str) -> list[Failed]:
-    """The failures in a list that has an entry for each record, those with an `ErrorCode` among them."""
-    entries = answer.get(key)
-    return [
-        Failed(at, Said(str(entry["ErrorCode"]), str(entry.get("ErrorMessage", ""))))
-        for at, entry in enumerate(entries if isinstance(entries, list) else ())
-        if isinstance(entry, dict) and entry.get("ErrorCode")
-    ]
+def reasons(answer: Mapping[str, object], key: str, sent: int, taken: str) -> list[Failed]:
+    """The failures in a list that has an entry for each record: an `ErrorCode`, or what `taken` names of one that was
+    taken. What the answer does not tell of was not taken as far as anybody knows."""
+    found = answer.get(key)
+    entries = found if isinstance(found, list) and len(found) == sent else [None] * sent
+    return [Failed(at, _error(entry)) for at, entry in enumerate(entries) if not _is_taken(entry, taken)]
+
+
+def _is_taken(entry: object, taken: str) -> bool:
+    return isinstance(entry, dict) and bool(entry.get(taken)) and not entry.get("ErrorCode")
+
+
+def _error(entry: object) -> Said:
+    if not isinstance(entry, dict) or not entry.get("ErrorCode"):
+        return UNTOLD
+    return Said(str(entry["ErrorCode"]), str(entry.get("ErrorMessage", "")))

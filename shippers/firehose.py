@@ -40,7 +40,7 @@ class Firehose:
             "Records": [{"Data": b64encode(record + b"\n").decode("ascii")} for record in records],
         }
         answer = await self._client.call(self._url, "Firehose_20150804.PutRecordBatch", "1.1", body)
-        return failed_indices(AIM, len(records), reasons(answer, "RequestResponses"))
+        return failed_indices(AIM, len(records), reasons(answer, "RequestResponses", len(records), "RecordId"))
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -12,6 +12,8 @@ ANSWER_BYTES = 16 * 1024
 """How much of an answer's body is read."""
 
 CREDENTIALS = frozenset({401, 403, 407})
+ADDRESSES = frozenset({404, 405, 410, 421})
+"""What a proxy or load balancer answers that has no such route, or not yet."""
 LATER = frozenset({408, 425, 429})
 _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -53,12 +55,12 @@ def retry_after(value: str | None, now: Timestamp) -> float | None:
 def refusal(status: int, reason: str, wait: float | None) -> DeliveryError:
     """The error for an answer that is not the expected one.
 
-    Credentials and addresses can be mended while events wait, so 401, 403, 407 and whatever is no answer of an
-    API (1xx, 3xx, another 2xx) are tried again.
+    Credentials and addresses can be mended while events wait, so 401, 403, 407, those of `ADDRESSES` and whatever is
+    no answer of an API (1xx, 3xx, another 2xx) are tried again.
     """
     if status in LATER or status >= 500:
         return RetryableError(reason, wait)
-    if status in CREDENTIALS or status < 400:
+    if status in CREDENTIALS or status in ADDRESSES or status < 400:
         return RetryableError(reason)
     return PermanentError(reason)
 

@@ -10,7 +10,15 @@ from sensor.model.errors import DeliveryError, PermanentError, RetryableError
 from shippers import ingest_form
 from shippers.bearer_token import BearerToken
 from shippers.http_client import http_client, httpx
-from shippers.http_outcome import CREDENTIALS, body_head, error_text, refusal, retry_after, transport_reason
+from shippers.http_outcome import (
+    ADDRESSES,
+    CREDENTIALS,
+    body_head,
+    error_text,
+    refusal,
+    retry_after,
+    transport_reason,
+)
 
 if TYPE_CHECKING:
     from shippers.ingest_login import IngestLogin
@@ -107,7 +115,7 @@ class IngestHttp:
             return PermanentError(self._about(f"answered {status}: {error_text(body)}"))
         if status in CREDENTIALS:
             hint = self._credentials_refused()
-        elif status < 400:
+        elif status < 400 or status in ADDRESSES:
             hint = f" ({TAKEN} was expected: check SENSOR_INGEST_URL)"
         reason = self._about(f"answered {status}: {error_text(body)}") + hint
         return refusal(status, reason, retry_after(wait, self._clock.wall()))

@@ -42,7 +42,7 @@ class Kinesis:
         entries = [{"Data": b64encode(r).decode("ascii"), "PartitionKey": _key(r)} for r in records]
         target = "Kinesis_20131202.PutRecords"
         answer = await self._client.call(self._url, target, "1.1", {"Records": entries, **self._stream})
-        return failed_indices(AIM, len(records), reasons(answer, "Records"))
+        return failed_indices(AIM, len(records), reasons(answer, "Records", len(records), "SequenceNumber"))
 
     async def aclose(self) -> None:
         await self._client.aclose()

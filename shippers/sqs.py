@@ -9,7 +9,7 @@ from sensor.model.protocols import Encoding, Limits
 from shippers.aws_client import Aws, AwsClient
 from shippers.aws_endpoints import given_endpoint
 from shippers.aws_outcome import Aim, Said
-from shippers.aws_partial import Failed, failed_indices
+from shippers.aws_partial import UNTOLD, Failed, failed_indices
 from shippers.record_facts import facts
 
 MIB = 1024 * 1024
@@ -65,14 +65,18 @@ def _message(record: bytes) -> str:
 
 
 def _failed(answer: dict[str, object], sent: int) -> list[Failed]:
-    """Those that the answer names; an id that was not sent is passed over."""
-    found = answer.get("Failed")
-    return [
-        Failed(
-            int(entry["Id"]),
-            Said(str(entry.get("Code", "")), str(entry.get("Message", ""))),
-            bool(entry.get("SenderFault")),
-        )
-        for entry in (found if isinstance(found, list) else ())
-        if isinstance(entry, dict) and str(entry.get("Id")) in map(str, range(sent))
-    ]
+    """Those that the answer does not name as taken; an id that was not sent is passed over."""
+    taken, refused = _by_id(answer.get("Successful")), _by_id(answer.get("Failed"))
+    return [_failure(at, refused.get(str(at), {})) for at in range(sent) if str(at) in refused or str(at) not in taken]
+
+
+def _by_id(entries: object) -> dict[str, dict[str, object]]:
+    listed = entries if isinstance(entries, list) else ()
+    return {str(entry.get("Id")): entry for entry in listed if isinstance(entry, dict)}
+
+
+def _failure(at: int, entry: dict[str, object]) -> Failed:
+    if not entry:
+        return Failed(at, UNTOLD)
+    error = Said(str(entry.get("Code", "")), str(entry.get("Message", "")))
+    return Failed(at, error, bool(entry.get("SenderFault")))

@@ -40,11 +40,13 @@ class Backoff:
         self._bound = first
 
     def next(self, asked: float | None = None) -> float:
-        """Seconds to wait now. What the destination asked for is obeyed, up to a bound, and jittered a little."""
+        """Seconds to wait now. What the destination asked for is obeyed, up to a bound, and jittered a little; it may
+        ask for more than our own wait, and not for less."""
         bound, self._bound = self._bound, min(self._bound * 2, self._longest)
+        wait = self._uniform(0, bound)
         if asked is not None:
-            return min(asked, self._longest_asked) + self._uniform(0, self._first)
-        return self._uniform(0, bound)
+            return max(wait, min(asked, self._longest_asked) + self._uniform(0, self._first))
+        return wait
 
     def reset(self) -> None:
         """Begin again with short waits: something went well."""

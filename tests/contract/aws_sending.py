@@ -12,7 +12,7 @@ import aws_far
 from aws_server import REGION
 from fakes import FakeClock
 from fakes_pipeline import HEADER, alone, encoded
-from loopback_http import Loopback, answer, loopback
+from loopback_http import Answer, Loopback, answer, loopback
 
 from sensor.model.counters import Counters
 from sensor.model.errors import DeliveryError
@@ -49,7 +49,7 @@ def at(server: Loopback) -> dict[str, str]:
     return aws_far.KEYS | {"AWS_ENDPOINT_URL": server.address}
 
 
-async def outcome(name: str, *answers: bytes | str, count: int = 3, **settings: Any) -> Any:
+async def outcome(name: str, *answers: Answer, count: int = 3, **settings: Any) -> Any:
     """The indices that one send of a shipper gives, or its error, when the service answers like that."""
     async with loopback(*answers) as server, shipping(name, at(server), **settings) as shipper:
         try:
@@ -73,9 +73,11 @@ def failing(name: str, *codes: str, senders_fault: bool = False) -> bytes:
             for at, code in enumerate(codes)
             if code
         ]
-        return answer(200, {"Successful": [], "Failed": failed})
+        taken = [{"Id": str(at), "MessageId": "1"} for at, code in enumerate(codes) if not code]
+        return answer(200, {"Successful": taken, "Failed": failed})
     key, count = ("Records", "FailedRecordCount") if name == "kinesis" else ("RequestResponses", "FailedPutCount")
-    entries = [{"ErrorCode": code, "ErrorMessage": "m"} if code else {"SequenceNumber": "1"} for code in codes]
+    taken_as = {"SequenceNumber": "1"} if name == "kinesis" else {"RecordId": "1"}
+    entries = [{"ErrorCode": code, "ErrorMessage": "m"} if code else taken_as for code in codes]
     return answer(200, {count: len([code for code in codes if code]), key: entries})
 
 
@@ -91,8 +93,11 @@ async def delivered(shipper: Shipper, items: Sequence[Encoded], counters: Counte
     await delivery.aclose()
 
 
-def fine(name: str) -> bytes:
-    return failing(name, "") if name in BY_RECORD else answer(200)
+def fine(name: str) -> Answer:
+    """All is taken."""
+    return (
+        (lambda request: failing(name, *[""] * len(carried(name, request.body)))) if name in BY_RECORD else answer(200)
+    )
 
 
 def carried(name: str, body: bytes) -> list[bytes]:

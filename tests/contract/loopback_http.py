@@ -5,7 +5,7 @@ import json
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
@@ -28,6 +28,10 @@ class Request(NamedTuple):
     body: bytes
 
 
+Answer = bytes | str | Callable[[Request], bytes]
+"""What is said to a request, how to misbehave, or what makes an answer of it."""
+
+
 def answer(status: int, body: object = None, **headers: str) -> bytes:
     """A whole response; the body as JSON, `Retry_After="1"` as Retry-After."""
     payload = json.dumps(body).encode()
@@ -42,7 +46,7 @@ TAKEN = answer(202, {"accepted": 1, "duplicates": 0})
 class Loopback:
     """Takes the answers in turn, then `TAKEN` for ever."""
 
-    def __init__(self, answers: Sequence[bytes | str]) -> None:
+    def __init__(self, answers: Sequence[Answer]) -> None:
         self.requests: list[Request] = []
         self.connections = 0
         self.port = 0
@@ -86,11 +90,11 @@ class Loopback:
                 await _tunnel(request, reader, writer)
                 return
             said = self._answers.pop(0) if self._answers else TAKEN
-            if isinstance(said, bytes):
-                writer.write(said)
-                await writer.drain()
-            else:
+            if isinstance(said, str):
                 await self._misbehave(said, writer)
+            else:
+                writer.write(said if isinstance(said, bytes) else said(request))
+                await writer.drain()
 
     async def _misbehave(self, how: str, writer: asyncio.StreamWriter) -> None:
         if how == RESET:
@@ -138,7 +142,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def loopback(*answers: bytes | str, context: ssl.SSLContext | None = None) -> AsyncIterator[Loopback]:
+async def loopback(*answers: Answer, context: ssl.SSLContext | None = None) -> AsyncIterator[Loopback]:
     """A server for the length of a block."""
     server = Loopback(answers)
     await server.start(context)

@@ -95,7 +95,7 @@ async def test_the_wait_that_the_ingest_asks_for_is_passed_on(value: str, second
     assert error.retry_after == seconds
 
 
-@pytest.mark.parametrize("status", [400, 404, 413, 415, 422])
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
 async def test_what_will_never_be_taken_is_refused_with_the_ingests_own_words(status: int) -> None:
     error = await failure(answer(status, {"error": "batch.events[3].kind: 'x' is no kind"}))
     assert isinstance(error, PermanentError)
@@ -109,7 +109,7 @@ async def test_a_refused_token_is_tried_again_and_says_what_to_check(status: int
     assert "unknown token (check SENSOR_INGEST_TOKEN or SENSOR_INGEST_TOKEN_FILE" in str(error)
 
 
-@pytest.mark.parametrize("status", [200, 204, 301, 302, 307, 308])
+@pytest.mark.parametrize("status", [200, 204, 301, 302, 307, 308, 404, 405, 410, 421])
 async def test_an_answer_of_something_else_is_no_success(status: int) -> None:
     async with loopback() as elsewhere:
         error = await failure(answer(status, "<html>", Location=elsewhere.address + "/v1/batches"))

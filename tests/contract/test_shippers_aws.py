@@ -133,6 +133,30 @@ async def test_an_answer_that_is_none_is_tried_again(name: str) -> None:
         assert isinstance(await outcome(name, said), RetryableError)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        *[(name, {}) for name in BY_RECORD],
+        *[(name, {"status": "blocked by policy"}) for name in BY_RECORD],
+        ("kinesis", {"FailedRecordCount": 1, "Records": [{"SequenceNumber": "1"}]}),
+        ("kinesis", {"FailedRecordCount": 0, "Records": [{"SequenceNumber": "1"}] * 3}),
+        ("kinesis", {"FailedRecordCount": 0, "Records": [None, {"ShardId": "1"}]}),
+        ("firehose", {"FailedPutCount": 1, "RequestResponses": [{"RecordId": "1"}]}),
+        ("firehose", {"FailedPutCount": 0, "RequestResponses": {"RecordId": "1"}}),
+        ("sqs", {"Successful": [{"Id": "7"}, None, "0"]}),
+    ],
+)
+async def test_what_an_answer_does_not_tell_of_is_tried_again(name: str, said: object) -> None:
+    error = await outcome(name, answer(200, said), count=2)
+    assert isinstance(error, RetryableError)
+    assert str(error).endswith("took none of 2 records: the answer does not say that it was taken")
+
+
+async def test_of_a_queue_what_is_named_neither_as_taken_nor_as_refused_is_sent_again() -> None:
+    said = {"Successful": [{"Id": "1"}, {"Id": "2"}], "Failed": [{"Id": "2", "Code": "InternalError"}]}
+    assert await outcome("sqs", answer(200, said)) == [0, 2]
+
+
 @each
 async def test_a_slow_service_is_given_up(name: str) -> None:
     error = await outcome(name, HANG, patience=0.3)

@@ -39,6 +39,7 @@ def test_by_default_no_wait_is_longer_than_half_a_minute(failures: int) -> None:
 def test_what_the_destination_asks_for_is_obeyed_up_to_a_bound() -> None:
     backoff = Backoff(first=0.5, longest_asked=300.0, uniform=upper)
     assert [backoff.next(asked) for asked in (0.0, 7.0, 86_400.0)] == [0.5, 7.5, 300.5]
+    assert [backoff.next(asked) for asked in (0.0, 7.0, 0.0)] == [4.0, 8.0, 16.0], "less than our own wait is not"
 
 
 async def test_a_pause_ends_with_its_time_or_its_event() -> None:

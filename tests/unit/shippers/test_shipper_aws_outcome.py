@@ -40,6 +40,9 @@ def test_what_others_said_is_one_short_line() -> None:
         ("UnrecognizedClientException", "", "check the role of this task, or the AWS_* keys"),
         ("AccessDeniedException", "", "the role of this task needs kinesis:PutRecords on the stream"),
         ("KMSAccessDeniedException", "", "the role of this task needs kinesis:PutRecords on the stream"),
+        ("KmsDisabled", "", "the role of this task needs kinesis:PutRecords on the stream"),
+        ("KmsInvalidKeyUsage", "", "the role of this task needs kinesis:PutRecords on the stream"),
+        ("InvalidKMSResourceException", "", "the role of this task needs kinesis:PutRecords on the stream"),
         ("ResourceNotFoundException", "", "check SENSOR_KINESIS_STREAM and SENSOR_AWS_REGION"),
         ("PermanentRedirect", "", "SENSOR_KINESIS_STREAM is in another region: check SENSOR_AWS_REGION"),
     ],
@@ -52,9 +55,19 @@ def test_what_can_be_mended_is_tried_again_and_says_how(code: str, message: str,
 
 
 @pytest.mark.parametrize(
-    "code", ["ProvisionedThroughputExceededException", "ThrottlingException", "KMSThrottlingException", "SlowDown"]
+    "code",
+    [
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "KMSThrottlingException",
+        "KmsThrottled",
+        "SlowDown",
+        "OperationAborted",
+        "IncompleteBody",
+        "BadDigest",
+    ],
 )
-def test_throttling_waits_as_long_as_is_asked_for(code: str) -> None:
+def test_throttling_and_what_went_wrong_on_the_way_waits_as_long_as_is_asked_for(code: str) -> None:
     error = fault(AIM, 400, Said(code, ""), 3.0)
     assert isinstance(error, RetryableError)
     assert error.retry_after == 3.0

@@ -54,9 +54,9 @@ def test_the_servers_sentence_is_found(body: bytes, text: str) -> None:
     assert error_text(body) == text
 
 
-def test_only_what_the_client_did_wrong_is_permanent() -> None:
+def test_only_what_is_wrong_with_the_request_is_permanent() -> None:
     permanent = {status for status in range(100, 600) if isinstance(refusal(status, "x", 1.0), PermanentError)}
-    assert permanent == set(range(400, 500)) - {401, 403, 407, 408, 425, 429}
+    assert permanent == set(range(400, 500)) - {401, 403, 404, 405, 407, 408, 410, 421, 425, 429}
 
 
 @pytest.mark.parametrize(("status", "wait"), [(429, 3.0), (503, 3.0), (401, None), (302, None)])
