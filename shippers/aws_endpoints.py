@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from sensor.model.errors import PermanentError
+from sensor.model.hostname import is_resolvable
 
 ENDPOINT = "AWS_ENDPOINT_URL"
 """For all services; with `_STS` and so on for one, which wins. For VPC endpoints, FIPS and tests (AWS SDKs and Tools
@@ -32,7 +33,12 @@ def _checked(value: str, name: str) -> str:
     """The address is not repeated in an error: it may hold a password."""
     try:
         url = urlsplit(value)
-        sound = url.scheme in ("http", "https") and bool(url.hostname) and url.username is None and url.port != 0
+        sound = (
+            url.scheme in ("http", "https")
+            and is_resolvable(url.hostname or "")
+            and url.username is None
+            and url.port != 0
+        )
     except ValueError:
         sound = False
     if not sound or url.query or url.fragment or not value.isascii() or not value.isprintable():

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import queue
+import select
 import threading
 from collections.abc import Callable, Sequence
 
@@ -22,7 +23,7 @@ class Stdout:
     """Writes whole lines from a thread of its own, so that a reader who stalls does not stall the loop.
 
     The thread is a daemon, unlike those of the loop's executor: one stuck in write(2) must not keep the sensor from
-    ending. The descriptor stays the caller's and stays blocking, as it may be shared with other processes.
+    ending. The descriptor stays the caller's, blocking or not, as it may be shared with other processes.
     """
 
     name = "stdout"
@@ -85,10 +86,21 @@ class Stdout:
         rest = memoryview(lines)
         try:
             while rest:
-                rest = rest[os.write(self._fd, rest) :]
+                rest = rest[self._written_of(rest) :]
         except OSError as error:
             return error
         return None
+
+    def _written_of(self, lines: memoryview) -> int:
+        """How many bytes went; none where somebody who shares the descriptor has made it non-blocking and it is full.
+        Then there is room again, or nobody who reads."""
+        try:
+            return os.write(self._fd, lines)
+        except BlockingIOError:
+            room = select.poll()
+            room.register(self._fd, select.POLLOUT)
+            room.poll()
+            return 0
 
 
 def _finish(done: asyncio.Future[None], failure: OSError | None) -> None:

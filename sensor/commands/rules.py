@@ -16,6 +16,7 @@ from sensor.detect.shipped import shipped
 from sensor.model.codec import event_from_json
 from sensor.model.errors import MalformedEvent
 from sensor.model.events import Event
+from sensor.telemetry.log import printable
 
 if TYPE_CHECKING:
     from sensor.sigma.cases import Case
@@ -90,7 +91,7 @@ def _check(rules: RuleSet) -> int:
 def _tell(problems: Iterable[Problem]) -> int:
     code = 0
     for problem in problems:
-        sys.stderr.write(f"{problem.source}: {problem.text}\n")
+        sys.stderr.write(printable(f"{problem.source}: {problem.text}") + "\n")
         code = 1
     return code
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from sensor.config.problem import Problem
 from sensor.config.settings import Settings
+from sensor.model.hostname import is_resolvable
 
 NEEDS = {
     "kinesis": ("kinesis_stream", "a stream's name or ARN"),
@@ -23,7 +24,10 @@ _NAMES = {
     ),
     "firehose_stream": (re.compile(r"[\w.-]{1,64}", re.ASCII), "a delivery stream's name"),
     "s3_bucket": (re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII), "a bucket's name"),
-    "s3_prefix": (re.compile(r"[\w!.*'()/=-]{0,512}", re.ASCII), "of letters, digits and ! - _ . * ' ( ) / ="),
+    "s3_prefix": (
+        re.compile(r"(?!(.*/)?\.\.?(/|$))[\w!.*'()/=-]{0,512}", re.ASCII),
+        "of letters, digits and ! - _ . * ' ( ) / =, without . and .. between slashes",
+    ),
 }
 """What the services themselves allow, and S3 calls safe in keys (Amazon S3 User Guide, naming object keys)."""
 
@@ -61,7 +65,8 @@ def _is_queue(text: str) -> bool:
     """The address is not repeated: it may hold a password."""
     try:
         url = urlsplit(text)
-        host, plain = url.hostname, url.username is None and not url.query and not url.fragment and url.port != 0
+        host = is_resolvable(url.hostname or "")
+        plain = url.username is None and not url.query and not url.fragment and url.port != 0
     except ValueError:
         return False
     path = re.fullmatch(r"/(?:queue/)?[\w/-]+\.?\w*", url.path, re.ASCII)

@@ -10,6 +10,7 @@ from sensor.config import aws_rules, ingest_identity
 from sensor.config.problem import Problem
 from sensor.config.settings import Settings, variable
 from sensor.model import path_globs
+from sensor.model.hostname import is_resolvable
 from sensor.model.ranges import parse_range
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
@@ -79,7 +80,9 @@ def _url(settings: Settings) -> Iterator[Problem]:
         return
     try:
         url = urlsplit(settings.ingest_url)
-        sound = bool(_VISIBLE_ASCII.fullmatch(settings.ingest_url) and url.hostname and url.port != 0)
+        sound = bool(
+            _VISIBLE_ASCII.fullmatch(settings.ingest_url) and is_resolvable(url.hostname or "") and url.port != 0
+        )
     except ValueError:
         sound = False
     if not sound or url.scheme not in ("http", "https"):
@@ -102,7 +105,8 @@ def _token(settings: Settings) -> Iterator[Problem]:
     if settings.ingest_token and settings.ingest_token_file:
         yield Problem("ingest_token_file", f"should not be set together with {variable('ingest_token')}")
     elif settings.ingest_token_file and (fault := _unreadable(settings.ingest_token_file)):
-        yield Problem("ingest_token_file", fault)
+        is_path = settings.ingest_token_file.startswith("/")
+        yield Problem("ingest_token_file", fault if is_path else "should be an absolute path (the value is not shown)")
     if settings.ingest_identity_file and (fault := _unreadable(settings.ingest_identity_file)):
         yield Problem("ingest_identity_file", fault)
 

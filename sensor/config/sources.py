@@ -68,9 +68,21 @@ def from_options(argv: Sequence[str]) -> Sources:
     return Sources(values, tuple(problems))
 
 
+_KEYS = frozenset({"aws_access_key_id", "aws_secret_access_key", "aws_session_token"})
+
+
 def merged(environment: Sources, options: Sources) -> Sources:
     """Both together; an option wins over a variable."""
-    return Sources({**environment.values, **options.values}, (*environment.problems, *options.problems))
+    values = _of_one_identity({**environment.values, **options.values})
+    return Sources(values, (*environment.problems, *options.problems))
+
+
+def _of_one_identity(values: dict[str, Given]) -> dict[str, Given]:
+    """A key given for the sensor does not go with a secret or a session that stands there for others."""
+    elsewhere = {name for name in _KEYS & values.keys() if not values[name].key.startswith((PREFIX, "-"))}
+    if elsewhere == _KEYS & values.keys():
+        return values
+    return {name: given for name, given in values.items() if name not in elsewhere}
 
 
 def _pass_over_value(rest: list[str], *, after: str, given: bool) -> None:

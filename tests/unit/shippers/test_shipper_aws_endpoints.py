@@ -18,6 +18,8 @@ from shippers.aws_endpoints import endpoint
             {"AWS_ENDPOINT_URL": "http://all", "AWS_ENDPOINT_URL_FIREHOSE": "https://vpce-1.example"},
             "https://vpce-1.example",
         ),
+        ("sqs", "eu-central-1", {"AWS_ENDPOINT_URL": f"http://{'a' * 63}."}, f"http://{'a' * 63}."),
+        ("sqs", "eu-central-1", {"AWS_ENDPOINT_URL": "http://[::1]:4566"}, "http://[::1]:4566"),
         ("firehose", "eu-central-1", {"AWS_ENDPOINT_URL": " "}, "https://firehose.eu-central-1.amazonaws.com"),
     ],
 )
@@ -36,6 +38,8 @@ def test_by_region_or_as_the_variables_say(service: str, region: str, environ: d
         "http://h?x=1",
         "http://[::1",
         "http://\u00e9",
+        "http://vpce..example.com",
+        f"http://{'a' * 64}.example.com",
     ],
 )
 def test_an_address_that_is_none_is_said_without_repeating_it(value: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeClock
 from fakes_pipeline import HEADER, event
+from running import until
 
 from sensor.model.counters import Counters
 from sensor.model.errors import DestinationGone
@@ -85,6 +87,31 @@ async def test_more_than_a_pipe_holds_is_written_while_it_is_read(pipe: tuple[in
             got += await asyncio.to_thread(os.read, out, 65536)
         assert not await sending
     assert got == record + b"\n"
+
+
+async def test_a_descriptor_that_others_made_non_blocking_is_waited_for(pipe: tuple[int, int]) -> None:
+    out, into = pipe
+    os.set_blocking(into, False)
+    record = b"x" * 300_000
+    got = b""
+    async with writing(into) as shipper:
+        sending = asyncio.ensure_future(shipper.send([record]))
+        while len(got) <= len(record):
+            got += await asyncio.to_thread(os.read, out, 65536)
+        assert not await sending
+    assert got == record + b"\n"
+
+
+async def test_a_reader_that_goes_while_a_full_pipe_is_waited_for_is_told() -> None:
+    out, into = os.pipe()
+    os.set_blocking(into, False)
+    async with writing(into) as shipper:
+        sending = asyncio.ensure_future(shipper.send([b"x" * 300_000]))
+        await until(lambda: select.select([out], [], [], 0)[0], "a pipe with something in it")
+        os.close(out)
+        with pytest.raises(DestinationGone, match=f"^descriptor {into}: Broken pipe$"):
+            await sending
+    os.close(into)
 
 
 @pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])

@@ -84,6 +84,18 @@ def test_test_tells_what_events_find(rules: Path, capsys: pytest.CaptureFixture[
     assert f"{events}:3: no event" in told.err
 
 
+def test_what_a_line_has_cannot_drive_the_terminal(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = part_to_json(exec_event("/usr/bin/true"))
+    assert isinstance(plain, dict)
+    events = rules / "events.jsonl"
+    events.write_text(
+        json.dumps(plain | {"health": {"uptime_s": 1, "interval_s": 1, "counters": {"\x1b[2Jowned": "x"}}}) + "\n"
+    )
+
+    assert main(["test", str(rules), "--events", str(events)]) == 1
+    assert "\\x1b[2Jowned" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("argv", [["check"], ["mend"], [], ["list", "--events", "x"], ["test"], ["tune"]])
 def test_wrong_usage_is_two(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SENSOR_RULES", raising=False)

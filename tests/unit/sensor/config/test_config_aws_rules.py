@@ -5,6 +5,7 @@ import pytest
 from sensor.commands.second_stage import environment
 from sensor.config.validate import check
 
+PREFIXES = "should be of letters, digits and ! - _ . * ' ( ) / =, without . and .. between slashes"
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
 ALL = {
     "AWS_REGION": "eu-central-1",
@@ -54,7 +55,9 @@ def test_all_that_is_missing_is_told_at_once() -> None:
         ("SENSOR_KINESIS_STREAM", "arn:aws:sns:x:1:y", "should be a stream's name or ARN, got 'arn:aws:sns:x:1:y'"),
         ("SENSOR_FIREHOSE_STREAM", "a/b", "should be a delivery stream's name, got 'a/b'"),
         ("SENSOR_S3_BUCKET", "s3://events", "should be a bucket's name, got 's3://events'"),
-        ("SENSOR_S3_PREFIX", "a b", "should be of letters, digits and ! - _ . * ' ( ) / =, got 'a b'"),
+        ("SENSOR_S3_PREFIX", "a b", f"{PREFIXES}, got 'a b'"),
+        *[("SENSOR_S3_PREFIX", odd, f"{PREFIXES}, got '{odd}'") for odd in ("..", "./x", "x/.", "a/./b/..")],
+        ("SENSOR_S3_PREFIX", "a/../b", f"{PREFIXES}, got 'a/../b'"),
         ("SENSOR_S3_COMPRESSION", "lz4", "should be 'gzip' or 'zstd', got 'lz4'"),
     ],
 )
@@ -64,11 +67,24 @@ def test_a_name_that_cannot_be_one_is_told(name: str, value: str, problem: str) 
 
 @pytest.mark.parametrize(
     "url",
-    ["events", "https://sqs.example", "https://u:pa55@sqs/1/q", "ftp://sqs/1/q", "https://sqs/1/q?x=1", "http://[::1"],
+    [
+        "events",
+        "https://sqs.example",
+        "https://u:pa55@sqs/1/q",
+        "ftp://sqs/1/q",
+        "https://sqs/1/q?x=1",
+        "http://[::1",
+        "http://a..b/1/q",
+    ],
 )
 def test_a_queue_that_cannot_be_one_is_told_without_its_password(url: str) -> None:
     (problem,) = check(ALL | {"SENSOR_SQS_QUEUE_URL": url}).problems
     assert problem == "SENSOR_SQS_QUEUE_URL: should be https:// or http://, a host, an account and a queue's name"
+
+
+@pytest.mark.parametrize("prefix", ["", "a/.well-known/b..c", "...", "a//b"])
+def test_a_dot_in_a_name_is_no_step_of_a_path(prefix: str) -> None:
+    assert check(ALL | {"SENSOR_S3_PREFIX": prefix}).problems == ()
 
 
 @pytest.mark.parametrize("stream", ["events", "arn:aws:kinesis:eu-central-1:123456789012:stream/events"])
@@ -89,6 +105,20 @@ def test_keys_come_under_both_names_and_are_secrets() -> None:
         )
         assert "hush" not in repr(found)
         assert "t0ken" not in repr(found)
+
+
+def test_keys_for_the_sensor_do_not_go_with_a_session_of_others() -> None:
+    others = {"AWS_ACCESS_KEY_ID": "ASIA", "AWS_SECRET_ACCESS_KEY": "theirs", "AWS_SESSION_TOKEN": "their-session"}
+    ours = {"SENSOR_AWS_ACCESS_KEY_ID": "AKIA1", "SENSOR_AWS_SECRET_ACCESS_KEY": "hush-hush"}
+    found = check(ALL | others | ours).settings
+    assert (found.aws_access_key_id, found.aws_secret_access_key, found.aws_session_token) == (
+        "AKIA1",
+        "hush-hush",
+        None,
+    )
+    assert check(ALL | others | {"SENSOR_AWS_ACCESS_KEY_ID": "AKIA1"}).problems == (
+        "SENSOR_AWS_SECRET_ACCESS_KEY: missing; a key and its secret are only set together",
+    )
 
 
 @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])

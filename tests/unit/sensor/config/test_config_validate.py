@@ -132,6 +132,7 @@ def test_what_a_command_forces_wins_over_everything() -> None:
         "https://a:99999",
         "https://[::1",
         "https://a b",
+        "https://a..b",
         "x",
     ],
 )
@@ -160,6 +161,11 @@ def test_a_token_and_a_token_file_do_not_go_together(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("hush")
     (line,) = problems(SENSOR_INGEST_TOKEN_FILE=str(tmp_path / "token"))
     assert line == "SENSOR_INGEST_TOKEN_FILE: should not be set together with SENSOR_INGEST_TOKEN"
+
+
+def test_a_token_in_place_of_its_file_is_not_repeated() -> None:
+    environ = {"SENSOR_INGEST_URL": "https://a.example", "SENSOR_INGEST_TOKEN_FILE": "hush-hush"}
+    assert check(environ).problems == ("SENSOR_INGEST_TOKEN_FILE: should be an absolute path (the value is not shown)",)
 
 
 def test_the_token_file_must_be_readable(tmp_path: Path) -> None:
