@@ -53,12 +53,13 @@ class ConnectionAttempts:
         if within or not sent:
             self._begin(segment.family, reverse(ours), INBOUND, moment)
 
-    def answered(self, segment: Segment) -> None:
-        """A SYN with ACK, or a RST, whoever sent it."""
+    def answered(self, segment: Segment, time: int | None = None) -> None:
+        """A SYN with ACK, or a RST, whoever sent it, and when it came by, in ns since 1970 as the kernel has it."""
         ours = Ends(segment.src, segment.src_port, segment.dst, segment.dst_port)
         for ends, is_sender in ((ours, True), (reverse(ours), False)):
-            if (known := self._table.at(ends)) is None:
-                continue
+            known = self._table.at(TCP, ends)
+            if known is None or (time is not None and known.at is not None and time < known.at):
+                continue  # it answered whoever had these ends before
             if segment.flags & RST:
                 _break(known, by_itself=is_sender)
                 self._table.aborted(known)
@@ -108,10 +109,10 @@ class ConnectionAttempts:
         return min(due, default=None)
 
     def _begin(self, family: int, ends: Ends, direction: str, moment: Moment) -> None:
-        known = self._table.at(ends)
+        known = self._table.at(TCP, ends)
         if known is not None and known.at is not None and not (known.established or known.refused or known.reset):
             return  # the same SYN again
-        if known is None or known.at is not None:
+        if known is None or known.at is not None or (known.established and known.shown < moment.monotonic):
             known = Known(family, TCP, ends, None, direction=direction)
             self._table.add_loose(known)
         known.since, known.at, known.direction = moment.monotonic, moment.wall, direction

@@ -88,8 +88,9 @@ class Exchanges(Generic[Owner]):
         return len(self._waiting)
 
     def query(self, client: Client, server: str, message: DnsMessage, owner: Owner | None = None) -> None:
-        """A query was sent. Messages of other kinds (updates, notices), or that ask nothing, are passed over."""
+        """A query was sent. Messages of other kinds (updates, notices), or that ask nothing, are counted alone."""
         if message.question is None or message.opcode != QUERY:
+            self._counters.lost(UNTRACKED)
             return
         now = self._clock.monotonic()
         self._forget_answered(now)

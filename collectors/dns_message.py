@@ -16,6 +16,8 @@ MOST_ANSWERS = 64
 """Records that are told of one answer; also the most that are passed over behind them in search of EDNS."""
 MOST_TEXT = 8192
 """Characters of the values of all records of one answer together."""
+MOST_SEGMENTS = 128
+"""UDP_MAX_SEGMENTS in include/linux/udp.h."""
 QUERY = "QUERY"
 _INTERNET = 1
 
@@ -107,6 +109,34 @@ def parse(data: bytes) -> DnsMessage | None:
         section.cut,
         section.fault,
     )
+
+
+def messages(data: bytes) -> list[bytes]:
+    """The messages of a datagram: one, or several where the kernel cuts it only later (UDP_SEGMENT, udp(7)).
+
+    What lies behind a message whose end is found is taken for another one.
+    """
+    found: list[bytes] = []
+    while (end := _end(data)) is not None and end < len(data) and len(found) < MOST_SEGMENTS - 1:
+        found.append(data[:end])
+        data = data[end:]
+    return [*found, data]
+
+
+def _end(data: bytes) -> int | None:
+    """Where the message ends; None where no end is found."""
+    if len(data) < _HEADER.size:
+        return None
+    _ident, _flags, questions, *records = _HEADER.unpack_from(data)
+    names, at = Names(), _HEADER.size
+    try:
+        for _ in range(min(questions, MOST_ANSWERS)):
+            at = name_at(data, at, len(data), names)[1] + _QUESTION.size
+        for _ in range(min(sum(records), MOST_ANSWERS)):
+            at = _record(data, name_at(data, at, len(data), names)[1])[-1]
+    except (Malformed, TooMuch):
+        return None
+    return at
 
 
 def _question(data: bytes, names: Names) -> tuple[Question, int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from collectors import network_events as events
 from collectors.attribution import Attribution
 from collectors.dns_exchanges import Client, Exchange, Exchanges
-from collectors.dns_message import DnsMessage, parse
+from collectors.dns_message import DnsMessage, messages, parse
 from collectors.dns_names import DnsNames
 from collectors.dns_streams import DnsStreams
 from collectors.inet_diag import TCP, UDP, address_text
@@ -74,7 +74,7 @@ class DnsTelling:
 
     def _messages(self, segment: Segment) -> Iterable[bytes]:
         if segment.protocol == UDP:
-            return (segment.payload,)
+            return messages(segment.payload) if segment.whole else (segment.payload,)
         flags = {"syn": bool(segment.flags & SYN), "fin": bool(segment.flags & FIN), "rst": bool(segment.flags & RST)}
         return self._streams.feed(segment[:6], segment.sequence, segment.payload, **flags)
 
@@ -96,7 +96,7 @@ class DnsTelling:
     def _known(self, segment: Segment, ends: Ends, *, outbound: bool) -> Known:
         """Who asks. A socket that asked by UDP is remembered, so that its end is told with the server it asked."""
         direction = OUTBOUND if outbound else INBOUND
-        known = self._table.at(ends)
+        known = self._table.at(segment.protocol, ends)
         if known is not None or segment.protocol == TCP:
             return known or Known(segment.family, TCP, ends, None, direction=direction)
         known = Known(segment.family, UDP, ends, self._clock.monotonic(), direction=direction, told=True)

@@ -20,7 +20,8 @@ ANY_DESTINATION = 10
 """So many times as many may go out of one process, to all of its destinations together."""
 WINDOW_S = 60.0
 MOST = 2_048
-"""Processes and destinations that are told apart in one window; beyond it a process's destinations are one."""
+"""Processes, destinations and questions that are told apart at once; where there are more the window ends early, so
+that whoever makes many of them holds back nobody's first."""
 
 _FOLDED = frozenset({Kind.NETWORK_CONNECT, Kind.NETWORK_FLOW, Kind.DNS_QUERY})
 _SUMS = tuple(map(Network._fields.index, ("bytes_in", "bytes_out", "retransmits")))
@@ -104,10 +105,12 @@ class NetworkFold:
             self._emit(event)
             return
         self._wake_later()
+        if len(self._windows) >= MOST:
+            self.flush()
         sort = _sort(event, network)
         whole = self._window(sort)
         key = (*sort, network.dst, network.dst_port)
-        crowded = whole.told >= ANY_DESTINATION * self._per_minute or len(self._windows) >= MOST
+        crowded = whole.told >= ANY_DESTINATION * self._per_minute
         one = self._windows.get(key) if crowded else self._window(key)
         if one is not None and one.told < self._per_minute and not crowded:
             one.told += event.count

@@ -32,7 +32,7 @@ READS = 128
 """Packets taken of each tap in one go, a few milliseconds' worth."""
 CATCH_UPS = 16
 """So many times as much is taken before the end of a connection is told."""
-WAKES_PER_SECOND, WAKES_SAVED = 200, 2_000
+WAKES_PER_SECOND, WAKES_SAVED = 100, 500
 """How often a packet may wake us. Beyond it packets are read every `HOLD_OFF_S`, and lose their process more often."""
 HOLD_OFF_S = 0.02
 MEND = "leave NET_RAW, one of the default capabilities, to the sensor"
@@ -167,8 +167,8 @@ class Following:
                 self._parts.attempts.opened(segment, moment, sent=sent, within=within)
             if DNS in (segment.src_port, segment.dst_port):
                 self._parts.dns.segment(segment, sent=sent, within=within)
-        for segment, _ in answered:
-            self._parts.attempts.answered(segment)
+        for segment, packet in answered:
+            self._parts.attempts.answered(segment, packet.time)
         self._see_losses()
         self._parts.attempts.settle()
         self._parts.dns.settle()

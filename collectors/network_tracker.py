@@ -129,7 +129,8 @@ class NetworkTracker:
         if self._hidden(sock) and sock.state != LISTEN:
             return None
         known = known_of(sock, protocol, self._now if self._watching else None)
-        known = self._table.pop_loose(known.ends) or known
+        known = (self._table.pop_loose(known.ends) if protocol == TCP else None) or known
+        known.shown = self._clock.monotonic()
         if not self._table.add(sock.cookie, known):
             return None
         if self._own.has_cookie(sock.cookie):

@@ -28,6 +28,9 @@ MOST = 4096
 ASKED_S = 15.0
 """So long a name that this process resolves is remembered: the resolver tries for as long (resolv.conf(5))."""
 MOST_NAMES = 16
+RESOLV_CONF = "/etc/resolv.conf"
+MOST_BYTES = 16_384
+"""Of that file."""
 
 _EVENTS = frozenset({"socket.connect", "socket.bind", "socket.getaddrinfo"})
 _INET = (socket.AF_INET, socket.AF_INET6)
@@ -44,8 +47,10 @@ class OwnSockets:
 
     _hooked = False
 
-    def __init__(self, procfs: Procfs) -> None:
+    def __init__(self, procfs: Procfs, resolv_conf: str = RESOLV_CONF) -> None:
+        """`resolv_conf` is the file of our own resolver."""
         self._procfs = procfs
+        self._resolv_conf = resolv_conf
         self._inodes: frozenset[int] = frozenset()
         self._asking: OrderedDict[Ends, float] = OrderedDict()
 
@@ -68,7 +73,19 @@ class OwnSockets:
         """Whether this process resolves the name, or one that a search domain makes of it, at the moment."""
         now = time.monotonic()
         asked = [host for host, at in list(_names.items()) if now - at < ASKED_S]
-        return any(name == host or name.startswith(host + ".") for host in asked)
+        added = {name[len(host) + 1 :] for host in asked if name.startswith(host + ".")}
+        return name in asked or not added.isdisjoint(self._search_domains() if added else ())
+
+    def _search_domains(self) -> frozenset[str]:
+        """What our resolver adds to a name, by resolv.conf(5); where it says nothing, the domain of the host's name."""
+        try:
+            with open(self._resolv_conf, "rb") as file:
+                lines = [line.split() for line in file.read(MOST_BYTES).lower().splitlines()]
+        except OSError:
+            lines = []
+        said = [line[1:] for line in lines if line[:1] in ([b"search"], [b"domain"])]
+        found = said[-1] if said else [socket.gethostname().partition(".")[2].lower().encode()]
+        return frozenset(domain.rstrip(b".").decode("ascii", "replace") for domain in found)
 
     def asked_from(self, ends: Ends) -> None:
         """A socket with these ends, perhaps gone by now, has asked for such a name."""

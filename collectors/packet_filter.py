@@ -1,7 +1,7 @@
 """The kernel's side of the taps: classic BPF that passes only what opens, answers or breaks a connection, and DNS.
 
 On a SOCK_DGRAM socket a packet begins with its network header. Only the first fragment of a fragmented packet is
-passed, and no TCP behind IPv6 extension headers.
+passed, and behind IPv6 extension headers nothing but DNS over UDP in such a fragment.
 """
 
 import socket
@@ -27,6 +27,7 @@ from collectors.bpf import (
     Step,
 )  # fmt: skip
 from collectors.network_skip import DNS, FOLLOW_ALL, Skip, of_packets
+from collectors.packet_headers import FRAGMENT
 
 SYN, RST, ACK = 0x02, 0x04, 0x10
 """TCP flags (RFC 9293)."""
@@ -56,22 +57,26 @@ class Loopback(NamedTuple):
     ports: frozenset[int] = frozenset()
 
 
+Tcp = Callable[[str, Loopback], list[Item]]
+"""What is passed of TCP, for each family."""
+
+
 def openings(loopback: Loopback, skip: Skip = FOLLOW_ALL) -> bytes:
     """Passes SYN without ACK, and DNS both ways over UDP and TCP."""
-    return _assembled(loopback, skip, _opening_tcp)
+    return _assembled(loopback, skip, _opening_tcp, _dns_in_first_fragment())
 
 
 def answers(loopback: Loopback, skip: Skip = FOLLOW_ALL) -> bytes:
     """Passes SYN with ACK, and RST."""
-    return _assembled(loopback, skip, _answering_tcp)
+    return _assembled(loopback, skip, _answering_tcp, [])
 
 
-def _assembled(loopback: Loopback, skip: Skip, tcp: Callable[[str, Loopback], list[Item]]) -> bytes:
-    return bpf.NOTHING if skip.everything else bpf.assembled(_program(loopback, skip, tcp))
+def _assembled(loopback: Loopback, skip: Skip, tcp: Tcp, fragment: list[Item]) -> bytes:
+    return bpf.NOTHING if skip.everything else bpf.assembled(_program(loopback, skip, tcp, fragment))
 
 
-def _program(loopback: Loopback, skip: Skip, tcp: Callable[[str, Loopback], list[Item]]) -> list[Item]:
-    """Both families; of loopback the copy that is sent."""
+def _program(loopback: Loopback, skip: Skip, tcp: Tcp, fragment: list[Item]) -> list[Item]:
+    """Both families; of loopback the copy that is sent. `fragment` looks at fragments of IPv6."""
     return [
         Step(LOAD_WORD, _INTERFACE),
         Step(EQUAL, loopback.interface, None, "family"),
@@ -90,6 +95,7 @@ def _program(loopback: Loopback, skip: Skip, tcp: Callable[[str, Loopback], list
         Step(LOAD_BYTE, 9),
         *_transport("4", tcp, loopback),
         "6",
+        *fragment,
         Step(IMMEDIATE_TO_X, _IPV6_HEADER),
         *of_packets(socket.AF_INET6, skip, 8),
         Step(LOAD_BYTE, 6),
@@ -97,7 +103,28 @@ def _program(loopback: Loopback, skip: Skip, tcp: Callable[[str, Loopback], list
     ]  # fmt: skip
 
 
-def _transport(family: str, tcp: Callable[[str, Loopback], list[Item]], loopback: Loopback) -> list[Item]:
+def _dns_in_first_fragment() -> list[Item]:
+    """What is skipped goes by later, without a filter: such fragments are rare."""
+    return [
+        Step(LOAD_BYTE, 6),
+        Step(EQUAL, FRAGMENT, None, "no fragment"),
+        Step(LOAD_HALF, 42),
+        Step(ANY_BIT, 0xFFF8, "other fragment"),
+        Step(LOAD_BYTE, 40),
+        Step(EQUAL, socket.IPPROTO_UDP, None, "other fragment"),
+        Step(LOAD_HALF, 48),
+        Step(EQUAL, DNS, "fragment"),
+        Step(LOAD_HALF, 50),
+        Step(EQUAL, DNS, "fragment"),
+        "other fragment",
+        Step(RETURN, 0),
+        "fragment",
+        Step(RETURN, WHOLE),
+        "no fragment",
+    ]
+
+
+def _transport(family: str, tcp: Tcp, loopback: Loopback) -> list[Item]:
     """With the protocol's number loaded, and X at the transport header."""
     return [
         Step(EQUAL, socket.IPPROTO_TCP, f"tcp {family}"),

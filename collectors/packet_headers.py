@@ -5,7 +5,10 @@ import struct
 from typing import NamedTuple
 
 TCP, UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
+FRAGMENT = 44
+"""The next header of an IPv6 packet that is a fragment (RFC 8200)."""
 _IPV6_HEADER = 40
+_FRAGMENT_HEADER = 8
 _TCP_HEADER, _UDP_HEADER = 20, 8
 _PORTS = struct.Struct("!HH")
 _SEQUENCE = struct.Struct("!4xI")
@@ -51,12 +54,17 @@ def _ipv4(packet: bytes) -> Segment | None:
 
 
 def _ipv6(packet: bytes) -> Segment | None:
-    """RFC 8200, without extension headers."""
+    """RFC 8200, without extension headers but that of a first fragment (4.5)."""
     if len(packet) < _IPV6_HEADER:
         return None
-    length = packet[4] << 8 | packet[5]
-    rest = packet[_IPV6_HEADER : _IPV6_HEADER + length]
-    return _transport(socket.AF_INET6, packet[6], packet[8:24], packet[24:40], rest, length, False)
+    kind, header, fragmented = packet[6], _IPV6_HEADER, False
+    if kind == FRAGMENT:
+        header += _FRAGMENT_HEADER
+        if len(packet) < header or packet[42] or packet[43] & 0xF8:
+            return None
+        kind, fragmented = packet[40], bool(packet[43] & 1)
+    end = _IPV6_HEADER + (packet[4] << 8 | packet[5])
+    return _transport(socket.AF_INET6, kind, packet[8:24], packet[24:40], packet[header:end], end - header, fragmented)
 
 
 def _transport(

@@ -1,6 +1,7 @@
 """Which DNS servers a container is configured to ask: its resolv.conf(5), which the platform writes."""
 
 import os
+import socket
 from collections.abc import Callable, Sequence
 
 from collectors import rootfs
@@ -49,10 +50,20 @@ class Resolvers:
 
 
 def servers(text: bytes) -> frozenset[str] | None:
-    """The addresses after `nameserver`, a zone such as `%eth0` left out; None where there are none."""
+    """The addresses after `nameserver` as inet_ntop(3) writes them, a zone such as `%eth0` left out; None where there
+    are none."""
     lines = (line.split() for line in text.splitlines())
-    found = {line[1].partition(b"%")[0].decode("ascii", "replace") for line in lines if _names_server(line)}
+    found = {_address(line[1].partition(b"%")[0].decode("ascii", "replace")) for line in lines if _names_server(line)}
     return frozenset(found) or None
+
+
+def _address(text: str) -> str:
+    """However it is written; what is none stays as it is."""
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    try:
+        return socket.inet_ntop(family, socket.inet_pton(family, text))
+    except OSError:
+        return text
 
 
 def _names_server(line: list[bytes]) -> bool:

@@ -11,6 +11,9 @@ from sensor.model.counters import Counters
 
 SILENT_S = 60.0
 """So long nothing is asked after a refusal: a seccomp profile that forbids it will not change its mind."""
+BUSY_S = 1.0
+"""So long where descriptors or memory were short, which passes."""
+_BUSY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN})
 _ABSENT = frozenset({errno.ENOENT, errno.EINVAL})
 """Answers that say that there is no such socket, or no such kind of socket in this kernel."""
 
@@ -36,8 +39,8 @@ class SocketQuestions:
             ours, theirs = theirs, ours
         try:
             return self._ask(inet_diag.exact_request(family, protocol, ours, theirs))
-        except OSError:
-            self._silent_until = self._clock.monotonic() + SILENT_S
+        except OSError as error:
+            self._silent_until = self._clock.monotonic() + (BUSY_S if error.errno in _BUSY else SILENT_S)
             self._counters.lost("sock_diag_refused")
             self.close()
             return None

@@ -41,7 +41,8 @@ class Ends(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Known:
-    """One socket. `since` is the monotonic time of its beginning, None if it may be older than we know.
+    """One socket. `since` is the monotonic time of its beginning, None if it may be older than we know; `shown` is when
+    a dump showed it first, 0 where none did.
 
     `at` is the wall time of its SYN, if that was seen; `offered`, that we answered it. The ends are kept because the
     kernel clears them when a connection is aborted. `looks` counts the searches for an owner; `established` tells a TCP
@@ -54,6 +55,7 @@ class Known:
     ends: Ends
     since: float | None
     at: Timestamp | None = None
+    shown: float = 0.0
     seen: int = 0
     own: bool = False
     offered: bool = False
@@ -76,15 +78,15 @@ def known_of(sock: InetSocket, protocol: int, since: float | None) -> Known:
 
 
 class SocketTable:
-    """Cookie → `Known` in the order of the last sighting, and ends → `Known` for connections."""
+    """Cookie → `Known` in the order of the last sighting, and protocol and ends → `Known` for what has a peer."""
 
     def __init__(self, counters: Counters, limit: int = MOST_SOCKETS) -> None:
         self._counters = counters
         self._limit = limit
         self._known: dict[int, Known] = {}
-        self._by_ends: dict[Ends, Known] = {}
+        self._by_ends: dict[tuple[int, Ends], Known] = {}
         self._loose: OrderedDict[Ends, Known] = OrderedDict()
-        self._loose_by_port: dict[int, Known] = {}
+        self._loose_by_port: dict[int, list[Known]] = {}
         self._aborted: OrderedDict[Ends, Known] = OrderedDict()
         self._round = 0
         self._refused = 0
@@ -119,7 +121,7 @@ class SocketTable:
         known.seen = self._round
         self._known[cookie] = known
         if known.ends.dst_port:
-            self._by_ends[known.ends] = known
+            self._by_ends[known.protocol, known.ends] = known
         return True
 
     def get(self, cookie: int) -> Known | None:
@@ -133,9 +135,10 @@ class SocketTable:
             self._forget_ends(known)
         return known
 
-    def at(self, ends: Ends) -> Known | None:
-        """The connection with these ends, with a cookie or without."""
-        return self._by_ends.get(ends) or self._loose.get(ends)
+    def at(self, protocol: int, ends: Ends) -> Known | None:
+        """What has these ends; a connection without a cookie has them from whoever had them before."""
+        loose = self._loose.get(ends) if protocol == TCP else None
+        return loose or self._by_ends.get((protocol, ends))
 
     def listeners(self) -> list[Known]:
         """The TCP sockets that listen, our own left out: no other of those that dumps show is without a peer."""
@@ -145,7 +148,7 @@ class SocketTable:
         """Remember a connection that has no cookie yet."""
         self._loose[known.ends] = known
         if known.direction == OUTBOUND:  # of the others the port is the listener's
-            self._loose_by_port[known.ends.src_port] = known
+            self._loose_by_port.setdefault(known.ends.src_port, []).append(known)
         if len(self._loose) > MOST_LOOSE:
             self._drop_loose(next(iter(self._loose.values())))
             self._counters.lost("network_socket_forgotten")
@@ -211,16 +214,20 @@ class SocketTable:
 
     def _cleared(self, ends: Ends) -> Known | None:
         """By the own port, where it is the connection's alone; else the first that was broken off."""
-        return self._loose_by_port.get(ends.src_port) or next(
-            (known for known in self._aborted.values() if known.ends.src_port == ends.src_port), None
-        )
+        alike = self._loose_by_port.get(ends.src_port, [])
+        if len(alike) == 1:
+            return alike[0]
+        return next((known for known in self._aborted.values() if known.ends.src_port == ends.src_port), None)
 
     def _drop_loose(self, known: Known) -> None:
         self._loose.pop(known.ends, None)
         self._aborted.pop(known.ends, None)
-        if self._loose_by_port.get(known.ends.src_port) is known:
-            del self._loose_by_port[known.ends.src_port]
+        alike = self._loose_by_port.get(known.ends.src_port, [])
+        if known in alike:
+            alike.remove(known)
+        if not alike:
+            self._loose_by_port.pop(known.ends.src_port, None)
 
     def _forget_ends(self, known: Known) -> None:
-        if self._by_ends.get(known.ends) is known:
-            del self._by_ends[known.ends]
+        if self._by_ends.get((known.protocol, known.ends)) is known:
+            del self._by_ends[known.protocol, known.ends]

@@ -67,7 +67,10 @@ MEANINGS = {
     "network_socket_forgotten": ("connections that ended without a notice, or too many at once", "nothing"),
     "network_table_full": ("more connections at once than are remembered", "nothing; the ones that are told are whole"),
     "dns_name_forgotten": ("an address whose name was forgotten early: too many are known", "nothing"),
-    "dns_query_untracked": ("a query was forgotten before its answer, which is told by itself", "nothing"),
+    "dns_query_untracked": (
+        "a query was forgotten before its answer, which is told by itself, or it was no plain query",
+        "nothing",
+    ),
     "dns_stream_gap": ("a DNS stream over TCP with a packet missing", "nothing, unless it is many"),
     "dns_stream_no_dns": ("a stream of port 53 that is no DNS", "look at who speaks it"),
     "dns_stream_unaligned": ("a DNS stream that was joined in its middle", "nothing"),

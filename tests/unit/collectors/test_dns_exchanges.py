@@ -145,10 +145,11 @@ def test_an_answer_without_a_question_belongs_to_the_query_of_its_number(scene: 
     assert len(scene.exchanges) == 1
 
 
-def test_what_asks_nothing_is_passed_over(scene: Scene) -> None:
+def test_what_asks_nothing_is_counted_alone(scene: Scene) -> None:
     scene.ask(message(header(1, 0, (0, 0, 0, 0))))
     scene.ask(message(header(1, 5 << 11) + dns.question()))
     assert len(scene.exchanges) == 0
+    assert dict(scene.counters.losses) == {UNTRACKED: 2}
 
 
 def test_a_flood_of_one_question_leaves_room_for_others(scene: Scene) -> None:

@@ -184,3 +184,24 @@ def test_an_answer_that_was_cut_says_so(scene: Scene) -> None:
     scene.reply(answer("db.example.org")[:-2])
 
     assert scene.told().evidence.truncated == ("dns.answers",)
+
+
+def test_queries_that_are_sent_in_one_piece_are_all_told(scene: Scene) -> None:
+    scene.ask(b"".join(query(f"{number}.example.org", number) for number in range(10)))
+    for number in range(10):
+        scene.reply(answer(f"{number}.example.org", number=number))
+    asked = [event.dns.question for event in scene.emitted.of("dns.query") if event.dns is not None]
+    assert asked == [f"{number}.example.org" for number in range(10)]
+    assert not scene.counters.losses
+
+
+def test_what_asks_on_the_ends_of_anothers_connection_is_not_that_other(scene: Scene) -> None:
+    scene.task.add(43, "c1", sockets=[100])
+    scene.dump(sock(100, 100, src="192.0.2.1", src_port=40000, dst=SERVER, dst_port=53))
+    scene.dump(sock(100, 100, src="192.0.2.1", src_port=40000, dst=SERVER, dst_port=53))
+    scene.ask(query("db.example.org"))
+    scene.reply(answer("db.example.org"))
+    event = scene.told()
+    assert event.process is not None
+    assert event.network is not None
+    assert (event.process.pid, event.network.transport) == (42, "udp")

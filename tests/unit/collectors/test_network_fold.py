@@ -119,13 +119,36 @@ def test_the_same_dns_exchange_is_folded_and_every_other_question_is_told() -> N
     assert [event.count for event in scene.emitted.events if event.dns and event.dns.type == "A"] == [1, 1, 1, 17]
 
 
-def test_what_is_told_apart_is_bounded() -> None:
+def test_what_is_told_apart_is_bounded_and_holds_back_nobodys_first() -> None:
     scene = Scene()
     for number in range(3 * MOST):
         scene.fold.put(flow(number, pid=number))
+        assert len(scene.fold._windows) <= MOST + 1
+    assert len(scene.emitted.events) == 3 * MOST, "each is the first of its process"
     scene.end_window()
+    assert len(scene.emitted.events) == 3 * MOST
 
-    assert sum(event.count for event in scene.emitted.events) == 3 * MOST
+
+def test_many_questions_of_one_hold_back_nobody_else() -> None:
+    scene = Scene()
+    for number in range(2 * MOST):
+        asked = Dns(f"{number}.example.org", "TXT", "NXDOMAIN")
+        scene.fold.put(flow(dst_port=53)._replace(kind=Kind.DNS_QUERY, dns=asked))
+        assert len(scene.fold._windows) <= MOST + 1
+    scene.fold.put(flow(pid=6))
+    assert scene.emitted.events[-1].kind == Kind.NETWORK_FLOW
+
+
+def test_what_is_folded_when_the_room_is_full_is_told_then_and_once() -> None:
+    scene = Scene()
+    for port in range(RATE + 5):
+        scene.fold.put(flow(port))
+    for number in range(MOST):
+        scene.fold.put(flow(number, pid=1000 + number))
+    (folded,) = [event for event in scene.emitted.events if event.count > 1]
+    assert folded.count == 5
+    scene.end_window()
+    assert sum(event.count for event in scene.emitted.events) == RATE + 5 + MOST
 
 
 def test_without_a_rate_nothing_is_folded() -> None:

@@ -100,3 +100,37 @@ def test_a_closed_socket_does_not_raise() -> None:
     closed = socket.socket()
     closed.close()
     own_sockets._learn("socket.connect", (closed,))
+
+
+@pytest.mark.parametrize(
+    ("resolv_conf", "domains"),
+    [
+        (
+            "nameserver 10.0.0.2\nsearch shop.svc.cluster.local SVC.cluster.local.\n",
+            ["shop.svc.cluster.local", "svc.cluster.local"],
+        ),
+        ("domain a.example\nsearch b.example", ["b.example"]),
+        ("search", []),
+        ("nameserver 10.0.0.2", ["host.example"]),
+        (None, ["host.example"]),
+    ],
+)
+def test_a_name_is_ours_with_what_our_resolver_adds_and_with_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolv_conf: str | None, domains: list[str]
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "task.host.example")
+    if resolv_conf is not None:
+        (tmp_path / "resolv.conf").write_text(resolv_conf)
+    own = OwnSockets(Procfs(), str(tmp_path / "resolv.conf"))
+    own_sockets._learn("socket.getaddrinfo", ("Ingest.corp.example", 443))
+
+    assert own.asks_for("ingest.corp.example")
+    for domain in (
+        "shop.svc.cluster.local",
+        "svc.cluster.local",
+        "a.example",
+        "b.example",
+        "host.example",
+        "c2VjcmV0.evil.example",
+    ):
+        assert own.asks_for(f"ingest.corp.example.{domain}") is (domain in domains)

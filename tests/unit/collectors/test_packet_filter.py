@@ -42,6 +42,23 @@ def test_a_later_fragment_does_not_pass() -> None:
     assert run(openings(QUIET), ipv4(UDP, udp(b"query"), fragment=0x2000)) == WHOLE
 
 
+@pytest.mark.parametrize(
+    ("kind", "offset", "body", "passes"),
+    [
+        (UDP, 0, udp(b"query"), WHOLE),
+        (UDP, 1, udp(b"query"), WHOLE),
+        (UDP, 1, b"\0\x35" + udp(b"answer")[2:4][::-1] + udp(b"answer")[4:], WHOLE),
+        (UDP, 1, b"\x13\x89\x13\x88" + udp(b"other")[4:], 0),
+        (UDP, 9, udp(b"query"), 0),
+        (TCP, 1, b"\0\x35" + tcp(SYN)[2:], 0),
+    ],
+)
+def test_of_ipv6_in_pieces_a_first_one_of_dns_passes(kind: int, offset: int, body: bytes, passes: int) -> None:
+    packet = ipv6(44, struct.pack("!BBHI", kind, 0, offset, 7) + body)
+    assert run(openings(QUIET), packet) == passes
+    assert run(answers(QUIET), packet) == 0
+
+
 def to(port: int, flags: int = SYN) -> bytes:
     return ipv4(TCP, tcp(flags)[:2] + struct.pack("!H", port) + tcp(flags)[4:])
 

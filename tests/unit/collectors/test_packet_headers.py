@@ -108,3 +108,20 @@ def test_no_bytes_make_it_raise(data: bytes, first: int) -> None:
     for packet in (data, bytes([first]) + data):
         found = parse(packet)
         assert found is None or len(found.src) == len(found.dst) == 16
+
+
+@pytest.mark.parametrize(
+    ("fragment", "found"),
+    [
+        (struct.pack("!BBHI", UDP, 0, 0, 7), (53, True)),
+        (struct.pack("!BBHI", UDP, 0, 1, 7), (53, False)),
+        (struct.pack("!BBHI", UDP, 0, 8 | 1, 7), None),
+        (struct.pack("!BBHI", UDP, 0, 0x4000, 7), None),
+        (struct.pack("!BBHI", 44, 0, 0, 7), None),
+        (b"\x11\0\0", None),
+    ],
+)
+def test_of_an_ipv6_packet_in_pieces_the_first_has_the_ports(fragment: bytes, found: tuple[int, bool] | None) -> None:
+    segment = parse(ipv6(44, fragment + udp(b"query") if len(fragment) == 8 else fragment))
+    assert (segment and (segment.dst_port, segment.whole)) == found
+    assert segment is None or segment.payload == b"query"

@@ -14,6 +14,7 @@ from collectors.resolvers import KEPT_S, Resolvers, servers
     [
         (b"nameserver 10.0.0.2\nsearch ec2.internal\nnameserver 2001:db8::53\n", {"10.0.0.2", "2001:db8::53"}),
         (b"# nameserver 10.0.0.3\n  nameserver\tfe80::1%eth0 # by hand\n", {"fe80::1"}),
+        (b"nameserver FD00:EC2::253\nnameserver 2001:db8:0:0:0:0:0:2", {"fd00:ec2::253", "2001:db8::2"}),
         (b"options ndots:5\n", None),
         (b"", None),
         (b"nameserver\nnameserver \xff\xfe", {"\ufffd\ufffd"}),

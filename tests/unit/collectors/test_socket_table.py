@@ -31,9 +31,9 @@ def test_a_socket_is_remembered_until_its_end() -> None:
     assert sockets.add(1, one)
 
     assert sockets.touch(1) is one
-    assert sockets.at(one.ends) is one
+    assert sockets.at(TCP, one.ends) is one
     assert sockets.pop(1) is one
-    assert sockets.at(one.ends) is None
+    assert sockets.at(TCP, one.ends) is None
     assert (sockets.touch(1), sockets.pop(1), len(sockets)) == (None, None, 0)
 
 
@@ -89,7 +89,7 @@ def test_a_connection_without_a_cookie_is_known_by_its_ends_and_by_its_port_once
     sockets.add_loose(one)
     sockets.add_loose(other)
 
-    assert sockets.at(one.ends) is one
+    assert sockets.at(TCP, one.ends) is one
     assert sockets.pop_loose(one.ends) is one
     assert sockets.pop_loose(ends_of(sock(src_port=50002, dst="0.0.0.0", dst_port=0))) is other
     assert sockets.pop_loose(other.ends) is None
@@ -113,7 +113,7 @@ def test_a_cookie_that_is_found_takes_along_what_a_dump_had_learnt() -> None:
     assert sockets.get(7) is seen
     assert seen.told
     assert sockets.pop(7) is seen
-    assert sockets.at(seen.ends) is None
+    assert sockets.at(TCP, seen.ends) is None
 
 
 def test_connections_without_a_cookie_are_bounded_and_forgotten_when_they_are_too_old() -> None:
@@ -125,8 +125,8 @@ def test_connections_without_a_cookie_are_bounded_and_forgotten_when_they_are_to
     assert counters.losses == {"network_socket_forgotten": 1}
 
     sockets.forget_loose(180.0 + 2)
-    assert sockets.at(known(2).ends) is None
-    assert sockets.at(known(3).ends) is not None
+    assert sockets.at(TCP, known(2).ends) is None
+    assert sockets.at(TCP, known(3).ends) is not None
 
 
 def test_listeners_are_the_tcp_sockets_without_a_peer_that_are_not_ours() -> None:
@@ -137,3 +137,37 @@ def test_listeners_are_the_tcp_sockets_without_a_peer_that_are_not_ours() -> Non
     for cookie, one in enumerate((listener, ours, known(), known_of(sock(src_port=53, dst_port=0), UDP, 1.0))):
         sockets.add(cookie, one)
     assert sockets.listeners() == [listener]
+
+
+def test_a_cleared_end_is_that_of_the_one_which_was_broken_off_where_several_have_its_port() -> None:
+    sockets, _ = table()
+    refused, waits = known(1), known_of(sock(src_port=50001, dst_port=80), TCP, 1.0)
+    waits.direction = OUTBOUND
+    for one in (refused, waits):
+        sockets.add_loose(one)
+    cleared = ends_of(sock(src_port=50001, dst="0.0.0.0", dst_port=0))
+
+    assert sockets.pop_loose(cleared) is None, "of two nobody knows which"
+    sockets.aborted(refused)
+    assert sockets.pop_loose(cleared) is refused
+    assert sockets.pop_loose(cleared) is waits
+
+
+def test_what_has_a_peer_is_told_apart_by_its_protocol() -> None:
+    sockets, _ = table()
+    one, other = known(1), known_of(sock(src_port=50001, protocol=UDP), UDP, 1.0)
+    sockets.add(1, one)
+    sockets.add(2, other)
+
+    assert (sockets.at(TCP, one.ends), sockets.at(UDP, one.ends)) == (one, other)
+    sockets.pop(1)
+    assert (sockets.at(TCP, one.ends), sockets.at(UDP, one.ends)) == (None, other)
+
+
+def test_what_began_last_has_the_ends() -> None:
+    sockets, _ = table()
+    before, now = known(1), known(1)
+    sockets.add(1, before)
+    sockets.add_loose(now)
+    assert sockets.at(TCP, now.ends) is now
+    assert sockets.at(UDP, now.ends) is None
