@@ -76,8 +76,10 @@ class Section:
         return value
 
     def text(self, key: str) -> str | None:
-        """Text; a number is taken for text."""
+        """Text; a number is taken for text, and by CloudFormation true and false are."""
         value = self.raw(key)
+        if isinstance(value, bool) and self.reading.spelling is pascal:
+            return str(value).lower()
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
         return value if isinstance(value, str) else self._absent(key, value, "text")

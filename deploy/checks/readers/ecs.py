@@ -61,8 +61,7 @@ def container(section: Section) -> Container:
         ),
         rejected=tuple(_rejected(section)),
     )
-    # One variable that only the deployment knows leaves the others to be judged: its value is None.
-    return made._replace(unknown=frozenset(name for name in section.unknown() if not name.startswith("environment.")))
+    return made._replace(unknown=frozenset(_open(section)))
 
 
 def service(section: Section, name: str, exec_logs: ExecLogs | None) -> Service:
@@ -114,6 +113,12 @@ def _on_fargate(section: Section) -> bool:
     if declared:
         return "FARGATE" in declared
     return section.text("networkMode") == "awsvpc" and section.text("cpu") is not None
+
+
+def _open(section: Section) -> Any:
+    """What is unknown of a container. One variable that only the deployment knows leaves the others to be judged."""
+    listed = isinstance(section.raw("environment"), list)
+    return (name for name in section.unknown() if not (listed and name.partition(".")[0] == "environment"))
 
 
 def _environment(section: Section) -> Any:
