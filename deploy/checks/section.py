@@ -35,13 +35,14 @@ def snake(name: str) -> str:
 
 
 class Reading:
-    """What the sections of one subject share: how names are spelt, what is unknown and what is wrong."""
+    """What the sections of one subject share: how names are spelt, what is unknown, wrong and not looked into."""
 
     def __init__(self, spelling: Spelling = camel, resolve: Callable[[Any], Any] = lambda value: value) -> None:
         self.spelling = spelling
         self.resolve = resolve
         self.unknown: set[str] = set()
         self.wrong: list[tuple[Path, str]] = []
+        self.passed_over: list[tuple[Path, str]] = []
 
 
 class Section:

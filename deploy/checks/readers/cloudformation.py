@@ -17,6 +17,8 @@ def subjects(content: dict[str, Any], readings: list[Reading]) -> Iterator[Subje
     resources = content.get("Resources")
     resolve = Intrinsics(content.get("Parameters"))
     for name, resource in resources.items() if isinstance(resources, dict) else ():
+        if str(name).startswith("Fn::ForEach"):
+            readings.append(_loop(str(name)))
         if not isinstance(resource, dict):
             continue
         kind, path = resource.get("Type"), ("Resources", str(name), "Properties")
@@ -33,6 +35,12 @@ def subjects(content: dict[str, Any], readings: list[Reading]) -> Iterator[Subje
             reading = Reading(resolve=resolve)
             readings.append(reading)
             yield from _policies(Section(properties, path, reading), str(name))
+
+
+def _loop(name: str) -> Reading:
+    reading = Reading()
+    reading.passed_over.append((("Resources", name), f"{name} is not looked into: what it makes was not checked"))
+    return reading
 
 
 def _policies(section: Section, name: str) -> Iterator[Subject]:
