@@ -16,6 +16,7 @@ class Unknown:
 
 UNKNOWN = Unknown()
 
+_SNAKE = {"volumes": "volume", "sizeInGiB": "size_in_gib"}
 _PASCAL = {"efsVolumeConfiguration": "EFSVolumeConfiguration", "iam": "IAM"}
 
 
@@ -31,7 +32,7 @@ def pascal(name: str) -> str:
 
 def snake(name: str) -> str:
     """Terraform's; a block that may stand more than once has its name in the singular."""
-    return "volume" if name == "volumes" else re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name)
+    return _SNAKE.get(name) or re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name)
 
 
 class Reading:
