@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
-from deploy.checks.check import Check, Finding
+from deploy.checks.check import Check, Finding, Undecided
 from deploy.checks.documents import Document, come_upon, documents
 from deploy.checks.files import ComeUpon
 from deploy.checks.model import Container, Subject, Task
@@ -88,6 +88,9 @@ def _document(checks: tuple[Check, ...], document: Document, result: Result) -> 
                 result.undecided += 1
                 continue
             for flaw in check.find(one):
+                if isinstance(flaw, Undecided):
+                    result.undecided += 1
+                    continue
                 line = document.line(one.path if flaw.path is None else flaw.path)
                 result.findings.append(Finding(check, document.file, line, name, flaw))
 

@@ -115,7 +115,7 @@ class Service(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A statement of an inline policy that allows something."""
+    """A statement of an inline policy that allows something; `Effect` is in `unknown` where it only may."""
 
     name: str
     path: Path

@@ -6,7 +6,7 @@ from typing import Any
 from deploy.checks.model import ExecLogs, Subject
 from deploy.checks.readers import ecs
 from deploy.checks.readers.intrinsics import Intrinsics
-from deploy.checks.readers.policies import statements
+from deploy.checks.readers.policies import statements, unknown_policy
 from deploy.checks.section import Reading, Section, pascal
 
 TASK, SERVICE, CLUSTER = (f"AWS::ECS::{kind}" for kind in ("TaskDefinition", "Service", "Cluster"))
@@ -44,11 +44,11 @@ def _loop(name: str) -> Reading:
 
 
 def _policies(section: Section, name: str) -> Iterator[Subject]:
-    if section.raw("PolicyDocument") is not None:
-        yield from statements(section.section("PolicyDocument"), name)
-    if section.raw("Policies") is not None:
-        for policy in section.sections("Policies"):
-            yield from statements(policy.section("PolicyDocument"), f"{name} {policy.text('PolicyName') or ''}".strip())
+    yield from statements(section, "PolicyDocument", name)
+    for policy in section.sections("Policies"):
+        yield from statements(policy, "PolicyDocument", f"{name} {policy.text('PolicyName') or ''}".strip())
+    if "Policies" in section.reading.unknown:
+        yield unknown_policy(section, name)
 
 
 def _exec_logs(resources: Any, service: Any, resolve: Intrinsics) -> ExecLogs | None:
