@@ -16,6 +16,14 @@ MEMORY_MIB: dict[int, tuple[int, ...]] = {
 }
 """For each number of CPU units (1024 are a vCPU) the memory that goes with it."""
 
+NETWORK_MODE = "awsvpc"
+"""The only one; where none is named ECS takes bridge."""
+LOG_DRIVERS = ("awslogs", "awsfirelens", "splunk")
+STOP_TIMEOUT = range(2, 121)
+"""Seconds."""
+EPHEMERAL_GIB = range(21, 201)
+"""The 20 GiB that a task has anyway cannot be asked for."""
+
 NOT_TAKEN = ("disableNetworking", "dnsServers", "dnsSearchDomains", "dockerSecurityOptions", "extraHosts", "links")
 """Fields of a container that RegisterTaskDefinition refuses for Fargate unless they are empty; so is `privileged`."""
 NOT_TAKEN_LINUX = ("devices", "maxSwap", "swappiness", "sharedMemorySize")

@@ -21,6 +21,11 @@ asks each task, pod, service and policy what is below. `--format` is text, json 
 nothing as bad as `--fail-on` (medium) was found, 1 when it was or a file could not be read, and 2 on wrong usage. A
 file that cannot be read is one line with its reason, and the others are checked all the same.
 
+Directories are searched for `.json`, `.yaml`, `.yml` and `.template`. What lies there, cannot be decoded and has
+nothing in it that is ours (`containerDefinitions`, `AWS::ECS::`, `planned_values`, `apiVersion` and the like) is told
+as not checked, counted, and fails nothing. A file that is named has to be readable. Told, too, and no failure are the
+templates of a chart, which `helm template` has to render first, and what `Fn::ForEach` makes in a template.
+
 What only the deployment knows (a parameter without a default, a value that is known after apply, a hole in a chart's
 template) is not judged; the questions that stay open are counted. The sensor's own container is asked for secrets only.
 
@@ -64,7 +69,8 @@ there are more of one kind than there were, the new ones count; what is no longe
 The action is this repository's `action.yml`, which is published nowhere else: `example-org` stands for the organisation
 that has your copy of it, and the number for a commit of that copy which you have looked at (`git rev-parse HEAD`).
 
-With pre-commit, the hook `fargate-sensor-check` of this repository checks the files of a commit.
+With pre-commit, the hook `fargate-sensor-check` of this repository checks the files of a commit, and takes them as
+those of a directory (`--pass-over`): a `tsconfig.json` with comments and a chart's template fail no commit.
 """
 
 

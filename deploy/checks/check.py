@@ -26,6 +26,13 @@ class Flaw(NamedTuple):
     key: str = ""
 
 
+class Undecided:
+    """Stands for a flaw that only the deployment can tell."""
+
+
+UNDECIDED = Undecided()
+
+
 class Check(NamedTuple):
     """One check. `subject` is the type of the model that it is asked about.
 
@@ -40,7 +47,7 @@ class Check(NamedTuple):
     mend: str
     references: tuple[str, ...]
     reads: tuple[str, ...]
-    find: Callable[[Any], Iterator[Flaw]]
+    find: Callable[[Any], Iterator[Flaw | Undecided]]
 
 
 class Finding(NamedTuple):

@@ -11,13 +11,14 @@ from deploy.checks import baseline, reports, suppressions, waivers
 from deploy.checks.catalog import catalog
 from deploy.checks.check import Check, Severity
 from deploy.checks.engine import Result, run
-from deploy.checks.files import files_in
-from deploy.checks.problems import Problem
+from deploy.checks.files import ComeUpon, files_in
+from deploy.checks.problems import Note, Problem
 
 ABOUT = """\
 Checks ECS task definitions (JSON), CloudFormation and SAM templates, Terraform plans (`terraform show -json`) and
 Kubernetes manifests, rendered charts among them, for what matters on Fargate. Directories are searched for .json,
-.yaml, .yml and .template; what is none of these kinds is passed over and counted. Values of secrets are never shown."""
+.yaml, .yml and .template; what is none of these kinds is passed over and counted, and what cannot be decoded is told.
+Values of secrets are never shown."""
 EXAMPLE = "example: fargate-sensor check --verbose task-definitions/ template.yaml"
 NEVER = "never"
 
@@ -32,7 +33,7 @@ def main(argv: list[str], today: date | None = None) -> int:
     except SystemExit as end:  # argparse has said what is wrong, or shown its help
         return int(end.code or 0)
     checks = catalog()
-    result = run(checks, _progress(files_in(map(Path, options.paths))))
+    result = run(checks, _progress(files_in(map(Path, options.paths), pass_over=options.pass_over)))
     _suppress(checks, result, options, today or datetime.now(UTC).date())
     if options.baseline is not None:
         _compare(result, options.baseline)
@@ -87,7 +88,7 @@ def _report(checks: tuple[Check, ...], result: Result, options: argparse.Namespa
     return "".join(f"{line}\n" for line in reports.text(result, verbose=options.verbose))
 
 
-def _progress(files: Iterable[Path | Problem]) -> Iterator[Path | Problem]:
+def _progress(files: Iterable[Path | ComeUpon | Note]) -> Iterator[Path | ComeUpon | Note]:
     """The files; on a terminal a line shows how many were looked at."""
     shown = sys.stderr.isatty()
     for number, file in enumerate(files):
@@ -112,6 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--verbose", action="store_true", help="where each finding is, and how to mend it")
     parser.add_argument(
         "--config", metavar="FILE", help=f"suppressions ({suppressions.DEFAULT} of the working directory if it exists)"
+    )
+    parser.add_argument(
+        "--pass-over",
+        action="store_true",
+        help="for hooks: take files as those of a directory; one that cannot be decoded fails only where it looks ours",
     )
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--baseline", metavar="FILE", help="leave out the findings that FILE knows")

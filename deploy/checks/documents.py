@@ -11,10 +11,15 @@ from typing import Any
 from deploy.checks.files import RENDER
 from deploy.checks.json_marks import json_marks
 from deploy.checks.marks import Mark, Path, line_at
-from deploy.checks.problems import Problem, Unreadable
+from deploy.checks.problems import Note, Problem, Unreadable
 from deploy.checks.yaml_events import yaml_documents
 
 _GO_TEMPLATE = re.compile(r"\{\{-?\s*(?:[.$/(]|(?:if|else|end|range|with|define|block|include|template|toYaml)\b)")
+_OURS = re.compile(
+    rb"containerDefinitions|taskDefinition|portMappings|logConfiguration"
+    rb"|AWS::(?:ECS|IAM)::|planned_values|terraform_version|apiVersion"
+)
+"""What no document that has something to check is without."""
 LARGEST = 32 * 1024 * 1024
 """Bytes of a file. Plans of large estates have some ten millions."""
 
@@ -48,6 +53,15 @@ def documents(file: FilePath) -> Iterator[Document | Problem]:
         yield Problem(name, None, f"cannot be read: {error.strerror or error}")
 
 
+def come_upon(file: FilePath) -> Iterator[Document | Problem]:
+    """The same for a file that nobody named: where it cannot be decoded and nothing in it is ours, that is a `Note`."""
+    for one in documents(file):
+        if isinstance(one, Problem) and not _may_be_ours(file):
+            yield Note(one.file, one.line, f"not checked: {one.text}")
+        else:
+            yield one
+
+
 def decoded(name: str, data: bytes) -> Iterator[Document]:
     """The documents in the bytes of a file; raises `Unreadable`."""
     try:
@@ -68,14 +82,27 @@ def decoded(name: str, data: bytes) -> Iterator[Document]:
             raise Unreadable(error.line, f"{error.text}; {RENDER}") from error
 
 
+def _may_be_ours(file: FilePath) -> bool:
+    """Whether the text has a sign of what is checked, in UTF-16 too; a file that cannot be opened may have."""
+    try:
+        return _OURS.search(_begin(file).replace(b"\0", b"")) is not None
+    except (Unreadable, OSError):
+        return True
+
+
 def _read(file: FilePath) -> bytes:
-    if not file.is_file():
-        raise Unreadable(None, "is no file" if file.exists() else "does not exist")
-    with file.open("rb") as stream:
-        data = stream.read(LARGEST + 1)
+    data = _begin(file)
     if len(data) > LARGEST:
         raise Unreadable(None, f"is larger than {LARGEST // 1024 // 1024} MB and was not read")
     return data
+
+
+def _begin(file: FilePath) -> bytes:
+    """The bytes of a file; of one that is larger than the largest, a byte more than that."""
+    if not file.is_file():
+        raise Unreadable(None, "is no file" if file.exists() else "does not exist")
+    with file.open("rb") as stream:
+        return stream.read(LARGEST + 1)
 
 
 def _json(text: str) -> Any:

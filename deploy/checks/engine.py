@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
-from deploy.checks.check import Check, Finding
-from deploy.checks.documents import Document, documents
+from deploy.checks.check import Check, Finding, Undecided
+from deploy.checks.documents import Document, come_upon, documents
+from deploy.checks.files import ComeUpon
 from deploy.checks.model import Container, Subject, Task
-from deploy.checks.problems import Problem
+from deploy.checks.problems import Note, Problem
 from deploy.checks.readers.reading import read
 from deploy.checks.sensor_shape import is_ours
 
@@ -31,45 +32,55 @@ class Waived(NamedTuple):
 class Result:
     """What came of a run; `undecided` are questions that only the deployment could answer.
 
+    `undecoded` are files that nobody named, that cannot be decoded and in which nothing looks like ours.
     `gone` are findings of the baseline that were not found again, `notes` what is told and is no fault of a file.
     """
 
     files: int = 0
     empty: int = 0
+    undecoded: int = 0
     subjects: int = 0
     undecided: int = 0
     findings: list[Finding] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     waived: list[Waived] = field(default_factory=list)
-    notes: list[Problem] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     gone: int = 0
 
 
-def run(checks: Iterable[Check], files: Iterable[FilePath | Problem]) -> Result:
+def run(checks: Iterable[Check], files: Iterable[FilePath | ComeUpon | Note]) -> Result:
     """Check the files; one that cannot be read is a problem and keeps no other from being checked.
 
-    A `Problem` among them says what was left out, and is told as a note.
+    A `Note` among them says what was left out.
     """
     checks, result = tuple(checks), Result()
     for file in files:
-        if isinstance(file, Problem):
+        if isinstance(file, Note):
             result.notes.append(file)
             continue
         before = result.subjects, len(result.problems)
         result.files += 1
-        for document in documents(file):
+        for document in come_upon(file.file) if isinstance(file, ComeUpon) else documents(file):
             if isinstance(document, Problem):
-                result.problems.append(document)
+                result.undecoded += isinstance(document, Note)
+                _tell(document, result)
             else:
                 _document(checks, document, result)
         result.empty += before == (result.subjects, len(result.problems))
     return result
 
 
+def _tell(problem: Problem, result: Result) -> None:
+    if isinstance(problem, Note):
+        result.notes.append(problem)
+    else:
+        result.problems.append(problem)
+
+
 def _document(checks: tuple[Check, ...], document: Document, result: Result) -> None:
     for subject in read(document):
         if isinstance(subject, Problem):
-            result.problems.append(subject)
+            _tell(subject, result)
             continue
         result.subjects += 1
         for check, one, name in _questions(checks, subject):
@@ -77,6 +88,9 @@ def _document(checks: tuple[Check, ...], document: Document, result: Result) -> 
                 result.undecided += 1
                 continue
             for flaw in check.find(one):
+                if isinstance(flaw, Undecided):
+                    result.undecided += 1
+                    continue
                 line = document.line(one.path if flaw.path is None else flaw.path)
                 result.findings.append(Finding(check, document.file, line, name, flaw))
 

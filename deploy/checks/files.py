@@ -3,31 +3,55 @@
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from deploy.checks.problems import Problem
+from deploy.checks.problems import Note
 
 SUFFIXES = (".json", ".yaml", ".yml", ".template")
 RENDER = "templates of a chart are no manifests yet; check what `helm template` makes of them"
 SKIPPED = frozenset({"node_modules", "__pycache__", "venv"})
 
 
-def files_in(paths: Iterable[Path]) -> Iterator[Path | Problem]:
+class ComeUpon(NamedTuple):
+    """A file that nobody named: it may be none of ours."""
+
+    file: Path
+
+
+def files_in(paths: Iterable[Path], *, pass_over: bool = False) -> Iterator[Path | ComeUpon | Note]:
     """Files as they are named, and those of directories that may be ours, in the order of their names.
 
     Hidden directories are left out, and so are the unrendered templates of a chart: text with holes in it
     is no YAML until `helm template` has filled them. A chart is told, since what it makes was not checked.
+    With `pass_over` named files are taken as those of a directory are.
     """
+    told: set[Path] = set()
     for path in paths:
         if path.is_dir():
             yield from _below(path)
-        else:
+        elif not pass_over:
             yield path
+        elif (templates := _templates_around(path)) is None:
+            yield ComeUpon(path)
+        elif templates not in told:
+            told.add(templates)
+            yield _unrendered(templates)
 
 
-def _below(top: Path) -> Iterator[Path | Problem]:
+def _templates_around(file: Path) -> Path | None:
+    """The templates of a chart that the file is one of."""
+    folders = (up for up in file.parents if up.name == "templates")
+    return next((up for up in folders if up.with_name("Chart.yaml").is_file()), None)
+
+
+def _unrendered(templates: Path) -> Note:
+    return Note(str(templates), None, f"not checked: {RENDER}")
+
+
+def _below(top: Path) -> Iterator[ComeUpon | Note]:
     for folder, folders, names in os.walk(top):
         chart = "Chart.yaml" in names and "templates" in folders
         folders[:] = sorted(f for f in folders if f[0] != "." and f not in SKIPPED and not (chart and f == "templates"))
         if chart:
-            yield Problem(str(Path(folder, "templates")), None, f"not checked: {RENDER}")
-        yield from (Path(folder, name) for name in sorted(names) if name.endswith(SUFFIXES))
+            yield _unrendered(Path(folder, "templates"))
+        yield from (ComeUpon(Path(folder, name)) for name in sorted(names) if name.endswith(SUFFIXES))

@@ -35,7 +35,7 @@ class Mount(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A container; times in seconds, memory in MiB."""
+    """A container; times in seconds, memory in MiB, CPU in units of which a vCPU has 1024."""
 
     name: str
     path: Path
@@ -54,6 +54,7 @@ class Container(NamedTuple):
     logging: Logging | None = None
     health_check: bool = False
     stop_timeout: int | None = None
+    cpu: int | None = None
     memory: int | None = None
     reserved: int | None = None
     """`memoryReservation`."""
@@ -61,8 +62,10 @@ class Container(NamedTuple):
     """It has a `firelensConfiguration`: ECS starts it before all that log through it."""
     depends_on: tuple[tuple[str, str], ...] = ()
     """Pairs of a container's name and the condition."""
+    volumes_from: tuple[str, ...] = ()
+    """Names of containers; ECS creates these before it."""
     rejected: tuple[str, ...] = ()
-    """Fields that Fargate does not take."""
+    """What Fargate does not take, by name and without values."""
 
 
 class Task(NamedTuple):
@@ -112,7 +115,7 @@ class Service(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A statement of an inline policy that allows something."""
+    """A statement of an inline policy that allows something; `Effect` is in `unknown` where it only may."""
 
     name: str
     path: Path

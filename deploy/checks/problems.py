@@ -16,6 +16,10 @@ class Problem(NamedTuple):
         return printable(f"{place}: {self.text}")
 
 
+class Note(Problem):
+    """The same, told and no fault of the file."""
+
+
 class Unreadable(Exception):
     """The text is no document; raised by the decoders, told as a `Problem` where the file's name is known."""
 

@@ -26,8 +26,8 @@ def text(result: Result, *, verbose: bool) -> Iterator[str]:
             yield f"       To mend it: {check.mend}"
     yield (
         f"{len(result.findings)} findings in {result.files} files: {result.subjects} tasks, pods, services, policies,"
-        f" {result.empty} files without any, {len(result.problems)} problems, {result.undecided} questions that"
-        " only the deployment answers"
+        f" {result.empty} files without any, {result.undecoded} passed over undecoded, {len(result.problems)} problems,"
+        f" {result.undecided} questions that only the deployment answers"
     )
     if result.waived or result.gone:
         known = sum(waived.known for waived in result.waived)
@@ -45,6 +45,7 @@ def as_json(result: Result) -> str:
         {
             "files": result.files,
             "files_without": result.empty,
+            "files_undecoded": result.undecoded,
             "subjects": result.subjects,
             "undecided": result.undecided,
             "findings": [_finding(finding) for finding in result.findings],

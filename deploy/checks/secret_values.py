@@ -9,8 +9,11 @@ from sensor.enrich.secret_text import mask_text
 from sensor.model.secret_names import is_secret_name, is_secret_value
 
 DYNAMIC = re.compile(r"\{\{resolve:(?:secretsmanager|ssm-secure):")
-_RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{32,256}")
-_REFERENCE = re.compile(r"arn:aws|\$\{|/|https?:")
+_RANDOM = re.compile(r"(?!/)[A-Za-z0-9+/_=-]{32,256}")
+"""What begins with a slash is a path."""
+_HOLE = re.compile(r"\$\{[^}]*\}?")
+_HOLE_FILLED = "$("
+"""A shell's command: as a user or a host it is as good as any, and a password that begins with it is none."""
 _NAMES_OF_SECRETS = frozenset({"FARGATE_SENSOR_TOKEN_SECRET"})
 """Variables of the webhook that say which secret to use."""
 LEAST_ENTROPY = 4.5
@@ -23,13 +26,15 @@ def reveals(name: str, value: str) -> str | None:
         return "takes the value of a NoEcho parameter"
     if DYNAMIC.search(value):
         return "is resolved at deployment and then stands in the task definition in plain"
-    if "${" in value or value.startswith("arn:"):
+    if value.startswith("arn:"):
         return None
-    if name not in _NAMES_OF_SECRETS and is_secret_name(name) and is_secret_value(name, value):
+    written = _HOLE.sub(_HOLE_FILLED, value)
+    whole = written == value
+    if whole and name not in _NAMES_OF_SECRETS and is_secret_name(name) and is_secret_value(name, value):
         return "has the name of a secret"
-    if mask_text(value) != value:
+    if mask_text(written) != written:
         return "has a value in the form of a secret"
-    if _RANDOM.fullmatch(value) and not _REFERENCE.match(value) and _entropy(value) >= LEAST_ENTROPY:
+    if whole and _RANDOM.fullmatch(value) and _entropy(value) >= LEAST_ENTROPY:
         return "has a value as random as a key"
     return None
 

@@ -16,6 +16,7 @@ class Unknown:
 
 UNKNOWN = Unknown()
 
+_SNAKE = {"volumes": "volume", "sizeInGiB": "size_in_gib"}
 _PASCAL = {"efsVolumeConfiguration": "EFSVolumeConfiguration", "iam": "IAM"}
 
 
@@ -31,17 +32,18 @@ def pascal(name: str) -> str:
 
 def snake(name: str) -> str:
     """Terraform's; a block that may stand more than once has its name in the singular."""
-    return "volume" if name == "volumes" else re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name)
+    return _SNAKE.get(name) or re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name)
 
 
 class Reading:
-    """What the sections of one subject share: how names are spelt, what is unknown and what is wrong."""
+    """What the sections of one subject share: how names are spelt, what is unknown, wrong and not looked into."""
 
     def __init__(self, spelling: Spelling = camel, resolve: Callable[[Any], Any] = lambda value: value) -> None:
         self.spelling = spelling
         self.resolve = resolve
         self.unknown: set[str] = set()
         self.wrong: list[tuple[Path, str]] = []
+        self.passed_over: list[tuple[Path, str]] = []
 
 
 class Section:
@@ -76,8 +78,10 @@ class Section:
         return value
 
     def text(self, key: str) -> str | None:
-        """Text; a number is taken for text."""
+        """Text; a number is taken for text, and by CloudFormation true and false are."""
         value = self.raw(key)
+        if isinstance(value, bool) and self.reading.spelling is pascal:
+            return str(value).lower()
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
         return value if isinstance(value, str) else self._absent(key, value, "text")

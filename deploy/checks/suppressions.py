@@ -9,7 +9,7 @@ from typing import NamedTuple
 from deploy.checks.check import Finding
 from deploy.checks.documents import Document, documents
 from deploy.checks.fingerprint import portable
-from deploy.checks.problems import Problem
+from deploy.checks.problems import Note, Problem
 from deploy.checks.section import Reading, Section
 
 DEFAULT = ".fargate-sensor-check.yaml"
@@ -36,9 +36,9 @@ class Suppression(NamedTuple):
         texts = (finding.check.id, portable(finding.file), finding.subject)
         return all(map(_like, (self.check, self.file, self.subject), texts))
 
-    def note(self, text: str) -> Problem:
+    def note(self, text: str) -> Note:
         """A line about it."""
-        return Problem(self.source, self.line, f"the suppression of {self.check} {text}")
+        return Note(self.source, self.line, f"the suppression of {self.check} {text}")
 
 
 def suppressions(file: FilePath, checks: Collection[str], today: date) -> Iterator[Suppression | Problem]:

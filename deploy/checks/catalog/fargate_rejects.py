@@ -1,4 +1,4 @@
-"""Fields that Fargate does not take."""
+"""What Fargate does not take."""
 
 from collections.abc import Iterator
 
@@ -18,12 +18,12 @@ def _find(task: Task) -> Iterator[Flaw]:
 
 CHECK = Check(
     id="fargate-rejects",
-    title="Fields that Fargate does not take",
+    title="Fargate does not take it",
     severity=Severity.HIGH,
     subject=Task,
     why="The definition cannot be registered, or its tasks and pods never start.",
-    mend="Take them out.",
-    references=(),
+    mend="Take it out, or bring it within what Fargate has.",
+    references=("cfn-lint E3048", "cfn-lint E3053", "cfn-lint E3713"),
     reads=("requiresCompatibilities", "containerDefinitions"),
     find=_find,
 )

@@ -16,17 +16,20 @@ def _find(task: Task) -> Iterator[Flaw]:
     elif not is_size(cpu, memory):
         yield Flaw(f"Fargate has no task of cpu {cpu} with memory {memory}")
     else:
-        yield from _too_much(task, memory)
+        yield from _too_much(task, cpu, memory)
 
 
-def _too_much(task: Task, memory: int) -> Iterator[Flaw]:
-    """What the containers are given in memory has to fit into the task's."""
+def _too_much(task: Task, cpu: int, memory: int) -> Iterator[Flaw]:
+    """What the containers are given has to fit into what the task has."""
     for one in task.containers:
         if (one.memory or 0) > memory:
             yield Flaw(f"container {one.name} may take {one.memory} MiB of the task's {memory}", one.path, one.name)
     promised = sum(one.reserved or one.memory or 0 for one in task.containers)
     if promised > memory:
         yield Flaw(f"its containers are promised {promised} MiB of the task's {memory}", key="sum")
+    units = sum(one.cpu or 0 for one in task.containers)
+    if units > cpu:
+        yield Flaw(f"its containers are promised {units} CPU units of the task's {cpu}", key="cpu")
 
 
 CHECK = Check(

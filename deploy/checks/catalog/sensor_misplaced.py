@@ -39,9 +39,9 @@ def _in_ecs(sensor: Container, task: Task) -> Iterator[Flaw]:
 
 def _unordered(sensor: Container, task: Task) -> Iterator[Flaw]:
     """Containers that neither wait for the sensor, themselves or through others, nor have to be there before it."""
-    if any(name.startswith("dependsOn") for one in task.containers for name in one.unknown):
+    if any(name.startswith(("dependsOn", "volumesFrom")) for one in task.containers for name in one.unknown):
         return
-    waits = {one.name: {name for name, _ in one.depends_on} for one in task.containers}
+    waits = {one.name: {name for name, _ in one.depends_on}.union(one.volumes_from) for one in task.containers}
     before = _reached({sensor.name, *(one.name for one in task.containers if one.log_router)}, waits)
     ends = {name for one in task.containers for name, how in one.depends_on if how in ("SUCCESS", "COMPLETE")}
     after: dict[str, set[str]] = {}

@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 
-from deploy.checks.check import Check, Flaw, Severity
+from deploy.checks.check import UNDECIDED, Check, Flaw, Severity, Undecided
 from deploy.checks.model import Statement
 
 
-def _find(statement: Statement) -> Iterator[Flaw]:
+def _find(statement: Statement) -> Iterator[Flaw | Undecided]:
+    wide = [action for action in statement.actions if action.endswith(":*")]
     if "*" in statement.actions:
         yield Flaw("it allows every action")
     elif statement.all_but:
         yield Flaw("it allows every action but some (NotAction)")
-    elif "*" in statement.resources:
-        for action in statement.actions:
-            if action.endswith(":*"):
-                yield Flaw(f"it allows {action} on every resource", key=action)
+    elif wide and "*" in statement.resources:
+        yield from (Flaw(f"it allows {action} on every resource", key=action) for action in wide)
+    elif "Action" in statement.unknown or (wide and "Resource" in statement.unknown):
+        yield UNDECIDED
 
 
 CHECK = Check(
@@ -25,6 +26,6 @@ CHECK = Check(
     why="A break-in into one task then reaches the whole account or service.",
     mend="Name the actions and the resources.",
     references=("Checkov CKV_AWS_63",),
-    reads=("Action", "Resource", "Statement"),
+    reads=("Effect", "Statement"),
     find=_find,
 )

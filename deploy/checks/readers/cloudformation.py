@@ -6,7 +6,7 @@ from typing import Any
 from deploy.checks.model import ExecLogs, Subject
 from deploy.checks.readers import ecs
 from deploy.checks.readers.intrinsics import Intrinsics
-from deploy.checks.readers.policies import statements
+from deploy.checks.readers.policies import statements, unknown_policy
 from deploy.checks.section import Reading, Section, pascal
 
 TASK, SERVICE, CLUSTER = (f"AWS::ECS::{kind}" for kind in ("TaskDefinition", "Service", "Cluster"))
@@ -17,6 +17,8 @@ def subjects(content: dict[str, Any], readings: list[Reading]) -> Iterator[Subje
     resources = content.get("Resources")
     resolve = Intrinsics(content.get("Parameters"))
     for name, resource in resources.items() if isinstance(resources, dict) else ():
+        if str(name).startswith("Fn::ForEach"):
+            readings.append(_loop(str(name)))
         if not isinstance(resource, dict):
             continue
         kind, path = resource.get("Type"), ("Resources", str(name), "Properties")
@@ -35,12 +37,18 @@ def subjects(content: dict[str, Any], readings: list[Reading]) -> Iterator[Subje
             yield from _policies(Section(properties, path, reading), str(name))
 
 
+def _loop(name: str) -> Reading:
+    reading = Reading()
+    reading.passed_over.append((("Resources", name), f"{name} is not looked into: what it makes was not checked"))
+    return reading
+
+
 def _policies(section: Section, name: str) -> Iterator[Subject]:
-    if section.raw("PolicyDocument") is not None:
-        yield from statements(section.section("PolicyDocument"), name)
-    if section.raw("Policies") is not None:
-        for policy in section.sections("Policies"):
-            yield from statements(policy.section("PolicyDocument"), f"{name} {policy.text('PolicyName') or ''}".strip())
+    yield from statements(section, "PolicyDocument", name)
+    for policy in section.sections("Policies"):
+        yield from statements(policy, "PolicyDocument", f"{name} {policy.text('PolicyName') or ''}".strip())
+    if "Policies" in section.reading.unknown:
+        yield unknown_policy(section, name)
 
 
 def _exec_logs(resources: Any, service: Any, resolve: Intrinsics) -> ExecLogs | None:

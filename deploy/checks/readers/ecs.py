@@ -6,8 +6,8 @@ Source: the API reference of RegisterTaskDefinition and CreateService.
 from typing import Any
 
 from deploy.checks.model import Container, ExecLogs, Logging, Mount, Service, Task, Variable
+from deploy.checks.readers import ecs_rejected
 from deploy.checks.section import UNKNOWN, Section
-from deploy.fargate import NOT_TAKEN, NOT_TAKEN_LINUX
 
 
 def task(section: Section, containers: list[Container] | None = None, name: str | None = None) -> Task:
@@ -30,7 +30,7 @@ def task(section: Section, containers: list[Container] | None = None, name: str 
         host=tuple(hosts),
         fault_injection=bool(section.flag("enableFaultInjection")),
         mounts=tuple(_mounts(section)),
-        rejected=tuple(_rejected_volumes(section)),
+        rejected=tuple(ecs_rejected.of_task(section)),
         windows=system.upper().startswith("WINDOWS"),
         unknown=frozenset(n for n in section.reading.unknown if not n.startswith("containerDefinitions.")),
     )
@@ -53,16 +53,17 @@ def container(section: Section) -> Container:
         logging=_logging(section),
         health_check=bool(section.raw("healthCheck")),
         stop_timeout=section.number("stopTimeout"),
+        cpu=section.number("cpu"),
         memory=section.number("memory"),
         reserved=section.number("memoryReservation"),
         log_router=bool(section.raw("firelensConfiguration")),
         depends_on=tuple(
             (d.text("containerName") or "", d.text("condition") or "") for d in section.sections("dependsOn")
         ),
-        rejected=tuple(_rejected(section)),
+        volumes_from=tuple(v.text("sourceContainer") or "" for v in section.sections("volumesFrom")),
+        rejected=tuple(ecs_rejected.of_container(section)),
     )
-    # One variable that only the deployment knows leaves the others to be judged: its value is None.
-    return made._replace(unknown=frozenset(name for name in section.unknown() if not name.startswith("environment.")))
+    return made._replace(unknown=frozenset(_open(section)))
 
 
 def service(section: Section, name: str, exec_logs: ExecLogs | None) -> Service:
@@ -116,6 +117,12 @@ def _on_fargate(section: Section) -> bool:
     return section.text("networkMode") == "awsvpc" and section.text("cpu") is not None
 
 
+def _open(section: Section) -> Any:
+    """What is unknown of a container. One variable that only the deployment knows leaves the others to be judged."""
+    listed = isinstance(section.raw("environment"), list)
+    return (name for name in section.unknown() if not (listed and name.partition(".")[0] == "environment"))
+
+
 def _environment(section: Section) -> Any:
     for one in section.sections("environment"):
         name = one.text("name")
@@ -141,22 +148,3 @@ def _mounts(section: Section) -> Any:
         if efs.content:
             iam = efs.section("authorizationConfig").text("iam") == "ENABLED"
             yield Mount(volume.text("name") or "", efs.text("transitEncryption") == "ENABLED", iam, efs.path)
-
-
-def _rejected_volumes(section: Section) -> Any:
-    for volume in section.sections("volumes"):
-        name = volume.text("name") or "?"
-        if volume.raw("dockerVolumeConfiguration"):
-            yield f"dockerVolumeConfiguration of the volume {name}"
-        if volume.section("host").text("sourcePath") or volume.text("hostPath"):
-            yield f"host.sourcePath of the volume {name}"
-    if section.raw("placementConstraints"):
-        yield "placementConstraints"
-
-
-def _rejected(section: Section) -> Any:
-    yield from (key for key in NOT_TAKEN if section.raw(key))
-    linux = section.section("linuxParameters")
-    yield from (f"linuxParameters.{key}" for key in NOT_TAKEN_LINUX if linux.raw(key))
-    if any(one.text("type") == "GPU" for one in section.sections("resourceRequirements")):
-        yield "resourceRequirements of type GPU"

@@ -5,17 +5,19 @@ from typing import Any
 
 from deploy.checks.documents import Document
 from deploy.checks.model import Subject
-from deploy.checks.problems import Problem
+from deploy.checks.problems import Note, Problem
 from deploy.checks.readers import cloudformation, ecs, kubernetes, terraform
 from deploy.checks.section import UNKNOWN, Reading, Section
 
 
 def read(document: Document) -> Iterator[Subject | Problem]:
-    """All subjects of a document, then what was wrong in it; nothing where it is of none of our kinds."""
+    """All subjects of a document, then what was wrong or not looked into; nothing where it is of none of our kinds."""
     readings: list[Reading] = []
     yield from _subjects(document.content, readings)
     for path, text in dict.fromkeys(wrong for reading in readings for wrong in reading.wrong):
         yield Problem(document.file, document.line(path), text)
+    for path, text in (told for reading in readings for told in reading.passed_over):
+        yield Note(document.file, document.line(path), text)
 
 
 def _subjects(content: Any, readings: list[Reading]) -> Iterator[Subject]:

@@ -33,6 +33,7 @@ def subjects(content: dict[str, Any], readings: list[Reading]) -> Iterator[Subje
         (resource["type"], str(resource.get("address")), (*path, "values"), resource["values"])
         for path, resource in _resources(root, (top, "root_module"), 0)
         if isinstance(resource.get("values"), dict) and isinstance(resource.get("type"), str)
+        if resource.get("mode") != "data"
     ]
     known = {address: _with_unknown(fields, unknown.get(address)) for _, address, _, fields in found}
     expressions = references(content)
@@ -45,7 +46,9 @@ def subjects(content: dict[str, Any], readings: list[Reading]) -> Iterator[Subje
             readings.append(reading)
             yield ecs.service(Section(fields, path, reading), address, _exec_logs(address, known, expressions))
         elif kind in POLICIES:
-            yield from _policy(fields, path, address, readings)
+            yield from _policy(fields.get("policy"), (*path, "policy"), address, readings)
+        elif kind == "aws_iam_role":
+            yield from _inline_policies(fields.get("inline_policy"), (*path, "inline_policy"), address, readings)
 
 
 def _exec_logs(address: str, known: Resources, expressions: dict[str, Any]) -> ExecLogs | None:
@@ -96,13 +99,22 @@ def _containers(fields: dict[str, Any], path: Path, task: Reading, readings: lis
     ]
 
 
-def _policy(fields: dict[str, Any], path: Path, address: str, readings: list[Reading]) -> Iterator[Subject]:
+def _policy(value: Any, path: Path, name: str, readings: list[Reading]) -> Iterator[Subject]:
     reading = Reading()
     readings.append(reading)
-    value = fields.get("policy")
     if isinstance(value, str):
-        path = (*path, "policy")
-        yield from statements(Section(_from_json(value, path, reading), path, reading), address)
+        value = _from_json(value, path, reading)
+    yield from statements(Section({path[-1]: value}, path[:-1], reading), str(path[-1]), name)
+
+
+def _inline_policies(value: Any, path: Path, role: str, readings: list[Reading]) -> Iterator[Subject]:
+    """Those in a role. One that is known after apply is not in a plan's values; an empty block has an empty text."""
+    if value is UNKNOWN:
+        yield from _policy(value, path, role, readings)
+    for number, one in enumerate(_list(value)):
+        if isinstance(one, dict) and one.get("policy") != "":
+            name = f"{role} {one.get('name') or ''}".strip()
+            yield from _policy(one.get("policy", UNKNOWN), (*path, number, "policy"), name, readings)
 
 
 def _from_json(value: Any, path: Path, reading: Reading) -> Any:

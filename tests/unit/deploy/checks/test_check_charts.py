@@ -35,6 +35,28 @@ def test_a_template_that_is_named_is_a_problem(chart: Path, capsys: pytest.Captu
     assert "helm template" in line
 
 
+@pytest.mark.parametrize("name", ["pod.yaml", "tests/job.yaml"])
+def test_a_template_that_a_hook_hands_over_is_told_once_and_fails_nothing(
+    chart: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    file = chart / "shop/templates" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(HOLES)
+    assert main(["--pass-over", str(file), str(file)]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{chart}/shop/templates: not checked: ")
+
+
+def test_templates_of_no_chart_are_checked(chart: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """CloudFormation's often lie in a folder of this name."""
+    (chart / "shop/Chart.yaml").unlink()
+    (chart / "shop/templates/pod.yaml").write_text(HOLES.replace("{{ .Release.Name }}", "shop"))
+    assert main(["--pass-over", str(chart / "shop/templates/pod.yaml")]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert "in 1 files: 1 tasks" in told.out
+
+
 def test_braces_that_are_no_chart_s_are_just_wrong(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: {{ b }}\n")
     (problem,) = run(catalog(), [tmp_path / "a.yaml"]).problems

@@ -115,6 +115,21 @@ def told(tmp_path: Path, check: str, change: Callable[[dict, dict, dict], None])
             ),
             ["the sensor starts after orders and misses its start"],
         ),
+        (
+            lambda task, app, sensor: task["containerDefinitions"].extend(
+                [
+                    {"name": "settings", "image": "settings:1"},
+                    {
+                        "name": "router",
+                        "image": "router:1",
+                        "firelensConfiguration": {"type": "fluentbit"},
+                        "volumesFrom": [{"sourceContainer": "settings"}],
+                    },
+                    {"name": "reader", "image": "reader:1", "volumesFrom": [{"sourceContainer": "orders"}]},
+                ]
+            ),
+            [],
+        ),
         (lambda task, app, sensor: task.update(pidMode=None), ["without pidMode: task the sensor sees only itself"]),
         (lambda task, app, sensor: sensor.update(stopTimeout=5), ["the sensor's stopTimeout is not 30 s or more"]),
         (lambda task, app, sensor: sensor.pop("essential"), ["the sensor is essential: its end ends the task"]),
@@ -147,6 +162,17 @@ def test_what_fits_into_a_task(tmp_path: Path, cpu: str, memory: str, containers
     def change(task: dict, app: dict, sensor: dict) -> None:
         task.update(cpu=cpu, memory=memory)
         app["memory"], sensor["memory"] = containers
+
+    assert told(tmp_path, "fargate-size", change) == texts
+
+
+@pytest.mark.parametrize(
+    ("units", "texts"),
+    [((500, 12), []), ((500, 13), ["its containers are promised 513 CPU units of the task's 512"]), ((512, None), [])],
+)
+def test_containers_are_promised_no_more_cpu_than_the_task_has(tmp_path: Path, units: tuple, texts: list[str]) -> None:
+    def change(task: dict, app: dict, sensor: dict) -> None:
+        app["cpu"], sensor["cpu"] = units
 
     assert told(tmp_path, "fargate-size", change) == texts
 

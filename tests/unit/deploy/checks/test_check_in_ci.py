@@ -80,8 +80,17 @@ def test_the_step_takes_every_option(tmp_path: Path) -> None:
     assert ended.stderr == "--version: does not exist\n"
 
 
+def test_the_step_does_not_check_what_it_writes(tmp_path: Path) -> None:
+    (tmp_path / "app.yaml").write_bytes((DATA / "bad/privileged.yaml").read_bytes())
+    ended = step(tmp_path, paths=".", sarif_file="x.sarif.json")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "in 1 files" in ended.stdout
+    (result,) = json.loads((tmp_path / "x.sarif.json").read_text())["runs"][0]["results"]
+    assert result["ruleId"] == "privileged"
+
+
 def test_the_hook_is_one_and_names_a_command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (hook,) = load_manifest(ROOT / ".pre-commit-hooks.yaml")
     words = shlex.split(hook["entry"])
@@ -92,6 +101,10 @@ def test_the_hook_is_one_and_names_a_command(
             sys.exit(fargate_sensor())
         assert ended.value.code == code
     capsys.readouterr()
+    (tmp_path / "tsconfig.json").write_text("// for the editor\n{}\n")
+    monkeypatch.setattr(sys, "argv", [*words, str(tmp_path / "tsconfig.json")])
+    assert fargate_sensor() == 0
+    assert "tsconfig.json:1: not checked: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

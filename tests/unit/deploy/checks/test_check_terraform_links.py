@@ -88,6 +88,21 @@ def test_a_cluster_from_elsewhere_leaves_it_open(tmp_path: Path, cluster_is: Any
     assert judged(tmp_path, content) == (set(), 1)
 
 
+def test_a_cluster_that_is_only_looked_up_leaves_it_open(tmp_path: Path) -> None:
+    """A data source does not say how sessions are logged."""
+    looked_up = {**cluster("data.aws_ecs_cluster.main", [], arn="this one"), "mode": "data"}
+    containers = json.dumps([{"name": "app", "image": "a/b:1.0.0"}])
+    values = [
+        looked_up,
+        resource(
+            "aws_ecs_task_definition", "aws_ecs_task_definition.web", {"arn": "t", "container_definitions": containers}
+        ),
+        service("aws_ecs_service.web", cluster="this one", task_definition="t"),
+    ]
+    state = {"terraform_version": "1.9.0", "values": {"root_module": {"resources": values}}}
+    assert judged(tmp_path, state) == (set(), 1)
+
+
 @pytest.mark.parametrize("configuration", [7, {"root_module": 7}, {"root_module": {"module_calls": {"a": 7}}}, None])
 def test_a_configuration_of_another_shape_is_passed_over(tmp_path: Path, configuration: Any) -> None:
     content = plan(service("aws_ecs_service.web"), cluster_is=MAIN) | {"configuration": configuration}

@@ -138,7 +138,8 @@ SENSOR = {
 def of_app(tmp_path: Path, app: dict) -> set[str]:
     """What fires on a sound task whose app's container is this."""
     task = {"family": "f", "pidMode": "task", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
-    return fired(check(tmp_path, "t.json", json.dumps(task | {"containerDefinitions": [app, SENSOR]})))
+    task |= {"networkMode": "awsvpc", "containerDefinitions": [app, SENSOR]}
+    return fired(check(tmp_path, "t.json", json.dumps(task)))
 
 
 def test_a_sound_task_has_no_findings(tmp_path: Path) -> None:

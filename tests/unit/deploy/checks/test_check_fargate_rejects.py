@@ -1,0 +1,117 @@
+"""What ECS refuses on Fargate is found in each spelling, and what it takes is not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.checks.catalog import catalog
+from deploy.checks.engine import run
+
+ONLY = [check for check in catalog() if check.id == "fargate-rejects"]
+NETWORK = "a networkMode other than awsvpc; where none is named it is bridge"
+STORAGE = "ephemeralStorage outside 21 to 200 GiB"
+DRIVER = "a logDriver other than awslogs, awsfirelens, splunk"
+TIMEOUT = "a stopTimeout outside 2 to 120 seconds"
+PORT = "a hostPort other than its containerPort"
+
+
+def refused(tmp_path: Path, name: str, content: Any) -> list[str]:
+    """What Fargate is said not to take, in the order of the report."""
+    (tmp_path / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    result = run(ONLY, [tmp_path / name])
+    assert not result.problems
+    return [finding.flaw.text.removeprefix("Fargate does not take ") for finding in result.findings]
+
+
+def task(**fields: Any) -> dict[str, Any]:
+    sound = {"family": "f", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "containerDefinitions": []}
+    return {key: value for key, value in (sound | fields).items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({}, []),
+        ({"networkMode": "bridge"}, [NETWORK]),
+        ({"networkMode": "none"}, [NETWORK]),
+        ({"networkMode": None}, [NETWORK]),
+        ({"networkMode": "host"}, []),
+        ({"networkMode": "bridge", "requiresCompatibilities": ["EC2"]}, []),
+        ({"ipcMode": "task"}, ["ipcMode"]),
+        ({"ipcMode": "none"}, ["ipcMode"]),
+        ({"ipcMode": "host"}, []),
+        ({"ipcMode": ""}, []),
+        ({"ephemeralStorage": {"sizeInGiB": 20}}, [STORAGE]),
+        ({"ephemeralStorage": {"sizeInGiB": 21}}, []),
+        ({"ephemeralStorage": {"sizeInGiB": 200}}, []),
+        ({"ephemeralStorage": {"sizeInGiB": 201}}, [STORAGE]),
+    ],
+)
+def test_what_a_task_may_not_be(tmp_path: Path, fields: dict[str, Any], found: list[str]) -> None:
+    assert refused(tmp_path, "t.json", task(**fields)) == found
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"stopTimeout": 1}, [TIMEOUT]),
+        ({"stopTimeout": 2}, []),
+        ({"stopTimeout": 120}, []),
+        ({"stopTimeout": 121}, [TIMEOUT]),
+        ({"logConfiguration": {"logDriver": "json-file"}}, [DRIVER]),
+        ({"logConfiguration": {"logDriver": "awsfirelens"}}, []),
+        ({"logConfiguration": {"logDriver": "splunk"}}, []),
+        ({"portMappings": [{"containerPort": 80, "hostPort": 8080}]}, [PORT]),
+        ({"portMappings": [{"containerPort": 80}, {"containerPort": 81, "hostPort": 8080}]}, [PORT]),
+        ({"portMappings": [{"containerPort": 80, "hostPort": 80}]}, []),
+        ({"portMappings": [{"containerPort": 80, "hostPort": 0}, {"containerPortRange": "90-99"}]}, []),
+    ],
+)
+def test_what_a_container_may_not_have(tmp_path: Path, fields: dict[str, Any], found: list[str]) -> None:
+    content = task(containerDefinitions=[{"name": "app", "image": "app:1", **fields}])
+    assert refused(tmp_path, "t.json", content) == named(found)
+
+
+def named(texts: list[str]) -> list[str]:
+    return [f"container app: Fargate does not take {text}" for text in texts]
+
+
+TEMPLATE = """
+Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      RequiresCompatibilities: [FARGATE]
+      NetworkMode: {network}
+      EphemeralStorage: {{SizeInGiB: {size}}}
+      ContainerDefinitions:
+        - Name: app
+          StopTimeout: {timeout}
+          LogConfiguration: {{LogDriver: {driver}}}
+          PortMappings: [{{ContainerPort: 80, HostPort: {port}}}]
+"""
+
+
+def test_a_template_is_asked_the_same(tmp_path: Path) -> None:
+    bad = TEMPLATE.format(network="bridge", size='"500"', timeout=300, driver="syslog", port=81)
+    assert refused(tmp_path, "t.yaml", bad) == [NETWORK, STORAGE, *named([DRIVER, TIMEOUT, PORT])]
+
+
+def test_what_only_the_deployment_knows_is_not_held_against_it(tmp_path: Path) -> None:
+    ref = "!Ref Given"
+    assert refused(tmp_path, "t.yaml", TEMPLATE.format(network=ref, size=ref, timeout=ref, driver=ref, port=ref)) == []
+
+
+def test_terraform_is_asked_the_same(tmp_path: Path) -> None:
+    values = {
+        "requires_compatibilities": ["FARGATE"],
+        "network_mode": "bridge",
+        "ipc_mode": "task",
+        "ephemeral_storage": [{"size_in_gib": 500}],
+        "container_definitions": "[]",
+    }
+    resource = {"mode": "managed", "type": "aws_ecs_task_definition", "address": "a.b", "values": values}
+    plan = {"planned_values": {"root_module": {"resources": [resource]}}}
+    assert refused(tmp_path, "plan.json", plan) == [NETWORK, "ipcMode", STORAGE]
