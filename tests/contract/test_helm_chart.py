@@ -5,7 +5,8 @@ from typing import Any
 import helm_chart
 import jsonschema
 import pytest
-from helm_chart import CHART, DIGEST, NAMESPACE, PREFIX, VALUE_SETS, objects, one, templates, values
+import yaml
+from helm_chart import CHART, DIGEST, ISSUER, NAMESPACE, PREFIX, VALUE_SETS, objects, one, templates, values
 from kubernetes_schemas import NEWEST, OLDEST, refuse
 
 from deploy.checks.catalog import catalog
@@ -60,6 +61,37 @@ def test_an_unknown_field_of_an_others_kind_would_be_noticed():
     monitor["spec"]["endpoints"][0]["intervall"] = "30s"
     with pytest.raises(jsonschema.ValidationError, match="intervall"):
         refuse(monitor, NEWEST)
+
+
+NUMBER = "12345"
+NUMBERED = values(
+    nameOverride=NUMBER,
+    imagePullSecrets=[NUMBER],
+    webhook__priorityClassName=NUMBER,
+    serviceMonitor__enabled=True,
+    ingest__enabled=True,
+    ingest__kubernetes__issuers=[ISSUER],
+    ingest__existingSecret=NUMBER,
+    ingest__persistence__storageClassName=NUMBER,
+)
+"""What people name, named by a number."""
+
+
+@pytest.mark.parametrize(
+    "certificates",
+    [
+        {"source": "generated"},
+        {"source": "certManager"},
+        {"source": "certManager", "certManager": {"issuerRef": {"name": NUMBER, "kind": NUMBER, "group": NUMBER}}},
+        {"source": "existing", "existing": {"secretName": NUMBER}},
+    ],
+    ids=["generated", "own_issuer", "given_issuer", "existing"],
+)
+def test_a_name_that_is_a_number_stays_a_name(certificates):
+    made = helm_chart.manifests(NUMBERED | {"certificates": certificates}, release=NUMBER, namespace=NUMBER)
+    for each in yaml.safe_load_all(made):
+        if each:
+            refuse(each, NEWEST)
 
 
 @every_set
