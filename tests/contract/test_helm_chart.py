@@ -6,7 +6,7 @@ import helm_chart
 import jsonschema
 import pytest
 import yaml
-from helm_chart import CHART, DIGEST, ISSUER, NAMESPACE, PREFIX, VALUE_SETS, objects, one, templates, values
+from helm_chart import CHART, DIGEST, ISSUER, NAMESPACE, PREFIX, URL, VALUE_SETS, objects, one, templates, values
 from kubernetes_schemas import NEWEST, OLDEST, refuse
 
 from deploy.checks.catalog import catalog
@@ -190,6 +190,7 @@ def test_the_chart_is_of_this_version(helm):
         (values(), "events would go nowhere"),
         ({"image": {"repository": "r"}, "sensor": {"ingestUrl": "http://i"}}, "sensor.image.repository is not set"),
         (values(certificates__source="existing", sensor__ingestUrl="http://i"), "existing.secretName is not set"),
+        (values(**URL, certificates__generated={"days": 365}), "each upgrade would make a new certificate"),
         (values(ingest__enabled=True), "nobody could write to the ingest"),
         (values(ingest__enabled=True, ingest__writeToken=True), "pods could not write to the ingest"),
     ],
