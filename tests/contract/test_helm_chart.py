@@ -178,6 +178,25 @@ def test_two_pods_keep_apart_and_one_stays():
     assert not {"PodDisruptionBudget", "NetworkPolicy"} & {each["kind"] for each in alone}
 
 
+README = (CHART / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("resources", "told"),
+    [
+        ({}, True),
+        (None, True),
+        ({"requests": {"memory": "64Mi"}}, True),
+        (yaml.safe_load(README.split("```yaml\n")[1].split("```")[0])["sensor"]["resources"], False),
+    ],
+    ids=["none", "null", "memory_alone", "as_the_readme_says"],
+)
+def test_notes_warn_of_autoscalers_and_quotas_where_the_sensor_requests_nothing(helm, resources, told):
+    with helm.Chart.load(CHART) as chart:
+        made = chart.render(values(**URL, sensor__resources=resources), name="watch", namespace=NAMESPACE)
+    assert ("HorizontalPodAutoscaler" in made["fargate-sensor/templates/NOTES.txt"]) is told
+
+
 def test_the_chart_is_of_this_version(helm):
     with helm.Chart.load(CHART) as chart:
         assert chart.metadata["appVersion"] == __version__
