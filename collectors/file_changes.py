@@ -170,7 +170,10 @@ class ChangeReader:
             self._departures[notice.cookie] = _Departure(now, notice.name, places, known)
         for place in places:
             self._table.names.remove(place.container, place.path, notice.name)
-            self._coverage.vanished(place, notice.name)
+            if notice.mask & DELETE:
+                self._coverage.vanished(place, notice.name)
+            elif self._coverage.moved_away(place, notice.name):
+                self._remember_name(place, notice.name)
 
     def _remember_name(self, place: Place, name: bytes) -> None:
         if any(spot.has(name) for spot in place.spots):
@@ -199,6 +202,8 @@ class ChangeReader:
     def _recheck(self, places: Sequence[Place], *, gone: bool) -> None:
         """A watched directory was moved, deleted or unmounted: see what its paths lead to now."""
         for place in places:
+            if self._table.at(place.container, place.path) is not place:
+                continue  # it lay below one before it, and went with that
             if gone:
                 self._table.drop(place)
             self._coverage.verify(place)

@@ -159,6 +159,22 @@ class Coverage:
         """Nothing has this name any more in a watched directory."""
         self._table.drop_from(place.container, place.path + b"/" + name)
 
+    def moved_away(self, place: Place, name: bytes) -> bool:
+        """What had this name in a watched directory was moved away. Whether something has it even so, which is watched
+        as what has just appeared is: in an exchange (renameat2(2), RENAME_EXCHANGE) each takes the other's name before
+        it is said to have left its own.
+        """
+        container, path = place.container, place.path + b"/" + name
+        held = self._table.at(container, path)
+        wanted = held is not None or self._table.is_refused(container, path) or any(s.has(name) for s in place.spots)
+        mode = self._mode_at(container, path) if wanted else None
+        if mode is None or (held is not None and (held.file is None) != stat.S_ISDIR(mode)):
+            self._table.drop_from(container, path)
+        if mode is None:
+            return False
+        self.appeared(place, name, is_directory=stat.S_ISDIR(mode), tell=False)
+        return True
+
     def verify(self, place: Place) -> None:
         """Look whether the path still leads to what was watched, and watch what it leads to."""
         if place.file is not None:
@@ -166,6 +182,13 @@ class Coverage:
             return
         for visited in self._walk(place.container, _Visit(place.rank, 0, place.path, place.spots)):
             self._learn(place.container, visited)
+
+    def _mode_at(self, container: str, path: bytes) -> int | None:
+        """Of what is there; None where nothing is, or it cannot be looked at."""
+        if (reach := self._reach(container)) is not None:
+            with self._or_left_out(container, path):
+                return rootfs.status(reach.root_fd, path, remote=reach.remote).st_mode
+        return None
 
     def _learn(self, container: str, visited: Visited) -> None:
         """What a directory holds when its watch is set; from then on the notices tell."""
@@ -257,7 +280,11 @@ class Coverage:
         with self._or_left_out(container, path):
             status = rootfs.status(reach.root_fd, path, remote=reach.remote)
             file = FileId(status.st_dev, status.st_ino)
-            if not stat.S_ISREG(status.st_mode) or (held is not None and held.file == file):
+            if held is not None and held.file == file:
+                return
+            if held is not None and held.file is not None:
+                self._table.drop(held)
+            if not stat.S_ISREG(status.st_mode):
                 return
             with rootfs.held(rootfs.open_handle(reach.root_fd, path, remote=reach.remote)) as handle:
                 if self._table.add_file(container, path, spots, handle, file):

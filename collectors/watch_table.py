@@ -176,12 +176,12 @@ class WatchTable:
         return may
 
     def _put(self, place: Place) -> None:
-        """A path stands for what was watched last."""
+        """A path stands for what was watched last; what lay below what it stood for before is elsewhere."""
         old = self.at(place.container, place.path)
         if old is not None and old.wd == place.wd:
             return
         if old is not None:
-            self.drop(old)
+            self.drop_from(place.container, place.path)
         self._insert(place)
         self._unwatched.get(place.container, {}).pop(place.path, None)
 

@@ -52,13 +52,16 @@ class Appeared(NamedTuple):
 
 
 class FakeCoverage:
-    """Takes notes of what it was told; `holds` is what is found in new directories."""
+    """Takes notes of what it was told; `holds` is what is found in new directories, `exchanged` what has a name that
+    something was moved away from.
+    """
 
     def __init__(self) -> None:
         self.appearances: list[Appeared] = []
         self.vanished_paths: list[bytes] = []
         self.verified: list[bytes] = []
         self.holds: list[bytes] = []
+        self.exchanged: list[bytes] = []
 
     def appeared(self, place: Place, name: bytes, *, is_directory: bool, tell: bool) -> list[bytes]:
         self.appearances.append(Appeared(place.path + b"/" + name, is_directory, tell))
@@ -66,6 +69,10 @@ class FakeCoverage:
 
     def vanished(self, place: Place, name: bytes) -> None:
         self.vanished_paths.append(place.path + b"/" + name)
+
+    def moved_away(self, place: Place, name: bytes) -> bool:
+        self.vanished(place, name)
+        return place.path + b"/" + name in self.exchanged
 
     def verify(self, place: Place) -> None:
         self.verified.append(place.path)
@@ -218,6 +225,29 @@ def test_a_directory_that_was_moved_or_went_away_is_looked_for_again(scene: Scen
     assert scene.coverage.verified == [b"/etc", b"/www"]
     assert scene.table.at("c", b"/etc")
     assert not scene.table.at("c", b"/www")
+
+
+def test_a_name_that_an_exchange_left_to_something_else_stays_known(scene: Scene) -> None:
+    scene.table.names.learn("c", b"/etc", [b"a", b"b"])
+    scene.coverage.exchanged = [b"/etc/b"]
+    changes = scene.read(
+        (ETC, MOVED_FROM, b"a", 1), (ETC, MOVED_TO, b"b", 1), (ETC, MOVED_FROM, b"b", 2), (ETC, MOVED_TO, b"a", 2)
+    )
+    assert [(change.old_path, change.path) for change in changes] == [(b"/etc/a", b"/etc/b"), (b"/etc/b", b"/etc/a")]
+    assert scene.table.names.of("c", b"/etc") == {b"a": None, b"b": None}
+
+
+def test_a_second_name_that_goes_with_the_first_is_not_looked_for(scene: Scene) -> None:
+    scene.watch("c", b"/www/again", WWW)
+    verify = scene.coverage.verify
+
+    def replaced(place: Place) -> None:
+        verify(place)
+        scene.table.drop_from("c", b"/www/again")
+
+    scene.coverage.verify = replaced  # type: ignore[method-assign]
+    assert not scene.read((WWW, IGNORED, b""))
+    assert scene.coverage.verified == [b"/www"]
 
 
 def test_a_directorys_own_attributes_are_told_once(scene: Scene) -> None:
