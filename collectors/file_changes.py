@@ -39,7 +39,8 @@ PAIRING_S = 0.1
 """How long the second half of a rename is waited for; the kernel queues both at once."""
 
 REMEMBERED = 4096
-"""How many files that are being written, and halves of renames, are kept in mind."""
+"""How many files that are being written are kept in mind, and how many first halves of renames; beyond it the oldest
+file's next close is doubtful, and the oldest half is a deletion."""
 
 
 class Change(NamedTuple):
@@ -108,17 +109,17 @@ class ChangeReader:
 
     def unpaired(self, now: float) -> Iterator[Change]:
         """The deletions that halves of renames have turned out to be."""
-        while self._departures:
-            departure = next(iter(self._departures.values()))
-            if departure.time + PAIRING_S > now and len(self._departures) <= REMEMBERED:
-                return
-            self._departures.popitem(last=False)
-            yield from told(Kind.FILE_DELETE, departure.places, departure.name)
+        while (due := self.next_due()) is not None and due <= now:
+            yield from self._give_up_oldest()
 
     def next_due(self) -> float | None:
         """When `unpaired` may have something, in monotonic seconds."""
         first = next(iter(self._departures.values()), None)
         return first.time + PAIRING_S if first else None
+
+    def _give_up_oldest(self) -> Iterator[Change]:
+        _, departure = self._departures.popitem(last=False)
+        yield from told(Kind.FILE_DELETE, departure.places, departure.name)
 
     def _written_to(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
         """A close ends the writes before it and is no change of its own, except where none were seen."""
@@ -168,6 +169,8 @@ class ChangeReader:
         else:
             known = frozenset(place.container for place in places if self._is_covered(place, notice.name))
             self._departures[notice.cookie] = _Departure(now, notice.name, places, known)
+            if len(self._departures) > REMEMBERED:
+                yield from self._give_up_oldest()
         for place in places:
             self._table.names.remove(place.container, place.path, notice.name)
             if notice.mask & DELETE:

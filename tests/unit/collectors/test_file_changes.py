@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from collectors.file_changes import PAIRING_S, SCAN, Change, ChangeReader
+from collectors.file_changes import PAIRING_S, REMEMBERED, SCAN, Change, ChangeReader
 from collectors.inotify_stream import (
     ATTRIB,
     CLOSE_WRITE,
@@ -141,6 +141,11 @@ def test_half_a_rename_is_a_deletion_once_the_other_half_stays_away(scene: Scene
     assert not list(scene.reader.unpaired(5.0))
     assert summary(scene.reader.unpaired(5.0 + PAIRING_S)) == [("delete", b"/etc/a")]
     assert summary(scene.read((ETC, MOVED_TO, b"b", 9))) == [("create", b"/etc/b")]
+
+
+def test_of_too_many_halves_the_oldest_are_deletions(scene: Scene) -> None:
+    changes = scene.read(*((ETC, MOVED_FROM, b"%d" % n, n) for n in range(REMEMBERED + 2)))
+    assert summary(changes) == [("delete", b"/etc/0"), ("delete", b"/etc/1")]
 
 
 def test_a_rename_from_the_way_to_an_entry_still_has_its_old_path(scene: Scene) -> None:
