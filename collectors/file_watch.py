@@ -155,6 +155,7 @@ class FileWatch:
         self._retries.pop(container_id, None)
         self._blind.pop(container_id, None)
         self._coverage.failed.pop(container_id, None)
+        self.wake.set()  # others may have the room that it leaves
 
     def was_idle(self) -> None:
         """Nothing was to be read until just now: what comes next has happened since."""
@@ -305,7 +306,7 @@ class FileWatch:
         """Where something could not be watched that may be by now, compare, which watches it: what it missed is told as
         lost. Until all is watched again, later each time.
         """
-        for container in self._coverage.failed:
+        for container in self._coverage.blind():
             self._blind.setdefault(container, (now + RETRY_S, RETRY_S))
         for container, (at, delay) in list(self._blind.items()):
             if at > now or container in self._comparing:

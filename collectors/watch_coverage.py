@@ -96,7 +96,7 @@ class Coverage:
         self._secret_watched = secret_watched
         self.failed: dict[str, set[bytes]] = {}
         """The paths of a container that could not be looked at for a reason that may pass, until all is visited again.
-        What was watched there and below stays so."""
+        What was watched there and below stays so. Without paths: where something was left out for want of room."""
 
     def cover(self, container: str) -> bool:
         """Watch all that the plan names in a container, the most important first, and nothing else.
@@ -124,6 +124,12 @@ class Coverage:
         if failed := self.failed.get(container):
             kept.update(path for path in self._table.paths(container) if _is_at_or_below(path, failed))
         self._table.keep(container, kept)
+
+    def blind(self) -> Collection[str]:
+        """The containers in which something that is not watched may be by now."""
+        for container in self._table.with_room_again():
+            self.failed.setdefault(container, set())
+        return self.failed.keys()
 
     def is_gone(self, container: str, path: bytes) -> bool:
         """Whether no directory has this path any more. What cannot be looked at is not gone."""

@@ -74,6 +74,7 @@ class WatchTable:
         self._ranks: dict[int, dict[tuple[str, bytes], Place]] = {}
         self._taken: Counter[tuple[str, Spot]] = Counter()
         self._unwatched: dict[str, dict[bytes, str]] = {}
+        self._short: set[tuple[str, Spot | None]] = set()
 
     def __len__(self) -> int:
         return len(self._places)
@@ -145,6 +146,7 @@ class WatchTable:
         self._paths.pop(container, None)
         self._unwatched.pop(container, None)
         self._taken = +self._taken
+        self._short = {short for short in self._short if short[0] != container}
 
     def refuse(self, container: str, path: bytes, reason: str) -> None:
         """Remember that a directory which should be watched is not, and why."""
@@ -164,15 +166,26 @@ class WatchTable:
         """The containers with a watched directory."""
         return (container for container, paths in self._paths.items() if paths)
 
+    def with_room_again(self) -> set[str]:
+        """The containers that had to go without a watch for want of room, where there is some by now; each once."""
+        relieved = {short for short in self._short if not self._is_full(*short)}
+        self._short -= relieved
+        return {container for container, _ in relieved}
+
+    def _is_full(self, container: str, spot: Spot | None) -> bool:
+        """Of a spot, or of the whole budget (None)."""
+        return len(self._places) >= self.limit if spot is None else self._taken[container, spot] >= DIRECTORIES
+
     def _may_hold(self, container: str, path: bytes, spots: tuple[Spot, ...]) -> bool:
         if self.at(container, path) is not None:
             return True
-        if any(self._taken[container, spot] >= DIRECTORIES for spot in spots):
+        if full := [spot for spot in spots if self._is_full(container, spot)]:
+            self._short.update((container, spot) for spot in full)
             self.refuse(container, path, LIMIT)
             return False
         may = self._room(min(spot.rank for spot in spots))
         if not may:
-            self.refuse(container, path, BUDGET)
+            self._leave_out(container, path)
         return may
 
     def _put(self, place: Place) -> None:
@@ -201,8 +214,12 @@ class WatchTable:
                 return False
             place = next(reversed(self._ranks[worst].values()))
             self.drop_from(place.container, place.path)
-            self.refuse(place.container, place.path, BUDGET)
+            self._leave_out(place.container, place.path)
         return True
+
+    def _leave_out(self, container: str, path: bytes) -> None:
+        self._short.add((container, None))
+        self.refuse(container, path, BUDGET)
 
 
 def _entries(spots: Sequence[Spot]) -> tuple[Ranked, ...]:
