@@ -100,8 +100,8 @@ class FileWatch:
         self._counters = counters
         self._clock = clock
         self._removed = removed
-        self._table = WatchTable(stream, limit)
         self._actors = Actors(task, counters, clock)
+        self._table = WatchTable(stream, limit, self._actors.descriptors.unwatched)
         self._coverage = Coverage(
             plan=plan,
             table=self._table,

@@ -8,7 +8,7 @@ make room for those that matter more.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from typing import NamedTuple, Protocol
 
 from collectors.inotify_stream import OPEN
@@ -63,10 +63,16 @@ class Watcher(Protocol):
 
 
 class WatchTable:
-    """Adds and removes watches. `limit` is the most that may be held."""
+    """Adds and removes watches. `limit` is the most that may be held.
 
-    def __init__(self, watcher: Watcher, limit: int) -> None:
+    `file_dropped` is called with the container and path of a file that is watched no more.
+    """
+
+    def __init__(
+        self, watcher: Watcher, limit: int, file_dropped: Callable[[tuple[str, bytes]], None] = lambda _: None
+    ) -> None:
         self._watcher = watcher
+        self._file_dropped = file_dropped
         self.limit = limit
         self.names = KnownNames()
         self._places: dict[int, list[Place]] = {}
@@ -122,6 +128,8 @@ class WatchTable:
         if not places:
             del self._places[place.wd]
             self._watcher.remove(place.wd)
+        if place.file is not None:
+            self._file_dropped((place.container, place.path))
 
     def drop_from(self, container: str, path: bytes) -> None:
         """Forget a directory and all below it; nothing is there to be watched any more."""
