@@ -1,19 +1,20 @@
 """Which directories are watched, by which paths they are known in which containers, and what the budget left out.
 
-Besides directories there are single files, of which it is told when they are opened: the secrets.
+Besides directories there are single files: the secrets, of which it is told when they are opened, and those of which it
+is told by whatever name they are changed.
 
 One watch may stand for several places: the kernel has one per directory, and containers share volumes, or reach a
 directory by two names. A watch goes with its last place, and when the budget is used up the places that matter least
 make room for those that matter more.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from typing import NamedTuple, Protocol
 
-from collectors.inotify_stream import OPEN
 from collectors.watch_names import KnownNames
-from collectors.watch_plan import Ranked, Spot, mask_of
+from collectors.watch_plan import Ranked, Spot, mask_of, mask_of_file
 
 BUDGET = "budget"
 """Why a directory is not watched: the sensor's share of the kernel's watches is used up."""
@@ -38,7 +39,8 @@ class FileId(NamedTuple):
 class Place(NamedTuple):
     """A watched directory as one container sees it. `path` has no slash at its end; the root's is empty.
 
-    `file` is given where it is not a directory but a secret; its spots are those of its directory.
+    `file` is given where it is not a directory but a single file; its spots are those of its directory, and its entries
+    those that tell its changes by whatever name.
     """
 
     container: str
@@ -52,6 +54,11 @@ class Place(NamedTuple):
     def rank(self) -> int:
         """The lowest of its spots: how much it matters."""
         return min(spot.rank for spot in self.spots)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether it is a file whose opening is told."""
+        return self.file is not None and any(spot.is_secret(os.path.basename(self.path)) for spot in self.spots)
 
 
 class Watcher(Protocol):
@@ -110,11 +117,15 @@ class WatchTable:
         return True
 
     def add_file(self, container: str, path: bytes, spots: tuple[Spot, ...], handle: int, file: FileId) -> bool:
-        """Be told when this file is opened. False where the budget has no room for it. Raises OSError as `add` does."""
+        """Be told when this file is opened, or changed, as the plan has it. False where the budget has no room for it.
+        Raises OSError as `add` does.
+        """
         if not self._may_hold(container, path, spots):
             return False
-        wd = self._watcher.add(handle, OPEN, is_directory=False)
-        self._put(Place(container, path, spots, (), wd, file))
+        name = os.path.basename(path)
+        wd = self._watcher.add(handle, mask_of_file(spots, name), is_directory=False)
+        entries = tuple(ranked for ranked in _entries(spots) if ranked.entry.is_by_inode(name))
+        self._put(Place(container, path, spots, entries, wd, file))
         return True
 
     def drop(self, place: Place) -> None:
