@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collectors.statx import NS, born_ns, place
+from collectors.statx import NS, born_ns, cached, place
 
 pytestmark = pytest.mark.kernel
 
@@ -36,6 +36,16 @@ def test_a_file_of_a_file_system_without_births_has_none() -> None:
     handle = os.open("/proc/self/stat", os.O_PATH)
     assert born_ns(handle) is None
     os.close(handle)
+
+
+def test_what_a_descriptor_stands_for_is_the_file_that_stat_shows(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("hello")
+    with (tmp_path / "file").open() as file:
+        status = os.fstat(file.fileno())
+        found = cached(f"/proc/self/fd/{file.fileno()}")
+    assert found == (status.st_dev, status.st_ino, status.st_size)
+    with pytest.raises(FileNotFoundError):
+        cached("/proc/self/fd/9999")
 
 
 def test_a_closed_descriptor_is_an_error(handle: int) -> None:
