@@ -56,6 +56,7 @@ class Spool:
         self._saver: Saver | None = None
         self._disk_bytes = 0
         self._saving = False
+        self._given_up = False
         self._wakes: dict[tuple[str, Lane], asyncio.Event] = {}
         self._loaded: dict[tuple[str, Lane], tuple[Segment, dict[int, Sealed]]] = {}
 
@@ -157,7 +158,11 @@ class Spool:
         return segment is not None and segment.first <= position and segment.is_saved(position)
 
     def give_up(self, name: str, lane: Lane) -> Left:
-        """The time is up: what the destination has not read; it reads nothing of it any more."""
+        """The time is up: what the destination has not read; it reads nothing of it any more.
+
+        What is on disk stays, whatever comes after it and is acknowledged: what is appended from now on is the last
+        word, and nothing that was told as left gives way to it.
+        """
         track = self._tracks[lane]
         if name not in track.cursors:
             return Left(0, 0)
@@ -167,7 +172,8 @@ class Spool:
                 kept += events
             else:
                 lost += events
-        track.cursors[name].read = track.next
+        track.keep_saved(name)
+        self._given_up = True
         return Left(lost, kept)
 
     async def aclose(self, patience: float) -> None:
@@ -188,9 +194,8 @@ class Spool:
         track = self._tracks[lane]
         if name not in track.cursors:
             return
-        for segment in track.segments:
-            for position in range(max(track.cursors[name].read, segment.first), segment.end):
-                yield segment, position, segment.counts[position - segment.first]
+        for segment, position in track.batches(track.cursors[name].read):
+            yield segment, position, segment.counts[position - segment.first]
 
     async def _from_disk(self, name: str, segment: Segment, position: int) -> Sealed | None:
         """A batch that is in the segment's file only; all of the segment is passed over where it cannot be read."""
@@ -233,6 +238,8 @@ class Spool:
                 last.forget()
 
     def _make_room(self) -> None:
+        if self._given_up:
+            return
         urgent, ordinary = self._tracks[Lane.URGENT], self._tracks[Lane.ORDINARY]
         while ordinary.held > max(0, self._ordinary_bytes - urgent.held):
             self._drop(next(s for s in ordinary.segments if s.held))
