@@ -275,7 +275,7 @@ class Spool:
         return {name: {lane: self._tracks[lane].cursors[name].acknowledged for lane in Lane} for name in names}
 
     def _in_memory_only(self) -> bool:
-        return any(not segment.filed for track in self._tracks.values() for segment in track.segments)
+        return any(segment.in_memory_only for track in self._tracks.values() for segment in track.segments)
 
 
 def _in_order(found: Recovered, lane: Lane) -> list[Segment]:
