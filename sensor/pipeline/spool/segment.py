@@ -63,6 +63,10 @@ class Segment:
         """How many events there are at and after a position."""
         return sum(self.counts[max(0, position - self.first) :])
 
+    def bytes_from(self, position: int) -> int:
+        """About how many of its bytes are at and after a position: no batch counts for more than another."""
+        return self.size * (self.end - max(position, self.first)) // len(self.counts)
+
     def is_saved(self, position: int) -> bool:
         """Whether the batch at that position is known to be in the file."""
         return self.filed and position < self.first + self.saved

@@ -108,6 +108,11 @@ class Spool:
             if lane is sealed.lane:
                 wake.set()
 
+    @property
+    def room(self) -> int:
+        """Bytes that may be kept in memory now, but for what is urgent."""
+        return self._ordinary_bytes
+
     def held(self, lane: Lane) -> int:
         """Bytes of the lane in memory."""
         return self._tracks[lane].held
@@ -119,6 +124,14 @@ class Spool:
     def unread_events(self, name: str, lane: Lane) -> int:
         """How many events wait for the destination."""
         return sum(events for _, _, events in self._unread(name, lane))
+
+    def unread_bytes(self, name: str, lane: Lane) -> int:
+        """About how many bytes of batches wait for the destination."""
+        track = self._tracks[lane]
+        if name not in track.cursors:
+            return 0
+        read = track.cursors[name].read
+        return sum(segment.bytes_from(read) for segment in track.segments if segment.end > read)
 
     async def read(self, name: str, lane: Lane) -> Record | None:
         """The destination's next batch, None where there is none. It then counts as the destination's to answer for."""

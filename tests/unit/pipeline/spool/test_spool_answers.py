@@ -6,6 +6,7 @@ import pytest
 from fakes_spool import KIB, ORDINARY, URGENT, SpoolRig
 
 from sensor.pipeline.spool import spool
+from sensor.pipeline.spool.record import HEADER_BYTES
 from sensor.pipeline.spool.saver import RETRY_S
 
 
@@ -17,6 +18,26 @@ async def test_the_events_that_wait_are_those_of_a_lane_and_a_destination() -> N
     await rig.read("a", most=1)
     assert [rig.spool.unread_events(name, ORDINARY) for name in ("a", "b", "nobody")] == [2, 5, 0]
     assert [rig.spool.unread_events(name, URGENT) for name in ("a", "b", "nobody")] == [1, 1, 0]
+
+
+async def test_the_bytes_that_wait_are_shared_out_among_the_batches_of_a_segment() -> None:
+    rig = SpoolRig(names=("a", "b"), memory=64 * KIB)
+    first = rig.put(1, 2) + rig.put(3, padding=5 * KIB)
+    second = rig.put(4, 5)
+    rig.put(1, lane=URGENT)
+    whole, rest = (sum(HEADER_BYTES + len(sealed.data) for sealed in batches) for batches in (first, second))
+    assert [rig.spool.unread_bytes(name, ORDINARY) for name in ("a", "nobody")] == [whole + rest, 0]
+    for read, left in ((1, whole * 2 // 3 + rest), (1, whole // 3 + rest), (1, rest), (1, rest // 2), (1, 0)):
+        await rig.read("a", most=read)
+        assert rig.spool.unread_bytes("a", ORDINARY) == left
+    assert rig.spool.unread_bytes("b", ORDINARY) == whole + rest
+
+
+async def test_the_room_is_what_there_is_now() -> None:
+    rig = SpoolRig(memory=64 * KIB)
+    for limit, room in ((8 * KIB, 8 * KIB), (1024 * KIB, 64 * KIB)):
+        rig.spool.limit(limit)
+        assert rig.spool.room == room
 
 
 async def test_saved_is_what_lies_in_a_file_and_still_has_its_place(tmp_path: Path) -> None:
