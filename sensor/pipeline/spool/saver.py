@@ -29,11 +29,11 @@ log = logging.getLogger(__name__)
 class Saver:
     """Hands work to the disk's thread and knows whether more may be given to it."""
 
-    def __init__(self, disk: Disk, worker: Worker, epoch: str, clock: Clock) -> None:
+    def __init__(self, disk: Disk, worker: Worker, clock: Clock) -> None:
         self._disk = disk
         self._worker = worker
         self._clock = clock
-        self._marks = Marks(epoch)
+        self._marks = Marks()
         self._trouble = Trouble("the spool directory cannot be used, events are kept in memory", clock)
         self._marks_sent = False
         self._marks_written: Marks | None = None

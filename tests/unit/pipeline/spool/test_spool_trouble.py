@@ -152,13 +152,11 @@ async def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path, caplog: p
 async def test_a_disk_that_does_not_answer_is_done_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     worker = FakeWorker()
     worker.held = True
-    opened = await open_directory(
-        str(tmp_path), worker, epoch="e", clock=FakeClock(), counters=Counters(), patience=0.01
-    )
+    opened = await open_directory(str(tmp_path), worker, clock=FakeClock(), counters=Counters(), patience=0.01)
     assert opened is None
     assert "does not answer within 0.01 s" in caplog.text
     worker.let_go()
-    again = await open_directory(str(tmp_path), FakeWorker(), epoch="e", clock=FakeClock(), counters=Counters())
+    again = await open_directory(str(tmp_path), FakeWorker(), clock=FakeClock(), counters=Counters())
     assert again is not None, "what came too late was let go of"
 
 
