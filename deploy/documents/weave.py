@@ -6,9 +6,8 @@ stays as its author wrote it.
 """
 
 from collections.abc import Callable, Sequence
-from difflib import SequenceMatcher
 
-Opcode = tuple[str, int, int, int, int]
+from deploy.documents.differences import Opcode, opcodes
 
 
 def weave(
@@ -47,15 +46,15 @@ def _lowest(before: Sequence[str], after: Sequence[str]) -> list[Opcode]:
     `[1]` becomes `[1, [2]]` by `[2]` behind the `1` or by ` [2` in front of a bracket; the first is what was meant, and
     what a deletion then takes away again.
     """
-    opcodes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    found = opcodes(before, after)
     lowest: list[Opcode] = []
     down = 0
-    for index, (what, start, end, first, last) in enumerate(opcodes):
+    for index, (what, start, end, first, last) in enumerate(found):
         if what == "equal":
             lowest.append((what, start + down, end, first + down, last))
             down = 0
             continue
-        follows = opcodes[index + 1] if index + 1 < len(opcodes) else None
+        follows = found[index + 1] if index + 1 < len(found) else None
         units, upper, lower = (after, first, last) if what == "insert" else (before, start, end)
         room = follows[2] - follows[1] if follows is not None and what != "replace" else 0
         while down < room and units[upper + down] == units[lower + down]:
