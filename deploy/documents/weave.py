@@ -5,7 +5,7 @@ units, lines or tokens; what differs between them is carried over to the units o
 stays as its author wrote it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from deploy.documents.differences import Opcode, opcodes
 
@@ -15,29 +15,49 @@ def weave(
     before: Sequence[str],
     after: Sequence[str],
     stays: Callable[[str], bool] | None = None,
+    blocks: Iterable[range] = (),
+    fitted: Callable[[Sequence[str], int], Sequence[str]] | None = None,
 ) -> str | None:
     """The original with the change, None where its units are not those of `before` one by one.
 
     What `stays` holds for, a comment or an empty line, belongs to what follows it: it is never taken away at the end
-    of what is removed, and what is put in goes in front of it.
+    of what is removed, and what is put in goes in front of it. `blocks` are units that the original has only together:
+    where one of them is changed, the others become our writer's. `fitted` makes of units what is put in at an index of
+    `before`; as they are where it is None.
     """
     if len(original) != len(before):
         return None
     woven: list[str] = []
     stays = stays or _nothing
-    for what, start, end, first, last in _lowest(before, after):
+    found = _lowest(before, after)
+    original = _parted(original, before, blocks, found)
+    for what, start, end, first, last in found:
         if what == "equal":
             woven += original[start:end]
-        elif what == "insert":
+            continue
+        new = fitted(after[first:last], start) if fitted is not None else after[first:last]
+        if what == "insert":
             kept = _pop_trailing(woven, stays)
-            woven += [*after[first:last], *kept]
+            woven += [*new, *kept]
         else:
             tail = end
             while tail > start and stays(before[tail - 1]):
                 tail -= 1
             replaced = what == "replace" and stays(after[last - 1])
-            woven += [*after[first:last], *([] if replaced else original[tail:end])]
+            woven += [*new, *([] if replaced else original[tail:end])]
     return "".join(woven)
+
+
+def _parted(
+    original: Sequence[str], before: Sequence[str], blocks: Iterable[range], found: Iterable[Opcode]
+) -> Sequence[str]:
+    """The original with each block in our writer's units that is not left whole."""
+    parted = list(original)
+    changed = [(start, end) for what, start, end, _, _ in found if what != "equal"]
+    for block in blocks:
+        if any(start < block.stop and end > block.start for start, end in changed):
+            parted[block.start : block.stop] = before[block.start : block.stop]
+    return parted
 
 
 def _lowest(before: Sequence[str], after: Sequence[str]) -> list[Opcode]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from deploy.documents.errors import MalformedDocument
 from deploy.documents.json_text import JsonText, as_it_is
+from deploy.documents.stream import parts_of
 from deploy.documents.text import decoded
 from deploy.ecs.definition import Definition
 from deploy.ecs.fields import Fields, Manner, is_intrinsic, truth
@@ -42,18 +43,29 @@ def read(content: bytes) -> Document:
     text = decoded(content)
     if not text.strip():
         raise MalformedDocument("the document is empty")
-    document = _read(text)
+    document = _json(text) if text.lstrip()[0] in "{[" else _yaml(text)
     return document._replace(text=lambda: "\ufeff" + document.text()) if content.startswith(BOM_UTF8) else document
 
 
-def _read(text: str) -> Document:
-    if text.lstrip()[0] in "{[":
-        json_text = JsonText(text)
-        return _document(json_text.data, json_text.text, as_it_is, text)
-    from deploy.documents.yaml_text import YamlText, nodes  # ruamel.yaml is loaded for YAML only
+def _json(text: str) -> Document:
+    json_text = JsonText(text)
+    return _document(json_text.data, json_text.text, as_it_is, text)
 
-    yaml_text = YamlText(text)
-    return _document(yaml_text.data, yaml_text.text, nodes, text)
+
+def _yaml(text: str) -> Document:
+    """The one document of a text, which may have comments, directives and markers around it."""
+    parts = parts_of(text)
+    part, *more = [one for one in parts if one.data is not None] or parts[:1]
+    if more:
+        raise MalformedDocument("no YAML: expected a single document in the stream, found more", more[0].marker_line)
+
+    def write(data: Any) -> str:
+        return "".join(one.rewritten(data) if one is part else one.written() for one in parts)
+
+    try:
+        return _document(part.data, write, part.node, text)
+    except MalformedDocument as error:
+        raise error.moved(part.line - 1) from error
 
 
 def _document(data: Any, write: Callable[[Any], str], node: Callable[[Any], Any], original: str) -> Document:
