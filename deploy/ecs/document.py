@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from deploy.documents.errors import MalformedDocument
 from deploy.documents.json_text import JsonText, as_it_is
+from deploy.documents.shared import Shared
 from deploy.documents.stream import parts_of
 from deploy.documents.text import decoded
 from deploy.ecs.definition import Definition
-from deploy.ecs.fields import Fields, Manner, is_intrinsic, truth
+from deploy.ecs.fields import Manner, is_intrinsic, truth
 
 READ_ONLY = (
     "taskDefinitionArn",
@@ -70,7 +71,8 @@ def _yaml(text: str) -> Document:
 
 def _document(data: Any, write: Callable[[Any], str], node: Callable[[Any], Any], original: str) -> Document:
     if isinstance(data, MutableSequence):
-        return Document((_bare(data, Manner(False, node)),), lambda: write(data), (), original)
+        definition = Definition(Shared(data), _named(data), None, Manner(False, node))
+        return Document((definition,), lambda: write(data), (), original)
     if not isinstance(data, MutableMapping):
         raise MalformedDocument(f"expected an object or an array, found {_kind(data)}")
     if isinstance(data.get("Resources"), MutableMapping):
@@ -94,15 +96,16 @@ def _registered(data: Any, write: Callable[[Any], str], manner: Manner, original
         )
     gone = [key for key in READ_ONLY if task.pop(key, None) is not None]
     notes = (f"left out {', '.join(gone)}: register-task-definition takes none of them",) if gone else ()
-    definition = Definition(_containers(task["containerDefinitions"]), manner, Fields(task, manner))
+    _containers(task["containerDefinitions"])
+    definition = Definition(Shared(data), data, () if task is data else ("taskDefinition",), manner)
     return Document((definition,), lambda: write(task), notes, original)
 
 
-def _bare(data: MutableSequence[Any], manner: Manner) -> Definition:
+def _named(data: MutableSequence[Any]) -> MutableSequence[Any]:
     containers = _containers(data)
     if any(isinstance(one, Mapping) and "name" not in one for one in containers):
         raise MalformedDocument("an array of something else: container definitions have a name")
-    return Definition(containers, manner)
+    return containers
 
 
 def _template(data: MutableMapping[str, Any], manner: Manner) -> Iterator[Definition]:
@@ -114,6 +117,7 @@ def _template(data: MutableMapping[str, Any], manner: Manner) -> Iterator[Defini
         and truth(one["Properties"].get("EnableExecuteCommand"))
         for one in resources.values()
     )
+    shared = Shared(data)
     found = 0
     for name, resource in resources.items():
         if not isinstance(resource, Mapping) or resource.get("Type") != TASK_DEFINITION:
@@ -123,10 +127,10 @@ def _template(data: MutableMapping[str, Any], manner: Manner) -> Iterator[Defini
         if not isinstance(properties, MutableMapping) or is_intrinsic(properties):
             raise MalformedDocument(f"{name}: Properties is {_kind(properties)}, not a mapping", _line(resource))
         try:
-            containers = _containers(properties.get("ContainerDefinitions"))
+            _containers(properties.get("ContainerDefinitions"))
         except MalformedDocument as error:
             raise MalformedDocument(f"{name}: {error}", error.line or _line(resource)) from error
-        yield Definition(containers, manner, Fields(properties, manner), str(name), exec_enabled)
+        yield Definition(shared, data, ("Resources", name, "Properties"), manner, str(name), exec_enabled)
     if not found:
         raise MalformedDocument(f"the template has no {TASK_DEFINITION} that is written out")
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from deploy.documents.shared import WRITTEN_OUT
 from deploy.ecs.definition import Definition, name_of
 from deploy.ecs.effects import effects
 from deploy.ecs.fields import Fields, is_intrinsic, text
@@ -12,7 +13,7 @@ from deploy.ecs.ordering import disorder, order
 from deploy.ecs.probes import probes
 from deploy.ecs.record import LABEL, Record, parse
 from deploy.ecs.resize import resize
-from deploy.ecs.sensor_container import token_secret, update, variables_of
+from deploy.ecs.sensor_container import CHANGED, token_secret, update, variables_of
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import ecs as written
@@ -51,6 +52,8 @@ def inject(definition: Definition, wishes: Wishes) -> list[Told]:
     """
     if reasons := list(obstacles(definition)):
         raise CannotInject(reasons)
+    written_out = definition.shared.written_out
+    definition.own()
     sensor = definition.sensor
     before = _record(sensor)
     depends_on = before.depends_on if wishes.depends_on is None else wishes.depends_on
@@ -66,6 +69,7 @@ def inject(definition: Definition, wishes: Wishes) -> list[Told]:
     told += _sensor(definition, wishes, spool=spool)
     told += _starts(definition, empty, depends_on=depends_on)
     _label(definition, changes.after(before, empty, depends_on=depends_on))
+    told += [note(WRITTEN_OUT)] if definition.shared.written_out > written_out else []
     return [*told, *_roles(definition), *effects(definition)]
 
 
@@ -123,29 +127,30 @@ def _task(definition: Definition, changes: _Changes, *, spool: bool) -> list[Tol
         changes.keep(task, "pidMode")
         task.put_before("pidMode", "task", "containerDefinitions")
         told.append(note(SHARED))
-    _volume(task, changes, wished=spool)
+    if spool:
+        _volume(definition, task, changes)
+    else:
+        remove_volume(definition)
     return told
 
 
-def _volume(task: Fields, changes: _Changes, *, wished: bool) -> None:
-    if not wished:
-        remove_volume(task)
-        return
+def _volume(definition: Definition, task: Fields, changes: _Changes) -> None:
     if any(text(one.get("name")) == VOLUME for one in task.parts("volumes")):
         return
-    listed = task.get("volumes")
-    if isinstance(listed, list):
-        listed.append(task.manner.spelled(written.volume()))
+    if isinstance(task.get("volumes"), list):
+        definition.own_value(task, "volumes").append(task.manner.spelled(written.volume()))
     else:
         changes.keep(task, "volumes")
         task.put_before("volumes", [written.volume()], "containerDefinitions")
 
 
-def remove_volume(task: Fields) -> None:
+def remove_volume(definition: Definition) -> None:
     """Take the spool's volume away, and leave the list, be it empty."""
-    listed = task.get("volumes")
-    ours = [one.raw for one in task.parts("volumes") if text(one.get("name")) == VOLUME]
-    for index in reversed([i for i, one in enumerate(listed if ours else []) if any(one is our for our in ours)]):
+    task = definition.task
+    if task is None or not any(text(one.get("name")) == VOLUME for one in task.parts("volumes")):
+        return
+    listed = definition.own_value(task, "volumes")
+    for index in reversed([i for i, one in enumerate(listed) if text(Fields(one, task.manner).get("name")) == VOLUME]):
         del listed[index]
 
 
@@ -168,6 +173,9 @@ def _sensor(definition: Definition, wishes: Wishes, *, spool: bool) -> list[Told
         sensor = definition.containers[-1]
         told += _log(definition, sensor)
     else:
+        sensor = definition.own_container(sensor)
+        for name in filter(sensor.has, CHANGED):
+            definition.shared.own_all(sensor.raw, sensor.manner.key(name))
         told += update(sensor, wanted, wishes)
     if wishes.token_secret is not None:
         token_secret(sensor, wishes.token_secret)

@@ -1,5 +1,6 @@
 """Takes the sensor out of a definition, and undoes all that was changed for it."""
 
+from deploy.documents.shared import WRITTEN_OUT
 from deploy.ecs.definition import Definition
 from deploy.ecs.inject import remove_volume
 from deploy.ecs.ordering import disorder, sensor_entries
@@ -21,18 +22,20 @@ def remove(definition: Definition) -> list[Told]:
         [] if record is not None else [note(f"{NAME} has no record of what was before it: the rest of the task stays")]
     )
     record = record or Record()
+    written_out = definition.shared.written_out
+    definition.own()
     definition.remove_sensor()
     if any(sensor_entries(container) for container in definition.apps):
         disorder(definition, record.empty)
     _undo(definition, record)
-    return told
+    return [*told, note(WRITTEN_OUT)] if definition.shared.written_out > written_out else told
 
 
 def _undo(definition: Definition, record: Record) -> None:
     task = definition.task
     if task is None:
         return
-    remove_volume(task)
+    remove_volume(definition)
     changed = [name for name in UNDONE if name != "volumes" or not task.get("volumes")]
     for name in changed:
         if name in record.added:
