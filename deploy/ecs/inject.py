@@ -1,6 +1,7 @@
 """Puts the sensor into a definition, or brings it up to date there."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, NamedTuple
 
 from deploy.documents.shared import WRITTEN_OUT
@@ -12,7 +13,7 @@ from deploy.ecs.obstacles import obstacles
 from deploy.ecs.ordering import disorder, order
 from deploy.ecs.probes import probes
 from deploy.ecs.record import LABEL, Record, parse
-from deploy.ecs.resize import resize
+from deploy.ecs.resize import resize, size_of
 from deploy.ecs.sensor_container import CHANGED, token_secret, update, variables_of
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
@@ -55,7 +56,7 @@ def inject(definition: Definition, wishes: Wishes) -> list[Told]:
     written_out = definition.shared.written_out
     definition.own()
     sensor = definition.sensor
-    before = _record(sensor)
+    before = _record(definition)
     depends_on = before.depends_on if wishes.depends_on is None else wishes.depends_on
     spool = _spool(sensor, wishes)
     if spool and not _can_have_volume(definition):
@@ -63,9 +64,9 @@ def inject(definition: Definition, wishes: Wishes) -> list[Told]:
     else:
         told = []
     was, more = resize(definition, allowed=wishes.allow_resize)
-    changes = _Changes(dict(was), [])
+    changes = _Changes(dict(was), [], _resized(definition) if was else before.resized)
     told += more + _task(definition, changes, spool=spool)
-    empty = before.empty or {name_of(c): c.get("dependsOn") for c in definition.apps if _is_empty(c)}
+    empty = before.empty or {name_of(c): copy(c.get("dependsOn")) for c in definition.apps if _is_empty(c)}
     told += _sensor(definition, wishes, spool=spool)
     told += _starts(definition, empty, depends_on=depends_on)
     _label(definition, changes.after(before, empty, depends_on=depends_on))
@@ -73,9 +74,15 @@ def inject(definition: Definition, wishes: Wishes) -> list[Told]:
     return [*told, *_roles(definition), *effects(definition)]
 
 
-def _record(sensor: Fields | None) -> Record:
+def _record(definition: Definition) -> Record:
+    sensor = definition.sensor
     labels = sensor.get("dockerLabels") if sensor is not None else None
-    return (parse(labels.get(LABEL)) if isinstance(labels, dict) else None) or Record()
+    found = (parse(labels.get(LABEL)) if isinstance(labels, dict) else None) or Record()
+    return found.for_size(_resized(definition))
+
+
+def _resized(definition: Definition) -> Mapping[str, int | None]:
+    return size_of(definition.task) if definition.task is not None else {}
 
 
 def _spool(sensor: Fields | None, wishes: Wishes) -> bool:
@@ -85,10 +92,11 @@ def _spool(sensor: Fields | None, wishes: Wishes) -> bool:
 
 
 class _Changes(NamedTuple):
-    """What this injection has changed of the task: fields as they were, and fields that were not there."""
+    """What this injection has changed of the task: fields as they were, fields that were not there, and its size."""
 
     was: dict[str, Any]
     added: list[str]
+    resized: Mapping[str, int | None]
 
     def keep(self, task: Fields, name: str) -> None:
         """Remember a field before it is changed."""
@@ -101,7 +109,7 @@ class _Changes(NamedTuple):
         """The record with these changes. What an earlier injection has found is what was before the sensor."""
         was = {name: value for name, value in self.was.items() if name not in before.added}
         added = [name for name in self.added if name not in before.added and name not in before.was]
-        return Record({**was, **before.was}, (*before.added, *added), empty, depends_on)
+        return Record({**was, **before.was}, (*before.added, *added), empty, self.resized, depends_on)
 
 
 def _is_empty(container: Fields) -> bool:

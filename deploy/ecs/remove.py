@@ -5,9 +5,11 @@ from deploy.ecs.definition import Definition
 from deploy.ecs.inject import remove_volume
 from deploy.ecs.ordering import disorder, sensor_entries
 from deploy.ecs.record import LABEL, Record, parse
+from deploy.ecs.resize import size_of
 from deploy.sidecar.specification import NAME
 from deploy.told import Told, note
 
+RESIZED = "cpu and memory stay as they are: the size is not the one that the sensor was given"
 UNDONE = ("pidMode", "cpu", "memory", "volumes")
 
 
@@ -27,14 +29,15 @@ def remove(definition: Definition) -> list[Told]:
     definition.remove_sensor()
     if any(sensor_entries(container) for container in definition.apps):
         disorder(definition, record.empty)
-    _undo(definition, record)
+    told += _undo(definition, record)
     return [*told, note(WRITTEN_OUT)] if definition.shared.written_out > written_out else told
 
 
-def _undo(definition: Definition, record: Record) -> None:
+def _undo(definition: Definition, whole: Record) -> list[Told]:
     task = definition.task
     if task is None:
-        return
+        return []
+    record = whole.for_size(size_of(task))
     remove_volume(definition)
     changed = [name for name in UNDONE if name != "volumes" or not task.get("volumes")]
     for name in changed:
@@ -42,3 +45,4 @@ def _undo(definition: Definition, record: Record) -> None:
             task.drop(name)
         elif name in record.was:
             task.put_as_written(name, task.manner.node(record.was[name]))
+    return [note(RESIZED)] if record.was.keys() < whole.was.keys() else []
