@@ -37,7 +37,7 @@ def put_in(pod: Pod, wishes: Wishes) -> list[Told]:
     if not injection.patch:
         return told
     kept = record.before(pod.raw, injection.patch)
-    told += _notes(pod.raw["spec"], kept)
+    told += [*map(note, injection.notes), *_notes(pod.raw["spec"], kept)]
     if _applied(pod, injection):
         told.append(note(WRITTEN_OUT))
     pod.raw["metadata"]["annotations"][RECORD] = pod.part.node(kept.written())
