@@ -33,7 +33,8 @@ class Record:
 
     def written(self) -> str:
         """The value of the label."""
-        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+        plain = {key: value for key, value in asdict(self).items() if key != "resized" or value}
+        return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
 
 
 def parse(value: object) -> Record | None:
