@@ -35,8 +35,12 @@ class Shared:
 
         `holder` must be that already, as the root of the document is.
         """
+        places, made = None, self.written_out
         for key in path:
-            self._own(holder, key)
+            if not self._none and isinstance(holder[key], dict | list):
+                places = _places(self._root) if places is None or self.written_out > made else places
+                made = self.written_out
+                self._own(holder, key, places)
             holder = holder[key]
         return holder
 
@@ -51,11 +55,8 @@ class Shared:
         if not self._none:
             self._part(_places(self._root).mergers[id(node)])
 
-    def _own(self, holder: Any, key: Any) -> None:
+    def _own(self, holder: Any, key: Any, places: _Places) -> None:
         node = holder[key]
-        if self._none or not isinstance(node, Mapping | list):
-            return
-        places = _places(self._root)
         here, *others = places.holders[id(node)] or [(holder, key)]
         if here[0] is not holder or here[1] != key:
             others = [(holder, key)]
@@ -108,15 +109,13 @@ def _places(root: Any) -> _Places:
     waiting: list[tuple[Any, Any, Any]] = [(None, None, root)]
     while waiting:
         holder, key, node = waiting.pop()
-        if not isinstance(node, Mapping | list):
-            continue
         if key is MERGE:
             found.mergers[id(node)].append(holder)
         else:
             found.holders[id(node)].append((holder, key))
         if id(node) not in seen:
             seen.add(id(node))
-            waiting += reversed([(node, *one) for one in _inside(node)])
+            waiting += reversed([(node, key, one) for key, one in _inside(node) if isinstance(one, dict | list)])
     return found
 
 
@@ -147,7 +146,7 @@ def _referred(value: Any) -> Any:
     """A value for another place: one with an anchor is referred to by its name, so that no copy grows without end."""
     if getattr(getattr(value, "anchor", None), "value", None) is not None:
         return value
-    return _twin(value) if isinstance(value, Mapping | list) else copy.deepcopy(value)
+    return _twin(value) if isinstance(value, dict | list) else copy.deepcopy(value)
 
 
 def _twin(node: Any) -> Any:
