@@ -10,6 +10,7 @@ import pytest
 from fakes import FakeClock
 from running import until
 
+from collectors import change_times
 from collectors import executables as module
 from collectors.executable_facts import Facts
 from collectors.executables import BURST_BYTES, MOST_BYTES, MOST_FILES, MOST_WAITING, Executables
@@ -45,9 +46,9 @@ class IdleWorker(HashWorker):
         self.jobs: list[tuple[int, Callable[[Hashed], None]]] = []
         self.closed = False
 
-    def put(self, fd: int, size: int, ctime_ns: int, done: Callable[[Hashed], None]) -> None:
+    def put(self, fd: int, size: int, ctime_ns: int, done: Callable[[Hashed], None], *, settle: bool = False) -> None:
         os.close(fd)
-        self.jobs.append((size, done))
+        self.jobs.append((size, lambda hashed: done(hashed._replace(settled=settle))))
 
     def close(self) -> None:
         self.closed = True
@@ -105,6 +106,16 @@ class Scene:
         return self.told[-1]
 
 
+@pytest.fixture(autouse=True)
+def on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the files of these tests are: only those of memfd_create(2) count as in memory."""
+
+    def are_kept(fd: int) -> bool:
+        return not os.readlink(f"/proc/self/fd/{fd}").startswith("/memfd:")
+
+    monkeypatch.setattr(change_times, "are_kept", are_kept)
+
+
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
@@ -156,9 +167,49 @@ async def test_a_file_that_was_just_changed_is_hashed_each_time(scene: Scene, ex
     await scene.facts(executables)
     assert scene.counters.seen["executables.hashed"] == 2
     scene.clock.advance(1)
-    await scene.facts(executables)
-    await scene.facts(executables)
-    assert scene.counters.seen["executables.hashed"] == 3
+    for _ in range(4):  # the second time it is settled, and known from then on
+        await scene.facts(executables)
+    assert scene.counters.seen["executables.hashed"] == 4
+
+
+async def test_what_asks_while_a_young_file_is_hashed_has_a_hash_of_its_own(scene: Scene) -> None:
+    executables = scene.executables(idle=True)
+    scene.clock.wall_ns = scene.path.stat().st_ctime_ns + 1_000_000_000
+    assert [scene.wanted(executables) for _ in range(3)] == [None] * 3
+    (_, first), (_, settled) = scene.idle.jobs
+    first(Hashed("before it was changed by a mapping"))
+    settled(Hashed("f00"))
+    assert [facts.sha256 for facts in scene.told] == ["before it was changed by a mapping", "f00", "f00"]
+    known = scene.wanted(executables)
+    assert known is not None
+    assert known.sha256 == "f00"
+
+
+async def test_a_hash_that_was_taken_of_a_file_that_nobody_ran_answers_for_no_exec(scene: Scene) -> None:
+    executables, told = scene.executables(idle=True), list[Facts]()
+    handle = os.open(scene.path, os.O_PATH)
+    assert executables.wanted_file(handle, "c", "/program", told.append) is None
+    assert scene.wanted(executables) is None, "it may have begun to be read before it was changed"
+    (_, of_file), (_, of_exec) = scene.idle.jobs
+    of_file(Hashed("benign"))
+    of_exec(Hashed("f00"))
+    assert [facts.sha256 for facts in told + scene.told] == ["benign", "f00"]
+    known = executables.wanted_file(handle, "c", "/program", told.append)
+    os.close(handle)
+    assert known is not None
+    assert known.sha256 == "f00"
+
+
+async def test_files_in_memory_are_hashed_each_time(scene: Scene, executables: Executables) -> None:
+    memory = os.memfd_create("payload")
+    scene.gated.path = Path(f"/proc/self/fd/{memory}")
+    process = scene.process()
+    process.exe = None
+    for n in (1, 2):
+        assert executables.wanted(process, scene.told.append) is None
+        await until(lambda n=n: len(scene.told) == n, "the facts")  # type: ignore[misc] # of this turn
+    os.close(memory)
+    assert scene.counters.seen["executables.hashed"] == 2
 
 
 async def test_many_who_want_the_same_have_it_hashed_once(scene: Scene) -> None:
