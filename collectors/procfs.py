@@ -141,6 +141,11 @@ class Procfs:
         """Who the process runs as; a long list of groups is left unread at the end."""
         return parse_credentials(self.record(f"{pid}/status", 16_384))
 
+    def tracer(self, tid: int) -> int:
+        """The process that traces a process or a thread, 0 if none does (proc_pid_status(5), TracerPid)."""
+        status = self.record(f"{tid}/status", 4096)
+        return int(status[status.index(b"\nTracerPid:") + 11 :].split(None, 1)[0])
+
     def args(self, pid: int) -> tuple[tuple[str, ...], bool]:
         """The arguments and whether they were cut at `ARGS_LIMIT`; empty in the middle of an exec."""
         return split_args(self.read(f"{pid}/cmdline", ARGS_LIMIT + 1))
