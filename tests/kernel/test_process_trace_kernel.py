@@ -227,8 +227,9 @@ ctypes.CDLL(None).syscall(93 if platform.machine() == "aarch64" else 60, 0)  # e
 """
 
 
-async def test_a_process_whose_main_thread_has_ended_is_followed_by_its_others(traced: Traced) -> None:
-    traced.trace._may_trace = lambda process: False  # before its main thread has ended
+async def without_main_thread(traced: Traced) -> "subprocess.Popen[str]":
+    """A process whose main thread had ended before it was followed by another of its threads."""
+    traced.trace._may_trace = lambda process: False
     app = await traced.start([sys.executable, "-c", WITHOUT_MAIN], followed=False)
     process = await until(lambda: traced.task.living_process(app.pid), "the process is known")
     assert app.stdout is not None
@@ -237,11 +238,26 @@ async def test_a_process_whose_main_thread_has_ended_is_followed_by_its_others(t
     traced.trace.found(process)
     (thread,) = [int(tid) for tid in os.listdir(f"/proc/{app.pid}/task") if int(tid) != app.pid]
     await until(lambda: tracer_of(thread), "the thread that lives is followed")
+    return app
+
+
+async def test_a_process_whose_main_thread_has_ended_is_followed_by_its_others(traced: Traced) -> None:
+    app = await without_main_thread(traced)
     await asyncio.to_thread(app.communicate, "\n", 60)
     await until(lambda: traced.execs("of a thread"), "what it spawned")
     (last,) = await until(lambda: traced.execs("without a main thread"), "what it executed")
     assert last.process is not None
     assert last.process.pid == app.pid
+
+
+async def test_one_whose_end_the_tracer_cannot_tell_is_forgotten_nevertheless(traced: Traced) -> None:
+    app = await without_main_thread(traced)
+    process = traced.task.living_process(app.pid)
+    assert process is not None
+    await until(lambda: traced.trace.follows(process), "it is told that it is followed")
+    app.kill()
+    app.communicate()
+    await until(lambda: not traced.trace.follows(process), "it is followed no more")
 
 
 async def test_a_thousand_threads_are_followed(traced: Traced) -> None:
