@@ -11,12 +11,12 @@ from sensor.model.events import Timestamp
 NS = 1_000_000_000
 
 _BIRTH, _MOUNT = 0x0800, 0x1000
+_BASIC, _AT_FDCWD = 0x07FF, -100
 _NO_FOLLOW, _NO_AUTOMOUNT, _EMPTY_PATH, _DONT_SYNC = 0x0100, 0x0800, 0x1000, 0x4000
 _SIZE = 256
 _FIELDS = struct.Struct("=I76xqI44xIIQ")
 """Of struct statx (include/uapi/linux/stat.h): mask, birth in s and ns, device, mount."""
-_AT_CWD, _BASIC = -100, 0x07FF
-_BASIC_FIELDS = struct.Struct("=28xHxxQQ48xqI28xII")
+_VERSION = struct.Struct("=28xHxxQQ48xqI28xII")
 """Of the same: mode, inode, size, change in s and ns, device."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -52,21 +52,18 @@ def born_ns(fd: int) -> Timestamp | None:
 
 
 def version(path: bytes) -> tuple[int, int, int, int, int]:
-    """Device, inode, mode, change time in ns and size of what a path leads to, as they are known without its server.
+    """Device, inode, mode, change time in ns and size of what a path leads to, as far as the kernel has it in memory.
     Raises OSError."""
-    buffer = _asked(_AT_CWD, path, _NO_AUTOMOUNT, _BASIC)
-    mode, inode, size, seconds, ns, major, minor = _BASIC_FIELDS.unpack_from(buffer)
+    mode, inode, size, seconds, ns, major, minor = _statx(_AT_FDCWD, _BASIC, path, follow=True, form=_VERSION)
     return os.makedev(major, minor), inode, mode, seconds * NS + ns, size
 
 
-def _statx(fd: int, fields: int, name: bytes = b"") -> tuple[int, ...]:
-    flags = _NO_FOLLOW | _NO_AUTOMOUNT if name else _EMPTY_PATH
-    return _FIELDS.unpack_from(_asked(fd, name, flags, fields))
-
-
-def _asked(fd: int, name: bytes, flags: int, fields: int) -> ctypes.Array[ctypes.c_char]:
+def _statx(
+    fd: int, fields: int, name: bytes = b"", *, follow: bool = False, form: struct.Struct = _FIELDS
+) -> tuple[int, ...]:
     buffer = ctypes.create_string_buffer(_SIZE)
+    flags = _NO_AUTOMOUNT | (0 if follow else _NO_FOLLOW) if name else _EMPTY_PATH
     if _libc.statx(fd, name, flags | _DONT_SYNC, fields, buffer) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
-    return buffer
+    return form.unpack_from(buffer)
