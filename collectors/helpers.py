@@ -28,6 +28,8 @@ HANGS_TOLERATED = 3
 """After so many unanswered questions of one identity each further helper for it has to wait for the pause."""
 PAUSE_S = 60.0
 """How long a refusal stands. A helper that is stopped each time costs the loop `DEADLINE_S` in this time."""
+FORGET_S = 2 * PAUSE_S
+"""After this time without another, unanswered questions are forgotten with the next answer."""
 
 Identity = tuple[int, int]
 
@@ -63,7 +65,7 @@ class Helpers:
         self._monotonic = monotonic
         self._helpers: OrderedDict[Identity, Helper] = OrderedDict()
         self._refused: dict[Identity, tuple[str, float]] = {}
-        self._hangs: dict[Identity, int] = {}
+        self._hangs: dict[Identity, tuple[int, float]] = {}
         if launcher is not None:
             launcher.settimeout(LAUNCH_DEADLINE_S)
 
@@ -131,6 +133,8 @@ class Helpers:
         if not answer:
             self._drop(who)
             raise AccessDenied(f"the helper for uid {who[0]} has ended")
+        if who in self._hangs and self._monotonic() - self._hangs[who][1] >= FORGET_S:
+            del self._hangs[who]
         status, payload = answer[:1], answer[1:]
         if status == wire.OK:
             return payload
@@ -205,8 +209,9 @@ class Helpers:
         """End a helper that hangs or died; the next question makes another, a few times at once."""
         self._counters.lost("helper_lost")
         self._helpers.pop(who).end()
-        self._hangs[who] = self._hangs.get(who, 0) + 1
-        if self._hangs[who] >= HANGS_TOLERATED:
+        hangs = self._hangs.get(who, (0, 0.0))[0] + 1
+        self._hangs[who] = hangs, self._monotonic()
+        if hangs >= HANGS_TOLERATED:
             self._refuse(who, f"helpers for uid {who[0]} keep hanging or dying")
 
 

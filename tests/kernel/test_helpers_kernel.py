@@ -12,7 +12,7 @@ from needs import Need
 from collectors import helper_launcher
 from collectors import helper_wire as wire
 from collectors.helper_process import serve
-from collectors.helpers import HANGS_TOLERATED, PAUSE_S, Helpers
+from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, Helpers
 from collectors.procfs import Procfs
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -132,6 +132,19 @@ def test_a_dead_helper_is_replaced_and_one_that_keeps_dying_only_after_a_pause(
     assert counters.losses == {"helper_lost": HANGS_TOLERATED}
     time.now += PAUSE_S
     assert helpers.link((UID, GID), wire.EXE, app.pid, start)
+
+
+def test_after_good_answers_for_a_while_one_that_died_long_ago_counts_no_more(
+    helpers: Helpers, app: subprocess.Popen[bytes], time: Time
+) -> None:
+    start = ticks(app.pid)
+    for _ in range(2 * HANGS_TOLERATED):
+        helpers.link((UID, GID), wire.EXE, app.pid, start)
+        _end_helpers(signal.SIGKILL)
+        with pytest.raises(AccessDenied, match=r"has ended|did not answer"):
+            helpers.link((UID, GID), wire.EXE, app.pid, start)
+        time.now += FORGET_S
+        assert helpers.link((UID, GID), wire.EXE, app.pid, start)
 
 
 def test_an_app_of_the_same_uid_can_neither_read_nor_steer_its_helper(
