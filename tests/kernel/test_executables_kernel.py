@@ -1,8 +1,6 @@
 """Facts about real programs that run: deleted, in memory, replaced, of another uid."""
 
-import ctypes
 import hashlib
-import mmap
 import os
 import shutil
 import signal
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from app_process import AppProcess
+from mapped_file import Mapped
 from needs import Need
 from running import until
 
@@ -181,27 +180,6 @@ async def test_a_program_that_was_replaced_under_the_same_name(task: Task, progr
     replace(program, content(program) + b"\0")
     with Running([str(program), "60"]) as other:
         assert (await facts_of(task.executables, await tracked(task, other.pid))).sha256 == sha256(program) != before
-
-
-class Mapped:
-    """A file that is mapped and changed without any descriptor of it, which no exec on an overlay notices."""
-
-    def __init__(self, path: Path) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.mmap.restype = ctypes.c_void_p
-        libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long)
-        libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
-        self._size, fd = path.stat().st_size, os.open(path, os.O_RDWR)
-        self._at = libc.mmap(None, self._size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, fd, 0)
-        os.close(fd)
-        assert self._at != ctypes.c_void_p(-1).value
-        self._bytes, self._munmap = (ctypes.c_ubyte * self._size).from_address(self._at), libc.munmap
-
-    def change(self) -> None:
-        self._bytes[-1] ^= 1
-
-    def close(self) -> None:
-        self._munmap(self._at, self._size)
 
 
 @pytest.fixture
