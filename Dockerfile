@@ -1,5 +1,6 @@
 # Two images from one file:  docker build .                  the sensor, to run as a sidecar
 #                            docker build --target ingest .  the central endpoint
+# A tag, and so what is mended by the day of the build; SECURITY.md says how to build from one digest.
 ARG BASE=python:3.13-slim-trixie
 
 FROM ${BASE} AS build

@@ -103,7 +103,7 @@ def main() -> int:
         rows = (
             ("memory (PSS, all processes)", f"{state['pss'] / 1e6:.1f} MB"),
             ("processes of the sensor", str(state["processes"])),
-            ("CPU, of one core", f"{percent:.2f} %"),
+            ("CPU, of one core, soon after the start", f"{percent:.2f} %"),
             ("exec of the sensor to its first event", f"{median(made) * 1e3:.0f} ms"),
             ("of starts", f"{min(made) * 1e3:.0f} to {max(made) * 1e3:.0f} ms"),
             ("docker run to first event in the API", f"{shown:.1f} s"),

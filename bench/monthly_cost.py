@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from sensor.config.settings import Settings, variable
+
 HOURS = 730
 DAYS = HOURS / 24
 
@@ -24,11 +26,13 @@ def monthly_cost(outputs: Mapping[str, str]) -> str:
     if cpu is None or memory is None or day is None:
         return "Not known: `load`, `footprint` and the part `day` of `delivery` have to run for it."
     gb, events = float(day[1]) * DAYS / 1000, int(day[2]) * DAYS
+    budget = Settings().daily_mb * DAYS / 1000
     rows = (
         ("processor", f"{cpu:g} % of a vCPU", VCPU_HOUR * HOURS * cpu / 100),
         ("memory", f"{memory:g} MB", GB_HOUR * HOURS * memory / 1000),
         ("sent, across zones", f"{gb:.2f} GB", ACROSS_ZONES_GB * gb),
         ("or sent, through a NAT gateway", f"{gb:.2f} GB", NAT_GB * gb),
+        (f"or sent in all, as {variable('daily_mb')} bounds it", f"{min(gb, budget):.2f} GB", NAT_GB * min(gb, budget)),
         (
             "kept for a month",
             f"{events:,.0f} events of {STORED_BYTES} bytes",

@@ -45,20 +45,24 @@ class Descriptors:
 
     def openers(self, key: Key, status: os.stat_result) -> list[int]:
         """The PIDs that hold the file by a descriptor that they did not have when it was last looked at."""
-        before, now = self._before.get(key), self._holding(status)
+        if key not in self._before:
+            return []
+        before, now = self._before[key], self._holding(status)
         self._before[key] = frozenset(now)
-        return [] if before is None else sorted({pid for one, pid in now.items() if one not in before})
+        return sorted({pid for one, pid in now.items() if one not in before})
 
     def watched(self, key: Key, status: os.stat_result) -> None:
         """From now on it is told when the file is opened."""
         self._before[key] = frozenset(self._holding(status))
 
+    def unwatched(self, key: Key) -> None:
+        """From now on it is not: it is gone, or there was no room."""
+        self._before.pop(key, None)
+
     def forget(self, container: str) -> None:
-        """The container has ended."""
+        """The container has ended, and its files are watched no more."""
         for key in [key for key in self._positions if key[0] == container]:
             del self._positions[key]
-        for key in [key for key in self._before if key[0] == container]:
-            del self._before[key]
 
     def _holding(self, status: os.stat_result) -> dict[tuple[str, int], int]:
         """The PIDs by (entity, descriptor)."""

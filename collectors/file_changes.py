@@ -25,6 +25,7 @@ from collectors.inotify_stream import (
     Notice,
 )
 from collectors.watch_coverage import Coverage
+from collectors.watch_plan import INODE
 from collectors.watch_table import Place, WatchTable
 from sensor.model.kinds import Kind
 
@@ -38,8 +39,15 @@ what was there: after a loss, or again and again where inotify is refused."""
 PAIRING_S = 0.1
 """How long the second half of a rename is waited for; the kernel queues both at once."""
 
+ECHO_S = 1.0
+"""How long after a change was read by the file's name its notice by inode may be read: it was queued at once."""
+
 REMEMBERED = 4096
-"""How many files that are being written, and halves of renames, are kept in mind."""
+"""How many files that are being written are kept in mind, and how many first halves of renames; beyond it the oldest
+file's next close is doubtful, and the oldest half is a deletion."""
+
+
+NOTHING = Notice(-1, 0, 0, b"")
 
 
 class Change(NamedTuple):
@@ -79,59 +87,92 @@ class ChangeReader:
         self._departures: OrderedDict[int, _Departure] = OrderedDict()
         self._modified: dict[tuple[int, bytes], tuple[Change, ...]] = {}
         self._written: OrderedDict[tuple[int, bytes], None] = OrderedDict()
+        self._last, self._last_read = NOTHING, 0.0
         self.overflows = 0
         """How often the kernel's queue was full: what was lost then, nobody knows."""
 
     def read(self, notices: Iterable[Notice], now: float) -> Iterator[Change]:
         """The changes, in order; to be consumed whole. `now` is monotonic time in seconds."""
         self._modified.clear()
+        if now - self._last_read > ECHO_S:
+            self._last = NOTHING
+        self._last_read = now
         for notice in notices:
-            mask = notice.mask
-            if mask & OVERFLOW:
+            if notice.mask & OVERFLOW:
                 self.overflows += 1
-                continue
-            places = tuple(self._table.places(notice.wd))
-            if mask & (MODIFY | CLOSE_WRITE):
-                yield from self._written_to(notice, places)
-                continue
-            self._modified.clear()  # places may change
-            if mask & (CREATE | MOVED_TO):
-                yield from self._arrived(notice, places)
-            elif mask & (DELETE | MOVED_FROM):
-                yield from self._left(notice, places, now)
-            elif mask & ATTRIB:
-                yield from self._attributes(notice, places)
-            elif mask & OPEN:
-                yield from (Change(Kind.FILE_OPEN, place.container, place.path) for place in places)
-            elif mask & (IGNORED | MOVE_SELF):
-                self._recheck(places, gone=bool(mask & IGNORED))
+            else:
+                places = tuple(self._table.places(notice.wd))
+                is_file = bool(places) and places[0].file is not None
+                yield from self._of_file(notice, places) if is_file else self._of_directory(notice, places, now)
+            self._last = notice
 
     def unpaired(self, now: float) -> Iterator[Change]:
         """The deletions that halves of renames have turned out to be."""
-        while self._departures:
-            departure = next(iter(self._departures.values()))
-            if departure.time + PAIRING_S > now and len(self._departures) <= REMEMBERED:
-                return
-            self._departures.popitem(last=False)
-            yield from told(Kind.FILE_DELETE, departure.places, departure.name)
+        while (due := self.next_due()) is not None and due <= now:
+            yield from self._give_up_oldest()
 
     def next_due(self) -> float | None:
         """When `unpaired` may have something, in monotonic seconds."""
         first = next(iter(self._departures.values()), None)
         return first.time + PAIRING_S if first else None
 
-    def _written_to(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
+    def _give_up_oldest(self) -> Iterator[Change]:
+        _, departure = self._departures.popitem(last=False)
+        yield from told(Kind.FILE_DELETE, departure.places, departure.name)
+
+    def _of_directory(self, notice: Notice, places: tuple[Place, ...], now: float) -> Iterator[Change]:
+        mask = notice.mask
+        if mask & (MODIFY | CLOSE_WRITE):
+            key = (notice.wd, notice.name)
+            if key not in self._modified:
+                self._modified[key] = tuple(told(Kind.FILE_MODIFY, places, notice.name))
+            yield from self._written_to(notice, self._modified[key])
+            return
+        self._modified.clear()  # places may change
+        if mask & (CREATE | MOVED_TO):
+            yield from self._arrived(notice, places)
+        elif mask & (DELETE | MOVED_FROM):
+            yield from self._left(notice, places, now)
+        elif mask & ATTRIB:
+            yield from self._attributes(notice, places)
+        elif mask & (IGNORED | MOVE_SELF):
+            self._recheck(places, gone=bool(mask & IGNORED))
+
+    def _of_file(self, notice: Notice, places: tuple[Place, ...]) -> Iterator[Change]:
+        """Of a file that is watched itself: an open, or a change that was not told by its name already."""
+        mask = notice.mask
+        if mask & OPEN:
+            yield from (Change(Kind.FILE_OPEN, place.container, place.path) for place in places if place.is_secret)
+        elif mask & IGNORED:
+            self._modified.clear()
+            self._recheck(places, gone=True)
+        else:
+            news = [place for place in places if not self._is_told_by_name(notice, place)]
+            if mask & (MODIFY | CLOSE_WRITE):
+                yield from self._written_to(notice, tuple(_of_inodes(Kind.FILE_MODIFY, news)))
+            else:  # one whose name was taken away has an attribute less, its number of links
+                there = [place for place in news if self._coverage.is_there(place)]
+                yield from _of_inodes(Kind.FILE_ATTRIBUTES, there)
+
+    def _is_told_by_name(self, notice: Notice, place: Place) -> bool:
+        """The kernel tells what happens by a name first to the directory's watch, then at once to the file's
+        (fsnotify_handle_event, fs/notify/fsnotify.c)."""
+        last = self._last
+        if not last.mask & notice.mask & INODE or not place.path.endswith(b"/" + last.name):
+            return False
+        directory = place.path.removesuffix(b"/" + last.name)
+        return any((one.container, one.path) == (place.container, directory) for one in self._table.places(last.wd))
+
+    def _written_to(self, notice: Notice, changes: Sequence[Change]) -> Iterator[Change]:
         """A close ends the writes before it and is no change of its own, except where none were seen."""
         key = (notice.wd, notice.name)
-        if key not in self._modified:
-            self._modified[key] = tuple(told(Kind.FILE_MODIFY, places, notice.name))
         if notice.mask & MODIFY:
             self._remember(key)
-            yield from (change for change in self._modified[key] if not change.programs)
+            yield from (change for change in changes if not change.programs)
             return
         seen = key in self._written
         self._written.pop(key, None)
-        for change in self._modified[key]:
+        for change in changes:
             if change.programs or not seen:
                 yield change._replace(unsure=not seen)
 
@@ -168,9 +209,14 @@ class ChangeReader:
         else:
             known = frozenset(place.container for place in places if self._is_covered(place, notice.name))
             self._departures[notice.cookie] = _Departure(now, notice.name, places, known)
+            if len(self._departures) > REMEMBERED:
+                yield from self._give_up_oldest()
         for place in places:
             self._table.names.remove(place.container, place.path, notice.name)
-            self._coverage.vanished(place, notice.name)
+            if notice.mask & DELETE:
+                self._coverage.vanished(place, notice.name)
+            elif self._coverage.moved_away(place, notice.name):
+                self._remember_name(place, notice.name)
 
     def _remember_name(self, place: Place, name: bytes) -> None:
         if any(spot.has(name) for spot in place.spots):
@@ -199,6 +245,8 @@ class ChangeReader:
     def _recheck(self, places: Sequence[Place], *, gone: bool) -> None:
         """A watched directory was moved, deleted or unmounted: see what its paths lead to now."""
         for place in places:
+            if self._table.at(place.container, place.path) is not place:
+                continue  # it lay below one before it, and went with that
             if gone:
                 self._table.drop(place)
             self._coverage.verify(place)
@@ -211,6 +259,14 @@ def told(kind: Kind, places: Sequence[Place], name: bytes) -> Iterator[Change]:
         if place.container not in told and (programs := _wanted(place, kind, name)) is not None:
             told.add(place.container)
             yield Change(kind, place.container, place.path + b"/" + name, programs=programs)
+
+
+def _of_inodes(kind: Kind, places: Sequence[Place]) -> Iterator[Change]:
+    """The change of a single file for each of its paths for which it is wanted."""
+    for place in places:
+        name = os.path.basename(place.path)
+        if any(entry.wants(kind, name) for _, entry in place.entries):
+            yield Change(kind, place.container, place.path)
 
 
 def _wanted(place: Place, kind: Kind, name: bytes) -> bool | None:

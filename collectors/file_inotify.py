@@ -142,7 +142,7 @@ class FileInotify:
             if done and await self._something(stream, watch):
                 watch.was_idle()
             if cpu.is_overdrawn():
-                await self._look_away(watch)
+                await self._look_away(watch, cpu)
                 continue
             told, folded = watch.told, watch.folded
             done = await self._work(watch, cpu)
@@ -176,8 +176,10 @@ class FileInotify:
             self._refused = None
         return self._refused is not None
 
-    async def _look_away(self, watch: FileWatch) -> None:
+    async def _look_away(self, watch: FileWatch, cpu: CpuShare) -> None:
         watch.discard()
+        with cpu.working():
+            watch.tell_waiting()
         self._counters.add("files.looked_away")
         await asyncio.sleep(STORM_S)
 

@@ -25,7 +25,7 @@ LOOKS_A_SECOND = 500
 """A look costs about 35 µs; an application that fills /tmp shall not make us spend more."""
 
 REMEMBERED = 4096
-"""How many new files, and how many programs that were told, are kept in mind."""
+"""How many new files, and how many programs that were told, are kept in mind, and how many changes wait for a look."""
 
 GONE = "file_gone_before_look"
 TOO_MANY = "file_look_skipped"
@@ -50,7 +50,7 @@ class Look:
         """Keep a change until `take`; the deletion of a program that was told comes back at once."""
         path = (change.container, change.path)
         if change.kind is not Kind.FILE_DELETE:
-            self._waiting.setdefault((*path, change.kind), change)
+            self._wait((*path, change.kind), change)
             return
         waiting = [self._waiting.pop((*path, kind), None) for kind in (Kind.FILE_CREATE, Kind.FILE_MODIFY)]
         self._young.pop(path, None)
@@ -77,6 +77,14 @@ class Look:
         for known in (self._young, self._told):
             for path in [path for path in known if path[0] == container]:
                 del known[path]
+
+    def _wait(self, key: tuple[str, bytes, Kind], change: Change) -> None:
+        if key in self._waiting:
+            return
+        if len(self._waiting) >= REMEMBERED:
+            self._counters.lost(TOO_MANY)
+            return
+        self._waiting[key] = change
 
     def _counts(self, change: Change) -> bool:
         if not self._allowance.take(1):

@@ -36,6 +36,9 @@ TURN = 256
 FULL_READ = 200
 """A read of so many notices may have left some: even with the longest names 240 fill it."""
 
+LOOK_TURNS = 8
+"""While every read is full, what waits for a look or for the other half of a rename is told after so many turns."""
+
 LAST_TURNS = 64
 """As many turns as a full queue of the kernel's (16,384 notices) takes to be told."""
 
@@ -97,8 +100,8 @@ class FileWatch:
         self._counters = counters
         self._clock = clock
         self._removed = removed
-        self._table = WatchTable(stream, limit)
         self._actors = Actors(task, counters, clock)
+        self._table = WatchTable(stream, limit, self._actors.descriptors.unwatched)
         self._coverage = Coverage(
             plan=plan,
             table=self._table,
@@ -122,6 +125,7 @@ class FileWatch:
         self._hold_off = HoldOff()
         self._changes: Iterator[Change] | None = None
         self._filled = False
+        self._turns = 0
         self._read_at = self._since = clock.monotonic()
         self._began_ns = self._all_read_ns = self._read_at_ns = self._compared_ns = clock.wall()
         self._lost_since_ns: Timestamp | None = None
@@ -151,6 +155,7 @@ class FileWatch:
         self._retries.pop(container_id, None)
         self._blind.pop(container_id, None)
         self._coverage.failed.pop(container_id, None)
+        self.wake.set()  # others may have the room that it leaves
 
     def was_idle(self) -> None:
         """Nothing was to be read until just now: what comes next has happened since."""
@@ -161,9 +166,11 @@ class FileWatch:
         now = self._clock.monotonic()
         self._actors.new_turn()
         taken = self._take_some(now)
+        self._turns += 1
         if taken < TURN and not self._filled:
-            self._fold(self._reader.unpaired(now), now)
-            self._fold(self._look.take(), now)
+            self._tell_waiting(now, paired_until=now)
+        elif self._turns >= LOOK_TURNS:
+            self._tell_waiting(now, paired_until=self._read_at)  # the second half may be the next to be read
         self._telling.tell(self._hold_off.due(now), self._since)
         self._retry(now)
         self._look_at_blind(now)
@@ -176,6 +183,12 @@ class FileWatch:
         if self._stream.discard():
             self._reader.overflows += 1
             self._note_loss()
+
+    def tell_waiting(self) -> None:
+        """Tell what waits for more, where no more is read for now: it was discarded, or this is the end."""
+        self._actors.new_turn()
+        now, is_all_taken = self._clock.monotonic(), self._changes is None
+        self._tell_waiting(now, paired_until=math.inf if is_all_taken else self._read_at)
 
     def compare(self) -> None:
         """Look what has changed since this was called before, where nothing is told of it."""
@@ -214,10 +227,14 @@ class FileWatch:
         for _ in range(LAST_TURNS):
             if not self.work():
                 break
-        now = self._clock.monotonic()
-        self._fold(self._reader.unpaired(math.inf), now)  # nothing is queued that could be a second half
+        self.tell_waiting()
         self._telling.tell(self._hold_off.end(container), self._since)
         self._telling.finish()
+
+    def _tell_waiting(self, now: float, *, paired_until: float) -> None:
+        self._turns = 0
+        self._fold(self._reader.unpaired(paired_until), now)
+        self._fold(self._look.take(), now)
 
     def _take_some(self, now: float) -> int:
         """Up to `TURN` changes, from a new read if the last one is used up; how many there were.
@@ -289,7 +306,7 @@ class FileWatch:
         """Where something could not be watched that may be by now, compare, which watches it: what it missed is told as
         lost. Until all is watched again, later each time.
         """
-        for container in self._coverage.failed:
+        for container in self._coverage.blind():
             self._blind.setdefault(container, (now + RETRY_S, RETRY_S))
         for container, (at, delay) in list(self._blind.items()):
             if at > now or container in self._comparing:

@@ -27,10 +27,11 @@ IGNORED = int(flags.IGNORED)
 IS_DIRECTORY = int(flags.ISDIR)
 OVERFLOW = int(flags.Q_OVERFLOW)
 
-ALWAYS = int(flags.EXCL_UNLINK | flags.MASK_ADD)
-"""Nothing from files that were deleted; and a second watch of a place adds to the first."""
+ALWAYS = int(flags.MASK_ADD)
+"""A second watch of a place adds to the first."""
 
-ONLY_DIRECTORY = int(flags.ONLYDIR)
+DIRECTORY = int(flags.ONLYDIR | flags.EXCL_UNLINK)
+"""Nothing from files in it that were deleted. Of a single file one of several names may be."""
 
 READ_BYTES = 65_536
 """Room for 2,048 notices of usual names, and for any single one."""
@@ -78,7 +79,7 @@ class InotifyStream:
         are in use, ENOTDIR where a directory was expected, EACCES where it is not readable.
         """
         path = path_of_watch(place).encode()
-        kind = ONLY_DIRECTORY if is_directory else 0
+        kind = DIRECTORY if is_directory else 0
         return _checked(_libc.inotify_add_watch(self._fd, path, mask | ALWAYS | kind))
 
     def remove(self, wd: int) -> None:

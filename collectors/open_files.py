@@ -1,8 +1,7 @@
 """By which descriptors a process has a file open, what they are good for, and how far they have come."""
 
-import os
-
 from collectors.procfs import Procfs
+from collectors.socket_links import descriptors_of
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import OpenFile
 
@@ -12,16 +11,9 @@ UNKNOWN = -1
 def openings(procfs: Procfs, pid: int, device: int, inode: int) -> list[OpenFile]:
     """The descriptors of that file, by device and inode (stat(2)). Raises ProcessGone, AccessDenied."""
     found = []
-    for number, link in procfs.descriptors(pid):
-        if not link.startswith(b"/"):
-            continue
-        try:
-            status = os.stat(f"{procfs.root}/{pid}/fd/{number}")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if (status.st_ino, status.st_dev) == (inode, device):
-            flags, position = parse_fdinfo(procfs.read(f"{pid}/fdinfo/{number}", 4096))
-            found.append(OpenFile(number, flags, position, status.st_size))
+    for number, file in descriptors_of(procfs, pid, device, inode):
+        flags, position = parse_fdinfo(procfs.read(f"{pid}/fdinfo/{number}", 4096))
+        found.append(OpenFile(number, flags, position, file.size))
     written = _written(procfs, pid) if found else UNKNOWN
     return [one._replace(written=written) for one in found]
 

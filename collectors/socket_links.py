@@ -1,8 +1,10 @@
 """Which sockets and files a process has open, by its descriptors' links."""
 
-import os
+from collections.abc import Iterator
 
 from collectors.procfs import Procfs
+from collectors.statx import Cached, cached
+from sensor.model.errors import AccessDenied
 
 _PREFIX = b"socket:["
 
@@ -18,14 +20,23 @@ def socket_inodes(procfs: Procfs, pid: int) -> list[int]:
 
 
 def holds(procfs: Procfs, pid: int, device: int, inode: int) -> bool:
-    """Whether the process has that file open, by device and inode (stat(2))."""
+    """Whether the process has that file open, by device and inode (stat(2)). Raises ProcessGone, AccessDenied."""
+    return any(True for _ in descriptors_of(procfs, pid, device, inode))
+
+
+def descriptors_of(procfs: Procfs, pid: int, device: int, inode: int) -> Iterator[tuple[int, Cached]]:
+    """The numbers of the descriptors by which the process has that file open. Raises ProcessGone, AccessDenied.
+
+    Any of its files may be on a mount whose server hangs, so none is asked for.
+    """
     for number, link in procfs.descriptors(pid):
         if not link.startswith(b"/"):
             continue
         try:
-            found = os.stat(f"{procfs.root}/{pid}/fd/{number}")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if found.st_ino == inode and found.st_dev == device:
-            return True
-    return False
+            found = cached(f"{procfs.root}/{pid}/fd/{number}")
+        except PermissionError:  # it has made itself unreadable since (PR_SET_DUMPABLE)
+            raise AccessDenied(f"/proc/{pid}/fd") from None
+        except OSError:
+            continue  # closed since, or on a file system that fails
+        if (found.inode, found.device) == (inode, device):
+            yield number, found

@@ -10,12 +10,13 @@ from sensor.model.events import Timestamp
 
 NS = 1_000_000_000
 
-_BIRTH, _MOUNT = 0x0800, 0x1000
-_BASIC, _AT_FDCWD = 0x07FF, -100
+_INODE, _SIZE_BYTES, _BIRTH, _MOUNT = 0x0100, 0x0200, 0x0800, 0x1000
+_BASIC = 0x07FF
+_AT_FDCWD = -100
 _NO_FOLLOW, _NO_AUTOMOUNT, _EMPTY_PATH, _DONT_SYNC = 0x0100, 0x0800, 0x1000, 0x4000
 _SIZE = 256
-_FIELDS = struct.Struct("=I76xqI44xIIQ")
-"""Of struct statx (include/uapi/linux/stat.h): mask, birth in s and ns, device, mount."""
+_FIELDS = struct.Struct("=I28xQQ32xqI44xIIQ")
+"""Of struct statx (include/uapi/linux/stat.h): mask, inode, size, birth in s and ns, device, mount."""
 _VERSION = struct.Struct("=28xHxxQQ48xqI28xII")
 """Of the same: mode, inode, size, change in s and ns, device."""
 
@@ -30,13 +31,21 @@ class Place(NamedTuple):
     device: int
 
 
+class Cached(NamedTuple):
+    """Which file it is, and its size in bytes, as far as the kernel has it in memory."""
+
+    device: int
+    inode: int
+    size: int
+
+
 def place(fd: int, name: bytes = b"") -> Place:
     """Where the file of a descriptor is, O_PATH ones included, or what has the name in a directory. Raises OSError;
     ENOSYS from a kernel before 5.8.
 
     Nothing that a server keeps is asked for, so one that hangs hangs nobody (fs/fuse/dir.c, fs/nfs/inode.c).
     """
-    mask, _, _, major, minor, mount = _statx(fd, 0, name)
+    mask, *_, major, minor, mount = _statx(fd, 0, name)
     if not mask & _MOUNT:
         raise OSError(errno.ENOSYS, "statx tells no mount")
     return Place(mount, os.makedev(major, minor))
@@ -47,8 +56,17 @@ def born_ns(fd: int) -> Timestamp | None:
 
     On an overlay it is the time when the image was unpacked or, for what was changed since, the time of the change.
     """
-    mask, seconds, ns, *_ = _statx(fd, _BIRTH)
+    mask, _, _, seconds, ns, *_ = _statx(fd, _BIRTH)
     return Timestamp(seconds * NS + ns) if mask & _BIRTH and seconds else None
+
+
+def cached(link: str) -> Cached:
+    """What a descriptor in /proc/PID/fd stands for. Raises OSError.
+
+    As in `place` no server is asked: of a file that is open the kernel has this, from when it last was.
+    """
+    _, inode, size, _, _, major, minor, _ = _statx(_AT_FDCWD, _INODE | _SIZE_BYTES, os.fsencode(link), follow=True)
+    return Cached(os.makedev(major, minor), inode, size)
 
 
 def version(path: bytes) -> tuple[int, int, int, int, int]:

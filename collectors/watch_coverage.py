@@ -4,7 +4,7 @@ Everything here may be repeated at any time: what is watched already stays as it
 its watch is in place, so that nothing falls between; what it held by then is handed back to be told.
 
 One change goes unnoticed until the next rescan: where an entry is reached through symbolic links, and one of them that
-lies in a directory which nobody watches is turned to another directory.
+lies in a directory which nobody watches is turned to another directory (docs/threat-model.md).
 """
 
 import errno
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from collectors import rootfs
 from collectors.statx import place
-from collectors.watch_plan import Spot
+from collectors.watch_plan import Spot, mask_of_file
 from collectors.watch_table import BUDGET, FileId, Place, WatchTable
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied
@@ -96,7 +96,7 @@ class Coverage:
         self._secret_watched = secret_watched
         self.failed: dict[str, set[bytes]] = {}
         """The paths of a container that could not be looked at for a reason that may pass, until all is visited again.
-        What was watched there and below stays so."""
+        What was watched there and below stays so. Without paths: where something was left out for want of room."""
 
     def cover(self, container: str) -> bool:
         """Watch all that the plan names in a container, the most important first, and nothing else.
@@ -119,11 +119,17 @@ class Coverage:
         self.failed.pop(container, None)
         for visited in self._walk(container, _Visit(0, 0, b"", (self._plan,)), room=LISTED_IN_ALL, facts=facts):
             kept.add(visited.path)
-            kept.update(visited.path + b"/" + name for name in _secrets(visited))
+            kept.update(visited.path + b"/" + name for name in _single_files(visited))
             yield visited
         if failed := self.failed.get(container):
             kept.update(path for path in self._table.paths(container) if _is_at_or_below(path, failed))
         self._table.keep(container, kept)
+
+    def blind(self) -> Collection[str]:
+        """The containers in which something that is not watched may be by now."""
+        for container in self._table.with_room_again():
+            self.failed.setdefault(container, set())
+        return self.failed.keys()
 
     def is_gone(self, container: str, path: bytes) -> bool:
         """Whether no directory has this path any more. What cannot be looked at is not gone."""
@@ -140,7 +146,7 @@ class Coverage:
 
     def appeared(self, place: Place, name: bytes, *, is_directory: bool, tell: bool) -> list[bytes]:
         """Something has this name now in a watched directory. Watches it where it is a directory of the plan, or a
-        secret.
+        file that is watched itself.
 
         With `tell`, gives the paths of all that it held when its watch was in place, at any depth.
         """
@@ -151,21 +157,54 @@ class Coverage:
                 self._learn(place.container, visited)
                 if tell and visited.listed and any(spot.entries for spot in visited.spots):
                     found.extend(visited.path + b"/" + listed.name for listed in visited.listed)
-        if not is_directory and any(spot.is_secret(name) for spot in place.spots):
-            self._watch_secret(place.container, place.path + b"/" + name, place.spots)
+        if not is_directory and mask_of_file(place.spots, name):
+            self._watch_file(place.container, place.path + b"/" + name, place.spots)
         return found
 
     def vanished(self, place: Place, name: bytes) -> None:
         """Nothing has this name any more in a watched directory."""
         self._table.drop_from(place.container, place.path + b"/" + name)
 
+    def moved_away(self, place: Place, name: bytes) -> bool:
+        """What had this name in a watched directory was moved away. Whether something has it even so, which is watched
+        as what has just appeared is: in an exchange (renameat2(2), RENAME_EXCHANGE) each takes the other's name before
+        it is said to have left its own.
+        """
+        container, path = place.container, place.path + b"/" + name
+        held = self._table.at(container, path)
+        wanted = held is not None or self._table.is_refused(container, path) or any(s.has(name) for s in place.spots)
+        mode = self._mode_at(container, path) if wanted else None
+        if mode is None or (held is not None and (held.file is None) != stat.S_ISDIR(mode)):
+            self._table.drop_from(container, path)
+        if mode is None:
+            return False
+        self.appeared(place, name, is_directory=stat.S_ISDIR(mode), tell=False)
+        return True
+
+    def is_there(self, place: Place) -> bool:
+        """Whether the path of a single file still leads to it."""
+        if (reach := self._reach(place.container)) is None:
+            return False
+        try:
+            status = rootfs.status(reach.root_fd, place.path, remote=reach.remote)
+        except (rootfs.Refused, AccessDenied, OSError):
+            return False
+        return place.file == FileId(status.st_dev, status.st_ino)
+
     def verify(self, place: Place) -> None:
         """Look whether the path still leads to what was watched, and watch what it leads to."""
         if place.file is not None:
-            self._watch_secret(place.container, place.path, place.spots)
+            self._watch_file(place.container, place.path, place.spots)
             return
         for visited in self._walk(place.container, _Visit(place.rank, 0, place.path, place.spots)):
             self._learn(place.container, visited)
+
+    def _mode_at(self, container: str, path: bytes) -> int | None:
+        """Of what is there; None where nothing is, or it cannot be looked at."""
+        if (reach := self._reach(container)) is not None:
+            with self._or_left_out(container, path):
+                return rootfs.status(reach.root_fd, path, remote=reach.remote).st_mode
+        return None
 
     def _learn(self, container: str, visited: Visited) -> None:
         """What a directory holds when its watch is set; from then on the notices tell."""
@@ -182,8 +221,8 @@ class Coverage:
                 continue
             listed = visited.listed or []
             room -= len(listed)
-            for name in _secrets(visited):
-                self._watch_secret(container, visited.path + b"/" + name, visited.spots)
+            for name in _single_files(visited):
+                self._watch_file(container, visited.path + b"/" + name, visited.spots)
             yield visited
             for below in _below(visit, listed):
                 heapq.heappush(heap, below._replace(number=number))
@@ -248,20 +287,26 @@ class Coverage:
                 listed.append(Listed(name, is_directory, _changed_ns(entry) if looked_at else None))
         return Visited(visit.path, visit.spots, listed, cut)
 
-    def _watch_secret(self, container: str, path: bytes, spots: tuple[Spot, ...]) -> None:
-        """Be told when the file is opened. One that is watched already is only looked at, which opens nothing: kernels
-        before 6.10 take an open for a handle for an open."""
+    def _watch_file(self, container: str, path: bytes, spots: tuple[Spot, ...]) -> None:
+        """Be told when the file is opened or changed. One that is watched already is only looked at, which opens
+        nothing: kernels before 6.10 take an open for a handle for an open."""
         reach, held = self._reach(container), self._table.at(container, path)
         if reach is None or self._removed(path):
             return
         with self._or_left_out(container, path):
             status = rootfs.status(reach.root_fd, path, remote=reach.remote)
             file = FileId(status.st_dev, status.st_ino)
-            if not stat.S_ISREG(status.st_mode) or (held is not None and held.file == file):
+            if held is not None and held.file == file:
+                return
+            if held is not None and held.file is not None:
+                self._table.drop(held)
+            if not stat.S_ISREG(status.st_mode):
                 return
             with rootfs.held(rootfs.open_handle(reach.root_fd, path, remote=reach.remote)) as handle:
-                if self._table.add_file(container, path, spots, handle, file):
-                    self._secret_watched((container, path), status)
+                if not self._table.add_file(container, path, spots, handle, file):
+                    return
+            if (place := self._table.at(container, path)) is not None and place.is_secret:
+                self._secret_watched((container, path), status)
 
 
 def _is_at_or_below(path: bytes, paths: Collection[bytes]) -> bool:
@@ -290,9 +335,9 @@ def _of_entries(visited: Visited) -> Iterator[Listed]:
     return (listed for listed in visited.listed or () if any(spot.has(listed.name) for spot in visited.spots))
 
 
-def _secrets(visited: Visited) -> Iterator[bytes]:
+def _single_files(visited: Visited) -> Iterator[bytes]:
     for listed in visited.listed or ():
-        if not listed.is_directory and any(spot.is_secret(listed.name) for spot in visited.spots):
+        if not listed.is_directory and mask_of_file(visited.spots, listed.name):
             yield listed.name
 
 

@@ -20,7 +20,8 @@ class Entry(NamedTuple):
 
     `depth` is how many levels below belong to it. `names` restricts it to these files, `pattern` to those that match;
     `programs` to files that can run: with an execute bit, or beginning like an ELF file or a script. `secrets` are
-    patterns of the files in it whose opening is told besides.
+    patterns of the files in it whose opening is told besides; `inodes` of those that are watched themselves as well, so
+    that it is told when they change by another name, a hard link that lies where nobody watches.
     """
 
     path: bytes
@@ -31,6 +32,7 @@ class Entry(NamedTuple):
     programs: bool = False
     secrets: tuple[bytes, ...] = ()
     pattern: bytes | None = None
+    inodes: tuple[bytes, ...] = ()
 
     def wants(self, kind: Kind, name: bytes) -> bool:
         """Whether a change of this kind to the file of this name is told, `programs` left aside."""
@@ -45,6 +47,10 @@ class Entry(NamedTuple):
     def is_secret(self, name: bytes) -> bool:
         """Whether it is told that the file of this name was opened."""
         return any(fnmatchcase(name, secret) for secret in self.secrets)
+
+    def is_by_inode(self, name: bytes) -> bool:
+        """Whether it is told that the file of this name was changed, by whatever name."""
+        return any(fnmatchcase(name, inode) for inode in self.inodes)
 
 
 START_FILES = frozenset(
@@ -63,6 +69,9 @@ USER_SECRETS = (b".netrc", b".pgpass", b".my.cnf", b".git-credentials", b".npmrc
 """In a home directory."""
 KEYS = (b"id_rsa", b"id_dsa", b"id_ecdsa", b"id_ed25519", b"id_ecdsa_sk", b"id_ed25519_sk", b"*.pem", b"*.key")
 ALL = (b"*",)
+ACCOUNTS = (b"passwd", b"shadow", b"group", b"sudoers", b"ld.so.preload")
+LOGINS = (b"authorized_keys",)
+"""One line in one of these is a way in: each is worth a watch of its own."""
 
 SECRETS = "credentials of the user"
 MOUNTED = "service account and secret mounts"
@@ -80,11 +89,12 @@ DEFAULT: tuple[Entry, ...] = (
         "accounts, sudoers, ld.so.preload, crontab, profile, hosts, resolver",
         depth=1,
         secrets=(b"shadow", b"shadow-", b"gshadow", b"gshadow-"),
+        inodes=ACCOUNTS,
     ),
     Entry(b"/etc/sudoers.d", "who may become root"),
     Entry(b"/etc/pam.d", "how users are let in"),
     Entry(b"/etc/security", "limits and access rules of PAM"),
-    Entry(b"/root/.ssh", "keys that open a shell", depth=1, secrets=KEYS),
+    Entry(b"/root/.ssh", "keys that open a shell", depth=1, secrets=KEYS, inodes=LOGINS),
     Entry(b"/root", "start files of root's shells", names=START_FILES, secrets=USER_SECRETS),
     Entry(b"/etc/ssh", "the ssh server's rules and keys", depth=1, secrets=(b"ssh_host_*_key",)),
     Entry(b"/etc/cron.d", PERSISTENCE),
@@ -113,7 +123,7 @@ DEFAULT: tuple[Entry, ...] = (
     Entry(b"/usr/local/sbin", PROGRAMS),
     Entry(b"/bin", PROGRAMS),
     Entry(b"/sbin", PROGRAMS),
-    Entry(b"/home/*/.ssh", "keys that open a shell", secrets=KEYS),
+    Entry(b"/home/*/.ssh", "keys that open a shell", secrets=KEYS, inodes=LOGINS),
     Entry(b"/home/*", "start files of users' shells", names=START_FILES, secrets=USER_SECRETS),
     Entry(b"/root/.aws", SECRETS, secrets=(b"credentials",)),
     Entry(b"/root/.kube", SECRETS, secrets=(b"config",)),

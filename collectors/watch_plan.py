@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from collectors.inotify_stream import ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY, MOVE_SELF, MOVED_FROM, MOVED_TO
+from collectors.inotify_stream import ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY, MOVE_SELF, MOVED_FROM, MOVED_TO, OPEN
 from collectors.watch_list import Entry
 from sensor.model.kinds import Kind
 
@@ -16,6 +16,9 @@ BELOW = 1000
 """Added to the rank for each level below an entry: first the entries' own directories are watched, then those."""
 
 _WILD = frozenset(b"*?[")
+
+INODE = MODIFY | CLOSE_WRITE | ATTRIB
+"""What is asked for of a file by whatever name."""
 
 WAY = CREATE | DELETE | MOVED_FROM | MOVED_TO | MOVE_SELF
 """What is asked for on the way to an entry."""
@@ -92,4 +95,13 @@ def mask_of(spots: Iterable[Spot]) -> int:
                 mask |= MODIFY
             if Kind.FILE_ATTRIBUTES in entry.kinds:
                 mask |= ATTRIB
+    return mask
+
+
+def mask_of_file(spots: Iterable[Spot], name: bytes) -> int:
+    """What the kernel is asked to tell of the file itself that has this name; 0 where its directory's watch will do."""
+    mask = 0
+    for spot in spots:
+        for _, entry in spot.entries:
+            mask |= (OPEN if entry.is_secret(name) else 0) | (INODE if entry.is_by_inode(name) else 0)
     return mask

@@ -1,19 +1,20 @@
 """Which directories are watched, by which paths they are known in which containers, and what the budget left out.
 
-Besides directories there are single files, of which it is told when they are opened: the secrets.
+Besides directories there are single files: the secrets, of which it is told when they are opened, and those of which it
+is told by whatever name they are changed.
 
 One watch may stand for several places: the kernel has one per directory, and containers share volumes, or reach a
 directory by two names. A watch goes with its last place, and when the budget is used up the places that matter least
 make room for those that matter more.
 """
 
+import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from typing import NamedTuple, Protocol
 
-from collectors.inotify_stream import OPEN
 from collectors.watch_names import KnownNames
-from collectors.watch_plan import Ranked, Spot, mask_of
+from collectors.watch_plan import Ranked, Spot, mask_of, mask_of_file
 
 BUDGET = "budget"
 """Why a directory is not watched: the sensor's share of the kernel's watches is used up."""
@@ -38,7 +39,8 @@ class FileId(NamedTuple):
 class Place(NamedTuple):
     """A watched directory as one container sees it. `path` has no slash at its end; the root's is empty.
 
-    `file` is given where it is not a directory but a secret; its spots are those of its directory.
+    `file` is given where it is not a directory but a single file; its spots are those of its directory, and its entries
+    those that tell its changes by whatever name.
     """
 
     container: str
@@ -53,6 +55,11 @@ class Place(NamedTuple):
         """The lowest of its spots: how much it matters."""
         return min(spot.rank for spot in self.spots)
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether it is a file whose opening is told."""
+        return self.file is not None and any(spot.is_secret(os.path.basename(self.path)) for spot in self.spots)
+
 
 class Watcher(Protocol):
     """What an `InotifyStream` does."""
@@ -63,10 +70,16 @@ class Watcher(Protocol):
 
 
 class WatchTable:
-    """Adds and removes watches. `limit` is the most that may be held."""
+    """Adds and removes watches. `limit` is the most that may be held.
 
-    def __init__(self, watcher: Watcher, limit: int) -> None:
+    `file_dropped` is called with the container and path of a file that is watched no more.
+    """
+
+    def __init__(
+        self, watcher: Watcher, limit: int, file_dropped: Callable[[tuple[str, bytes]], None] = lambda _: None
+    ) -> None:
         self._watcher = watcher
+        self._file_dropped = file_dropped
         self.limit = limit
         self.names = KnownNames()
         self._places: dict[int, list[Place]] = {}
@@ -74,6 +87,7 @@ class WatchTable:
         self._ranks: dict[int, dict[tuple[str, bytes], Place]] = {}
         self._taken: Counter[tuple[str, Spot]] = Counter()
         self._unwatched: dict[str, dict[bytes, str]] = {}
+        self._short: set[tuple[str, Spot | None]] = set()
 
     def __len__(self) -> int:
         return len(self._places)
@@ -103,11 +117,15 @@ class WatchTable:
         return True
 
     def add_file(self, container: str, path: bytes, spots: tuple[Spot, ...], handle: int, file: FileId) -> bool:
-        """Be told when this file is opened. False where the budget has no room for it. Raises OSError as `add` does."""
+        """Be told when this file is opened, or changed, as the plan has it. False where the budget has no room for it.
+        Raises OSError as `add` does.
+        """
         if not self._may_hold(container, path, spots):
             return False
-        wd = self._watcher.add(handle, OPEN, is_directory=False)
-        self._put(Place(container, path, spots, (), wd, file))
+        name = os.path.basename(path)
+        wd = self._watcher.add(handle, mask_of_file(spots, name), is_directory=False)
+        entries = tuple(ranked for ranked in _entries(spots) if ranked.entry.is_by_inode(name))
+        self._put(Place(container, path, spots, entries, wd, file))
         return True
 
     def drop(self, place: Place) -> None:
@@ -121,6 +139,8 @@ class WatchTable:
         if not places:
             del self._places[place.wd]
             self._watcher.remove(place.wd)
+        if place.file is not None:
+            self._file_dropped((place.container, place.path))
 
     def drop_from(self, container: str, path: bytes) -> None:
         """Forget a directory and all below it; nothing is there to be watched any more."""
@@ -145,6 +165,7 @@ class WatchTable:
         self._paths.pop(container, None)
         self._unwatched.pop(container, None)
         self._taken = +self._taken
+        self._short = {short for short in self._short if short[0] != container}
 
     def refuse(self, container: str, path: bytes, reason: str) -> None:
         """Remember that a directory which should be watched is not, and why."""
@@ -164,24 +185,35 @@ class WatchTable:
         """The containers with a watched directory."""
         return (container for container, paths in self._paths.items() if paths)
 
+    def with_room_again(self) -> set[str]:
+        """The containers that had to go without a watch for want of room, where there is some by now; each once."""
+        relieved = {short for short in self._short if not self._is_full(*short)}
+        self._short -= relieved
+        return {container for container, _ in relieved}
+
+    def _is_full(self, container: str, spot: Spot | None) -> bool:
+        """Of a spot, or of the whole budget (None)."""
+        return len(self._places) >= self.limit if spot is None else self._taken[container, spot] >= DIRECTORIES
+
     def _may_hold(self, container: str, path: bytes, spots: tuple[Spot, ...]) -> bool:
         if self.at(container, path) is not None:
             return True
-        if any(self._taken[container, spot] >= DIRECTORIES for spot in spots):
+        if full := [spot for spot in spots if self._is_full(container, spot)]:
+            self._short.update((container, spot) for spot in full)
             self.refuse(container, path, LIMIT)
             return False
         may = self._room(min(spot.rank for spot in spots))
         if not may:
-            self.refuse(container, path, BUDGET)
+            self._leave_out(container, path)
         return may
 
     def _put(self, place: Place) -> None:
-        """A path stands for what was watched last."""
+        """A path stands for what was watched last; what lay below what it stood for before is elsewhere."""
         old = self.at(place.container, place.path)
         if old is not None and old.wd == place.wd:
             return
         if old is not None:
-            self.drop(old)
+            self.drop_from(place.container, place.path)
         self._insert(place)
         self._unwatched.get(place.container, {}).pop(place.path, None)
 
@@ -201,8 +233,12 @@ class WatchTable:
                 return False
             place = next(reversed(self._ranks[worst].values()))
             self.drop_from(place.container, place.path)
-            self.refuse(place.container, place.path, BUDGET)
+            self._leave_out(place.container, place.path)
         return True
+
+    def _leave_out(self, container: str, path: bytes) -> None:
+        self._short.add((container, None))
+        self.refuse(container, path, BUDGET)
 
 
 def _entries(spots: Sequence[Spot]) -> tuple[Ranked, ...]:

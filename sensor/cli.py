@@ -103,8 +103,9 @@ def _call(name: str, argv: list[str]) -> int:
 
 def _pip(name: str) -> str:
     extra = name if name in EXTRAS else COMMANDS[name][0].partition(".")[0]
-    package = f"'fargate-sensor[{extra}]'" if extra in EXTRAS else "fargate-sensor"
-    return f"pip install {package}"
+    checkout = f"'.[{extra}]'" if extra in EXTRAS else "."
+    # No index has the package: whoever registers its name there would be run by who is told to install it by name.
+    return f"pip install {checkout} in a checkout of fargate-sensor"
 
 
 def _unknown(name: str) -> int:

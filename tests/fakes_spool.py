@@ -66,9 +66,8 @@ class SpoolRig:
         names: tuple[str, ...] = ("a",),
         memory: int = MIB,
         disk: int = 16 * MIB,
-        epoch: str = "e1",
     ) -> None:
-        self.directory, self.names, self.memory, self.disk, self.epoch = directory, names, memory, disk, epoch
+        self.directory, self.names, self.memory, self.disk = directory, names, memory, disk
         self.counters = Counters()
         self.timers = FakeTimers()
         self.worker = FakeWorker()
@@ -81,9 +80,7 @@ class SpoolRig:
 
     async def open(self) -> "SpoolRig":
         assert self.directory is not None
-        opened = await open_directory(
-            str(self.directory), self.worker, epoch=self.epoch, clock=self.clock, counters=self.counters
-        )
+        opened = await open_directory(str(self.directory), self.worker, clock=self.clock, counters=self.counters)
         if opened is not None:
             self.spool.adopt(opened.saver, self.disk, opened.found)
             self.opened = True
@@ -93,7 +90,7 @@ class SpoolRig:
     async def again(self, **changes: object) -> "SpoolRig":
         """What is written stays, all else is gone."""
         self.kill()
-        given = {"names": self.names, "memory": self.memory, "disk": self.disk, "epoch": self.epoch + "+"} | changes
+        given = {"names": self.names, "memory": self.memory, "disk": self.disk} | changes
         return await SpoolRig(self.directory, **given).open()  # type: ignore[arg-type]  # of the same names
 
     def put(self, *numbers: int, lane: Lane = ORDINARY, padding: int = 0) -> list[Sealed]:

@@ -118,11 +118,16 @@ def engine(need: Any) -> Any:
 
 @cache
 def rendered(name: str) -> str:
-    """The manifests of one of the sets, as `helm template` prints them. Each is made once: certificates take time."""
+    """The manifests of one of the sets. Each is made once: certificates take time."""
+    return manifests(VALUE_SETS[name])
+
+
+def manifests(given: Json, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
+    """What `helm template` prints. Raises `HelmRenderError`, and `ValueError` where the schema refuses the values."""
     import helm_python
 
     with helm_python.Chart.load(CHART) as chart:
-        made = chart.render(VALUE_SETS[name], name=RELEASE, namespace=NAMESPACE)
+        made = chart.render(given, name=release, namespace=namespace)
     return "\n---\n".join(text for path, text in made.items() if path.endswith(".yaml"))
 
 

@@ -29,18 +29,47 @@ def _texts(*choices: str) -> dict[str, Any]:
     return {"type": "array", "minItems": 1, "items": {"enum": list(choices)} if choices else TEXT}
 
 
+def _certificate(required: list[str], **properties: Any) -> dict[str, Any]:
+    hours = {"type": "string", "pattern": "^[0-9]+h$"}
+    return _strict(
+        ["secretName", "issuerRef", *required],
+        secretName=TEXT,
+        duration=hours,
+        renewBefore=hours,
+        privateKey=_strict(
+            [],
+            rotationPolicy={"enum": ["Never", "Always"]},
+            algorithm={"enum": ["RSA", "ECDSA"]},
+            size={"type": "integer"},
+        ),
+        issuerRef=_strict(["name"], name=TEXT, kind=TEXT, group=TEXT),
+        **properties,
+    )
+
+
 OTHERS = {
     # cert-manager.io/docs/reference/api-docs, as far as the chart writes it
-    "cert-manager.io/v1 Issuer": _kind(_strict(["selfSigned"], selfSigned=_strict([]))),
+    "cert-manager.io/v1 Issuer": _kind(
+        {
+            "oneOf": [
+                _strict(["selfSigned"], selfSigned=_strict([])),
+                _strict(["ca"], ca=_strict(["secretName"], secretName=TEXT)),
+            ]
+        }
+    ),
     "cert-manager.io/v1 Certificate": _kind(
-        _strict(
-            ["secretName", "issuerRef", "dnsNames"],
-            secretName=TEXT,
-            dnsNames=_texts(),
-            usages=_texts("digital signature", "key encipherment", "server auth"),
-            privateKey=_strict([], rotationPolicy={"enum": ["Never", "Always"]}),
-            issuerRef=_strict(["name"], name=TEXT, kind=TEXT, group=TEXT),
-        )
+        {
+            "oneOf": [
+                _certificate(
+                    ["dnsNames"],
+                    dnsNames=_texts(),
+                    usages=_texts("digital signature", "key encipherment", "server auth"),
+                ),
+                _certificate(
+                    ["commonName", "isCA"], commonName={"type": "string", "maxLength": 64}, isCA={"const": True}
+                ),
+            ]
+        }
     ),
     # prometheus-operator.dev/docs/api-reference/api
     "monitoring.coreos.com/v1 ServiceMonitor": _kind(

@@ -106,7 +106,7 @@ async def _run(
 ) -> Outcome:
     timers, counters, thread = FakeTimers(), Counters(), DiskThread()
     spool = Spool([shipper.name], memory_bytes=8 * MIB, counters=counters, later=timers.later)
-    opened = await open_directory(str(directory), thread, epoch="epoch", clock=timers.clock, counters=counters)
+    opened = await open_directory(str(directory), thread, clock=timers.clock, counters=counters)
     if opened is None:
         raise OSError(f"{directory} cannot be used")
     spool.adopt(opened.saver, 64 * MIB, opened.found)

@@ -37,6 +37,14 @@ def user(uid: int, name: str) -> dict[str, Any]:
     return app(name, securityContext={"runAsUser": uid})
 
 
+def on_nodes(*terms: tuple[str, str, str]) -> Pod:
+    """A pod for nodes one of whose labels has this relation to a value: (`kubernetes.io/os`, `In`, `linux`)."""
+    listed = [{"matchExpressions": [{"key": k, "operator": o, "values": [v]}]} for k, o, v in terms]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": listed}}
+    return pod(affinity={"nodeAffinity": required})
+
+
+WINDOWS = {"windowsOptions": {"runAsUserName": "ContainerUser"}}
 RESTRICTED: dict[str, Any] = {
     "allowPrivilegeEscalation": False,
     "runAsNonRoot": True,
@@ -87,6 +95,9 @@ INJECTED: dict[str, Pod] = {
     "wrong_annotations": annotated(mode="odd", env__PATH="/", env__SENSOR_INGEST_TOKEN="hunter2", colour="red"),
     "fargate_profile": pod(metadata={"labels": {"eks.amazonaws.com/fargate-profile": "shop"}}, schedulerName="fargate"),
     "linux_said": pod(os={"name": "linux"}, nodeSelector={"kubernetes.io/os": "linux"}),
+    "linux_nodes": on_nodes(("kubernetes.io/os", "In", "linux")),
+    "either_nodes": on_nodes(("kubernetes.io/os", "In", "windows"), ("disk", "In", "ssd")),
+    "linux_said_with_settings_of_windows": pod(nodeSelector={"kubernetes.io/os": "linux"}, securityContext=WINDOWS),
     "api_source": pod(metadata={"annotations": {"kubernetes.io/config.source": "api"}}),
     "service_account": pod(serviceAccountName="shop", automountServiceAccountToken=False),
     "names_to_escape": pod(app("a"), metadata={"annotations": {"a~b/c": "d"}}, hostAliases=[{"ip": "127.0.0.1"}]),
@@ -96,6 +107,11 @@ INJECTED: dict[str, Pod] = {
 LEFT_ALONE: dict[str, tuple[Any, str]] = {
     "windows": (pod(os={"name": "windows"}), "not run on Linux"),
     "windows_selected": (pod(nodeSelector={"kubernetes.io/os": "windows"}), "not run on Linux"),
+    "windows_by_the_old_label": (pod(nodeSelector={"beta.kubernetes.io/os": "windows"}), "not run on Linux"),
+    "windows_settings": (pod(securityContext=WINDOWS), "not run on Linux"),
+    "windows_settings_of_one": (pod(app(), app("b", securityContext=WINDOWS)), "not run on Linux"),
+    "windows_nodes": (on_nodes(("kubernetes.io/os", "In", "windows")), "not run on Linux"),
+    "no_linux_nodes": (on_nodes(("beta.kubernetes.io/os", "NotIn", "linux")), "not run on Linux"),
     "host_pid": (pod(hostPID=True), "hostPID"),
     "injected": (pod(app(), app("fargate-sensor")), "already"),
     "injected_native": (pod(initContainers=[app("fargate-sensor")]), "already"),

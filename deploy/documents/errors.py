@@ -13,3 +13,7 @@ class MalformedDocument(SensorError):
     def told(self, name: str) -> str:
         """`task.json:7: reason`, or without the line."""
         return f"{name}:{self.line}: {self}" if self.line is not None else f"{name}: {self}"
+
+    def moved(self, lines: int) -> "MalformedDocument":
+        """The same of a text with so many lines in front."""
+        return MalformedDocument(str(self), None if self.line is None else self.line + lines)

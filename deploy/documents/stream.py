@@ -37,9 +37,16 @@ class Part:
 
     def written(self) -> str:
         """The part as it is now."""
-        if not self.changed or self._write is None:
-            return self.before + self.text
-        return self.before + self._write(self.data)
+        return self.rewritten(self.data) if self.changed else self.before + self.text
+
+    def rewritten(self, data: Any) -> str:
+        """The part with `data`, which is its own or a part of that."""
+        return self.before + (self._write(data) if self._write is not None else self.text)
+
+    @property
+    def marker_line(self) -> int:
+        """The line of the marker that begins it, its own where there is none."""
+        return self.line - self.before.count("\n")
 
     def _read(self) -> None:
         try:
@@ -50,8 +57,7 @@ class Part:
             yaml_text = YamlText(self.text)
             self.data, self._write, self.node = yaml_text.data, yaml_text.text, nodes
         except MalformedDocument as error:
-            line = None if error.line is None else error.line + self.line - 1
-            raise MalformedDocument(str(error), line) from error
+            raise error.moved(self.line - 1) from error
 
     def _is_json(self) -> bool:
         """What begins like JSON may be YAML's flow style, but only where it is no JSON at all."""
@@ -73,11 +79,16 @@ class Stream:
         """Raises `MalformedDocument`, with the line in the whole text."""
         self.mark = "\ufeff" if content.startswith(BOM_UTF8) else ""
         self.original = decoded(content)
-        self.parts = [Part(*one) for one in (_json_parts(self.original) or _yaml_parts(self.original))]
+        self.parts = parts_of(self.original)
 
     def text(self) -> str:
         """The documents as they are now."""
         return self.mark + "".join(part.written() for part in self.parts)
+
+
+def parts_of(text: str) -> list[Part]:
+    """The documents of a text. Raises `MalformedDocument`, with the line in the whole text."""
+    return [Part(*one) for one in (_json_parts(text) or _yaml_parts(text))]
 
 
 def _is_nothing(text: str) -> bool:

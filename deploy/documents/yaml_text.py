@@ -3,7 +3,9 @@
 import io
 import re
 import warnings
+from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -11,12 +13,17 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
+from deploy.documents.alignment import Aligned, aligned, fitted
 from deploy.documents.errors import MalformedDocument
 from deploy.documents.weave import weave
+from deploy.documents.yaml_emitter import Emitter
 
 _LIST = r"^( *)(?:- +)?{}:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*( *)-( +)"
-_LISTS = [re.compile(_LIST.format(key), re.MULTILINE | re.IGNORECASE) for key in ("ContainerDefinitions", r"\w+")]
-_NESTED = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*\1( +)[^\s#-]", re.MULTILINE)
+_LISTS = [
+    re.compile(_LIST.format(key), re.MULTILINE | re.IGNORECASE)
+    for key in ("(?:ContainerDefinitions|containers)", r"\w+")
+]
+_NESTED = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*(?:#.*)?\n(?=(?:[ \t]*(?:#.*)?\n)*\1( +)[^\s#-])", re.MULTILINE)
 _PLAIN = re.compile(r"[A-Za-z/](?:[A-Za-z0-9_./:-]*[A-Za-z0-9_/])?")
 _SPECIAL = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 """Plain words that YAML 1.1, which CloudFormation reads, takes for something else than text."""
@@ -37,8 +44,10 @@ class YamlText:
     def text(self, data: Any) -> str:
         """`data`, which is `self.data` or a part of it, as text."""
         after = self._dumped(data)
-        for start in (self._original, self._before):
-            woven = weave(_lines(start), _lines(self._before), _lines(after), _is_comment)
+        before = _lines(self._before)
+        for pieces, blocks in (aligned(_lines(self._original), before), Aligned(before, [])):
+            fit = partial(fitted, pieces=pieces, before=before)
+            woven = weave(pieces, before, _lines(after), _is_comment, blocks, fit)
             if woven is not None and self._says_the_same(woven, after):
                 return woven.replace("\n", self._newline)
         return after.replace("\n", self._newline)
@@ -71,6 +80,7 @@ class YamlText:
 
     def _yaml(self) -> YAML:
         yaml = YAML()
+        yaml.Emitter = Emitter
         yaml.preserve_quotes = True
         yaml.width = 1 << 20
         yaml.indent(**self._indents)
@@ -93,7 +103,8 @@ def same(one: Any, other: Any, seen: set[tuple[int, int]] | None = None) -> bool
         seen.add((id(one), id(other)))
         return len(one) == len(other) and all(same(a, b, seen) for a, b in zip(one, other, strict=True))
     value, another = getattr(one, "value", one), getattr(other, "value", other)
-    return type(value) is type(another) and bool(value == another)
+    alike = isinstance(value, str) and isinstance(another, str)  # however each of them is quoted
+    return (alike or type(value) is type(another)) and bool(value == another)
 
 
 def _tag(node: Any) -> str | None:
@@ -114,12 +125,12 @@ def nodes(value: Any) -> Any:
 
 
 def _indents(text: str) -> dict[str, int]:
-    """The author's: of the containers' list, and of the first mapping within another."""
-    nested = _NESTED.search(text)
+    """The author's: of the containers' list, and of most mappings within another."""
+    nested = Counter(len(found[2]) for found in _NESTED.finditer(text)).most_common(1)
     found = next((found for each in _LISTS if (found := each.search(text))), None)
     offset = max(len(found[2]) - len(found[1]), 0) if found else 2
     width = len(found[3]) if found else 1
-    return {"mapping": len(nested[2]) if nested else 2, "sequence": offset + 1 + width, "offset": offset}
+    return {"mapping": nested[0][0] if nested else 2, "sequence": offset + 1 + width, "offset": offset}
 
 
 def _lines(text: str) -> list[str]:
@@ -127,8 +138,8 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _is_comment(line: str) -> bool:
-    return not line.strip() or line.lstrip().startswith("#")
+def _is_comment(piece: str) -> bool:
+    return all(not line.strip() or line.lstrip().startswith("#") for line in piece.split("\n"))
 
 
 def _reason(error: MarkedYAMLError) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, MutableSequence
 from typing import Any
 
+from deploy.documents.shared import Shared
 from deploy.ecs.fields import Fields, Manner, is_intrinsic, text
 from deploy.sidecar.specification import NAME
 
@@ -11,23 +12,58 @@ from deploy.sidecar.specification import NAME
 class Definition:
     """The containers, and the task around them where the document has it (Terraform's arrays do not).
 
-    `place` names it in messages: the resource of a template, else nothing. `services` are those of its template.
+    `path` is the way to the task from the root of the document, None where the root is an array of containers. `place`
+    names it in messages: the resource of a template, else nothing. `services` are those of its template.
     """
 
     def __init__(
         self,
-        containers: MutableSequence[Any],
+        shared: Shared,
+        root: Any,
+        path: tuple[str, ...] | None,
         manner: Manner,
-        task: Fields | None = None,
         place: str = "",
         exec_enabled: bool = False,
     ) -> None:
-        self.raw_containers = containers
         self.manner = manner
-        self.task = task
         self.place = place
+        self.shared = shared
         self.exec_enabled = exec_enabled
         """Whether the document shows that ECS Exec is used."""
+        self._root = root
+        self._path = path
+
+    @property
+    def task(self) -> Fields | None:
+        """The task around the containers."""
+        if self._path is None:
+            return None
+        node = self._root
+        for key in self._path:
+            node = node[key]
+        return Fields(node, self.manner)
+
+    @property
+    def raw_containers(self) -> MutableSequence[Any]:
+        """The list of containers, with what a template computes."""
+        task = self.task
+        found: MutableSequence[Any] = task.get("containerDefinitions") if task is not None else self._root
+        return found
+
+    def own(self) -> None:
+        """Have no other part of the document share the task and its list of containers, before they are changed."""
+        if self._path is not None:
+            self.shared.own(self._root, *self._path, self.manner.key("containerDefinitions"))
+
+    def own_container(self, container: Fields) -> Fields:
+        """The same for one of the containers."""
+        listed = self.raw_containers
+        index = next(number for number, one in enumerate(listed) if one is container.raw)
+        return Fields(self.shared.own(listed, index), self.manner)
+
+    def own_value(self, fields: Fields, name: str) -> Any:
+        """The same for a value of the task or of a container, which must be its own already; None where it is not."""
+        return self.shared.own(fields.raw, self.manner.key(name)) if fields.has(name) else None
 
     @property
     def containers(self) -> list[Fields]:
@@ -56,11 +92,10 @@ class Definition:
 
     def remove_sensor(self) -> None:
         """Take the sensor's container away."""
-        kept = [
-            not (isinstance(one, dict) and name_of(Fields(one, self.manner)) == NAME) for one in self.raw_containers
-        ]
+        listed = self.raw_containers
+        kept = [not (isinstance(one, dict) and name_of(Fields(one, self.manner)) == NAME) for one in listed]
         for index in reversed([index for index, keep in enumerate(kept) if not keep]):
-            del self.raw_containers[index]
+            del listed[index]
 
 
 def name_of(container: Fields) -> str:

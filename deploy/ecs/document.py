@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 from deploy.documents.errors import MalformedDocument
 from deploy.documents.json_text import JsonText, as_it_is
+from deploy.documents.shared import Shared
+from deploy.documents.stream import parts_of
 from deploy.documents.text import decoded
 from deploy.ecs.definition import Definition
-from deploy.ecs.fields import Fields, Manner, is_intrinsic, truth
+from deploy.ecs.fields import Manner, is_intrinsic, truth
 
 READ_ONLY = (
     "taskDefinitionArn",
@@ -42,23 +44,35 @@ def read(content: bytes) -> Document:
     text = decoded(content)
     if not text.strip():
         raise MalformedDocument("the document is empty")
-    document = _read(text)
+    document = _json(text) if text.lstrip()[0] in "{[" else _yaml(text)
     return document._replace(text=lambda: "\ufeff" + document.text()) if content.startswith(BOM_UTF8) else document
 
 
-def _read(text: str) -> Document:
-    if text.lstrip()[0] in "{[":
-        json_text = JsonText(text)
-        return _document(json_text.data, json_text.text, as_it_is, text)
-    from deploy.documents.yaml_text import YamlText, nodes  # ruamel.yaml is loaded for YAML only
+def _json(text: str) -> Document:
+    json_text = JsonText(text)
+    return _document(json_text.data, json_text.text, as_it_is, text)
 
-    yaml_text = YamlText(text)
-    return _document(yaml_text.data, yaml_text.text, nodes, text)
+
+def _yaml(text: str) -> Document:
+    """The one document of a text, which may have comments, directives and markers around it."""
+    parts = parts_of(text)
+    part, *more = [one for one in parts if one.data is not None] or parts[:1]
+    if more:
+        raise MalformedDocument("no YAML: expected a single document in the stream, found more", more[0].marker_line)
+
+    def write(data: Any) -> str:
+        return "".join(one.rewritten(data) if one is part else one.written() for one in parts)
+
+    try:
+        return _document(part.data, write, part.node, text)
+    except MalformedDocument as error:
+        raise error.moved(part.line - 1) from error
 
 
 def _document(data: Any, write: Callable[[Any], str], node: Callable[[Any], Any], original: str) -> Document:
     if isinstance(data, MutableSequence):
-        return Document((_bare(data, Manner(False, node)),), lambda: write(data), (), original)
+        definition = Definition(Shared(data), _named(data), None, Manner(False, node))
+        return Document((definition,), lambda: write(data), (), original)
     if not isinstance(data, MutableMapping):
         raise MalformedDocument(f"expected an object or an array, found {_kind(data)}")
     if isinstance(data.get("Resources"), MutableMapping):
@@ -82,15 +96,16 @@ def _registered(data: Any, write: Callable[[Any], str], manner: Manner, original
         )
     gone = [key for key in READ_ONLY if task.pop(key, None) is not None]
     notes = (f"left out {', '.join(gone)}: register-task-definition takes none of them",) if gone else ()
-    definition = Definition(_containers(task["containerDefinitions"]), manner, Fields(task, manner))
+    _containers(task["containerDefinitions"])
+    definition = Definition(Shared(data), data, () if task is data else ("taskDefinition",), manner)
     return Document((definition,), lambda: write(task), notes, original)
 
 
-def _bare(data: MutableSequence[Any], manner: Manner) -> Definition:
+def _named(data: MutableSequence[Any]) -> MutableSequence[Any]:
     containers = _containers(data)
     if any(isinstance(one, Mapping) and "name" not in one for one in containers):
         raise MalformedDocument("an array of something else: container definitions have a name")
-    return Definition(containers, manner)
+    return containers
 
 
 def _template(data: MutableMapping[str, Any], manner: Manner) -> Iterator[Definition]:
@@ -102,6 +117,7 @@ def _template(data: MutableMapping[str, Any], manner: Manner) -> Iterator[Defini
         and truth(one["Properties"].get("EnableExecuteCommand"))
         for one in resources.values()
     )
+    shared = Shared(data)
     found = 0
     for name, resource in resources.items():
         if not isinstance(resource, Mapping) or resource.get("Type") != TASK_DEFINITION:
@@ -111,10 +127,10 @@ def _template(data: MutableMapping[str, Any], manner: Manner) -> Iterator[Defini
         if not isinstance(properties, MutableMapping) or is_intrinsic(properties):
             raise MalformedDocument(f"{name}: Properties is {_kind(properties)}, not a mapping", _line(resource))
         try:
-            containers = _containers(properties.get("ContainerDefinitions"))
+            _containers(properties.get("ContainerDefinitions"))
         except MalformedDocument as error:
             raise MalformedDocument(f"{name}: {error}", error.line or _line(resource)) from error
-        yield Definition(containers, manner, Fields(properties, manner), str(name), exec_enabled)
+        yield Definition(shared, data, ("Resources", name, "Properties"), manner, str(name), exec_enabled)
     if not found:
         raise MalformedDocument(f"the template has no {TASK_DEFINITION} that is written out")
 

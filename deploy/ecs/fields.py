@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping, MutableSequence
 from typing import Any, NamedTuple
 
 from deploy.documents.json_text import as_it_is
+from deploy.documents.shared import drop
 
 FREE_MAPS = frozenset({"dockerLabels", "options"})
 """Maps whose keys are the user's."""
@@ -95,7 +96,7 @@ class Fields:
 
     def drop(self, name: str) -> None:
         """Take a key away if it is there."""
-        self.raw.pop(self.manner.key(name), None)
+        drop(self.raw, self.manner.key(name))
 
 
 def is_intrinsic(value: object) -> bool:

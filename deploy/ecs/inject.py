@@ -1,8 +1,10 @@
 """Puts the sensor into a definition, or brings it up to date there."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, NamedTuple
 
+from deploy.documents.shared import WRITTEN_OUT
 from deploy.ecs.definition import Definition, name_of
 from deploy.ecs.effects import effects
 from deploy.ecs.fields import Fields, is_intrinsic, text
@@ -11,8 +13,8 @@ from deploy.ecs.obstacles import obstacles
 from deploy.ecs.ordering import disorder, order
 from deploy.ecs.probes import probes
 from deploy.ecs.record import LABEL, Record, parse
-from deploy.ecs.resize import resize
-from deploy.ecs.sensor_container import token_secret, update, variables_of
+from deploy.ecs.resize import resize, size_of
+from deploy.ecs.sensor_container import CHANGED, token_secret, update, variables_of
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import ecs as written
@@ -51,8 +53,10 @@ def inject(definition: Definition, wishes: Wishes) -> list[Told]:
     """
     if reasons := list(obstacles(definition)):
         raise CannotInject(reasons)
+    written_out = definition.shared.written_out
+    definition.own()
     sensor = definition.sensor
-    before = _record(sensor)
+    before = _record(definition)
     depends_on = before.depends_on if wishes.depends_on is None else wishes.depends_on
     spool = _spool(sensor, wishes)
     if spool and not _can_have_volume(definition):
@@ -60,18 +64,25 @@ def inject(definition: Definition, wishes: Wishes) -> list[Told]:
     else:
         told = []
     was, more = resize(definition, allowed=wishes.allow_resize)
-    changes = _Changes(dict(was), [])
+    changes = _Changes(dict(was), [], _resized(definition) if was else before.resized)
     told += more + _task(definition, changes, spool=spool)
-    empty = before.empty or {name_of(c): c.get("dependsOn") for c in definition.apps if _is_empty(c)}
+    empty = before.empty or {name_of(c): copy(c.get("dependsOn")) for c in definition.apps if _is_empty(c)}
     told += _sensor(definition, wishes, spool=spool)
     told += _starts(definition, empty, depends_on=depends_on)
     _label(definition, changes.after(before, empty, depends_on=depends_on))
+    told += [note(WRITTEN_OUT)] if definition.shared.written_out > written_out else []
     return [*told, *_roles(definition), *effects(definition)]
 
 
-def _record(sensor: Fields | None) -> Record:
+def _record(definition: Definition) -> Record:
+    sensor = definition.sensor
     labels = sensor.get("dockerLabels") if sensor is not None else None
-    return (parse(labels.get(LABEL)) if isinstance(labels, dict) else None) or Record()
+    found = (parse(labels.get(LABEL)) if isinstance(labels, dict) else None) or Record()
+    return found.for_size(_resized(definition))
+
+
+def _resized(definition: Definition) -> Mapping[str, int | None]:
+    return size_of(definition.task) if definition.task is not None else {}
 
 
 def _spool(sensor: Fields | None, wishes: Wishes) -> bool:
@@ -81,10 +92,11 @@ def _spool(sensor: Fields | None, wishes: Wishes) -> bool:
 
 
 class _Changes(NamedTuple):
-    """What this injection has changed of the task: fields as they were, and fields that were not there."""
+    """What this injection has changed of the task: fields as they were, fields that were not there, and its size."""
 
     was: dict[str, Any]
     added: list[str]
+    resized: Mapping[str, int | None]
 
     def keep(self, task: Fields, name: str) -> None:
         """Remember a field before it is changed."""
@@ -97,7 +109,7 @@ class _Changes(NamedTuple):
         """The record with these changes. What an earlier injection has found is what was before the sensor."""
         was = {name: value for name, value in self.was.items() if name not in before.added}
         added = [name for name in self.added if name not in before.added and name not in before.was]
-        return Record({**was, **before.was}, (*before.added, *added), empty, depends_on)
+        return Record({**was, **before.was}, (*before.added, *added), empty, self.resized, depends_on)
 
 
 def _is_empty(container: Fields) -> bool:
@@ -123,29 +135,30 @@ def _task(definition: Definition, changes: _Changes, *, spool: bool) -> list[Tol
         changes.keep(task, "pidMode")
         task.put_before("pidMode", "task", "containerDefinitions")
         told.append(note(SHARED))
-    _volume(task, changes, wished=spool)
+    if spool:
+        _volume(definition, task, changes)
+    else:
+        remove_volume(definition)
     return told
 
 
-def _volume(task: Fields, changes: _Changes, *, wished: bool) -> None:
-    if not wished:
-        remove_volume(task)
-        return
+def _volume(definition: Definition, task: Fields, changes: _Changes) -> None:
     if any(text(one.get("name")) == VOLUME for one in task.parts("volumes")):
         return
-    listed = task.get("volumes")
-    if isinstance(listed, list):
-        listed.append(task.manner.spelled(written.volume()))
+    if isinstance(task.get("volumes"), list):
+        definition.own_value(task, "volumes").append(task.manner.spelled(written.volume()))
     else:
         changes.keep(task, "volumes")
         task.put_before("volumes", [written.volume()], "containerDefinitions")
 
 
-def remove_volume(task: Fields) -> None:
+def remove_volume(definition: Definition) -> None:
     """Take the spool's volume away, and leave the list, be it empty."""
-    listed = task.get("volumes")
-    ours = [one.raw for one in task.parts("volumes") if text(one.get("name")) == VOLUME]
-    for index in reversed([i for i, one in enumerate(listed if ours else []) if any(one is our for our in ours)]):
+    task = definition.task
+    if task is None or not any(text(one.get("name")) == VOLUME for one in task.parts("volumes")):
+        return
+    listed = definition.own_value(task, "volumes")
+    for index in reversed([i for i, one in enumerate(listed) if text(Fields(one, task.manner).get("name")) == VOLUME]):
         del listed[index]
 
 
@@ -168,6 +181,9 @@ def _sensor(definition: Definition, wishes: Wishes, *, spool: bool) -> list[Told
         sensor = definition.containers[-1]
         told += _log(definition, sensor)
     else:
+        sensor = definition.own_container(sensor)
+        for name in filter(sensor.has, CHANGED):
+            definition.shared.own_all(sensor.raw, sensor.manner.key(name))
         told += update(sensor, wanted, wishes)
     if wishes.token_secret is not None:
         token_secret(sensor, wishes.token_secret)

@@ -30,7 +30,7 @@ def order(definition: Definition) -> list[Told]:
         elif not _is_written_out(container.get("dependsOn")):
             told.append(warning(f"{name}: dependsOn is no list that is written out, so {NAME} is not put into it"))
         else:
-            _wait(container)
+            _wait(definition, definition.own_container(container))
     return told
 
 
@@ -38,9 +38,9 @@ def _is_written_out(listed: object) -> bool:
     return listed is None or (isinstance(listed, list) and not is_intrinsic(listed))
 
 
-def _wait(container: Fields) -> None:
+def _wait(definition: Definition, container: Fields) -> None:
     entry = {"containerName": NAME, "condition": "START"}
-    listed = container.get("dependsOn")
+    listed = definition.own_value(container, "dependsOn")
     if isinstance(listed, list):
         listed.append(container.manner.spelled(entry))
     else:
@@ -61,11 +61,10 @@ def _as_the_user_chose(container: Fields) -> list[Told]:
 
 def disorder(definition: Definition, empty: Mapping[str, Any]) -> None:
     """Take every wait for the sensor away. `empty` has what an empty list was before, by container; else it goes."""
-    for container in definition.apps:
+    for waiting in filter(sensor_entries, definition.apps):
+        container = definition.own_container(waiting)
+        listed = definition.own_value(container, "dependsOn")
         entries = [entry.raw for entry in sensor_entries(container)]
-        listed = container.get("dependsOn")
-        if not entries or not isinstance(listed, list):
-            continue
         for index in reversed([i for i, one in enumerate(listed) if any(one is entry for entry in entries)]):
             del listed[index]
         if not listed and name_of(container) not in empty:

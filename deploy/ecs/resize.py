@@ -19,7 +19,7 @@ def resize(definition: Definition, *, allowed: bool) -> tuple[dict[str, Any], li
     free = size.memory - sum(map(_promised, definition.apps))
     if free >= MEMORY_MIB:
         return {}, []
-    larger = next_above(size)
+    larger = next_above(size, size.memory - free + MEMORY_MIB)
     if larger is None:
         return {}, [warning(f"containers have {size.memory - free} of {size.memory} MiB, and there is no larger size")]
     step = f"{larger} instead of {size}: {_dearer(size, larger, task)}"
@@ -35,8 +35,13 @@ def resize(definition: Definition, *, allowed: bool) -> tuple[dict[str, Any], li
     return was, [note(f"the task is {step}")]
 
 
+def size_of(task: Fields) -> dict[str, int | None]:
+    """CPU units and MiB by the names of their fields; None for what is no size, such as what a template computes."""
+    return {"cpu": parse_cpu(text(task.get("cpu"))), "memory": parse_memory(text(task.get("memory")))}
+
+
 def _size(task: Fields) -> Size | None:
-    cpu, memory = parse_cpu(text(task.get("cpu"))), parse_memory(text(task.get("memory")))
+    cpu, memory = size_of(task).values()
     size = Size(cpu, memory) if cpu is not None and memory is not None else None
     return size if size is not None and is_valid(size) else None
 

@@ -13,6 +13,8 @@ from deploy.told import Told, note, warning
 
 NEEDED = ("essential", "user", "readonlyRootFilesystem")
 """What the sensor cannot work without, or could stop the app with."""
+CHANGED = ("environment", "linuxParameters", "mountPoints", "secrets", "dockerLabels")
+"""What is changed within, and not as a whole."""
 APART = frozenset({"name", "image", "environment", "linuxParameters", "mountPoints"})
 
 

@@ -46,11 +46,12 @@ def is_valid(size: Size) -> bool:
     return size.memory in MEMORY_MIB.get(size.cpu, ())
 
 
-def next_above(size: Size) -> Size | None:
-    """The next larger one that Fargate has: more memory, and more CPU only where this much takes no more memory."""
+def next_above(size: Size, needed: int) -> Size | None:
+    """The next larger one that Fargate has and that holds the MiB that are needed: more memory, and more CPU only where
+    this much takes no more memory."""
     for cpu in sorted(one for one in MEMORY_MIB if one >= size.cpu):
         for memory in MEMORY_MIB[cpu]:
-            if memory > size.memory:
+            if memory > size.memory and memory >= needed:
                 return Size(cpu, memory)
     return None
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from deploy.pod import annotations, facts, left_alone
 from deploy.pod.effects import effects
 from deploy.pod.patch import Add
+from deploy.pod.scaling import unscalable
 from deploy.pod.wishes import NATIVE_SINCE, Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import pod as written
@@ -24,6 +25,8 @@ class Injection(NamedTuple):
     warnings: tuple[str, ...] = ()
     left_alone: str | None = None
     """The short name of the reason (`deploy.pod.left_alone`)."""
+    notes: tuple[str, ...] = ()
+    """What was decided and could be decided otherwise, a line each."""
 
     def documents(self) -> list[dict[str, Any]]:
         """The patch as RFC 6902 writes it."""
@@ -47,7 +50,8 @@ def inject(pod: Mapping[str, Any], wishes: Wishes) -> Injection:
         *_missing(spec, "imagePullSecrets", [{"name": name} for name in wishes.pull_secrets]),
         *_annotation(pod, status),
     )
-    return Injection(patch, (*told, *lines, *effects(spec)))
+    line = unscalable(spec, wishes.resources)
+    return Injection(patch, (*told, *lines, *effects(spec)), notes=(line,) if line is not None else ())
 
 
 def is_native(wishes: Wishes) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from deploy.pod.annotations import asked
+from deploy.pod.operating_system import runs_on_linux
 from deploy.sidecar.specification import NAME
 
 MIRROR = "kubernetes.io/config.mirror"
@@ -55,7 +56,7 @@ def _unwanted(metadata: Mapping[str, Any], *, opt_in: bool) -> Reason | None:
 
 def _impossible(pod: Mapping[str, Any]) -> Reason | None:
     spec, metadata = pod["spec"], pod.get("metadata") or {}
-    if _os(spec) not in (None, "linux"):
+    if not runs_on_linux(spec):
         return Reason("not_linux", "it does not run on Linux")
     if spec.get("hostPID"):
         return Reason(
@@ -69,10 +70,3 @@ def _impossible(pod: Mapping[str, Any]) -> Reason | None:
             'it says shareProcessNamespace: false; the annotation fargate-sensor/inject: "true" overrules that',
         )
     return None
-
-
-def _os(spec: Mapping[str, Any]) -> object:
-    said, selector = spec.get("os"), spec.get("nodeSelector")
-    if isinstance(said, Mapping) and said.get("name"):
-        return said["name"]
-    return selector.get("kubernetes.io/os") if isinstance(selector, Mapping) else None

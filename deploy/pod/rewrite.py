@@ -1,10 +1,10 @@
 """The sensor put into the pods of a manifest, and taken out of them, in the document itself."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from deploy.documents.shared import own, shared
+from deploy.documents.shared import WRITTEN_OUT, Shared, drop
 from deploy.pod import record
 from deploy.pod.annotations import RECORD, STATUS
 from deploy.pod.inject import Injection, inject
@@ -26,7 +26,6 @@ SHARED = (
     "signals to PID 1 reach the pod's pause process"
 )
 PULL_SECRETS = "it has imagePullSecrets of its own from now on, so those of its service account are not used for it"
-WRITTEN_OUT = "what an alias or a merge key stands for is written out where it is changed"
 
 
 def put_in(pod: Pod, wishes: Wishes) -> list[Told]:
@@ -38,7 +37,7 @@ def put_in(pod: Pod, wishes: Wishes) -> list[Told]:
     if not injection.patch:
         return told
     kept = record.before(pod.raw, injection.patch)
-    told += _notes(pod.raw["spec"], kept)
+    told += [*map(note, injection.notes), *_notes(pod.raw["spec"], kept)]
     if _applied(pod, injection):
         told.append(note(WRITTEN_OUT))
     pod.raw["metadata"]["annotations"][RECORD] = pod.part.node(kept.written())
@@ -48,25 +47,16 @@ def put_in(pod: Pod, wishes: Wishes) -> list[Told]:
 
 def _applied(pod: Pod, injection: Injection) -> bool:
     """Apply the patch; whether an alias had to be written out."""
-    twice = shared(pod.part.data)
-    met = False
+    shared = Shared(pod.part.data)
+    shared.own_keys(pod.raw)
     for path, value in injection.patch:
-        met = met or _is_shared(pod.raw, path[:-1], twice)
-        parent, last = own(pod.raw, path[:-1], twice), path[-1]
+        parent, last = shared.own(pod.raw, *path[:-1]), path[-1]
         node = pod.part.node(json.loads(json.dumps(value)))  # texts of the document lose their quotes and anchors
         if isinstance(parent, list):
             parent.insert(len(parent) if last == "-" else int(last), node)
         else:
             parent[last] = node
-    return met
-
-
-def _is_shared(node: Any, path: Iterable[str | int], twice: frozenset[int]) -> bool:
-    for key in path:
-        node = node[key]
-        if id(node) in twice:
-            return True
-    return False
+    return shared.written_out > 0
 
 
 def _notes(spec: Mapping[str, Any], kept: Record) -> list[Told]:
@@ -79,16 +69,19 @@ def take_out(pod: Pod) -> list[Told]:
     spec = pod.raw.get("spec")
     if not isinstance(spec, dict) or not any(_has(spec.get(key)) for key in ("initContainers", "containers")):
         return [note(f"there is no {NAME} in it")]
-    twice = shared(pod.part.data)
+    shared = Shared(pod.part.data)
+    shared.own_keys(pod.raw)
+    shared.own(pod.raw, "spec")
     found = record.parse(_annotations(pod.raw).get(RECORD))
     kept = found or Record()
     names = {**OURS, "imagePullSecrets": frozenset(kept.pull_secrets)}
     for key in names:
-        _drop_from(pod.raw, key, names[key], twice)
-    _drop_annotations(pod.raw, twice)
+        _drop_from(pod.raw, key, names[key], shared)
+    _drop_annotations(pod.raw, shared)
     _undo(pod, kept)
     pod.part.changed = True
-    return [] if found else [note("it has no record of what was before the sensor: the rest of the pod stays")]
+    told = [note(WRITTEN_OUT)] if shared.written_out else []
+    return told if found else [*told, note("it has no record of what was before the sensor: the rest of the pod stays")]
 
 
 def _has(listed: object) -> bool:
@@ -101,21 +94,21 @@ def _annotations(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     return annotations if isinstance(annotations, dict) else {}
 
 
-def _drop_from(raw: Any, key: str, names: frozenset[str], twice: frozenset[int]) -> None:
+def _drop_from(raw: Any, key: str, names: frozenset[str], shared: Shared) -> None:
     listed = raw["spec"].get(key)
     if not isinstance(listed, list):
         return
     numbers = [n for n, one in enumerate(listed) if isinstance(one, dict) and one.get("name") in sorted(names)]
     if numbers:
-        listed = own(raw, ("spec", key), twice)
+        listed = shared.own(raw, "spec", key)
     for number in reversed(numbers):
         del listed[number]
 
 
-def _drop_annotations(raw: Any, twice: frozenset[int]) -> None:
+def _drop_annotations(raw: Any, shared: Shared) -> None:
     for key in (STATUS, RECORD):
         if key in _annotations(raw):
-            del own(raw, ("metadata", "annotations"), twice)[key]
+            drop(shared.own(raw, "metadata", "annotations"), key)
 
 
 def _undo(pod: Pod, kept: Record) -> None:
@@ -134,6 +127,6 @@ def _undo(pod: Pod, kept: Record) -> None:
 def _restore(pod: Pod, kept: Record, parent: Any, pointer: str) -> None:
     key = pointer.rpartition("/")[2]
     if pointer in kept.added:
-        parent.pop(key, None)
+        drop(parent, key)
     elif pointer in kept.was:
         parent[key] = pod.part.node(kept.was[pointer])

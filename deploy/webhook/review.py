@@ -63,7 +63,9 @@ def answer(request: Request, wishes: Wishes) -> Answer:
     if not isinstance(request.pod, Mapping):
         return _left_alone(request, "malformed", "the review has no object")
     injection = inject(request.pod, wishes)
-    return Answer(_body(request, injection), injection.left_alone, injection.warnings)
+    told = (*injection.warnings, *injection.notes)  # a review has no other way to tell
+    injection = injection._replace(warnings=told)
+    return Answer(_body(request, injection), injection.left_alone, told)
 
 
 def failed(request: Request) -> Answer:

@@ -94,7 +94,6 @@ class Outlet:
         opened = await open_directory(
             self._settings.spool_dir,
             self._disk_thread,
-            epoch=self._sensor.epoch,
             clock=self._clock,
             counters=self._counters,
         )

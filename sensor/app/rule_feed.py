@@ -22,8 +22,8 @@ from sensor.model.events import CollectorHealth
 from sensor.telemetry.trouble import one_line
 
 LOOK_S = 15.0
-LONGEST_WAIT_S = 3600.0
-"""Between two attempts that fail."""
+RETRY_S, LONGEST_RETRY_S = 30.0, 3600.0
+"""Before files that could not be compiled are tried again as they are: each time twice as long."""
 COMPILE_S = 300.0
 """How long the child may take, before it is ended."""
 MOST_LINES = 20
@@ -55,20 +55,22 @@ class RuleFeed:
         return not self._problems
 
     async def run(self) -> None:
-        """Look, and compile when something changed."""
-        wait = self._look_s
+        """Look, and compile when something changed; the same files that failed are tried again later and later."""
+        failed: Signature | None = None
+        wait, due = RETRY_S, 0.0
+        now = asyncio.get_running_loop().time
         while self._paths:
-            try:
-                signature = await _in_thread(lambda: signature_of(self._paths))
-                if signature != self._seen:
+            signature = await _in_thread(lambda: signature_of(self._paths))
+            if signature != self._seen and (signature != failed or now() >= due):
+                try:
                     self._take(await self._loaded(await _compiled(self._paths)))
-                    self._seen = signature
-                wait = self._look_s
-            except (OSError, MalformedRules, TimeoutError) as error:
-                reason = str(error) or type(error).__name__
-                self._tell([Problem("rules", f"not compiled, those before stay: {reason}")])
-                wait = min(2 * wait, LONGEST_WAIT_S)
-            await asyncio.sleep(wait)
+                    self._seen, failed = signature, None
+                except (OSError, MalformedRules, TimeoutError) as error:
+                    reason = str(error) or type(error).__name__
+                    self._tell([Problem("rules", f"not compiled, those before stay: {reason}")])
+                    wait = min(2 * wait, LONGEST_RETRY_S) if signature == failed else RETRY_S
+                    failed, due = signature, now() + wait
+            await asyncio.sleep(self._look_s)
 
     def health(self) -> CollectorHealth:
         """How detection stands, for the heartbeat."""

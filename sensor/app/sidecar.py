@@ -152,10 +152,13 @@ class Sidecar:
 
     def _told_to_stop(self, sender: int) -> None:
         """The second time, it is in a hurry. Who has sent the signal is told where it was another container."""
-        self._tell_of_sender(sender)
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
+        try:
+            self._tell_of_sender(sender)
+        except Exception:  # such as a /proc that cannot be opened; the stop does not depend on it
+            log.exception("who told the sensor to stop (PID %d) could not be looked up", sender)
 
     def _tell_of_sender(self, pid: int) -> None:
         if not pid:

@@ -84,6 +84,11 @@ class Supervisor:
         try:
             await collector.run(task, emit)
             reason = "it ended by itself"
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+            reason = "a task of its own was cancelled"
+            log.exception("%s failed and is started again", collector.name)
         except Exception as error:  # whatever a collector raises, the others go on
             reason = f"{type(error).__name__}: {error}"
             log.exception("%s failed and is started again", collector.name)
@@ -111,3 +116,9 @@ class Supervisor:
         log.log(level, "%s: %s%s", name, health.status, f": {health.reason}" if health.reason else "")
         if before is not None:
             self._changed()
+
+
+def _is_being_cancelled() -> bool:
+    """Whether it is us that somebody wants to end, and not only what we waited for that was cancelled."""
+    running = asyncio.current_task()
+    return running is not None and running.cancelling() > 0

@@ -84,6 +84,12 @@ def _check(rules: RuleSet) -> int:
     idle = [rule for rule in rules.rules if rule.not_here is not None]
     for rule in idle:
         sys.stdout.write(f"{rule.source}: {rule.title}: {_needs(rule)}\n")
+    known = {"*", *(rule.id for rule in (*rules.rules, *shipped().rules))}
+    for suppression in rules.suppressions:
+        if suppression.rule not in known:
+            sys.stdout.write(
+                f"{suppression.source}: no rule here, and none that ships, has the id {suppression.rule}\n"
+            )
     sys.stdout.write(f"{len(rules.rules)} rules, {len(idle)} not evaluable here, {len(rules.problems)} problems\n")
     return code
 

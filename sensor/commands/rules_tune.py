@@ -37,7 +37,7 @@ def groups(engine: Engine, events: Iterable[Event]) -> list[Group]:
         if image is None:
             continue
         for rule in engine.matches(event):
-            key = rule.id, repository(image)
+            key = rule.id, every_version_of(image)
             made.setdefault(key, Group(rule, key[1], Counter())).found[thing(event)] += event.count
     return sorted(made.values(), key=lambda group: -group.found.total())
 
@@ -53,16 +53,18 @@ def proposals(found: Iterable[Group], today: datetime.date) -> Iterator[str]:
         if len(things) > SHOWN:
             yield f"  #   and {len(things) - SHOWN} other things"
         yield f"  - rule: {rule.id}"
-        yield f'    image: "{_plain(image)}*"'
+        yield f'    image: "{_plain(image)}"'
         yield f"    until: {until}"
         yield '    reason: ""  # say why this is as it should be'
 
 
-def repository(image: str) -> str:
-    """An image's name without tag and digest: `registry:5000/shop` of `registry:5000/shop:1.4@sha256:…`."""
-    name = image.partition("@")[0]
+def every_version_of(image: str) -> str:
+    """The pattern of an image with any tag, `registry:5000/shop:*` of `registry:5000/shop:1.4@sha256:…`; where it has
+    none with any digest, and where it has neither as it is."""
+    name, at, _ = image.partition("@")
     head, slash, last = name.rpartition("/")
-    return head + slash + last.partition(":")[0]
+    last, colon, _ = last.partition(":")
+    return head + slash + last + (":*" if colon else "@*" if at else "")
 
 
 def thing(event: Event) -> str:

@@ -10,7 +10,7 @@ undecided (`figures` of `detection`).
 |---|---|
 | `Image`, `exe` | the executable as the kernel has it, links followed: /bin/sh is /usr/bin/dash on Debian |
 | `CommandLine`, `proctitle` | the arguments with a space between each two, secrets masked |
-| `process.name` | the last part of the executable's path and of argument zero: what it is, what it was called as |
+| `process.name` | the last part of the path of the executable, of argument zero, and of a `#!` script |
 | `OriginalFileName` | the last part of the executable's path |
 | `LogonId` | the user id, as Sysmon for Linux has it |
 | `Parent…` | of the nearest ancestor; its arguments and user are those that it shows while the event passes |

@@ -62,17 +62,44 @@ def command_line(facts: Facts) -> Value:
     return None if process is None or process.args is None else " ".join(process.args)
 
 
+INTERPRETERS = frozenset(
+    {"sh", "ash", "bash", "busybox", "dash", "ksh", "zsh", "lua", "node", "nodejs", "perl", "php", "python", "ruby"}
+)
+"""Programs that scripts name behind `#!`, without the numbers of versions."""
+_VERSION = "0123456789."
+
+
 def program_names(facts: Facts) -> Value:
-    """What the program is, and what it was called as where that differs."""
+    """What the program is, what it was called as where that differs, and of a script its own name.
+
+    The kernel starts an interpreter in place of a `#!` script, with the script's path behind at most one option
+    (fs/binfmt_script.c); what comes behind a `-c` is a command.
+    """
     process = facts.event.process
     if process is None:
         return ()
     exe, args = process.exe, process.args
     name = process.comm if exe is None else exe[exe.rfind("/") + 1 :]
     called = args[0][args[0].rfind("/") + 1 :].lstrip("-") if args else None
-    if not called or called == name:
-        return (name,) if name else ()
-    return (name, called) if name else (called,)
+    names = [name] if name else []
+    if called and called != name:
+        names.append(called)
+    if args is not None and name and name.rstrip(_VERSION) in INTERPRETERS and (script := _script(args)):
+        names.append(script)
+    return tuple(names)
+
+
+def _script(args: tuple[str, ...]) -> str | None:
+    """The last part of a script's path; one without a slash is as a person may write it, and may be anything."""
+    option = args[1] if len(args) > 1 and args[1].startswith("-") else None
+    at = 1 if option is None else 2
+    if len(args) <= at or "/" not in args[at] or " " in args[at] or _is_command(option):
+        return None
+    return base_name(args[at])
+
+
+def _is_command(option: str | None) -> bool:
+    return option is not None and not option.startswith("--") and "c" in option
 
 
 @cache

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sensor.model.clock import Clock, Later, Timer
 from sensor.model.counters import Counters
 from sensor.model.events import Event
+from sensor.model.weight import weight
 
 WINDOW_S = 60.0
 LONGEST_WINDOW_S = 3600.0
@@ -17,6 +18,8 @@ LONGEST_WINDOW_S = 3600.0
 MOST_DIFFERENT = 20
 MOST_KNOWN = 2048
 """Detections known at once, in all containers; the one that began first is forgotten, and counts as new again."""
+MOST_HELD = 2 * 2**20
+"""Bytes of the arguments of those that are kept to be told; beyond it the one that began first is told."""
 
 Key = tuple[object, ...]
 
@@ -41,6 +44,7 @@ class Repeats:
         self._clock = clock
         self._later = later
         self._windows: dict[Key, Window] = {}
+        self._held = 0  # bytes of arguments, of the latest in each window
         self._timer: Timer | None = None
 
     def is_new(self, event: Event) -> bool:
@@ -68,9 +72,12 @@ class Repeats:
             self._timer = None
 
     def _fold(self, window: Window, event: Event) -> bool:
+        self._held += _weight(event) - _weight(window.latest)
         window.latest = event
         window.count += event.count
         self._counters.add("detections_folded", event.count)
+        if self._held > MOST_HELD:
+            self._tell(next(window for window in self._windows.values() if _weight(window.latest)))
         return False
 
     def _window(self, key: Key) -> Window:
@@ -102,6 +109,7 @@ class Repeats:
     def _tell(self, window: Window) -> None:
         if window.latest is not None:
             event, count = window.latest, window.count
+            self._held -= _weight(event)
             window.latest, window.count = None, 0
             self._release(event._replace(count=count))
 
@@ -111,10 +119,15 @@ def _place(event: Event) -> Key:
     return rule, event.container.id if event.container is not None else ""
 
 
+def _weight(event: Event | None) -> int:
+    return 0 if event is None or event.process is None else weight(event.process.args)
+
+
 def _what(event: Event) -> Key:
+    """Of arguments their hash: there may be 32 KiB of them."""
     process, file, network, dns = event.process, event.file, event.network, event.dns
     return (
-        (process.exe, process.args) if process is not None else None,
+        (process.exe, hash(process.args)) if process is not None else None,
         file.path if file is not None else None,
         (network.dst, network.dst_port) if network is not None else None,
         dns.question if dns is not None else None,

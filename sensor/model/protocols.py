@@ -207,7 +207,8 @@ class Encoding(StrEnum):
 
 class Roll(NamedTuple):
     """For a destination that keeps what it is sent as objects: one holds about that many events, or what has come in
-    that many seconds. A request that failed is made again as it was."""
+    that many seconds, or less where the spool would have to hold too much of it (`outbox.OBJECT_BYTES`). A request that
+    failed is made again as it was."""
 
     events: int
     age: float

@@ -26,6 +26,9 @@ MOST_FAULTS = 5
 LAST_WAIT_S = 0.1
 """The shortest wait that the end of the sensor's time forces on a retry."""
 
+LEAST_ATTEMPT_S = 1.0
+"""While stopping, an attempt may take half of the time that is left, and no less than this where there is as much."""
+
 
 class Delivery:
     """`run` in a task, `flush` at the end, `aclose`.
@@ -64,6 +67,7 @@ class Delivery:
         self._faults = 0
         self._not_before = clock.monotonic()
         self._turns = {lane: asyncio.Lock() for lane in Lane}
+        self._attempts: dict[Lane, asyncio.Timeout] = {}
         self._wakes = {lane: spool.wake(shipper.name, lane) for lane in Lane}
         self._stopping = asyncio.Event()
         self._deadline: float | None = None
@@ -87,10 +91,15 @@ class Delivery:
         """Deliver all that is left; whether that succeeded in time. The rest is counted, and not sent any more.
 
         Takes over from `run`, which returns after the requests that it is in. Cancel `run` afterwards, not before:
-        a request that was cut off is made again. May be called again for what was appended since.
+        a request that was cut off is made again. So is one that takes more than half of the time that is left, be it
+        under way already, so that a connection that hangs does not cost what waits behind it. May be called again for
+        what was appended since.
         """
         self._deadline = self._clock.monotonic() + deadline_seconds
         self._stopping.set()
+        for attempt in self._attempts.values():
+            if attempt.when() is None:
+                attempt.reschedule(asyncio.get_running_loop().time() + self._attempt_s(deadline_seconds))
         for lane in Lane:
             self._wakes[lane].set()
             self._backoffs[lane].reset()
@@ -135,7 +144,7 @@ class Delivery:
             await self._pause(asked, self._stopping)
         try:
             async with self._turns[lane]:
-                await self._push(lane)
+                await self._push_in_time(lane)
         except RetryableError as error:
             self._counters.add("retries")
             self._trouble.failed(str(error))
@@ -151,6 +160,20 @@ class Delivery:
         else:
             half = (self._deadline - self._clock.monotonic()) / 2
             await self._pause(min(seconds, max(half, LAST_WAIT_S)), asyncio.Event())
+
+    async def _push_in_time(self, lane: Lane) -> None:
+        """What is cut off stays at the head of the lane; the centre knows a sealed batch that it has taken already."""
+        left = None if self._deadline is None else self._deadline - self._clock.monotonic()
+        try:
+            async with asyncio.timeout(None if left is None else self._attempt_s(left)) as self._attempts[lane]:
+                await self._push(lane)
+        except TimeoutError:
+            raise RetryableError("no answer in half of the time that the stop leaves") from None
+        finally:
+            del self._attempts[lane]
+
+    def _attempt_s(self, left: float) -> float:
+        return max(left / 2, LEAST_ATTEMPT_S)
 
     async def _push(self, lane: Lane) -> None:
         """Raises `RetryableError` when any of it has to be sent again."""

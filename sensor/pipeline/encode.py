@@ -64,7 +64,7 @@ class Encoder:
 
     def _give_up(self, event: Event, error: Exception) -> None:
         """Count the loss; tell it once for each kind of event and of error, as the same fault tends to repeat."""
-        self._counters.lost("unencodable")
+        self._counters.lost("unencodable", event.count)
         fault = (event.kind, type(error).__name__)
         if fault not in self._told:
             self._told.add(fault)

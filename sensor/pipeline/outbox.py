@@ -5,9 +5,14 @@ from typing import NamedTuple
 
 from sensor.model.counters import Counters
 from sensor.model.kinds import Lane
-from sensor.model.protocols import Limits
+from sensor.model.protocols import Limits, Roll
 from sensor.pipeline.spool.spool import Left, Spool
 from sensor.pipeline.unseal import Unseal
+
+OBJECT_BYTES = 1024 * 1024
+"""So many bytes of sealed batches are enough for an object, too."""
+ROOM_SHARE = 4
+"""And so is this part of the spool, where that is less: what waits for company must not take the others' room."""
 
 
 class Sending(NamedTuple):
@@ -51,8 +56,7 @@ class Outbox:
         if roll is None or self._lane is Lane.URGENT or self._request:
             return 0
         self._since = now if self._since is None else self._since
-        enough = len(self._sending) + self._spool.unread_events(self._name, self._lane) >= roll.events
-        return 0 if enough else max(0.0, self._since + roll.age - now)
+        return 0 if self._is_enough(roll) else max(0.0, self._since + roll.age - now)
 
     async def request(self) -> list[Sending]:
         """The oldest records, as many as one request may carry; none where nothing is left that could be sent.
@@ -99,6 +103,11 @@ class Outbox:
         self._sending.clear()
         self._request = []
         return Left(lost, kept)
+
+    def _is_enough(self, roll: Roll) -> bool:
+        events = len(self._sending) + self._spool.unread_events(self._name, self._lane)
+        enough = min(OBJECT_BYTES, self._spool.room // ROOM_SHARE)
+        return events >= roll.events or self._spool.unread_bytes(self._name, self._lane) >= enough
 
     def _acknowledge(self) -> None:
         self._spool.acknowledge(self._name, self._lane, self._sending[0].position if self._sending else self._read_to)

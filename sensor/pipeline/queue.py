@@ -32,10 +32,10 @@ class EventQueue:
     def emit(self, event: Event) -> bool:
         """Take an event without waiting. False means that it was dropped and has been counted as lost."""
         if self._closed:
-            self._counters.lost("queue_closed")
+            self._counters.lost("queue_closed", event.count)
             return False
         if len(self._waiting) >= self._room_for(event):
-            self._counters.lost("queue_full")
+            self._counters.lost("queue_full", event.count)
             return False
         self._waiting.append(event)
         self._arrived.set()

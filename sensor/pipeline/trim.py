@@ -16,7 +16,7 @@ def trimmed(plain: dict[str, Any], characters: int, items: int) -> dict[str, Any
     cut: set[str] = set()
     copy: dict[str, Any] = _trim(plain, "", characters, items, cut)
     evidence = copy["evidence"]
-    evidence["truncated"] = sorted(cut.union(evidence.get("truncated", ())))
+    evidence["truncated"] = sorted(cut.union(evidence.get("truncated") or ()))
     return copy
 
 

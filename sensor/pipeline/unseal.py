@@ -72,19 +72,21 @@ class JsonRecords:
         """The records, of the wanted kinds. An event without a JSON form is counted as `unencodable`."""
         try:
             header, events = _opened(sealed.data)
-        except (MalformedEvent, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever others put into the spool, what follows is delivered
             self._give_up(sealed, sealed.count, error)
             return []
         return [(record, 1) for record in self._records(sealed, header, events)]
 
     def _records(self, sealed: Sealed, header: Header, plain: list[Any]) -> Iterable[bytes]:
         for one in plain:
-            if self._wanted is not None and isinstance(one, dict) and one.get("kind") not in self._wanted:
-                continue
             try:
-                yield self._fitting(one, header)
-            except MalformedEvent as error:
+                if self._wants(one):
+                    yield self._fitting(one, header)
+            except Exception as error:  # noqa: BLE001  # as above
                 self._give_up(sealed, 1, error)
+
+    def _wants(self, plain: Any) -> bool:
+        return self._wanted is None or not isinstance(plain, dict) or plain.get("kind") in self._wanted
 
     def _fitting(self, plain: Any, header: Header) -> bytes:
         """As it is, or with as little cut as it takes; what is still too large then is for the outbox to count."""

@@ -1,8 +1,8 @@
 """From files of Sigma rules to a rule set. Whatever is wrong with one document, the others are compiled."""
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from pathlib import Path
-from typing import cast
 from uuid import NAMESPACE_URL, uuid5
 
 from sigma.correlations import SigmaCorrelationRule
@@ -10,7 +10,7 @@ from sigma.exceptions import SigmaError, SigmaRegularExpressionError
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaRule
 
-from sensor.detect.compact import Problem, Rule, RuleSet, Suppression
+from sensor.detect.compact import Problem, Rule, RuleSet, Suppression, Variant
 from sensor.sigma.documents import Document, documents, rule_files
 from sensor.sigma.expression_policy import NOT_RE2, POLICY
 from sensor.sigma.expressions import NotHere, condition_of, joined
@@ -23,7 +23,11 @@ DEFAULT_LEVEL = "medium"
 MOST_CONDITION_BYTES = 8192
 """Of the text of a `condition`: its parser takes a time that grows faster than the text."""
 
-CORRELATION = "a correlation: that is the work of the centre, which sees all tasks"
+Variants = tuple[tuple[Variant, ...], tuple[str, ...]]
+"""What a rule finds in which kinds of events, and the fields that were left out."""
+
+CORRELATION = "a correlation: nothing counts over several events yet"
+PART = "part of a correlation, which does not want it told by itself (generate)"
 
 
 class Compiler:
@@ -32,7 +36,9 @@ class Compiler:
     def __init__(self) -> None:
         self._rules: list[tuple[Document, SigmaRule]] = []
         self._not_here: list[Rule] = []
-        self._filters: list[SigmaFilter] = []
+        self._filters: list[tuple[Document, SigmaFilter]] = []
+        self._used: set[str] = set()  # filters that applied to a rule, or were told, by their place
+        self._parts: set[str] = set()  # names and ids of rules that a correlation is made of
         self._suppressions: list[Suppression] = []
         self._problems: list[Problem] = []
 
@@ -59,6 +65,9 @@ class Compiler:
                 self._problem(document, f"has the id of {rules[rule.id].source} ({rule.id})", "id")
             elif rule is not None:
                 rules[rule.id] = rule
+        for document, _ in self._filters:
+            if document.at() not in self._used:
+                self._problem(document, "a filter for none of these rules; those that ship are not reached by filters")
         return RuleSet((*rules.values(), *self._not_here), tuple(self._suppressions), tuple(self._problems))
 
     def _add(self, document: Document) -> None:
@@ -69,11 +78,13 @@ class Compiler:
         elif "correlation" in document.content:
             parsed = SigmaCorrelationRule.from_dict(document.content, collect_errors=True)
             if self._sound(document, parsed.errors):
+                if not parsed.generate:
+                    self._parts |= {rule.reference for rule in parsed.rules or parsed.referenced_rules}
                 self._not_here.append(_described(document, parsed)._replace(not_here=CORRELATION))
         elif "filter" in document.content:
             filtering = SigmaFilter.from_dict(document.content, collect_errors=True, policy=POLICY)
             if self._sound(document, filtering.errors):
-                self._filters.append(filtering)
+                self._filters.append((document, filtering))
         else:
             self._add_rule(document)
 
@@ -96,12 +107,10 @@ class Compiler:
 
     def _compiled(self, document: Document, sigma: SigmaRule) -> Rule | None:
         described = _described(document, sigma)
+        if not self._parts.isdisjoint((described.id, sigma.name or described.id)):
+            return described._replace(not_here=PART)
         try:
-            for filtering in self._filters:
-                sigma = cast(SigmaRule, filtering.apply_on_rule(sigma))
-            trees = [parsed.parsed for parsed in sigma.detection.parsed_condition]
-            condition = joined("or", [condition_of(tree) for tree in trees])
-            made, without = variants(condition, kinds_of(sigma.logsource))
+            made, without = self._filtered(sigma, _variants(sigma))
         except NotHere as reason:
             return described._replace(not_here=str(reason))
         except RecursionError:
@@ -113,6 +122,21 @@ class Compiler:
         else:
             return described._replace(variants=made, without=without)
         return None
+
+    def _filtered(self, sigma: SigmaRule, found: Variants) -> Variants:
+        """What filters leave of what a rule finds; one that cannot be applied is told, once, and left out."""
+        for document, filtering in self._filters:
+            tried = deepcopy(sigma)
+            try:
+                filtering.apply_on_rule(tried)
+                if tried.detection.condition == sigma.detection.condition:
+                    continue
+                found, sigma = _variants(tried), tried
+            except Exception as error:  # noqa: BLE001  # as above; this costs one filter
+                if document.at() not in self._used:
+                    self._problem(document, f"a filter that cannot be applied: {_words(error) or type(error).__name__}")
+            self._used.add(document.at())
+        return found
 
     def _sound(self, document: Document, errors: Sequence[Exception]) -> bool:
         for error in errors:
@@ -134,6 +158,11 @@ def compile_paths(paths: Iterable[Path], *, below: Path | None = None) -> RuleSe
         for document in documents(path, str(path.relative_to(below)) if below is not None else None):
             compiler.add(document)
     return compiler.result()
+
+
+def _variants(sigma: SigmaRule) -> Variants:
+    trees = [parsed.parsed for parsed in sigma.detection.parsed_condition]
+    return variants(joined("or", [condition_of(tree) for tree in trees]), kinds_of(sigma.logsource))
 
 
 def _described(document: Document, sigma: SigmaRule | SigmaCorrelationRule) -> Rule:

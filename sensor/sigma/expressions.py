@@ -73,14 +73,13 @@ def joined(operator: str, parts: Iterable[Condition]) -> Condition:
 
 def _merged(parts: list[Condition]) -> list[Condition]:
     """Alternatives of texts or networks of one field in one test, in the place of the first of them."""
-    merged: dict[Any, Condition] = {}
+    merged: dict[Any, Any] = {}
     for number, part in enumerate(parts):
         if part[0] in ("is", "cidr"):
-            known = merged.setdefault(tuple(part[:-1]), [*part[:-1], []])
-            known[-1].extend(value for value in part[-1] if value not in known[-1])
+            merged.setdefault(tuple(part[:-1]), {}).update(dict.fromkeys(part[-1]))
         else:
             merged[number] = part
-    return list(merged.values())
+    return [[*key, list(found)] if isinstance(found, dict) else found for key, found in merged.items()]
 
 
 def _value(field: str, value: SigmaType) -> Condition:

@@ -46,7 +46,7 @@ def _suppression(item: Any, document: Document) -> Suppression | str:
     patterns = {key: item.get(key, "*") for key in ("image", "family")}
     if not all(isinstance(pattern, str) for pattern in patterns.values()):
         return "image and family should be texts"
-    return Suppression(item["rule"], until, item["reason"], document.at("suppressions"), **patterns)
+    return Suppression(item["rule"].strip().lower(), until, item["reason"], document.at("suppressions"), **patterns)
 
 
 def _end(value: Any) -> int | None:

@@ -59,18 +59,22 @@ class Heartbeat:
         return self._report(Kind.SENSOR_STOP, added_s)
 
     def _report(self, kind: Kind, added_s: float | None = None) -> list[Event]:
-        """New losses first, so that none is told after `sensor.stop`; what is lost meanwhile is the next report's."""
+        """New losses first, so that none is told after `sensor.stop`; what is lost meanwhile is the next report's.
+
+        They count as told when the whole report is made: one that could not be made leaves them to the next.
+        """
         lost = Counter(self._counters.losses)
         unexplained = self._counters.unexplained - self._unexplained_told
         seen = self._counters.processes - self._seen_told
         losses = [self._event(Kind.SENSOR_LOSS, loss=loss) for loss in self._new_losses(lost, unexplained)]
+        report = [*losses, self._health_event(kind, lost, unexplained, seen, added_s)]
+        self._losses_told = lost
         self._unexplained_told += unexplained
         self._seen_told += seen
-        return [*losses, self._health_event(kind, lost, unexplained, seen, added_s)]
+        return report
 
     def _new_losses(self, lost: Counter[str], unexplained: int) -> Iterator[Loss]:
         new = lost - self._losses_told
-        self._losses_told += new
         if unexplained:
             new[UNEXPLAINED] += unexplained
         for reason, n in sorted(new.items()):

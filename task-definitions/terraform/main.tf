@@ -18,9 +18,25 @@ locals {
     ]
   ]))
   routers = toset([for container in local.given : container.name if try(container.firelensConfiguration, null) != null])
-  # A router that waits for nobody starts before all that logs through it, and before it what its volumes come from.
+  # What a container waits for; then also what that waits for, twice as far each time. Terraform has no recursion, and
+  # eight steps are all that there may be: a task has ten containers, of which the sensor is one.
+  waits = {
+    for container in local.given : container.name => toset(concat(
+      try(container.dependsOn[*].containerName, []), try(container.volumesFrom[*].sourceContainer, []),
+    ))
+  }
+  two_steps = {
+    for name, near in local.waits : name => setunion(near, [for one in near : try(local.waits[one], [])]...)
+  }
+  four_steps = {
+    for name, near in local.two_steps : name => setunion(near, [for one in near : try(local.two_steps[one], [])]...)
+  }
+  eight_steps = {
+    for name, near in local.four_steps : name => setunion(near, [for one in near : try(local.four_steps[one], [])]...)
+  }
+  # A router that waits for nobody starts before all that logs through it, and before it all that it waits for.
   before = toset(flatten([
-    for container in local.given : try(container.volumesFrom[*].sourceContainer, [])
+    for container in local.given : tolist(local.eight_steps[container.name])
     if contains(local.routers, container.name) && length(try(coalesce(container.dependsOn), [])) == 0
   ]))
   left_alone = setunion(local.must_end, local.routers, local.before)

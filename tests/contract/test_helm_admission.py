@@ -142,6 +142,32 @@ def test_the_certificate_that_is_served_is_the_one_that_is_trusted(name, secret)
         assert bundles == {one("Secret", "-webhook-tls", made)["data"]["ca.crt"]}
 
 
+def test_cert_managers_renewal_changes_what_is_served_and_not_what_is_trusted():
+    """cainjector writes `ca.crt` of the served secret, which is the issuer's certificate (cert-manager.io/docs)."""
+    made = objects("cert_manager")
+    served, authority = (
+        one("Certificate", "-webhook-certificate", made)["spec"],
+        one("Certificate", "-webhook-ca", made),
+    )
+    signer = one("Issuer", "-webhook", made)["spec"]
+    assert served["issuerRef"]["name"] == f"{PREFIX}-webhook"
+    assert signer == {"ca": {"secretName": authority["spec"]["secretName"]}}
+    assert authority["spec"]["isCA"] is True
+    assert authority["spec"]["privateKey"]["rotationPolicy"] == "Never"
+    assert one("Issuer", "-webhook-ca", made)["spec"] == {"selfSigned": {}}
+    assert authority["spec"]["issuerRef"]["name"] == f"{PREFIX}-webhook-ca"
+    ninety_days_h = 90 * 24  # what cert-manager gives where no duration is said
+    assert int(authority["spec"]["renewBefore"][:-1]) > ninety_days_h
+    assert int(authority["spec"]["duration"][:-1]) > 5 * 365 * 24
+
+
+def test_an_issuer_that_is_given_is_the_only_one():
+    made = objects("cert_manager_issuer")
+    assert "Issuer" not in {each["kind"] for each in made}
+    (served,) = (each["spec"] for each in made if each["kind"] == "Certificate")
+    assert served["issuerRef"] == {"name": "own", "kind": "Other", "group": "cert-manager.io"}
+
+
 def webhook(name: str) -> dict[str, Any]:
     """The container of the webhook."""
     (container,) = one("Deployment", "-webhook", objects(name))["spec"]["template"]["spec"]["containers"]

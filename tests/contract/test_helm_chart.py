@@ -5,7 +5,8 @@ from typing import Any
 import helm_chart
 import jsonschema
 import pytest
-from helm_chart import CHART, DIGEST, NAMESPACE, PREFIX, VALUE_SETS, objects, one, templates, values
+import yaml
+from helm_chart import CHART, DIGEST, ISSUER, NAMESPACE, PREFIX, URL, VALUE_SETS, objects, one, templates, values
 from kubernetes_schemas import NEWEST, OLDEST, refuse
 
 from deploy.checks.catalog import catalog
@@ -60,6 +61,37 @@ def test_an_unknown_field_of_an_others_kind_would_be_noticed():
     monitor["spec"]["endpoints"][0]["intervall"] = "30s"
     with pytest.raises(jsonschema.ValidationError, match="intervall"):
         refuse(monitor, NEWEST)
+
+
+NUMBER = "12345"
+NUMBERED = values(
+    nameOverride=NUMBER,
+    imagePullSecrets=[NUMBER],
+    webhook__priorityClassName=NUMBER,
+    serviceMonitor__enabled=True,
+    ingest__enabled=True,
+    ingest__kubernetes__issuers=[ISSUER],
+    ingest__existingSecret=NUMBER,
+    ingest__persistence__storageClassName=NUMBER,
+)
+"""What people name, named by a number."""
+
+
+@pytest.mark.parametrize(
+    "certificates",
+    [
+        {"source": "generated"},
+        {"source": "certManager"},
+        {"source": "certManager", "certManager": {"issuerRef": {"name": NUMBER, "kind": NUMBER, "group": NUMBER}}},
+        {"source": "existing", "existing": {"secretName": NUMBER}},
+    ],
+    ids=["generated", "own_issuer", "given_issuer", "existing"],
+)
+def test_a_name_that_is_a_number_stays_a_name(certificates):
+    made = helm_chart.manifests(NUMBERED | {"certificates": certificates}, release=NUMBER, namespace=NUMBER)
+    for each in yaml.safe_load_all(made):
+        if each:
+            refuse(each, NEWEST)
 
 
 @every_set
@@ -146,6 +178,25 @@ def test_two_pods_keep_apart_and_one_stays():
     assert not {"PodDisruptionBudget", "NetworkPolicy"} & {each["kind"] for each in alone}
 
 
+README = (CHART / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("resources", "told"),
+    [
+        ({}, True),
+        (None, True),
+        ({"requests": {"memory": "64Mi"}}, True),
+        (yaml.safe_load(README.split("```yaml\n")[1].split("```")[0])["sensor"]["resources"], False),
+    ],
+    ids=["none", "null", "memory_alone", "as_the_readme_says"],
+)
+def test_notes_warn_of_autoscalers_and_quotas_where_the_sensor_requests_nothing(helm, resources, told):
+    with helm.Chart.load(CHART) as chart:
+        made = chart.render(values(**URL, sensor__resources=resources), name="watch", namespace=NAMESPACE)
+    assert ("HorizontalPodAutoscaler" in made["fargate-sensor/templates/NOTES.txt"]) is told
+
+
 def test_the_chart_is_of_this_version(helm):
     with helm.Chart.load(CHART) as chart:
         assert chart.metadata["appVersion"] == __version__
@@ -158,6 +209,7 @@ def test_the_chart_is_of_this_version(helm):
         (values(), "events would go nowhere"),
         ({"image": {"repository": "r"}, "sensor": {"ingestUrl": "http://i"}}, "sensor.image.repository is not set"),
         (values(certificates__source="existing", sensor__ingestUrl="http://i"), "existing.secretName is not set"),
+        (values(**URL, certificates__generated={"days": 365}), "each upgrade would make a new certificate"),
         (values(ingest__enabled=True), "nobody could write to the ingest"),
         (values(ingest__enabled=True, ingest__writeToken=True), "pods could not write to the ingest"),
     ],

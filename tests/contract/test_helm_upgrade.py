@@ -23,6 +23,8 @@ from local_http import QuietHandler, serving
 DAY_S = 86_400
 GOOD_FOR = 1825
 """Days, as values.yaml has them."""
+LASTS = 2 * 365
+"""Days for which the README says that what an upgrade leaves is good."""
 GIVEN = values(ingest__enabled=True, ingest__kubernetes__issuers=[ISSUER], ingest__writeToken=True)
 MORE = values(ingest__enabled=True, ingest__kubernetes__issuers=[ISSUER], ingest__writeToken=True, webhook__replicas=3)
 HOST = f"{PREFIX}-webhook.{NAMESPACE}.svc"
@@ -118,13 +120,13 @@ def aged(secret: dict[str, Any], days: int) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda secret: aged(secret, GOOD_FOR - 89),
+        lambda secret: aged(secret, GOOD_FOR - LASTS + 1),
         lambda secret: secret["metadata"].pop("annotations"),
         lambda secret: secret["data"].pop("tls.key"),
         lambda secret: secret["data"].update({"ca.crt": ""}),
         lambda secret: secret.pop("data"),
     ],
-    ids=["ends_in_89_days", "end_unknown", "no_key", "no_authority", "empty"],
+    ids=["ends_a_day_too_soon", "end_unknown", "no_key", "no_authority", "empty"],
 )
 def test_an_upgrade_makes_a_new_certificate_where_the_old_one_is_of_no_use(cluster, release, tmp_path, spoil):
     before = trusted(cluster)
@@ -135,11 +137,24 @@ def test_an_upgrade_makes_a_new_certificate_where_the_old_one_is_of_no_use(clust
     assert handshake(data(cluster, TLS), authority, HOST, tmp_path) == HOST
 
 
-def test_a_certificate_that_ends_in_91_days_is_kept(cluster, release):
-    aged(cluster.objects[TLS], GOOD_FOR - 91)
+def test_what_an_upgrade_keeps_outlasts_two_years(cluster, release):
+    aged(cluster.objects[TLS], GOOD_FOR - LASTS - 1)
     before = data(cluster, TLS)
     release.upgrade(CHART, RELEASE, GIVEN)
     assert data(cluster, TLS) == before
+
+
+def test_what_pods_still_serve_is_trusted_until_the_next_upgrade(cluster, release, tmp_path):
+    before = data(cluster, TLS)
+    aged(cluster.objects[TLS], GOOD_FOR - 1)
+    release.upgrade(CHART, RELEASE, GIVEN)
+    now = data(cluster, TLS)
+    (both,) = trusted(cluster)
+    assert now["tls.crt"] != before["tls.crt"]
+    assert [handshake(served, both, HOST, tmp_path) for served in (before, now)] == [HOST, HOST]
+    release.upgrade(CHART, RELEASE, GIVEN)
+    assert data(cluster, TLS) == now
+    assert trusted(cluster) == {now["ca.crt"]}
 
 
 def test_nothing_is_left_behind(cluster, release):

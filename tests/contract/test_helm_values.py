@@ -1,19 +1,26 @@
 """What the schema of the chart's values refuses, before anything is rendered."""
 
+import re
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 import helm_chart
 import pytest
 import yaml
-from helm_chart import CHART, PEM, VALUE_SETS, values
+from helm_chart import CHART, ISSUER, PEM, URL, VALUE_SETS, manifests, values
 
 KNOWN_NOWHERE = "securityy"
 
 
 @pytest.fixture(scope="module")
-def chart(need) -> Iterator[Any]:
-    with helm_chart.engine(need).Chart.load(CHART) as loaded:
+def helm(need) -> Any:
+    return helm_chart.engine(need)
+
+
+@pytest.fixture(scope="module")
+def chart(helm) -> Iterator[Any]:
+    with helm.Chart.load(CHART) as loaded:
         yield loaded
 
 
@@ -49,6 +56,37 @@ def test_keys_that_are_free_hold_text(chart, path):
         chart.validate_schema(values(**{"__".join(path): {"SENSOR_LOG_LEVEL": 1}}))
 
 
+def leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all keys of the default values."""
+    for key, value in node.items():
+        yield (*path, key)
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, key))
+
+
+SAID = re.compile(r"missing property|is not set|would go nowhere|nobody could write")
+
+
+@pytest.mark.parametrize("path", list(leaves(DEFAULTS)), ids=".".join)
+def test_null_is_nothing_or_is_refused_in_words(helm, path):
+    """`--set KEY=null` takes the default away (helm.sh/docs/chart_template_guide/values_files)."""
+    given = values(
+        **({"ingest__enabled": True, "ingest__kubernetes__issuers": [ISSUER]} if path[0] == "ingest" else URL)
+    )
+    *sections, last = path
+    reduce(lambda there, section: there.setdefault(section, {}), sections, given)[last] = None
+    made, refused = outcome(helm, given)
+    assert SAID.search(refused) if refused else not re.search(r"<nil>|<no value>|\bnull\b", made)
+
+
+def outcome(helm: Any, given: dict[str, Any]) -> tuple[str, str]:
+    """The manifests, or why there are none."""
+    try:
+        return manifests(given), ""
+    except (ValueError, helm.HelmRenderError) as error:
+        return "", str(error)
+
+
 @pytest.mark.parametrize("name", VALUE_SETS)
 def test_what_is_sound_is_taken(chart, name):
     chart.validate_schema(VALUE_SETS[name])
@@ -72,6 +110,11 @@ def test_what_is_sound_is_taken(chart, name):
         ("sensor__variables", {"PATH": "/"}),
         ("sensor__variables", {"SENSOR_INGEST_TOKEN": "it would stand in the Deployment"}),
         ("sensor__resources", {"limits": {"nvidia.com/gpu": 1}}),
+        ("sensor__resources", {"requests": {"cpu": "abc"}}),
+        ("sensor__resources", {"requests": {"cpu": "-1"}}),
+        ("sensor__resources", {"requests": {"cpu": -1}}),
+        ("webhook__resources", {"limits": {"memory": "64 Mi"}}),
+        ("ingest__resources", {"limits": {"memory": "64MB"}}),
         ("injection__namespaces", "some"),
         ("injection__timeoutSeconds", 31),
         ("injection__timeoutSeconds", 0),
@@ -95,6 +138,11 @@ def test_a_wrong_value_is_refused(chart, path, value):
         ValueError, match="invalid propertyName" if path == "sensor__variables" else path.split("__")[-1]
     ):
         chart.validate_schema(values(**{path: value}))
+
+
+@pytest.mark.parametrize("quantity", ["10m", "0.5", ".5", "1e3", "64Mi", "1.5Gi", "1k", 1, 0.25])
+def test_a_quantity_is_what_kubernetes_takes_for_one(chart, quantity):
+    chart.validate_schema(values(sensor__resources={"requests": {"cpu": quantity, "memory": quantity}}))
 
 
 def test_a_certificate_is_written_as_it_stands_in_its_file(chart):

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,27 @@ def terraform(need, tmp_path_factory):
     return run
 
 
+def chain():
+    """As many containers as a task may have beside the sensor: a router, what it waits for step by step, an app."""
+    names = [f"before-{step}" for step in range(7)]
+    waiting = [{"name": one, "image": one, "essential": False} for one in names]
+    for number, (container, awaited) in enumerate(pairwise(waiting)):
+        if number % 2:
+            container["volumesFrom"] = [{"sourceContainer": awaited["name"]}]
+        else:
+            container["dependsOn"] = [{"containerName": awaited["name"], "condition": "START"}]
+    router = {
+        "name": "log_router",
+        "image": "fluent-bit:4",
+        "firelensConfiguration": {"type": "fluentbit"},
+        "volumesFrom": [{"sourceContainer": names[0]}],
+    }
+    return [router, *waiting, {"name": "app", "image": "app:1", "logConfiguration": {"logDriver": "awsfirelens"}}]
+
+
 def given():
-    """Containers of all definitions whose values a template does not compute."""
-    return {
+    """Containers of all definitions whose values a template does not compute, and the longest chain."""
+    return {"chain": chain()} | {
         f"{file.stem}-{number}": request["containerDefinitions"]
         for file in FILES
         if "template" not in file.name
@@ -99,6 +118,8 @@ def test_the_module_and_the_command_agree(terraform):
     assert {name: normal(one) for name, one in found["injected"].items()} == {
         name: expected(containers) for name, containers in given().items()
     }
+    for_sensor = [one["name"] for one in found["injected"]["chain"] if "fargate-sensor" in str(one.get("dependsOn"))]
+    assert for_sensor == ["app"]
     containers, volumes, pid_mode = found["plain"]
     wishes = Wishes(IMAGE, variables={"SENSOR_DESTINATIONS": "stdout"}, depends_on=False, spool=False)
     assert containers == expected([{"name": "app", "image": "app:1"}], wishes)

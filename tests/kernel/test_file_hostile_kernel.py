@@ -1,18 +1,17 @@
 """What an attacker in a container may do to whoever watches its files."""
 
-import ctypes
 import errno
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from fakes import FakeTaskView
 from file_scene import APP, DIRECTORIES, FileScene, make_root, watching
 from file_still import Still, overflow_the_queue
+from hung_mounts import HUNG_S, hung_mounts
 from needs import Need
 from running import until
 
@@ -30,8 +29,6 @@ from sensor.model.kinds import Kind
 from sensor.model.protocols import Status
 
 pytestmark = pytest.mark.kernel
-
-HUNG_S = 10.0
 
 
 @pytest.fixture
@@ -277,33 +274,6 @@ def test_a_root_that_can_be_reached_later_is_watched_then(still: Still) -> None:
     assert still.watch.watches > 0
     assert still.watch.status().status is Status.OK
     assert still.watch.next_due() is None
-
-
-@contextmanager
-def hung_mounts(points: Sequence[Path], need: Need) -> Iterator[None]:
-    """FUSE file systems whose server never answers: whoever asks them anything waits until they are taken away.
-
-    That happens after the block or, so that a test that hangs in the kernel fails, after `HUNG_S`.
-    """
-    need(os.path.exists("/dev/fuse") and os.geteuid() == 0, "FUSE and root")
-    libc = ctypes.CDLL(None, use_errno=True)
-    servers = ExitStack()
-    takes_away = threading.Timer(HUNG_S, servers.close)
-    try:
-        for point in points:
-            server = os.open("/dev/fuse", os.O_RDWR)
-            servers.callback(os.close, server)
-            kind = "40000" if point.is_dir() else "100000"
-            options = f"fd={server},rootmode={kind},user_id=0,group_id=0".encode()
-            mounted = libc.mount(b"hung", bytes(point), b"fuse", 0, options) == 0
-            need(mounted, f"the right to mount: {os.strerror(ctypes.get_errno())}")
-        takes_away.start()
-        yield
-    finally:
-        takes_away.cancel()
-        servers.close()
-        for point in points:
-            libc.umount2(bytes(point), 2)  # MNT_DETACH
 
 
 async def test_a_file_system_that_hangs_is_left_alone_and_said(tmp_path: Path, need: Need) -> None:

@@ -17,6 +17,7 @@ from collectors import file_inotify, file_watch, rootfs, watch_coverage
 from collectors.file_events import OVERFLOW
 from collectors.file_rescan import FORGOTTEN
 from collectors.inotify_stream import InotifyStream
+from collectors.watch_table import DIRECTORIES
 from sensor.model.errors import AccessDenied
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Status
@@ -241,6 +242,27 @@ def test_a_container_that_ends_while_it_is_compared_is_let_go(still: Still) -> N
     still.task.stop_container("app")
     still.work()
     assert still.watch.watches == 0
+
+
+def test_a_directory_that_others_left_no_room_for_is_watched_once_they_are_gone(still: Still) -> None:
+    still.start()
+    still.work()
+    for number in range(DIRECTORIES):
+        (still.root / f"tmp/{number}").mkdir()
+    (still.root / "tmp/evil").mkdir()
+    still.work()
+    assert still.watch.status().status is Status.DEGRADED
+    for number in range(DIRECTORIES):
+        (still.root / f"tmp/{number}").rmdir()
+    still.work()
+    assert still.watch.next_due() == still.clock.monotonic() + file_watch.RETRY_S
+    still.clock.advance(file_watch.RETRY_S)
+    still.work()
+    assert still.counters.losses[FORGOTTEN] == 1, "what came to it meanwhile"
+    assert still.watch.status().status is Status.OK
+    (still.root / "tmp/evil/x").write_text("#!/bin/sh")
+    still.work()
+    assert ("create", "/tmp/evil/x") in still.told()
 
 
 def test_a_second_loss_before_all_is_compared_loses_nothing_of_the_first(still: Still) -> None:

@@ -1,7 +1,7 @@
 """Opens of secrets are told, of others not, and none of our own."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import pytest
@@ -101,7 +101,17 @@ async def test_a_secret_costs_one_watch_and_lets_go_of_it(scene: FileScene) -> N
     (scene.root / "root/.ssh/id_rsa").write_text("x")
     await scene.tells("/root/.ssh/id_rsa", Kind.FILE_CREATE)
     assert scene.watches() == before + 1
+    assert (APP, b"/root/.ssh/id_rsa") in remembered(scene)
     (scene.root / "root/.ssh/id_rsa").unlink()
     await scene.tells("/root/.ssh/id_rsa", Kind.FILE_DELETE)
     await scene.is_told()
     assert scene.watches() == before
+    assert (APP, b"/root/.ssh/id_rsa") not in remembered(scene)
+    scene.task.stop_container(APP)
+    assert not remembered(scene)
+
+
+def remembered(scene: FileScene) -> Collection[tuple[str, bytes]]:
+    """The secrets of which it is remembered who had them open."""
+    assert scene.collector._watch is not None
+    return scene.collector._watch._actors.descriptors._before

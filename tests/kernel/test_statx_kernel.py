@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from collectors import statx
-from collectors.statx import NS, born_ns, place
+from collectors.statx import NS, born_ns, cached, place
 
 pytestmark = pytest.mark.kernel
 AT_STATX_DONT_SYNC = 0x4000
@@ -61,6 +61,16 @@ def test_the_version_is_what_stat_says_of_what_a_link_leads_to_and_no_server_is_
     assert [flags & AT_STATX_DONT_SYNC for flags in asked] == [AT_STATX_DONT_SYNC] * 3
     with pytest.raises(FileNotFoundError):
         statx.version(b"/proc/0/exe")
+
+
+def test_what_a_descriptor_stands_for_is_the_file_that_stat_shows(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("hello")
+    with (tmp_path / "file").open() as file:
+        status = os.fstat(file.fileno())
+        found = cached(f"/proc/self/fd/{file.fileno()}")
+    assert found == (status.st_dev, status.st_ino, status.st_size)
+    with pytest.raises(FileNotFoundError):
+        cached("/proc/self/fd/9999")
 
 
 def test_a_closed_descriptor_is_an_error(handle: int) -> None:

@@ -75,11 +75,16 @@ class Disk:
         return found
 
     def append(self, lane: Lane, first: int, written: Record) -> None:
-        """Add a record to the lane's open segment, which begins with it where there is none that starts at `first`."""
+        """Add a record to the lane's open segment, which begins with it where there is none that starts at `first`.
+
+        A segment whose first record could not be written takes no later one: it would seem to have all before it.
+        """
         if lane not in self._open or self._open[lane][1] != first:
             self._let_go(lane)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            self._open[lane] = (self._directory.open(_name(lane, first, "part"), flags), first, 0)
+            name = _name(lane, first, "part")
+            if written.position != first:
+                raise OSError(f"{name} could not be begun")
+            self._open[lane] = (self._directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), first, 0)
         fd, _, end = self._open[lane]
         raw = record.packed(written)
         try:

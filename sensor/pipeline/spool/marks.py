@@ -5,8 +5,8 @@ loses it, and the hole in the numbers is only seen at the centre. So numbers are
 number events may exist, ahead of the encoder by a little, and up to which they are spooled. The difference bounds what
 a kill has cost.
 
-The file: "fgM1", u8 flags, 3 zero bytes, the epoch in 56 bytes of ASCII, then for urgent and ordinary each the spooled
-and the promised number as u64, and the CRC-32 of all before; little-endian, 100 bytes.
+The file: "fgM1", u8 flags, 59 bytes that nobody reads, then for urgent and ordinary each the spooled and the promised
+number as u64, and the CRC-32 of all before; little-endian, 100 bytes.
 """
 
 import struct
@@ -18,7 +18,7 @@ from sensor.model.kinds import Lane
 CLEAN, BEYOND = 1, 2
 """Flags: the sensor ended in order; or events were kept in memory, beyond what the marks know of."""
 
-_FORM = struct.Struct("<4sB3x56s4Q")
+_FORM = struct.Struct("<4sB59x4Q")
 _SUM = struct.Struct("<I")
 MARKS_BYTES = _FORM.size + _SUM.size
 MAGIC = b"fgM1"
@@ -34,7 +34,6 @@ class Mark(NamedTuple):
 class Marks(NamedTuple):
     """The marks of one run of the sensor."""
 
-    epoch: str
     urgent: Mark = Mark()
     ordinary: Mark = Mark()
     flags: int = 0
@@ -54,7 +53,7 @@ class Marks(NamedTuple):
 
 def packed(marks: Marks) -> bytes:
     """The bytes of the file."""
-    body = _FORM.pack(MAGIC, marks.flags, marks.epoch.encode("ascii", "replace"), *marks.urgent, *marks.ordinary)
+    body = _FORM.pack(MAGIC, marks.flags, *marks.urgent, *marks.ordinary)
     return body + _SUM.pack(crc32(body))
 
 
@@ -62,7 +61,7 @@ def unpacked(raw: bytes) -> Marks | None:
     """What `packed` made; None where it is damaged."""
     if len(raw) != MARKS_BYTES or crc32(raw[: _FORM.size]) != _SUM.unpack_from(raw, _FORM.size)[0]:
         return None
-    magic, flags, epoch, *numbers = _FORM.unpack_from(raw)
+    magic, flags, *numbers = _FORM.unpack_from(raw)
     if magic != MAGIC:
         return None
-    return Marks(epoch.rstrip(b"\0").decode("ascii", "replace"), Mark(*numbers[:2]), Mark(*numbers[2:]), flags)
+    return Marks(Mark(*numbers[:2]), Mark(*numbers[2:]), flags)

@@ -25,7 +25,7 @@ class Opened(NamedTuple):
 
 
 async def open_directory(
-    parent: str, worker: Worker, *, epoch: str, clock: Clock, counters: Counters, patience: float = PATIENCE_S
+    parent: str, worker: Worker, *, clock: Clock, counters: Counters, patience: float = PATIENCE_S
 ) -> Opened | None:
     """Take hold of the spool below `parent`; None, told in the log, where that cannot be done."""
     answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
@@ -39,7 +39,7 @@ async def open_directory(
         return None
     disk, recovered = found
     _tell(recovered, counters)
-    return Opened(Saver(disk, worker, epoch, clock), recovered)
+    return Opened(Saver(disk, worker, clock), recovered)
 
 
 def _open(parent: str) -> tuple[Disk, Recovered]:

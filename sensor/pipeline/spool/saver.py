@@ -29,13 +29,14 @@ log = logging.getLogger(__name__)
 class Saver:
     """Hands work to the disk's thread and knows whether more may be given to it."""
 
-    def __init__(self, disk: Disk, worker: Worker, epoch: str, clock: Clock) -> None:
+    def __init__(self, disk: Disk, worker: Worker, clock: Clock) -> None:
         self._disk = disk
         self._worker = worker
         self._clock = clock
-        self._marks = Marks(epoch)
+        self._marks = Marks()
         self._trouble = Trouble("the spool directory cannot be used, events are kept in memory", clock)
         self._marks_sent = False
+        self._marks_written: Marks | None = None
         self._cursors: Cursors | None = None
         self._waiting_since: list[float] = []
         self._retry_at = clock.monotonic()
@@ -99,9 +100,10 @@ class Saver:
             self._submit(self._save)
 
     def beyond(self, in_memory: bool) -> None:
-        """Whether events are kept in memory only, so that the marks bound nothing."""
+        """Whether events are kept in memory only, so that the marks bound nothing; tried until it is written down."""
         if in_memory != bool(self._marks.flags & BEYOND):
-            self._marks = self._marks._replace(flags=BEYOND if in_memory else 0)
+            self._marks = self._marks._replace(flags=self._marks.flags ^ BEYOND)
+        if self._marks != self._marks_written:
             self._send_marks()
 
     def close(self, done: Callable[[], None]) -> None:
@@ -127,8 +129,10 @@ class Saver:
     def _marked(self, answer: object) -> None:
         self._marks_sent = False
         self._did(answer)
-        if isinstance(answer, Marks) and answer != self._marks:
-            self._send_marks()
+        if isinstance(answer, Marks):
+            self._marks_written = answer
+            if answer != self._marks:
+                self._send_marks()
 
     def _save(self) -> None:
         cursors, self._cursors = self._cursors, None
@@ -146,8 +150,12 @@ class Saver:
         del self._waiting_since[0]
         if isinstance(answer, Exception):
             segment.is_open = False
+            segment.failed = True
+            self.beyond(True)
             self._fail(_told(answer))
             return
+        if segment.failed:
+            return  # what was written behind a gap is not counted on
         segment.saved += 1
         if segment.on_disk and not segment.is_open:
             segment.forget()
@@ -155,8 +163,11 @@ class Saver:
             self._trouble.mended("the spool directory works again")
 
     def _fail(self, reason: str) -> None:
+        """What else fails before the disk is tried again does not put that off."""
         self._trouble.failed(reason)
-        self._retry_at = self._clock.monotonic() + RETRY_S
+        now = self._clock.monotonic()
+        if now >= self._retry_at:
+            self._retry_at = now + RETRY_S
 
 
 def _told(error: Exception) -> str:

@@ -16,7 +16,8 @@ class Segment:
     """`counts` has the events of each batch, from position `first` on; `size` is their bytes in a file.
 
     `records` are the batches in memory, None for one that was let go; it is empty where all of them are on disk only.
-    `filed` says that there is a file, `saved` how many batches are known to be in it, `held` the bytes in memory.
+    `filed` says that there is a file, `saved` how many batches are known to be in it, from the first on, `failed` that
+    the one after them could not be written, `held` the bytes in memory.
     """
 
     lane: Lane
@@ -27,6 +28,7 @@ class Segment:
     size: int = 0
     held: int = 0
     saved: int = 0
+    failed: bool = False
     is_open: bool = True
 
     @property
@@ -38,6 +40,11 @@ class Segment:
     def on_disk(self) -> bool:
         """Whether all of it is in its file."""
         return self.filed and self.saved >= len(self.counts)
+
+    @property
+    def in_memory_only(self) -> bool:
+        """Whether there are batches that no file will ever have."""
+        return self.failed or not self.filed
 
     def append(self, sealed: Sealed) -> int:
         """Add a batch; its position."""
@@ -55,6 +62,10 @@ class Segment:
     def events_from(self, position: int) -> int:
         """How many events there are at and after a position."""
         return sum(self.counts[max(0, position - self.first) :])
+
+    def bytes_from(self, position: int) -> int:
+        """About how many of its bytes are at and after a position: no batch counts for more than another."""
+        return self.size * (self.end - max(position, self.first)) // len(self.counts)
 
     def is_saved(self, position: int) -> bool:
         """Whether the batch at that position is known to be in the file."""

@@ -56,6 +56,7 @@ class Spool:
         self._saver: Saver | None = None
         self._disk_bytes = 0
         self._saving = False
+        self._given_up = False
         self._wakes: dict[tuple[str, Lane], asyncio.Event] = {}
         self._loaded: dict[tuple[str, Lane], tuple[Segment, dict[int, Sealed]]] = {}
 
@@ -107,6 +108,11 @@ class Spool:
             if lane is sealed.lane:
                 wake.set()
 
+    @property
+    def room(self) -> int:
+        """Bytes that may be kept in memory now, but for what is urgent."""
+        return self._ordinary_bytes
+
     def held(self, lane: Lane) -> int:
         """Bytes of the lane in memory."""
         return self._tracks[lane].held
@@ -118,6 +124,14 @@ class Spool:
     def unread_events(self, name: str, lane: Lane) -> int:
         """How many events wait for the destination."""
         return sum(events for _, _, events in self._unread(name, lane))
+
+    def unread_bytes(self, name: str, lane: Lane) -> int:
+        """About how many bytes of batches wait for the destination."""
+        track = self._tracks[lane]
+        if name not in track.cursors:
+            return 0
+        read = track.cursors[name].read
+        return sum(segment.bytes_from(read) for segment in track.segments if segment.end > read)
 
     async def read(self, name: str, lane: Lane) -> Record | None:
         """The destination's next batch, None where there is none. It then counts as the destination's to answer for."""
@@ -157,7 +171,11 @@ class Spool:
         return segment is not None and segment.first <= position and segment.is_saved(position)
 
     def give_up(self, name: str, lane: Lane) -> Left:
-        """The time is up: what the destination has not read; it reads nothing of it any more."""
+        """The time is up: what the destination has not read; it reads nothing of it any more.
+
+        What is on disk stays, whatever comes after it and is acknowledged: what is appended from now on is the last
+        word, and nothing that was told as left gives way to it.
+        """
         track = self._tracks[lane]
         if name not in track.cursors:
             return Left(0, 0)
@@ -167,7 +185,8 @@ class Spool:
                 kept += events
             else:
                 lost += events
-        track.cursors[name].read = track.next
+        track.keep_saved(name)
+        self._given_up = True
         return Left(lost, kept)
 
     async def aclose(self, patience: float) -> None:
@@ -188,9 +207,8 @@ class Spool:
         track = self._tracks[lane]
         if name not in track.cursors:
             return
-        for segment in track.segments:
-            for position in range(max(track.cursors[name].read, segment.first), segment.end):
-                yield segment, position, segment.counts[position - segment.first]
+        for segment, position in track.batches(track.cursors[name].read):
+            yield segment, position, segment.counts[position - segment.first]
 
     async def _from_disk(self, name: str, segment: Segment, position: int) -> Sealed | None:
         """A batch that is in the segment's file only; all of the segment is passed over where it cannot be read."""
@@ -233,6 +251,8 @@ class Spool:
                 last.forget()
 
     def _make_room(self) -> None:
+        if self._given_up:
+            return
         urgent, ordinary = self._tracks[Lane.URGENT], self._tracks[Lane.ORDINARY]
         while ordinary.held > max(0, self._ordinary_bytes - urgent.held):
             self._drop(next(s for s in ordinary.segments if s.held))
@@ -268,7 +288,7 @@ class Spool:
         return {name: {lane: self._tracks[lane].cursors[name].acknowledged for lane in Lane} for name in names}
 
     def _in_memory_only(self) -> bool:
-        return any(not segment.filed for track in self._tracks.values() for segment in track.segments)
+        return any(segment.in_memory_only for track in self._tracks.values() for segment in track.segments)
 
 
 def _in_order(found: Recovered, lane: Lane) -> list[Segment]:

@@ -1,7 +1,8 @@
 """One lane: its segments in order, and how far each destination has come."""
 
+import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sensor.model.kinds import Lane
@@ -10,10 +11,15 @@ from sensor.pipeline.spool.segment import Segment
 
 @dataclass(slots=True)
 class Cursor:
-    """Positions of one destination: the next to read, and the first that it has not acknowledged."""
+    """Positions of one destination: the next to read, and the first that it has not acknowledged.
+
+    `kept` is the first that it gave up and that the next start is to find on disk: it acknowledges nothing from there
+    on, though later ones may still be delivered.
+    """
 
     read: int
     acknowledged: int
+    kept: int = sys.maxsize
 
 
 class Track:
@@ -62,10 +68,23 @@ class Track:
         """Whether there is something that the destination has not read."""
         return self.at(self.cursors[name].read) is not None
 
+    def batches(self, start: int) -> Iterator[tuple[Segment, int]]:
+        """Where the batches at and after a position are, and the position of each."""
+        for segment in self.segments:
+            for position in range(max(start, segment.first), segment.end):
+                yield segment, position
+
+    def keep_saved(self, name: str) -> None:
+        """The destination gives up: what is on disk and not acknowledged stays there."""
+        cursor = self.cursors[name]
+        saved = (position for segment, position in self.batches(cursor.acknowledged) if segment.is_saved(position))
+        cursor.kept = min(cursor.kept, next(saved, cursor.kept))
+        cursor.read = self.next
+
     def acknowledge(self, name: str, position: int) -> None:
         """The destination wants nothing before that position any more."""
         cursor = self.cursors[name]
-        cursor.acknowledged = max(cursor.acknowledged, position)
+        cursor.acknowledged = max(cursor.acknowledged, min(position, cursor.kept))
         if self.segments:
             self.segments[0].release(self._wanted())
 

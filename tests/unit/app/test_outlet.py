@@ -18,7 +18,7 @@ from sensor.config.settings import Settings
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.errors import DestinationGone, PermanentError, RetryableError
-from sensor.model.kinds import Kind
+from sensor.model.kinds import Kind, Lane
 from sensor.model.protocols import Encoding
 from sensor.model.resolution import MOST, Resolution
 from shippers import registry
@@ -171,6 +171,29 @@ async def test_what_the_end_leaves_on_disk_is_no_loss_and_comes_after_the_next_s
     second = Rig(monkeypatch, spool_dir=str(tmp_path))
     async with second.running():
         await until(lambda: len(second.ingested()) == 3, "what was left arrives")
+    assert not second.counters.losses
+
+
+async def test_the_last_word_takes_nothing_along_that_was_told_as_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = Rig(monkeypatch, spool_dir=str(tmp_path))
+    first.ingest._outcomes = [RetryableError("down")] * 9
+    async with first.running():
+        first.put(Kind.DETECTION, Kind.DETECTION)
+        first.outlet._batcher.flush()
+        await until(lambda: first.outlet._spool.is_saved(Lane.URGENT, 1), "it is on disk")
+        await first.outlet.flush(0.1)
+        assert first.counters.seen["left_in_spool"] == 2
+        first.ingest._outcomes = []
+        first.put(Kind.SENSOR_STOP)
+        sent = len(first.ingest.sent)
+        await first.outlet.flush(20)
+        assert [unsealed(r).events[0].kind for (r,) in first.ingest.sent[sent:]] == ["sensor.stop"]
+    second = Rig(monkeypatch, spool_dir=str(tmp_path))
+    async with second.running():
+        await until(lambda: len(second.ingested()) == 3, "what was left arrives, and the last word again")
+    assert second.ingested() == ["detection", "detection", "sensor.stop"]
     assert not second.counters.losses
 
 

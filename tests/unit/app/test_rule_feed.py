@@ -122,6 +122,39 @@ async def test_when_the_compiler_fails_those_before_stay(tmp_path: Path, monkeyp
     assert "the compiler ended with 1" in (followed.feed.health().reason or "")
 
 
+async def test_files_that_were_mended_are_compiled_at_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = rule_feed.sys.executable
+    monkeypatch.setattr(rule_feed, "RETRY_S", 1e9)
+    monkeypatch.setattr(rule_feed.sys, "executable", "/bin/false")
+    (tmp_path / "own.yml").write_text("a: [")
+    followed = Followed(tmp_path)
+    await followed.feed.start()
+    running = asyncio.create_task(followed.feed.run())
+    await until(lambda: followed.feed.health().status == "degraded")
+
+    monkeypatch.setattr(rule_feed.sys, "executable", python)
+    (tmp_path / "own.yml").write_text(OWN)
+    await until(lambda: followed.titles() == ["own", "ships"])
+    running.cancel()
+
+
+async def test_files_that_stay_as_they_are_are_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = rule_feed.sys.executable
+    monkeypatch.setattr(rule_feed, "RETRY_S", 0.02)
+    monkeypatch.setattr(rule_feed.sys, "executable", "/bin/false")
+    (tmp_path / "own.yml").write_text(OWN)
+    followed = Followed(tmp_path)
+    await followed.feed.start()
+    running = asyncio.create_task(followed.feed.run())
+    await until(lambda: followed.feed.health().status == "degraded")
+
+    monkeypatch.setattr(rule_feed.sys, "executable", python)
+    await until(lambda: followed.titles() == ["own", "ships"])
+    running.cancel()
+
+
 def test_a_changed_file_changes_the_signature(tmp_path: Path) -> None:
     file, hidden = tmp_path / "a.yml", tmp_path / "..data"
     hidden.mkdir()

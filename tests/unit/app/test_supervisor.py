@@ -107,6 +107,26 @@ async def test_a_collector_that_ends_by_itself_is_started_again() -> None:
         await until(lambda: ending.runs > 2, "more runs")
 
 
+async def test_a_collector_whose_own_task_is_cancelled_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    class Waiting(FakeCollector):
+        async def run(self, task: TaskView, emit: Emit) -> None:
+            self.runs += 1
+            inner = asyncio.ensure_future(asyncio.Event().wait())
+            if self.runs == 1:
+                inner.cancel()
+            try:
+                await inner
+            finally:
+                self.released += 1
+
+    waiting = Waiting("waiting")
+    async with supervising(waiting) as (_, _, counters):
+        await until(lambda: waiting.runs == 2, "the second run")
+        assert counters.losses == {"collector_failed": 1}
+    assert "waiting: restarting: a task of its own was cancelled" in caplog.messages
+    assert (waiting.runs, waiting.released) == (2, 2)
+
+
 async def test_one_that_reports_speaks_for_itself_while_it_runs() -> None:
     class Reporter(FakeCollector):
         def status(self) -> Capability:

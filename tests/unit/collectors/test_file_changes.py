@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from collectors.file_changes import PAIRING_S, SCAN, Change, ChangeReader
+from collectors.file_changes import ECHO_S, PAIRING_S, REMEMBERED, SCAN, Change, ChangeReader
 from collectors.inotify_stream import (
     ATTRIB,
     CLOSE_WRITE,
@@ -17,22 +17,24 @@ from collectors.inotify_stream import (
     MOVE_SELF,
     MOVED_FROM,
     MOVED_TO,
+    OPEN,
     OVERFLOW,
     Notice,
 )
 from collectors.watch_list import CONTENT, Entry
 from collectors.watch_plan import Spot, plan
-from collectors.watch_table import Place, WatchTable
+from collectors.watch_table import FileId, Place, WatchTable
 from sensor.model.kinds import Kind
 
 ENTRIES = [
-    Entry(b"/etc", "accounts"),
+    Entry(b"/etc", "accounts", secrets=(b"shadow",), inodes=(b"passwd",)),
     Entry(b"/root", "start files", names=frozenset({b".bashrc"})),
     Entry(b"/tmp", "programs", programs=True),
     Entry(b"/www", "web", depth=1, kinds=CONTENT),
     Entry(b"/var/lib", "reached by its way"),
 ]
 ETC, ROOT, TMP, WWW, VAR = range(1, 6)
+PASSWD = 20
 
 
 class FakeKernel:
@@ -52,13 +54,17 @@ class Appeared(NamedTuple):
 
 
 class FakeCoverage:
-    """Takes notes of what it was told; `holds` is what is found in new directories."""
+    """Takes notes of what it was told; `holds` is what is found in new directories, `exchanged` what has a name that
+    something was moved away from.
+    """
 
     def __init__(self) -> None:
         self.appearances: list[Appeared] = []
         self.vanished_paths: list[bytes] = []
         self.verified: list[bytes] = []
         self.holds: list[bytes] = []
+        self.exchanged: list[bytes] = []
+        self.gone: list[bytes] = []
 
     def appeared(self, place: Place, name: bytes, *, is_directory: bool, tell: bool) -> list[bytes]:
         self.appearances.append(Appeared(place.path + b"/" + name, is_directory, tell))
@@ -66,6 +72,13 @@ class FakeCoverage:
 
     def vanished(self, place: Place, name: bytes) -> None:
         self.vanished_paths.append(place.path + b"/" + name)
+
+    def moved_away(self, place: Place, name: bytes) -> bool:
+        self.vanished(place, name)
+        return place.path + b"/" + name in self.exchanged
+
+    def is_there(self, place: Place) -> bool:
+        return place.path not in self.gone
 
     def verify(self, place: Place) -> None:
         self.verified.append(place.path)
@@ -87,6 +100,11 @@ class Scene:
         for name in path.strip(b"/").split(b"/"):
             spots = [below for spot in spots for below in spot.below(name, is_directory=True)]
         self.table.add(container, path, tuple(spots), directory=wd)
+
+    def watch_file(self, container: str, path: bytes, handle: int = PASSWD) -> None:
+        place = self.table.at("c", b"/etc")
+        assert place is not None
+        self.table.add_file(container, path, place.spots, handle, FileId(1, handle))
 
     def read(self, *notices: tuple[int, int, bytes] | tuple[int, int, bytes, int], now: float = 0.0) -> list[Change]:
         made = [Notice(wd, mask, cookie[0] if cookie else 0, name) for wd, mask, name, *cookie in notices]
@@ -134,6 +152,11 @@ def test_half_a_rename_is_a_deletion_once_the_other_half_stays_away(scene: Scene
     assert not list(scene.reader.unpaired(5.0))
     assert summary(scene.reader.unpaired(5.0 + PAIRING_S)) == [("delete", b"/etc/a")]
     assert summary(scene.read((ETC, MOVED_TO, b"b", 9))) == [("create", b"/etc/b")]
+
+
+def test_of_too_many_halves_the_oldest_are_deletions(scene: Scene) -> None:
+    changes = scene.read(*((ETC, MOVED_FROM, b"%d" % n, n) for n in range(REMEMBERED + 2)))
+    assert summary(changes) == [("delete", b"/etc/0"), ("delete", b"/etc/1")]
 
 
 def test_a_rename_from_the_way_to_an_entry_still_has_its_old_path(scene: Scene) -> None:
@@ -220,6 +243,29 @@ def test_a_directory_that_was_moved_or_went_away_is_looked_for_again(scene: Scen
     assert not scene.table.at("c", b"/www")
 
 
+def test_a_name_that_an_exchange_left_to_something_else_stays_known(scene: Scene) -> None:
+    scene.table.names.learn("c", b"/etc", [b"a", b"b"])
+    scene.coverage.exchanged = [b"/etc/b"]
+    changes = scene.read(
+        (ETC, MOVED_FROM, b"a", 1), (ETC, MOVED_TO, b"b", 1), (ETC, MOVED_FROM, b"b", 2), (ETC, MOVED_TO, b"a", 2)
+    )
+    assert [(change.old_path, change.path) for change in changes] == [(b"/etc/a", b"/etc/b"), (b"/etc/b", b"/etc/a")]
+    assert scene.table.names.of("c", b"/etc") == {b"a": None, b"b": None}
+
+
+def test_a_second_name_that_goes_with_the_first_is_not_looked_for(scene: Scene) -> None:
+    scene.watch("c", b"/www/again", WWW)
+    verify = scene.coverage.verify
+
+    def replaced(place: Place) -> None:
+        verify(place)
+        scene.table.drop_from("c", b"/www/again")
+
+    scene.coverage.verify = replaced  # type: ignore[method-assign]
+    assert not scene.read((WWW, IGNORED, b""))
+    assert scene.coverage.verified == [b"/www"]
+
+
 def test_a_directorys_own_attributes_are_told_once(scene: Scene) -> None:
     scene.watch("c", b"/var/lib", 9)
     assert summary(scene.read((9, ATTRIB | IS_DIRECTORY, b""))) == [("attributes", b"/var/lib")]
@@ -233,3 +279,57 @@ def test_an_overflow_is_counted_and_names_no_directory(scene: Scene) -> None:
 
 def test_notices_of_removed_watches_are_passed_over(scene: Scene) -> None:
     assert not scene.read((77, CREATE, b"x"), (77, IGNORED, b""), (77, MOVED_TO, b"y", 1))
+
+
+BY_INODE = pytest.mark.parametrize(
+    ("mask", "kind"), [(MODIFY, Kind.FILE_MODIFY), (CLOSE_WRITE, Kind.FILE_MODIFY), (ATTRIB, Kind.FILE_ATTRIBUTES)]
+)
+
+
+@BY_INODE
+def test_a_change_by_another_name_is_told(scene: Scene, mask: int, kind: Kind) -> None:
+    scene.watch_file("c", b"/etc/passwd")
+    assert scene.read((PASSWD, mask, b"")) == [Change(kind, "c", b"/etc/passwd", unsure=mask == CLOSE_WRITE)]
+
+
+@BY_INODE
+def test_a_change_by_the_files_own_name_is_told_once(scene: Scene, mask: int, kind: Kind) -> None:
+    scene.watch_file("c", b"/etc/passwd")
+    assert summary(scene.read((ETC, mask, b"passwd"), (PASSWD, mask, b""))) == summary(
+        [Change(kind, "c", b"/etc/passwd")]
+    )
+    scene.read((ETC, mask, b"passwd"))
+    assert not scene.read((PASSWD, mask, b""), now=ECHO_S), "the second may be in the next read"
+
+
+def test_what_comes_long_after_or_after_something_else_is_a_change_of_its_own(scene: Scene) -> None:
+    scene.watch_file("c", b"/etc/passwd")
+    scene.read((ETC, MODIFY, b"passwd"))
+    assert summary(scene.read((PASSWD, MODIFY, b""), now=ECHO_S + 0.1)) == [("modify", b"/etc/passwd")]
+    assert len(scene.read((ETC, MODIFY, b"passwd"), (ETC, MODIFY, b"hosts"), (PASSWD, MODIFY, b""))) == 3
+    assert len(scene.read((ETC, ATTRIB, b"passwd"), (PASSWD, MODIFY, b""))) == 2
+
+
+def test_the_close_after_writes_by_another_name_is_no_change_of_its_own(scene: Scene) -> None:
+    scene.watch_file("c", b"/etc/passwd")
+    assert len(scene.read((PASSWD, MODIFY, b""), (PASSWD, CLOSE_WRITE, b""))) == 1
+
+
+def test_who_has_the_file_but_not_the_directory_is_told_as_well(scene: Scene) -> None:
+    scene.watch_file("c", b"/etc/passwd")
+    scene.watch_file("d", b"/etc/passwd")
+    changes = scene.read((ETC, MODIFY, b"passwd"), (PASSWD, MODIFY, b""))
+    assert [(change.container, change.path) for change in changes] == [("c", b"/etc/passwd"), ("d", b"/etc/passwd")]
+
+
+def test_a_link_that_goes_with_the_files_own_name_is_told_as_the_deletion_alone(scene: Scene) -> None:
+    scene.watch_file("c", b"/etc/passwd")
+    scene.coverage.gone = [b"/etc/passwd"]
+    assert summary(scene.read((PASSWD, ATTRIB, b""), (ETC, DELETE, b"passwd"))) == [("delete", b"/etc/passwd")]
+
+
+def test_only_of_a_secret_it_is_told_that_it_was_opened(scene: Scene) -> None:
+    scene.watch_file("c", b"/etc/passwd")
+    scene.watch_file("c", b"/etc/shadow")
+    assert summary(scene.read((PASSWD, OPEN, b""))) == [("open", b"/etc/shadow")]
+    assert summary(scene.read((PASSWD, MODIFY, b""))) == [("modify", b"/etc/passwd")]

@@ -1,15 +1,20 @@
 """The descriptors of a file, over a /proc that the test writes."""
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collectors import socket_links
 from collectors.open_files import openings, parse_fdinfo
 from collectors.procfs import Procfs
-from sensor.model.errors import ProcessGone
+from collectors.socket_links import holds
+from collectors.statx import Cached
+from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import OpenFile
 
 
@@ -45,6 +50,27 @@ def test_a_file_that_it_does_not_hold(tmp_path: Path) -> None:
 def test_a_process_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(ProcessGone):
         openings(Procfs(str(tmp_path)), 7, 1, 2)
+
+
+def test_one_that_has_become_unreadable_is_said_and_a_file_that_fails_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    procfs = make(tmp_path / "proc", {3: tmp_path / "file"})
+    status = (tmp_path / "file").stat()
+    for ask in (openings, holds):
+        monkeypatch.setattr(socket_links, "cached", failing(errno.ENOTCONN))
+        assert not ask(procfs, 7, status.st_dev, status.st_ino)
+        monkeypatch.setattr(socket_links, "cached", failing(errno.EACCES))
+        with pytest.raises(AccessDenied):
+            ask(procfs, 7, status.st_dev, status.st_ino)
+
+
+def failing(number: int) -> Callable[[str], Cached]:
+    def fails(_link: str) -> Cached:
+        raise OSError(number, os.strerror(number))
+
+    return fails
 
 
 @given(st.binary(max_size=200))

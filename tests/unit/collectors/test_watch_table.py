@@ -120,6 +120,32 @@ def test_a_star_takes_so_many_directories_and_no_more(kernel: FakeKernel) -> Non
     assert held.add("a", b"/www/more", spots(BELOW), directory=5001)
 
 
+def test_where_a_full_star_has_room_again_it_is_said_once(kernel: FakeKernel) -> None:
+    held = table(kernel, limit=10 * DIRECTORIES)
+    for n in range(DIRECTORIES + 2):
+        held.add("a", b"/www/%d" % n, spots(BELOW), directory=n)
+    assert not held.with_room_again()
+    held.drop_from("a", b"/www/%d" % DIRECTORIES)
+    assert not held.with_room_again(), "that one had no watch"
+    held.drop_from("a", b"/www/0")
+    assert held.with_room_again() == {"a"}
+    assert not held.with_room_again()
+    assert held.add("a", b"/www/%d" % (DIRECTORIES + 1), spots(BELOW), directory=5000)
+    assert not held.unwatched()
+
+
+def test_where_the_budget_has_room_again_all_who_had_to_go_without_are_named(kernel: FakeKernel) -> None:
+    held = table(kernel, limit=2)
+    held.add("a", b"/www/x", spots(BELOW), directory=1)
+    held.add("b", b"/etc", spots(ETC), directory=2)
+    held.add("c", b"/bin", spots(BIN), directory=3)
+    assert not held.add("d", b"/www/x", spots(BELOW), directory=4)
+    held.drop_container("d")
+    assert not held.with_room_again()
+    held.drop_container("b")
+    assert held.with_room_again() == {"a"}
+
+
 def test_a_workload_cannot_make_us_remember_any_number_of_refusals(kernel: FakeKernel) -> None:
     held = table(kernel)
     for n in range(REMEMBERED + 10):

@@ -8,8 +8,10 @@ from task_definitions import FOLDER, IMAGE, WISHES, injected, removed
 
 from deploy.ecs.document import read
 from deploy.ecs.inject import CannotInject, inject, missing
+from deploy.ecs.remove import remove
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar.destinations import ingest, parse
+from deploy.told import note
 
 APP: dict[str, Any] = {"name": "app", "image": "app:1"}
 
@@ -139,6 +141,7 @@ def test_a_size_is_kept_and_the_step_priced() -> None:
         (("256", "2048"), 2000, ("512", "3072")),
         ((".5 vCPU", "4 GB"), 4096, ("1024", "5120")),
         (("256", "512"), 448, ("256", "512")),
+        (("256", "512"), 1024, ("256", "2048")),
         (("16384", "122880"), 122880, ("32768", "249856")),
         (("32768", "249856"), 249856, ("32768", "249856")),
         (("300", "512"), 512, ("300", "512")),
@@ -154,6 +157,49 @@ def test_a_step_that_is_allowed_is_taken_where_it_is_needed(
     assert (request["cpu"], request["memory"]) == larger
     assert injected(once, wishes) == once
     assert removed(once) == content
+
+
+RESIZING = Wishes(IMAGE, WISHES.destinations, allow_resize=True)
+FULL = task({**APP, "memory": 512}, **SIZE)
+
+
+@pytest.mark.parametrize("size", [{"cpu": "512"}, {"memory": "2048"}, {"cpu": "1024", "memory": "4096"}])
+def test_a_size_that_somebody_has_changed_since_is_kept(size: dict[str, str]) -> None:
+    own = json.loads(injected(FULL, RESIZING)) | size
+    document = read(json.dumps(own).encode())
+    (line,) = remove(document.definitions[0])
+    assert line == note("cpu and memory stay as they are: the size is not the one that the sensor was given")
+    request = json.loads(document.text())
+    assert (request["cpu"], request["memory"]) == (own["cpu"], own["memory"])
+    assert request["containerDefinitions"] == json.loads(FULL)["containerDefinitions"]
+
+
+def test_a_step_from_a_changed_size_is_taken_back_to_that_one() -> None:
+    own = json.loads(injected(FULL, RESIZING)) | {"cpu": "1024", "memory": "4096"}
+    own["containerDefinitions"][0]["memory"] = 4096
+    twice = injected(json.dumps(own).encode(), RESIZING)
+    assert json.loads(twice)["memory"] == "5120"
+    back = json.loads(removed(twice))
+    assert (back["cpu"], back["memory"]) == ("1024", "4096")
+
+
+def test_a_size_as_ecs_writes_it_is_the_same() -> None:
+    content = task({**APP, "memory": 4096}, cpu=".5 vCPU", memory="4 GB")
+    own = json.loads(injected(content, RESIZING)) | {"cpu": "1 vCPU", "memory": "5GB"}
+    assert removed(json.dumps(own).encode()) == content
+
+
+def test_what_was_empty_is_recorded_as_it_was() -> None:
+    record = json.loads(injected(app(dependsOn=[])))["containerDefinitions"][-1]["dockerLabels"]
+    assert json.loads(record["fargate-sensor.before-injection"])["empty"] == {"app": []}
+
+
+def test_what_a_log_router_takes_volumes_from_starts_before_the_sensor() -> None:
+    router = {**APP, "name": "router", "firelensConfiguration": {"type": "fluentbit"}}
+    content = task(APP, {**router, "volumesFrom": [{"sourceContainer": "config"}]}, {**APP, "name": "config"})
+    assert "note: config is left to start before the sensor" in told(content)
+    waits = {one["name"]: "dependsOn" in one for one in json.loads(injected(content))["containerDefinitions"]}
+    assert waits == {"app": True, "router": False, "config": False, "fargate-sensor": False}
 
 
 def test_what_is_needed_the_first_time() -> None:

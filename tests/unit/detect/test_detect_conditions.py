@@ -107,6 +107,30 @@ def test_a_program_has_the_name_of_its_file_and_the_one_it_was_called_by() -> No
     assert not fires(rule, exec_event("dash", exe="/usr/bin/dash"))
 
 
+@pytest.mark.parametrize(
+    ("args", "exe", "named"),
+    [
+        (("/usr/bin/python3", "/usr/bin/yum", "install", "nmap"), "/usr/bin/python3.11", True),
+        (("/usr/bin/perl", "-w", "/opt/tools/yum"), "/usr/bin/perl5.36.0", True),
+        (("/bin/sh", "./yum"), "/bin/busybox", True),
+        (("node", "--inspect", "/srv/yum"), "/usr/local/bin/node", True),
+        (("sh", "-c", "/usr/bin/yum"), "/usr/bin/dash", False),
+        (("bash", "-ec", "/usr/bin/yum"), "/usr/bin/bash", False),
+        (("python3", "-m", "yum"), "/usr/bin/python3.11", False),
+        (("sh", "echo of /usr/bin/yum"), "/usr/bin/dash", False),
+        (("sh", "-x"), "/usr/bin/dash", False),
+        (("sh",), "/usr/bin/dash", False),
+        (("ls", "/usr/bin/yum"), "/usr/bin/ls", False),
+        (("python3", "/usr/bin/yum/"), "/usr/bin/python3.11", False),
+    ],
+)
+def test_a_script_has_its_own_name_beside_its_interpreters(args: tuple[str, ...], exe: str, named: bool) -> None:
+    event = exec_event("x", exe=exe, args=args)
+    assert fires(one_rule("sel: {process.name: yum}\ncondition: sel"), event) is named
+    interpreter = one_rule(f"sel: {{process.name: {args[0].rpartition('/')[2]}}}\ncondition: sel")
+    assert fires(interpreter, event)
+
+
 def test_the_parent_is_asked_for_what_an_ancestor_does_not_tell() -> None:
     rule = one_rule("sel: {ParentCommandLine|contains: gunicorn, ParentUser: app}\ncondition: sel")
     parent = Process("above", 1, exe="/usr/bin/python3", args=("python3", "gunicorn"), user="app")

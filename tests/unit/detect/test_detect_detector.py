@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from sensor.detect.compact import RuleSet, Suppression
 from sensor.detect.detector import Detector
 from sensor.detect.engine import Engine
-from sensor.detect.repeats import LONGEST_WINDOW_S, MOST_DIFFERENT, MOST_KNOWN, WINDOW_S
+from sensor.detect.repeats import LONGEST_WINDOW_S, MOST_DIFFERENT, MOST_HELD, MOST_KNOWN, WINDOW_S
 from sensor.model.counters import Counters
 from sensor.model.events import Container, Detection, Event, Header, Missing, Process, Sensor, Task
 from sensor.model.kinds import Kind, Lane, lane_of
+from sensor.model.weight import weight
 from tests.fakes import START
 from tests.fakes_timers import FakeTimers
 from tests.rules_from import ID, compiled, exec_event, rule_text
@@ -116,6 +117,21 @@ def test_no_number_of_containers_makes_it_grow() -> None:
         bench.detect(exec_event("curl x")._replace(container=Container(str(number))))
 
     assert len(bench.detector._repeats._windows) <= MOST_KNOWN  # type: ignore[union-attr]  # it was started
+
+
+def test_what_is_kept_of_long_command_lines_is_bounded_and_no_count_is_lost() -> None:
+    bench = Bench()
+    lines = [exec_event("curl " + "x" * 30_000)._replace(container=Container(str(n))) for n in range(200)]
+    told = bench.detect(*lines, *lines, *lines)
+    repeats = bench.detector._repeats
+    assert repeats is not None
+    kept = [window.latest for window in repeats._windows.values() if window.latest is not None]
+    assert sum(weight(event.process.args) for event in kept if event.process is not None) <= MOST_HELD
+    bench.detector.flush()
+
+    assert sum(event.count for event in [*told, *bench.later]) == 600
+    assert repeats._held == 0
+    assert "x" * 1000 not in str([key for key, _ in repeats._windows.items()])
 
 
 def test_at_the_end_nothing_is_kept_back() -> None:

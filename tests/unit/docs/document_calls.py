@@ -65,9 +65,12 @@ def _make(call: Call, _: Path) -> str | None:
 
 
 def _pip(call: Call, _: Path) -> str | None:
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    found = re.fullmatch(rf"install {project['name']}\[(\w+)\]", " ".join(call.words))
-    return None if found and found[1] in project["optional-dependencies"] else "no such extra"
+    """A checkout with an extra, and nothing by a name: the project has none on an index, and anybody may take it."""
+    extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    found = re.fullmatch(r"install \.\[(\w+)\]", " ".join(call.words))
+    if found is None:
+        return "not installed from a checkout"
+    return None if found[1] in extras else "no such extra"
 
 
 def _curl(call: Call, _: Path) -> str | None:

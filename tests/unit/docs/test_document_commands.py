@@ -1,5 +1,6 @@
 """Every command in the documents is run, or judged by what knows its program; one that nothing knows is refused."""
 
+import re
 import shutil
 
 import helm_chart
@@ -33,6 +34,18 @@ def judged(workplace: Workplace, block: str) -> list[str]:
     return [one for one in (fault, *said) if one]
 
 
+def test_nobody_is_told_to_take_the_package_from_an_index():
+    """In the middle of a sentence no command is judged; the package is on no index, where anybody may take its name."""
+    told = re.compile(r"pip3? install[^\n`]*\bfargate-sensor\b")
+    pages = [
+        *PROJECT.glob("*.md"),
+        *PROJECT.glob("docs/*.md"),
+        *PROJECT.glob("*/README.md"),
+        *PROJECT.glob("helm/*/*.md"),
+    ]
+    assert [page for page in pages if told.search(page.read_text(encoding="utf-8"))] == []
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_command_of_a_document_works(name, workplace):
     assert [said for block in DOCUMENTS[name] for said in judged(workplace, block)] == []
@@ -51,7 +64,8 @@ def test_blocks_are_found_in_both_forms_and_no_others():
         ("make no-such-target", "no-such-target"),
         ("fargate-sensor inject ecs task.json --no-such-option", "no-such-option"),
         ("fargate-sensor rules check absent/", "absent"),
-        ("pip install 'fargate-sensor[nothing]'", "no such extra"),
+        ("pip install '.[nothing]'", "no such extra"),
+        ("pip install 'fargate-sensor[deploy]'", "not installed from a checkout"),
         ("aws ecs no-such-operation", "no operation"),
         ("aws ecs run-task --cluster default", "taskDefinition"),
         ("aws ecs run-task --no-such-option x", "no option"),

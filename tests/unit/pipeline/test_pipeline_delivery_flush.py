@@ -1,6 +1,7 @@
 """Delivery's end: what is left goes within the deadline, or is counted."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from delivery_rig import Rig
@@ -9,6 +10,7 @@ from running import until
 
 from sensor.model.errors import PermanentError, RetryableError
 from sensor.model.kinds import Lane
+from sensor.pipeline import delivery
 from sensor.pipeline.delivery import LAST_WAIT_S
 
 
@@ -60,6 +62,71 @@ async def test_a_request_cut_off_by_cancelling_run_is_made_again() -> None:
     assert len(rig.shipper.sent) == 2
     assert len(set(rig.shipper.sent)) == 1
     assert rig.counters.seen["delivered"] == 3
+
+
+class Hangs(FakeShipper):
+    """Its first request, or its first opening, goes into a black hole."""
+
+    def __init__(self, *, opening: bool = False) -> None:
+        super().__init__()
+        self.hangs = ["open" if opening else "send"]
+
+    async def open(self) -> None:
+        await self._may_hang("open")
+        await super().open()
+
+    async def send(self, records: Sequence[bytes]) -> Sequence[int]:
+        taken = await super().send(records)
+        await self._may_hang("send")
+        return taken
+
+    async def _may_hang(self, call: str) -> None:
+        if call in self.hangs:
+            self.hangs.clear()
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("under_way", [True, False])
+@pytest.mark.parametrize("opening", [True, False])
+async def test_what_hangs_is_cut_off_in_half_of_the_time_and_sent_again(
+    monkeypatch: pytest.MonkeyPatch, opening: bool, under_way: bool
+) -> None:
+    monkeypatch.setattr(delivery, "LEAST_ATTEMPT_S", 0.1)
+    rig = Rig(shipper := Hangs(opening=opening))
+    rig.put(1, 2, 3, 4)
+    if under_way:
+        async with rig.running() as task:
+            await until(lambda: not shipper.hangs, "it hangs")
+            assert await rig.delivery.flush(1)
+            await task
+    else:
+        assert await rig.delivery.flush(1)
+    sent = [(Lane.ORDINARY, [1, 2, 3]), (Lane.ORDINARY, [4])]
+    assert rig.seqs() == (sent if opening else [sent[0], *sent])
+    assert (rig.counters.seen["delivered"], rig.counters.seen["retries"]) == (4, 1)
+    assert not rig.counters.losses
+
+
+async def test_an_attempt_is_not_cut_shorter_than_is_of_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "LEAST_ATTEMPT_S", 30.0)
+    rig = Rig(FakeShipper())
+    rig.shipper.gate.clear()
+    rig.put(1)
+    assert not await rig.delivery.flush(0.2)
+    assert len(rig.shipper.sent) == 1
+
+
+async def test_before_the_stop_a_request_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "LEAST_ATTEMPT_S", 0.01)
+    rig = Rig(FakeShipper())
+    rig.shipper.gate.clear()
+    rig.put(1)
+    async with rig.running():
+        await until(lambda: rig.shipper.sent, "the request is under way")
+        await asyncio.sleep(0.05)
+        rig.shipper.gate.set()
+        await rig.delivered(1)
+    assert len(rig.shipper.sent) == 1
 
 
 async def test_flush_retries_within_its_deadline() -> None:

@@ -71,6 +71,12 @@ def test_an_event_without_a_form_is_counted_told_and_takes_no_number(
     assert caplog.messages[0].startswith("process.exec events cannot be encoded and are lost: ")
 
 
+def test_a_folded_event_that_is_lost_counts_as_often_as_it_happened() -> None:
+    counters = Counters()
+    Encoder(counters).encode(BROKEN._replace(count=7))
+    assert counters.losses == {"unencodable": 7}
+
+
 def test_the_same_fault_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     counters = Counters()
     encoder = Encoder(counters)

@@ -1,12 +1,14 @@
 """Which batches of the spool count as acknowledged while their records are sent one by one."""
 
+import pytest
 from fakes_pipeline import HEADER, LIMITS, encoded
 
 from sensor.model.counters import Counters
 from sensor.model.kinds import Lane
-from sensor.model.protocols import Encoding
+from sensor.model.protocols import Encoding, Limits, Roll
 from sensor.pipeline.batch import seal
-from sensor.pipeline.outbox import Outbox
+from sensor.pipeline.outbox import OBJECT_BYTES, Outbox
+from sensor.pipeline.spool.record import HEADER_BYTES
 from sensor.pipeline.spool.spool import Left, Spool
 from sensor.pipeline.unseal import Unseal, unsealer
 from tests.fakes_timers import FakeTimers
@@ -24,14 +26,16 @@ class Noting(Spool):
         super().acknowledge(name, lane, position)
 
 
-def outbox(*batches: list[int], unseal: Unseal | None = None) -> tuple[Outbox, Noting]:
+def outbox(
+    *batches: list[int], unseal: Unseal | None = None, limits: Limits = LIMITS, memory: int = 2**20
+) -> tuple[Outbox, Noting]:
     timers, counters = FakeTimers(), Counters()
-    spool = Noting(["d"], memory_bytes=2**20, counters=counters, later=timers.later)
+    spool = Noting(["d"], memory_bytes=memory, counters=counters, later=timers.later)
     spool.acknowledged = []
     for numbers in batches:
         spool.append(seal(HEADER, [encoded(seq) for seq in numbers]))
     unseal = unseal or unsealer(Encoding.JSON, counters)
-    return Outbox("d", LANE, spool=spool, unseal=unseal, limits=LIMITS, counters=counters), spool
+    return Outbox("d", LANE, spool=spool, unseal=unseal, limits=limits, counters=counters), spool
 
 
 async def test_a_batch_is_acknowledged_when_all_of_its_records_are_settled() -> None:
@@ -64,3 +68,22 @@ async def test_a_batch_without_any_record_that_fits_is_passed_over() -> None:
     sending, spool = outbox([1], [2], unseal=lambda sealed: [])
     assert await sending.request() == []
     assert spool.acknowledged == [2, 3]
+
+
+@pytest.mark.parametrize(("memory", "enough"), [(2**20, 2**18), (2**23, OBJECT_BYTES)])
+async def test_an_object_is_due_when_its_batches_take_much_of_the_spool(memory: int, enough: int) -> None:
+    limits = LIMITS._replace(roll=Roll(events=1_000, age=60.0))
+    sending, spool = outbox(limits=limits, memory=memory)
+    sealed = seal(HEADER, [encoded(1)])
+    spool.append(sealed._replace(data=bytes(enough - HEADER_BYTES - 1)))
+    assert sending.due_in(5.0) == 60.0
+    spool.append(sealed)
+    assert sending.due_in(5.0) == 0
+
+
+async def test_while_memory_is_short_an_object_is_due_sooner() -> None:
+    sending, spool = outbox([1], limits=LIMITS._replace(roll=Roll(events=1_000, age=60.0)))
+    size = spool.unread_bytes("d", LANE)
+    for room, due in ((4 * size + 4, 60.0), (4 * size, 0)):
+        spool.limit(room)
+        assert sending.due_in(5.0) == due

@@ -38,6 +38,15 @@ async def test_a_full_queue_drops_and_counts() -> None:
     assert counters.losses == {"queue_full": 2}
 
 
+async def test_a_folded_event_that_is_dropped_counts_as_often_as_it_happened() -> None:
+    intake, counters = queue(capacity=1)
+    intake.emit(event())
+    intake.emit(event()._replace(count=7))
+    intake.close()
+    intake.emit(event()._replace(count=4))
+    assert counters.losses == {"queue_full": 7, "queue_closed": 4}
+
+
 async def test_urgent_events_have_room_when_ordinary_ones_have_none_and_are_bounded_too() -> None:
     intake, counters = queue()
     while intake.emit(event()):

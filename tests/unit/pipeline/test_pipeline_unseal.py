@@ -1,24 +1,25 @@
 """From sealed batches to what shippers push: always the same bytes, one bad event costs only itself."""
 
 import json
+from typing import Any
 
 import msgpack
 import pytest
 from event_strategies import events
-from fakes_pipeline import HEADER, encoded, event
+from fakes_pipeline import HEADER, MIB, encoded, event
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.model.codec import event_from_json
+from sensor.model.codec import event_from_json, event_to_json
 from sensor.model.counters import Counters
-from sensor.model.events import Event, Process
+from sensor.model.events import Event, Header, Process
 from sensor.model.kinds import Kind, Lane
 from sensor.model.protocols import Encoding
 from sensor.ocsf.mapper import to_ocsf
 from sensor.pipeline.batch import Sealed, seal
 from sensor.pipeline.compression import compressed
 from sensor.pipeline.encode import Encoded, Encoder
-from sensor.pipeline.unseal import MOST_PLAIN, unsealer
+from sensor.pipeline.unseal import MOST_PLAIN, JsonRecords, unsealer
 
 
 def json_records(*items: Encoded, counters: Counters | None = None) -> list[bytes]:
@@ -57,6 +58,31 @@ def test_an_event_without_a_json_form_costs_only_itself(caplog: pytest.LogCaptur
     assert [json.loads(record)["seq"] for record in records] == [1, 3]
     assert counters.losses == {"unencodable": 1}
     assert "1 of ordinary events 1 to 3 without a JSON form, and lost: " in caplog.text
+
+
+def test_whatever_goes_wrong_with_an_event_costs_only_itself(caplog: pytest.LogCaptureFixture) -> None:
+    def form(given: Event, header: Header) -> dict[str, Any]:
+        if given.seq == 2:
+            raise ZeroDivisionError("a fault of ours")
+        return event_to_json(given, header)
+
+    counters = Counters()
+    unseal = JsonRecords(form, counters, frozenset({Kind.PROCESS_EXEC}), MIB)
+    no_kind = Encoded(Lane.ORDINARY, 4, msgpack.packb({"kind": [7]}))
+    records = unseal(seal(HEADER, [encoded(1), encoded(2), encoded(3), no_kind, encoded(5)]))
+    assert [json.loads(record)["seq"] for record, _ in records] == [1, 3, 5]
+    assert counters.losses == {"unencodable": 2}
+    assert "1 of ordinary events 1 to 5 without a JSON form, and lost: a fault of ours" in caplog.text
+
+
+def test_a_list_of_what_was_cut_may_be_null() -> None:
+    plain = msgpack.unpackb(encoded(1, padding=20_000).data)
+    plain["evidence"]["truncated"] = None
+    counters = Counters()
+    unseal = unsealer(Encoding.JSON, counters, record_bytes=18_000)
+    ((record, _),) = unseal(seal(HEADER, [Encoded(Lane.ORDINARY, 1, msgpack.packb(plain))]))
+    assert json.loads(record)["evidence"]["truncated"] == ["evidence.source"]
+    assert not counters.losses
 
 
 def test_only_the_wanted_kinds_become_records() -> None:

@@ -60,12 +60,12 @@ def test_an_unknown_command_is_one_line(word: str, line: str) -> None:
 def test_a_missing_extra_is_one_line_with_the_remedy(missing: str, said: str) -> None:
     done = cli("ingest", code=f"sys.modules[{missing!r}] = None")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"fargate-sensor: {said}: pip install 'fargate-sensor[ingest]'\n"
+    assert done.stderr == f"fargate-sensor: {said}: pip install '.[ingest]' in a checkout of fargate-sensor\n"
 
 
 def test_an_extra_is_named_by_its_room(tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text("family: x")
-    line = "fargate-sensor: inject {}: pip install 'fargate-sensor[deploy]'\n"
+    line = "fargate-sensor: inject {}: pip install '.[deploy]' in a checkout of fargate-sensor\n"
     assert cli("inject", code="sys.modules['deploy'] = None").stderr == line.format("is not part of this installation")
     done = cli("inject", "ecs", str(tmp_path / "t.yaml"), code="sys.modules['ruamel'] = None")
     assert (done.returncode, done.stderr) == (2, line.format("needs ruamel"))
@@ -75,7 +75,7 @@ def test_a_missing_package_of_the_sidecar_is_one_line_too() -> None:
     done = cli("run", code="sys.modules['pydantic_core'] = None")
     assert (done.returncode, done.stderr) == (
         2,
-        "fargate-sensor: run needs pydantic_core: pip install fargate-sensor\n",
+        "fargate-sensor: run needs pydantic_core: pip install . in a checkout of fargate-sensor\n",
     )
 
 

@@ -1,3 +1,5 @@
+import pytest
+
 from sensor.model.codec import event_from_wire, to_wire
 from sensor.model.counters import Counters
 from sensor.model.events import CollectorHealth, Event, Health, Missing
@@ -87,6 +89,23 @@ def test_losses_are_told_once_each_and_before_the_report() -> None:
     second = bench.heartbeat.stop()
     assert losses(second) == [("queue_full", "exact", 2)]
     assert health(second).losses == {"queue_full": 5}
+
+
+def test_a_report_that_could_not_be_made_leaves_everything_to_the_next() -> None:
+    bench = Bench()
+    bench.counters.lost("queue_full", 3)
+    bench.counters.processes, bench.counters.unexplained = 5, 4
+    bench.clock.advance(30)
+    usage, bench.usage = bench.usage, None  # type: ignore[assignment]
+    with pytest.raises(AttributeError):
+        bench.heartbeat.beat()
+    bench.usage = usage
+    bench.clock.advance(30)
+    events = bench.heartbeat.beat()
+    assert losses(events) == [("queue_full", "exact", 3), ("unexplained", "at_most", 4)]
+    report = health(events)
+    assert (report.interval_s, report.seen, report.unexplained) == (60.0, 5, 4)
+    assert losses(bench.heartbeat.beat()) == []
 
 
 def test_unexplained_is_of_the_interval_and_an_upper_bound() -> None:

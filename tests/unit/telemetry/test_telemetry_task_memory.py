@@ -58,8 +58,24 @@ def test_the_helpers_count_with_the_main_process() -> None:
     assert memory.own() == 1000 * resource.getpagesize() + 7 * MIB
 
 
-@given(st.dictionaries(st.sampled_from([*V1[:3], *V2[:3], MEMINFO, STATM]), st.binary(max_size=80)))
+ANYTHING = st.binary(max_size=80) | st.integers(-(2**70), 2**70).map(lambda n: b"%d\n" % n)
+"""Bytes, or a number such as stands in most of these files."""
+LINES = st.builds(b"%b %b%b".__mod__, st.tuples(st.sampled_from([V1[3], V2[3], b"MemTotal:"]), ANYTHING, ANYTHING))
+
+
+@given(st.dictionaries(st.sampled_from([*V1[:3], *V2[:3], MEMINFO, STATM]), ANYTHING | LINES))
 def test_nothing_in_these_files_is_a_fault(files: dict[str, bytes]) -> None:
     found = memory(files, 512 * MIB)
-    assert found.own() >= 0
-    assert (found.share() or 0) >= 0
+    own = found.own()
+    assert own >= 0
+    assert own % resource.getpagesize() == 0
+    assert own == 0 or STATM in files
+    share = found.share()
+    assert share is None or 0 <= share < float("inf")
+
+
+def test_more_cache_than_is_used_is_nothing_used() -> None:
+    files = {V2[0]: b"1000\n", V2[1]: b"900\n", V2[2]: V2[3] + b" 901\n"}
+    assert memory(files).share() == 0.0
+    files = {MEMINFO: b"MemTotal: 524288 kB\nMemAvailable: 524289 kB\n"}
+    assert memory(files, 512 * MIB).share() == 0.0

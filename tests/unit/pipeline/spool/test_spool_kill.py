@@ -1,5 +1,7 @@
 """What a kill has cost is bounded by the marks, and told by the sensor that starts after it."""
 
+import errno
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,20 +9,19 @@ from fakes_spool import KIB, ORDINARY, URGENT, SpoolRig
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor.pipeline.spool import marks
-from sensor.pipeline.spool.marks import CLEAN, MARKS_BYTES, Mark, Marks
-from sensor.pipeline.spool.saver import AHEAD
+from sensor.pipeline.spool import disk, marks
+from sensor.pipeline.spool.marks import BEYOND, CLEAN, MARKS_BYTES, Mark, Marks
+from sensor.pipeline.spool.saver import AHEAD, RETRY_S
 
 NAME = "fargate-sensor-spool"
 
 
 @given(
-    epoch=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=56),
     numbers=st.lists(st.integers(0, 2**64 - 1), min_size=4, max_size=4),
     flags=st.integers(0, 255),
 )
-def test_marks_come_back(epoch: str, numbers: list[int], flags: int) -> None:
-    given_marks = Marks(epoch, Mark(*numbers[:2]), Mark(*numbers[2:]), flags)
+def test_marks_come_back(numbers: list[int], flags: int) -> None:
+    given_marks = Marks(Mark(*numbers[:2]), Mark(*numbers[2:]), flags)
     raw = marks.packed(given_marks)
     assert len(raw) == MARKS_BYTES
     assert marks.unpacked(raw) == given_marks
@@ -29,6 +30,20 @@ def test_marks_come_back(epoch: str, numbers: list[int], flags: int) -> None:
 @given(raw=st.binary(max_size=120))
 def test_other_bytes_are_no_marks(raw: bytes) -> None:
     assert marks.unpacked(raw) is None
+
+
+def flags(below: Path) -> int:
+    """Those that a sensor which starts now would find."""
+    found = marks.unpacked((below / NAME / "marks").read_bytes())
+    assert found is not None
+    return found.flags
+
+
+def full_disk(fd: int, raw: bytes, at: int, write: Callable[[int, bytes, int], None] = disk._write_at) -> None:
+    """There is room for marks, which overwrite themselves, and for no batch."""
+    if len(raw) > MARKS_BYTES:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    write(fd, raw, at)
 
 
 async def test_numbered_events_that_were_not_spooled_are_bounded(tmp_path: Path) -> None:
@@ -86,6 +101,42 @@ async def test_events_kept_in_memory_only_make_the_bound_unknown(tmp_path: Path)
     assert await rig.read() == [1]
 
 
+async def test_a_batch_that_the_disk_did_not_take_makes_the_bound_unknown_until_it_is_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(disk, "_write_at", full_disk)
+        rig.batch(*range(2, 1002))
+    assert flags(tmp_path) == BEYOND, "at once"
+    rig.timers.pass_time(RETRY_S)
+    rig.put(1002)
+    assert flags(tmp_path) == BEYOND, "though numbers behind it are spooled"
+    assert await rig.read(most=2) == [1, 2]
+    rig.put(1003)
+    assert flags(tmp_path) == 0
+    rig.batch(1004, 1005)
+    with monkeypatch.context() as patched:
+        patched.setattr(disk, "_write_at", full_disk)
+        rig.batch(*range(1006, 2006))
+    rig = await rig.again()
+    assert rig.counters.losses["killed_unbounded"] == 1
+    assert await rig.read() == [1002, 1003, 1004]
+
+
+async def test_what_fails_while_the_end_is_written_down_leaves_it_a_clean_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.worker.held = True
+    rig.put(1)
+    monkeypatch.setattr(disk, "_write_at", full_disk)
+    await rig.spool.aclose(0.01)
+    rig.worker.let_go()
+    assert flags(tmp_path) == CLEAN | BEYOND
+
+
 async def test_damaged_marks_make_the_bound_unknown(tmp_path: Path) -> None:
     rig = await SpoolRig(tmp_path).open()
     rig.put(1)
@@ -97,7 +148,7 @@ async def test_damaged_marks_make_the_bound_unknown(tmp_path: Path) -> None:
 async def test_a_first_start_has_lost_nothing(tmp_path: Path) -> None:
     rig = await SpoolRig(tmp_path).open()
     assert not rig.counters.losses
-    assert marks.unpacked((tmp_path / NAME / "marks").read_bytes()) == Marks("e1", Mark(0, AHEAD), Mark(0, AHEAD))
+    assert marks.unpacked((tmp_path / NAME / "marks").read_bytes()) == Marks(Mark(0, AHEAD), Mark(0, AHEAD))
 
 
 async def test_a_clean_end_says_so_in_the_file(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ async def test_what_a_kill_has_cost_is_told_and_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, flags: int, spooled: int, losses: dict[str, int]
 ) -> None:
     rig = await SpoolRig(tmp_path).open()
-    write_marks(tmp_path, Marks("e0", Mark(4, 4), Mark(spooled, 9), flags))
+    write_marks(tmp_path, Marks(Mark(4, 4), Mark(spooled, 9), flags))
     rig = await rig.again()
     assert rig.counters.losses == losses
     assert caplog.messages == [
@@ -113,9 +113,7 @@ async def test_a_directory_that_fails_too_late_was_told_already(
     worker = FakeWorker()
     worker.held = True
     missing = tmp_path / "missing"
-    opened = await open_directory(
-        str(missing), worker, epoch="e", clock=FakeClock(), counters=Counters(), patience=0.01
-    )
+    opened = await open_directory(str(missing), worker, clock=FakeClock(), counters=Counters(), patience=0.01)
     worker.let_go()
     assert opened is None
     assert caplog.messages == [
@@ -124,33 +122,29 @@ async def test_a_directory_that_fails_too_late_was_told_already(
 
 
 def test_marks_bound_each_lane_by_itself() -> None:
-    assert Marks("e", Mark(5, 9), Mark(7, 3)).unspooled() == 4
-    assert Marks("e", Mark(9, 9), Mark(7, 10)).unspooled() == 3
-    assert Marks("e", Mark(5, 9), Mark(7, 10)).unspooled() == 7
+    assert Marks(Mark(5, 9), Mark(7, 3)).unspooled() == 4
+    assert Marks(Mark(9, 9), Mark(7, 10)).unspooled() == 3
+    assert Marks(Mark(5, 9), Mark(7, 10)).unspooled() == 7
 
 
 def test_marks_move_a_lane_at_a_time() -> None:
-    moved = Marks("e", flags=BEYOND).moved(ORDINARY, Mark(1, 2)).moved(URGENT, Mark(3, 4))
-    assert moved == Marks("e", Mark(3, 4), Mark(1, 2), BEYOND)
+    moved = Marks(flags=BEYOND).moved(ORDINARY, Mark(1, 2)).moved(URGENT, Mark(3, 4))
+    assert moved == Marks(Mark(3, 4), Mark(1, 2), BEYOND)
     assert (moved.lane(URGENT), moved.lane(ORDINARY)) == (Mark(3, 4), Mark(1, 2))
 
 
 def test_marks_with_another_beginning_are_none_though_their_sum_is_right() -> None:
-    body = marks.packed(Marks("e"))[:-4]
+    body = marks.packed(Marks())[:-4]
     for magic, read in ((MAGIC, True), (b"fgM2", False)):
         changed = magic + body[4:]
         assert (marks.unpacked(changed + struct.pack("<I", crc32(changed))) is not None) is read
-    assert marks.unpacked(marks.packed(Marks("e")) + b"\0") is None
+    assert marks.unpacked(marks.packed(Marks()) + b"\0") is None
     assert len(body) + 4 == MARKS_BYTES == 100
 
 
-@pytest.mark.parametrize("epoch", ["", "eX", "e" * 56])
-def test_an_epoch_comes_back_without_its_padding(epoch: str) -> None:
-    assert marks.unpacked(marks.packed(Marks(epoch))) == Marks(epoch)
-
-
-def test_an_epoch_that_is_no_ascii_costs_no_marks() -> None:
-    assert marks.unpacked(marks.packed(Marks("é", Mark(1, 2)))) == Marks("?", Mark(1, 2))
-    body = marks.packed(Marks("e"))[:-4].replace(b"e", b"\xff", 1)
-    found = marks.unpacked(body + struct.pack("<I", crc32(body)))
-    assert found == Marks("\ufffd")
+def test_what_was_the_epoch_before_is_passed_over() -> None:
+    raw = bytearray(marks.packed(Marks(Mark(1, 2), Mark(3, 4), BEYOND)))
+    assert raw[5:64] == bytes(59)
+    raw[8:64] = b"e" * 56
+    raw[96:] = struct.pack("<I", crc32(raw[:96]))
+    assert marks.unpacked(bytes(raw)) == Marks(Mark(1, 2), Mark(3, 4), BEYOND)

@@ -11,7 +11,11 @@ from fakes_spool import KIB, ORDINARY, FakeWorker, SpoolRig
 from running import until
 
 from sensor.model.counters import Counters
+from sensor.model.kinds import Lane
+from sensor.pipeline.spool.directory import SpoolDirectory
+from sensor.pipeline.spool.disk import Disk
 from sensor.pipeline.spool.opening import open_directory
+from sensor.pipeline.spool.record import Record
 from sensor.pipeline.spool.saver import RETRY_S, SLOW_S
 from sensor.pipeline.spool.worker import DiskThread
 
@@ -55,6 +59,58 @@ async def test_the_disk_is_tried_again_and_its_return_told(tmp_path: Path, caplo
     assert await rig.read() == [3]
 
 
+async def test_a_segment_that_could_not_be_begun_takes_nothing_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    begin, tried = SpoolDirectory.open, []
+
+    def fails_once(self: SpoolDirectory, name: str, flags: int) -> int:
+        if name.endswith(".part") and not tried:
+            tried.append(name)
+            raise FULL
+        return begin(self, name, flags)
+
+    monkeypatch.setattr(SpoolDirectory, "open", fails_once)
+    rig.worker.held = True
+    rig.put(1, 2)
+    rig.worker.let_go()
+    assert [rig.spool.is_saved(ORDINARY, position) for position in (1, 2)] == [False, False]
+    assert rig.files() == []
+    assert "[Errno 28]" in complaints(caplog)[0]
+    assert rig.spool.give_up("a", ORDINARY) == (2, 0)
+
+
+async def test_what_is_written_behind_a_gap_does_not_count_as_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    write = Disk.append
+
+    def fails_at_two(self: Disk, lane: Lane, first: int, written: Record) -> None:
+        if written.position == 2:
+            raise OSError("a fault that left the file open")
+        write(self, lane, first, written)
+
+    monkeypatch.setattr(Disk, "append", fails_at_two)
+    rig.worker.held = True
+    rig.put(1, 2, 3)
+    rig.worker.let_go()
+    assert [rig.spool.is_saved(ORDINARY, position) for position in (1, 2, 3)] == [True, False, False]
+    assert rig.spool.give_up("a", ORDINARY) == (2, 1)
+
+
+async def test_what_fails_meanwhile_does_not_put_the_next_try_off(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.worker.fault = FULL
+    for seq in range(1, 31):
+        rig.put(seq)
+        rig.timers.pass_time(RETRY_S / 30)
+    rig.worker.fault = None
+    rig.put(31)
+    assert rig.spool.is_saved(ORDINARY, 31)
+
+
 async def test_what_was_on_disk_before_the_trouble_is_delivered_first(tmp_path: Path) -> None:
     rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
     rig.put(*range(1, 31), padding=KIB)
@@ -96,13 +152,11 @@ async def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path, caplog: p
 async def test_a_disk_that_does_not_answer_is_done_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     worker = FakeWorker()
     worker.held = True
-    opened = await open_directory(
-        str(tmp_path), worker, epoch="e", clock=FakeClock(), counters=Counters(), patience=0.01
-    )
+    opened = await open_directory(str(tmp_path), worker, clock=FakeClock(), counters=Counters(), patience=0.01)
     assert opened is None
     assert "does not answer within 0.01 s" in caplog.text
     worker.let_go()
-    again = await open_directory(str(tmp_path), FakeWorker(), epoch="e", clock=FakeClock(), counters=Counters())
+    again = await open_directory(str(tmp_path), FakeWorker(), clock=FakeClock(), counters=Counters())
     assert again is not None, "what came too late was let go of"
 
 

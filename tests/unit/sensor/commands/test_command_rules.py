@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sensor.commands.rules import main
-from sensor.commands.rules_tune import repository
+from sensor.commands.rules_tune import every_version_of
 from sensor.detect import shipped
 from sensor.model.codec import part_to_json
 from tests.rules_from import ID, compiled, exec_event, rule_text
@@ -121,13 +121,33 @@ def test_tune_proposes_what_an_image_does_all_the_time(rules: Path, capsys: pyte
     told = capsys.readouterr()
     assert "  # 5 times high: scans\n  #   2 x nmap 1\n" in told.out
     assert "  #   and 1 other things\n" in told.out
-    assert f'  - rule: {ID}\n    image: "shop*"\n    until: ' in told.out
+    assert f'  - rule: {ID}\n    image: "shop:*"\n    until: ' in told.out
     assert "5 events" in told.err
     proposed = compiled(told.out.replace('reason: ""', "reason: because"))
-    assert [s.image for s in proposed.suppressions if s.rule == ID] == ["shop*"]
+    assert [s.image for s in proposed.suppressions if s.rule == ID] == ["shop:*"]
     assert next(p.text for p in compiled(told.out).problems) == "suppression 1: reason should be a text"
 
 
-def test_a_repository_is_an_image_without_tag_and_digest() -> None:
-    assert repository("registry:5000/shop:1.4@sha256:00") == "registry:5000/shop"
-    assert repository("nginx") == "nginx"
+@pytest.mark.parametrize(
+    ("image", "pattern"),
+    [
+        ("registry:5000/shop:1.4@sha256:00", "registry:5000/shop:*"),
+        ("registry:5000/shop:1.4", "registry:5000/shop:*"),
+        ("registry:5000/shop@sha256:00", "registry:5000/shop@*"),
+        ("nginx", "nginx"),
+    ],
+)
+def test_a_pattern_is_of_every_version_of_an_image_and_of_no_other(image: str, pattern: str) -> None:
+    assert every_version_of(image) == pattern
+
+
+def test_a_suppression_of_no_rule_is_told(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = "99999999-2222-4333-8444-555555555555"
+    item = "  - {{rule: {}, until: 2099-01-01, reason: because}}\n"
+    (rules / "suppressions.yml").write_text(
+        "suppressions:\n" + "".join(item.format(r) for r in (ID.upper(), "'*'", other))
+    )
+
+    assert main(["check", str(rules)]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "has the id" in line]
+    assert told == [f"{rules}/suppressions.yml:1: no rule here, and none that ships, has the id {other}"]

@@ -20,7 +20,7 @@ def test_a_missing_extra_is_one_line_with_the_remedy(tmp_path: Path) -> None:
     done = demo("--for", "1", path=tmp_path)
     assert (done.returncode, done.stderr) == (
         2,
-        "fargate-sensor demo: ingest needs starlette: pip install 'fargate-sensor[ingest]'\n",
+        "fargate-sensor demo: ingest needs starlette: pip install '.[ingest]' in a checkout of fargate-sensor\n",
     )
 
 

@@ -108,13 +108,32 @@ def test_auditd_is_decided_by_what_the_kind_of_event_is() -> None:
     assert kinds(everywhere) == {Kind.FILE_CREATE, Kind.FILE_RENAME}
 
 
-def test_correlations_are_the_centres() -> None:
-    text = """
+CORRELATED = """
 title: many of them
 id: 11111111-2222-4333-8444-555555555559
-correlation: {type: event_count, rules: [one], group-by: [User], timespan: 5m, condition: {gte: 10}}
+correlation: {type: event_count, rules: [RULE], group-by: [User], timespan: 5m, condition: {gte: 10}}
 """
-    assert "the work of the centre" in (not_here(text) or "")
+
+
+def test_a_correlation_is_not_evaluated() -> None:
+    assert "nothing counts over several events" in (not_here(CORRELATED.replace("RULE", "one")) or "")
+
+
+@pytest.mark.parametrize(
+    ("reference", "generate", "told"),
+    [(ID, "", False), ("one", "", False), (ID, "generate: true, ", True), ("another", "", True)],
+)
+def test_what_a_correlation_is_made_of_is_told_by_itself_only_where_it_says_so(
+    reference: str, generate: str, told: bool
+) -> None:
+    correlation = CORRELATED.replace("RULE", reference).replace("{type", "{" + generate + "type")
+    named = rule_text(SELECTION).replace("title: a rule", "title: a rule\nname: one")
+    for texts_ in ((named, correlation), (correlation, named)):
+        rules = compiled(*texts_)
+        assert rules.problems == ()
+        (rule,) = [rule for rule in rules.rules if rule.id == ID]
+        assert (rule.not_here is None) is told
+        assert told or "part of a correlation" in (rule.not_here or "")
 
 
 def test_filters_of_sigma_take_matches_away() -> None:
@@ -130,6 +149,48 @@ filter:
 
     assert fires(rule, exec_event("a", user="app"))
     assert not fires(rule, exec_event("a", user="job"))
+
+
+FILTER = """
+title: our jobs
+logsource: {product: linux, category: process_creation}
+filter:
+  rules: RULES
+  job: {FIELD: job}
+  condition: CONDITION
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules_of_it", "field", "condition", "problem"),
+    [
+        ("any", "User", "not job and (", "a filter that cannot be applied: "),
+        ("any", "User", "not other", "a filter that cannot be applied: "),
+        ("any", "LogonGuid", "job", "a filter that cannot be applied: no event here has LogonGuid"),
+        ("[11111111-2222-4333-8444-555555555550]", "User", "not job", "a filter for none of these rules"),
+    ],
+)
+def test_a_filter_that_cannot_be_applied_is_told_at_its_place_and_costs_no_rule(
+    rules_of_it: str, field: str, condition: str, problem: str
+) -> None:
+    wrong = FILTER.replace("RULES", rules_of_it).replace("FIELD", field).replace("CONDITION", condition)
+    right = FILTER.replace("RULES", "any").replace("FIELD", "User").replace("CONDITION", "not job")
+    other = rule_text(SELECTION, ident="11111111-2222-4333-8444-555555555556")
+    found = compiled(wrong, rule_text(SELECTION), other, right)
+
+    assert [p.source.partition(":")[0] for p in found.problems] == ["1.yml"]
+    assert found.problems[0].text.startswith(problem)
+    assert len(found.rules) == 2
+    for rule in found.rules:
+        assert fires(rule, exec_event("a", user="app"))
+        assert not fires(rule, exec_event("a", user="job"))
+
+
+def test_a_list_of_many_values_is_one_test_of_each_once() -> None:
+    values = [f"v{number}.example" for number in range(20_000)]
+    rule = one_rule(f"sel: {{Image|endswith: [{', '.join(values + values[:5])}]}}\ncondition: sel")
+    ((_, condition),) = [(v.kinds, v.condition) for v in rule.variants][:1]
+    assert condition[-1] == values
 
 
 def test_every_error_has_its_file_and_line_and_the_others_stay() -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from sensor.detect.compact import Rule, RuleSet
 from sensor.detect.engine import Engine
 from sensor.model.events import Missing
 from sensor.sigma import ship
 from sensor.sigma.cases import Case, cases_beside, failures
-from sensor.sigma.compiler import compile_paths
+from sensor.sigma.compiler import Compiler, compile_paths
 from sensor.sigma.documents import Document, documents, rule_files
 
 FOLDER = Path(__file__).parents[4] / "rules"
@@ -36,6 +37,37 @@ def test_a_rule_says_what_it_is_and_its_cases_hold(path: Path) -> None:
     assert {case.fires for case in cases} == {True, False}
     assert len(cases) == len(list(cases_beside(path)))
     assert list(failures(cases, ENGINE, rule.id)) == []
+
+
+UNSHOWN = {("node_starts_shell", "npm", "never")}
+"""What no case can show: none has the arguments of its parent."""
+
+INSTEAD = {"never": {"kind": "none"}, "always": {"kind|contains": "."}}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_selection_decides_a_case(path: Path) -> None:
+    (document,) = documents(path)
+    assert isinstance(document, Document)
+    names = document.content["detection"].keys() - {"condition"}
+
+    idle = {(name, how) for name in names for how in INSTEAD if cases_hold(path, changed(document, name, how))}
+
+    assert idle == {(name, how) for rule, name, how in UNSHOWN if rule == path.stem}
+
+
+def changed(document: Document, name: str, how: str) -> Rule:
+    """The rule with a selection that matches nothing, or everything."""
+    detection = {**document.content["detection"], name: INSTEAD[how]}
+    compiler = Compiler()
+    compiler.add(document._replace(content={**document.content, "detection": detection}))
+    (rule,) = compiler.result().rules
+    return rule
+
+
+def cases_hold(path: Path, rule: Rule) -> bool:
+    cases = [case for case in cases_beside(path) if isinstance(case, Case)]
+    return not list(failures(cases, Engine(RuleSet((rule,))), rule.id))
 
 
 UNREAD = ("process.args", "process.cwd", "process.uid", "process.gid")

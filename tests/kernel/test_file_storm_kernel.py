@@ -1,0 +1,89 @@
+"""While more comes than is read, what was read is told all the same, and what waits stays bounded."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from file_scene import APP, make_root
+from file_still import Still
+
+from collectors import file_watch
+from collectors.file_changes import PAIRING_S
+from collectors.file_changes import REMEMBERED as HALVES
+from collectors.file_look import REMEMBERED as WAITING
+from collectors.file_look import TOO_MANY
+from collectors.file_watch import LOOK_TURNS, TURN
+from sensor.model.kinds import Kind
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture
+def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Still]:
+    """Every read of it is full, so there is always more to come."""
+    monkeypatch.setattr(file_watch, "FULL_READ", 0)
+    (tmp_path / "out").mkdir()
+    still = Still(make_root(tmp_path))
+    still.task.start_container(APP, still.root_fd)
+    yield still
+    still.close()
+
+
+def turns(still: Still, number: int = LOOK_TURNS) -> None:
+    for _ in range(number):
+        assert still.watch.work()
+
+
+def test_a_program_that_is_dropped_in_a_storm_is_told(still: Still) -> None:
+    (still.root / "tmp/x").write_text("#!/bin/sh")
+    turns(still)
+    assert ("create", "/tmp/x") in still.told()
+
+
+def test_a_file_that_leaves_in_a_storm_is_told(still: Still) -> None:
+    (still.root / "etc/passwd").rename(still.root / "out/passwd")
+    turns(still)
+    assert not still.told(), "the other half may come yet"
+    still.clock.advance(PAIRING_S)
+    turns(still)
+    assert still.deleted() == ["/etc/passwd"]
+
+
+def test_a_second_half_that_is_read_late_is_one(still: Still) -> None:
+    (still.root / "etc/passwd").rename(still.root / "etc/new")
+    first, second = still.stream.read()
+    still.stream.read = [[second], [first]].pop  # type: ignore[method-assign]
+    still.watch._turns = LOOK_TURNS - 1
+    turns(still, 1)
+    still.clock.advance(PAIRING_S)
+    turns(still, 1)
+    assert still.told() == {("rename", "/etc/new")}
+
+
+def test_what_waits_is_bounded_and_all_is_told_or_counted(still: Still) -> None:
+    made = 0
+    for _ in range(3 * LOOK_TURNS):
+        for _ in range(TURN):
+            (still.root / f"tmp/{made}").write_text("#!")
+            os.rename(still.root / f"tmp/{made}", still.root / f"out/{made}")
+            (still.root / f"tmp/p{made}").write_text("#!")
+            made += 1
+        turns(still, 1)
+        assert len(still.watch._look._waiting) <= WAITING
+        assert len(still.watch._reader._departures) <= HALVES
+    still.clock.advance(PAIRING_S)
+    still.watch.finish()
+    assert not still.watch._look._waiting
+    assert not still.watch._reader._departures
+    assert still.emitted.of(Kind.FILE_CREATE)
+    assert still.counters.losses[TOO_MANY] > 0
+
+
+def test_what_was_read_before_the_sensor_looked_away_is_told(still: Still) -> None:
+    (still.root / "tmp/x").write_text("#!/bin/sh")
+    (still.root / "etc/passwd").rename(still.root / "out/passwd")
+    turns(still, 1)
+    still.watch.discard()
+    still.watch.tell_waiting()
+    assert still.told() == {("create", "/tmp/x"), ("delete", "/etc/passwd")}

@@ -1,0 +1,42 @@
+"""The sidecar is told to stop: it stops, whatever becomes of the question who told it."""
+
+import errno
+
+import pytest
+
+from collectors.task_view import Task
+from sensor.app.sidecar import Sidecar
+from sensor.config.handover import Handover
+from sensor.config.settings import Settings
+from sensor.model.counters import Counters
+from sensor.model.events import Process
+
+
+@pytest.fixture
+def sidecar() -> Sidecar:
+    return Sidecar(Handover(Settings(ingest_url="http://127.0.0.1:1")), None, Counters())
+
+
+async def test_it_stops_though_the_sender_cannot_be_looked_up(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_descriptor(self: Task, pid: int) -> Process | None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Task, "process", no_descriptor)
+    sidecar._told_to_stop(7)
+    assert (sidecar._stop.is_set(), sidecar._hurry.is_set()) == (True, False)
+    assert caplog.messages == ["who told the sensor to stop (PID 7) could not be looked up"]
+    sidecar._told_to_stop(7)
+    assert sidecar._hurry.is_set()
+
+
+async def test_another_container_that_tells_it_to_stop_is_told_of(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Task, "process", lambda self, pid: Process("e1", pid, exe="/bin/kill"))
+    monkeypatch.setattr(Task, "container_of", lambda self, pid: "c1")
+    sidecar._told_to_stop(7)
+    assert sidecar._stop.is_set()
+    (health,) = sidecar._own_process.health().values()
+    assert health.reason == "told to stop by PID 7 (/bin/kill) of container c1, not by the platform"
