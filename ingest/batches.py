@@ -17,7 +17,7 @@ from ingest.body import Limits
 from ingest.identity import binding
 from ingest.identity.principal import Principal
 from ingest.metrics import Metrics
-from ingest.store.errors import StoreError
+from ingest.store.errors import StoreError, StoreTooSmall
 from ingest.store.protocol import Store
 from ingest.store.rows import Rows, prepare
 from sensor.model.errors import MalformedEvent
@@ -28,7 +28,8 @@ DECODING = 2
 """Threads that decode: Python runs one at a time, the second is there while the first decompresses."""
 
 DECODED = 8
-"""Batches that may be decoded and not yet stored; decoded they take some twenty times their bytes."""
+"""Batches that may be decoded and not yet stored: as objects they take some twenty times their bytes, and their texts
+up to `Limits.text`."""
 
 SOON, LATER = 1, 5
 """Seconds to wait, for Retry-After: when too many batches are under way, and when the store cannot write."""
@@ -86,6 +87,8 @@ class Batches:
         rows = await asyncio.get_running_loop().run_in_executor(self._decoders, self._decode, sent, coding, principal)
         try:
             appended = await self._store.append(rows)
+        except StoreTooSmall as error:
+            raise Refused(413, f"nothing was stored: {error}") from error
         except StoreError as error:
             raise retry_later(503, f"nothing was stored: {error}", LATER) from error
         self._metrics.stored((row.kind for row in rows.rows), appended.duplicates)
@@ -98,7 +101,7 @@ class Batches:
             batch = unpack.batch(plain)
             if principal is not None:
                 binding.demand(batch.header, principal)
-            return prepare(batch, principal.name if principal else None)
+            return prepare(batch, principal.name if principal else None, most_bytes=self._limits.text)
         except MalformedEvent as error:
             raise Refused(400, f"{error}; nothing was stored") from error
 

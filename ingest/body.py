@@ -29,6 +29,11 @@ class Limits(NamedTuple):
     sent: int
     plain: int
 
+    @property
+    def text(self) -> int:
+        """Bytes of the JSON of all events together, which is what is stored and held until then."""
+        return 4 * self.plain
+
 
 class _Decompressor(Protocol):
     @property

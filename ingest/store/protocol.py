@@ -119,7 +119,10 @@ class Store(Protocol):
     """
 
     async def append(self, rows: Rows) -> Appended:
-        """Store what is not there yet, the whole batch or nothing; on return it survives a loss of power."""
+        """Store what is not there yet, the whole batch or nothing; on return it survives a loss of power.
+
+        Raises `StoreTooSmall` for a batch that would not fit if all else were deleted; nothing is, then.
+        """
         ...
 
     async def events(self, query: Query) -> Page:

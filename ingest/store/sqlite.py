@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ingest.store import sqlite_retention, sqlite_search, sqlite_tasks
+from ingest.store.errors import StoreTooSmall
 from ingest.store.protocol import Appended, Page, Query, State, TaskSummary
 from ingest.store.rows import Rows
 from ingest.store.sqlite_append import append
@@ -65,8 +66,7 @@ class SqliteStore:
 
     async def append(self, rows: Rows) -> Appended:
         """See `Store.append`."""
-        size = sum(len(row.text) for row in rows.rows)
-        appended, latest = await asyncio.wrap_future(self._writer.submit(partial(self._append, rows, size), size))
+        appended, latest = await asyncio.wrap_future(self._writer.submit(partial(self._append, rows), rows.size))
         if latest > self._latest:
             self._latest = latest
             self._news.set()
@@ -123,8 +123,14 @@ class SqliteStore:
         """See `Store.aclose`."""
         await asyncio.to_thread(self._close)
 
-    def _append(self, rows: Rows, size: int, db: sqlite3.Connection) -> tuple[Appended, int]:
-        sqlite_retention.make_room(db, self._file_limit, needed=2 * size)  # indexes cost up to as much again
+    def _append(self, rows: Rows, db: sqlite3.Connection) -> tuple[Appended, int]:
+        needed = 2 * rows.size  # indexes cost up to as much again
+        if needed > self._file_limit:  # nothing that is deleted would make room for it
+            raise StoreTooSmall(
+                f"a batch of {rows.size} bytes of JSON does not fit: send fewer events at once or raise "
+                "INGEST_RETENTION_BYTES"
+            )
+        sqlite_retention.make_room(db, self._file_limit, needed)
         return append(db, rows, self._clock.wall()), sqlite_search.bounds(db)[1]
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:

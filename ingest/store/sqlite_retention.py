@@ -1,7 +1,8 @@
 """Keeping the store within its age and its size: the oldest arrivals go first, in small pieces between the writes.
 
-The file cannot grow past its limit: room is made in the same transaction that needs it, and freed pages are used
-again. What retention frees beyond that is given back to the file system by `shrink`.
+The file does not grow past its limit: room is made in the same transaction that needs it, freed pages are used again,
+and a batch for which all of it would not do is refused before (`SqliteStore.append`). What retention frees beyond that
+is given back to the file system by `shrink`.
 """
 
 import sqlite3
@@ -20,7 +21,8 @@ SHRINK_PAGES = 1_000
 
 
 def make_room(db: sqlite3.Connection, limit: int, needed: int) -> int:
-    """Delete the oldest events until `needed` bytes more stay within `limit`; the number deleted."""
+    """Delete the oldest events until `needed` bytes more, which should be below it, stay within `limit`; the number
+    deleted. With nothing left to delete it ends as well."""
     deleted = 0
     while used_bytes(db) + needed > limit:
         piece = drop_oldest(db)

@@ -1,0 +1,137 @@
+"""What every store must tell of tasks, whatever it is made of."""
+
+import json
+
+import pytest
+from fakes import FakeClock
+from ingest_samples import APP, Reopen, event, rows
+
+from ingest.store.protocol import Appended, Catch, Query, Store
+from sensor.model.events import Container, Health, Loss
+from sensor.model.kinds import Kind
+
+
+async def test_who_has_proven_to_be_the_task_is_kept_with_each_event_and_run(store: Store) -> None:
+    arn = "arn:aws:sts::123456789012:assumed-role/web/t1"
+    await store.append(rows(event(1))._replace(task="t0"))
+    await store.append(rows(event(1), epoch="e2", principal=arn))
+    (each,) = (await store.events(Query(task="t1"))).events
+    assert json.loads(each.text)["sensor"].items() >= {"identity": "verified", "principal": arn}.items()
+    verified, claimed = await store.tasks(10)
+    assert (verified.id, verified.identity, [run.principal for run in verified.sensors]) == ("t1", "verified", [arn])
+    assert (claimed.id, claimed.identity, [run.principal for run in claimed.sensors]) == ("t0", "claimed", [None])
+
+
+async def test_a_task_with_runs_of_both_kinds_is_mixed(store: Store) -> None:
+    await store.append(rows(event(1), epoch="e1"))
+    await store.append(rows(event(1), epoch="e2", principal="somebody"))
+    (task,) = await store.tasks(10)
+    assert task.identity == "mixed"
+    assert {run.epoch: run.principal for run in task.sensors} == {"e1": None, "e2": "somebody"}
+
+
+@pytest.mark.parametrize("after", [None, "somebody else"])
+async def test_a_run_is_proven_only_while_all_of_its_batches_are(store: Store, after: str | None) -> None:
+    await store.append(rows(event(1), principal="somebody"))
+    await store.append(rows(event(2), principal=after))
+    await store.append(rows(event(3), principal="somebody"))
+    (task,) = await store.tasks(10)
+    assert (task.identity, task.sensors[0].principal) == ("claimed", None)
+
+
+async def test_an_empty_batch_leaves_no_task(store: Store) -> None:
+    assert await store.append(rows()) == Appended(0, 0)
+    assert await store.tasks(10) == []
+
+
+async def test_tasks_are_listed_with_their_counts(store: Store, clock: FakeClock) -> None:
+    await store.append(rows(event(1, container=APP), event(2, container=Container("c2")), event(3)))
+    clock.advance(5)
+    await store.append(rows(event(1, Kind.DETECTION), task="t2", sensor="s2"))
+    newest, oldest = await store.tasks(10)
+    assert [newest.id, oldest.id] == ["t2", "t1"]
+    assert (oldest.events, oldest.containers, oldest.detections) == (3, 2, 0)
+    assert (newest.events, newest.containers, newest.detections) == (1, 0, 1)
+    assert newest.first_seen == oldest.last_seen + 5 * 10**9 == clock.wall()
+    assert newest.platform == "ecs-fargate"
+    assert newest.header["task"]["arn"].endswith("/t2")
+    assert [task.id for task in await store.tasks(1)] == ["t2"]
+
+
+async def test_one_task_and_its_containers(store: Store) -> None:
+    await store.append(rows(event(1, container=Container("c1")), event(2, container=Container("c0", "side"))))
+    await store.append(rows(event(3, container=APP)))
+    await store.append(rows(event(1, container=Container("c1", "other")), task="t2"))
+    task = await store.task("t1")
+    assert task is not None
+    assert task.events == 3
+    assert await store.containers("t1") == [APP, Container("c0", "side")]
+    assert await store.task("t3") is None
+    assert await store.containers("t3") == []
+
+
+async def test_a_task_lists_the_runs_of_its_sensors(store: Store, clock: FakeClock) -> None:
+    await store.append(rows(event(1), epoch="e1"))
+    clock.advance(60)
+    await store.append(rows(event(1), epoch="e2"))
+    task = await store.task("t1")
+    assert task is not None
+    assert [(s.id, s.epoch, s.version) for s in task.sensors] == [("s1", "e2", "0.1.0"), ("s1", "e1", "0.1.0")]
+    assert task.sensors[1].last_seen == clock.wall() - 60 * 10**9
+
+
+async def test_losses_and_what_was_seen_or_not_are_summed_and_never_twice(store: Store) -> None:
+    told = event(1, Kind.SENSOR_LOSS, loss=Loss("queue_full", "exact", 7))
+    unknown = event(2, Kind.SENSOR_LOSS, loss=Loss("inotify_overflow", "unknown"))
+    beats = [
+        event(n, Kind.SENSOR_HEARTBEAT, health=Health(n, 30.0, unexplained=2, seen=n, losses={"queue_full": n}))
+        for n in (3, 4, 5)
+    ]
+    await store.append(rows(told, unknown, *beats))
+    await store.append(rows(told, unknown, *beats))
+    await store.append(rows(event(1, Kind.SENSOR_STOP, health=Health(9.0, 9.0, losses={"a": 20, "b": 3})), epoch="e2"))
+    task = await store.task("t1")
+    assert task is not None
+    assert task.catch == task.last_hour == Catch(seen=12, unexplained=6)
+    assert task.losses == (7 + 1) + 23  # one run told more one by one, the other more in its totals
+
+
+async def test_absurd_counts_are_cut_not_summed_to_a_failure(store: Store) -> None:
+    beats = [event(n, Kind.SENSOR_HEARTBEAT, health=Health(1.0, 1.0, unexplained=2**64 - 1)) for n in range(1, 9)]
+    await store.append(rows(*beats))
+    task = await store.task("t1")
+    assert task is not None
+    assert 0 < task.catch.unexplained < 2**63
+
+
+async def test_the_last_hour_is_what_came_in_within_it(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen()
+    for minute in range(0, 120, 20):
+        await store.append(rows(event(minute + 1, Kind.SENSOR_HEARTBEAT, health=Health(1, 1, unexplained=1, seen=10))))
+        clock.advance(20 * 60)
+    (task,) = await store.tasks(10)
+    assert (task.catch, task.last_hour) == (Catch(60, 6), Catch(20, 2))
+    await store.retain()
+    store = await reopen()
+    assert await store.task("t1") == task
+    clock.advance(7200)
+    assert (await store.tasks(10))[0].last_hour == Catch(0, 0)
+
+
+async def test_the_last_hour_of_a_task_is_its_own_and_goes_with_it(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen(days=0.01)
+    for n in (1, 2):
+        beat = event(n, Kind.SENSOR_HEARTBEAT, health=Health(1, 1, seen=10 * n))
+        await store.append(rows(beat, task=f"t{n}"))
+    assert {task.id: task.last_hour.seen for task in await store.tasks(10)} == {"t1": 10, "t2": 20}
+    clock.advance(1800)
+    await store.retain()
+    for n in (3, 4):
+        await store.append(rows(event(n), task=f"t{n}"))
+    assert {task.id: task.last_hour.seen for task in await store.tasks(10)} == {"t3": 0, "t4": 0}
+
+
+async def test_a_sensor_that_names_another_task_later_is_counted_for_both(store: Store) -> None:
+    await store.append(rows(event(1), task="t1"))
+    await store.append(rows(event(2), task="t2"))
+    assert {(task.id, task.events) for task in await store.tasks(10)} == {("t1", 1), ("t2", 1)}
