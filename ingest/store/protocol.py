@@ -21,7 +21,8 @@ class Query(NamedTuple):
     """Which events are wanted; `None` and the empty tuple stand for any.
 
     `container` is an id or a name, and `""` asks for what ran in no container. `since` (included) and `until` (not
-    included) are ns of the event's own time. `text` is looked for in the JSON text, whatever the case of ASCII letters.
+    included) are ns of the event's own time. `text` is words between blanks: each of them must be somewhere in the JSON
+    text, whatever the case of ASCII letters.
     `cursor` is an arrival number: only later ones are given, or only earlier ones with `newest_first`.
     """
 

@@ -88,6 +88,12 @@ async def test_what_was_acknowledged_is_there_after_reopening(reopen: Reopen) ->
         ({"text": "NEEDLE"}, [3]),
         ({"text": '"quoted" \\'}, [3]),
         ({"text": '"kind":"dns.query"'}, [4]),
+        ({"text": "a needle"}, [3]),
+        ({"text": "33  NEEDLE"}, [3]),
+        ({"text": "needle dns.query"}, []),
+        ({"text": " "}, [6, 5, 4, 3, 2, 1]),
+        ({"since": -(2**80)}, [6, 5, 4, 3, 2, 1]),
+        ({"until": -(2**80)}, []),
         ({"text": "50%"}, []),
         ({"text": "_eedle"}, []),
         ({"text": "\0"}, []),
@@ -99,7 +105,7 @@ async def test_filters(store: Store, query: dict[str, Any], expected: list[int])
         rows(
             event(1, container=APP, process=process("p1")),
             event(2, Kind.PROCESS_EXIT, container=APP, process=process("p1")),
-            event(3, container=Container("c2"), process=process("p3", 33, args=("a needle", '"quoted" \\'))),
+            event(3, container=Container("c2"), process=process("p3", 33, args=("a", "needle", '"quoted" \\'))),
             event(4, Kind.DNS_QUERY),
             event(5, Kind.DETECTION, lane=Lane.URGENT, detection=Detection("r", "A rule", "high")),
         )

@@ -204,6 +204,15 @@ async def test_a_page_of_huge_events_ends_early(tmp_path: Path, monkeypatch: pyt
     await store.aclose()
 
 
+def test_the_bounds_are_looked_up_however_many_events_there_are(file: Path) -> None:
+    db = sqlite_file.connect(file)
+    plan = [step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sqlite_search.BOUNDS}")]
+    assert sqlite_search.bounds(db) == (1, 1000)
+    db.close()
+    assert "SEARCH events" in plan
+    assert not [step for step in plan if step.startswith("SCAN") and "events" in step]
+
+
 async def test_readers_never_wait_for_the_writer(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     await store.append(rows(event(1)))
