@@ -31,10 +31,12 @@ Reopen = Callable[..., Any]
 """`await reopen(**limits)` gives the store as a new process would find it; the one before is closed."""
 
 
-def header(task: str = "t1", sensor: str = "s1", epoch: str = "e1", version: str = "0.1.0") -> Header:
+def header(
+    task: str = "t1", sensor: str = "s1", epoch: str = "e1", version: str = "0.1.0", family: str | None = None
+) -> Header:
     """The header of a sensor in an ECS task."""
     arn = f"arn:aws:ecs:eu-west-1:123456789012:task/cluster/{task}"
-    return Header(Sensor(sensor, epoch, version), Task("ecs-fargate", arn=arn))
+    return Header(Sensor(sensor, epoch, version), Task("ecs-fargate", arn=arn, family=family))
 
 
 def event(seq: int, kind: Kind = Kind.PROCESS_EXEC, **fields: Any) -> Event:

@@ -79,13 +79,14 @@ class Catch(NamedTuple):
 
 
 class TaskSummary(NamedTuple):
-    """A task as a whole. `header` is the JSON form of `task` and `pod` as last reported.
+    """A task as a whole. `header` is the JSON form of `task` and `pod` as last reported; one that
+    was proven is replaced only by who has proven it.
 
     `events`, `containers` and `detections` count what is stored now. `losses` and `catch` are what its sensors said of
     themselves for as long as any of their events are kept: the larger of the losses told one by one and the running
     totals (both may tell of the same), and the sums over all health reports. `last_hour` sums the reports that came in
     within the last hour. `sensors` has the newest runs first, twenty at most. `identity` is `verified` where every run
-    that has events proved to be this task, `claimed` where none did, else `mixed`.
+    that has events proved to be this task, and all of them the same principal; `claimed` where none did, else `mixed`.
     """
 
     id: str

@@ -4,7 +4,8 @@
 events were deleted. The identity of an event is (sensor, epoch, lane, seq); sensor and epoch stand once, in `senders`.
 A sensor may change its mind about its task, so `watches` counts by sender and task. `minutes` has what health reports
 told of processes by the minute (since 1970) in which they came in, for the last hour. `watches.principal` is who all
-batches of that run were bound to, NULL where one was not.
+batches of that run were bound to, NULL where one was not; `tasks.principal` is who has proven to be the task that
+`header` tells of, NULL where that is only claimed.
 """
 
 import sqlite3
@@ -90,6 +91,13 @@ MIGRATIONS = (
     """,
     """
     ALTER TABLE watches ADD COLUMN principal TEXT;
+    """,
+    """
+    ALTER TABLE tasks ADD COLUMN principal TEXT;
+    UPDATE tasks SET principal = (
+        SELECT min(principal) FROM watches WHERE watches.task = tasks.id GROUP BY task
+        HAVING count(*) = count(principal) AND count(DISTINCT principal) = 1
+    );
     """,
 )
 """One script a version: the first makes version 1, each later one leads from the version before it to its own."""

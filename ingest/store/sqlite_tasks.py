@@ -19,7 +19,7 @@ _TASKS = """
 SELECT tasks.id, tasks.name, platform, header, tasks.first_seen, tasks.last_seen, sum(events), sum(detections),
     sum(max(losses_told, losses_running)), sum(seen), sum(unexplained),
     (SELECT count(*) FROM containers WHERE containers.task = tasks.id AND containers.events > 0),
-    count(*), count(principal)
+    count(*), count(watches.principal), count(DISTINCT watches.principal)
 FROM tasks JOIN watches ON watches.task = tasks.id
 WHERE watches.events > 0 {condition}
 GROUP BY tasks.id ORDER BY tasks.last_seen DESC, tasks.id DESC LIMIT ?
@@ -54,7 +54,7 @@ def containers(db: sqlite3.Connection, name: str) -> list[Container]:
 
 def _summary(db: sqlite3.Connection, row: Sequence[Any], now: int) -> TaskSummary:
     number, name, platform, header, first_seen, last_seen, events, detections, losses, seen, unexplained, *rest = row
-    count, runs, verified = rest
+    count, runs, verified, principals = rest
     last_hour = db.execute(_CATCH, (number, now // MINUTE_NS - MINUTES)).fetchone()
     sensors = db.execute(_SENSORS, (number, SENSORS)).fetchall()
     return TaskSummary(
@@ -70,5 +70,5 @@ def _summary(db: sqlite3.Connection, row: Sequence[Any], now: int) -> TaskSummar
         last_hour=Catch(*last_hour),
         header=json.loads(header),
         sensors=tuple(SensorSeen(*sensor) for sensor in sensors),
-        identity="verified" if verified == runs else "mixed" if verified else "claimed",
+        identity="claimed" if not verified else "verified" if verified == runs and principals == 1 else "mixed",
     )

@@ -39,6 +39,51 @@ async def test_a_run_is_proven_only_while_all_of_its_batches_are(store: Store, a
     assert (task.identity, task.sensors[0].principal) == ("claimed", None)
 
 
+async def test_a_task_that_two_have_proven_to_be_is_mixed_and_keeps_the_first_header(store: Store) -> None:
+    await store.append(rows(event(1), principal="somebody"))
+    await store.append(rows(event(1), epoch="e2", principal="somebody else", family="theirs"))
+    (task,) = await store.tasks(10)
+    assert (task.identity, "family" in task.header["task"]) == ("mixed", False)
+    await store.append(rows(event(2), principal="somebody", family="ours"))
+    (task,) = await store.tasks(10)
+    assert task.header["task"]["family"] == "ours"
+
+
+async def test_a_proven_header_takes_the_place_of_a_claimed_one_and_not_the_other_way(store: Store) -> None:
+    for epoch, principal, kept in (("e1", None, "e1"), ("e2", "somebody", "e2"), ("e3", None, "e2")):
+        await store.append(rows(event(1), epoch=epoch, principal=principal, family=epoch))
+        (task,) = await store.tasks(10)
+        assert task.header["task"]["family"] == kept
+
+
+async def test_what_was_stored_before_changes_nothing_when_it_comes_as_another_tasks(
+    store: Store, clock: FakeClock
+) -> None:
+    await store.append(rows(event(1, container=APP), principal="somebody"))
+    await store.append(rows(event(1, container=APP), sensor="s2", task="t2"))
+    before = await store.task("t1")
+    clock.advance(60)
+    forged = rows(event(1, container=APP._replace(name="harmless")), sensor="s2", family="harmless")
+    assert await store.append(forged) == Appended(0, 1)
+    assert await store.task("t1") == before
+    assert await store.containers("t1") == [APP]
+    assert await store.append(rows(event(1), sensor="s2", task="t3")) == Appended(0, 1)
+    assert await store.task("t3") is None
+
+
+async def test_a_sensor_that_sends_again_is_heard_of_if_it_is_the_same(store: Store, clock: FakeClock) -> None:
+    await store.append(rows(event(1), principal="somebody"))
+    first = clock.wall()
+    clock.advance(60)
+    await store.append(rows(event(1)))
+    (task,) = await store.tasks(10)
+    assert (task.last_seen, task.sensors[0].last_seen) == (first, first), "anyone can repeat it"
+    await store.append(rows(event(1), principal="somebody"))
+    (task,) = await store.tasks(10)
+    assert (task.last_seen, task.sensors[0].last_seen) == (clock.wall(), clock.wall())
+    assert (task.identity, task.events) == ("verified", 1)
+
+
 async def test_an_empty_batch_leaves_no_task(store: Store) -> None:
     assert await store.append(rows()) == Appended(0, 0)
     assert await store.tasks(10) == []

@@ -64,9 +64,16 @@ def test_a_file_of_a_later_version_is_left_alone(file: Path) -> None:
         open_store(file.parent)
 
 
+def of_version(version: int, directory: Path) -> sqlite3.Connection:
+    """An empty store as that version of the schema made it."""
+    db = sqlite3.connect(directory / sqlite_file.FILE)
+    tables = " ".join(MIGRATIONS[:version])
+    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {tables} PRAGMA user_version = {version};")
+    return db
+
+
 async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / sqlite_file.FILE)
-    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {MIGRATIONS[0]} PRAGMA user_version = 1;")
+    db = of_version(1, tmp_path)
     db.execute("INSERT INTO tasks VALUES (1, 't1', NULL, '{}', 1, 2)")
     db.execute("INSERT INTO watches VALUES (1, 1, '0.1', NULL, 1, 2, 3, 0, 7, 0, 0)")
     db.commit()
@@ -78,9 +85,7 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
 
 
 async def test_what_was_stored_before_there_were_logins_is_claimed(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / sqlite_file.FILE)
-    tables = f"{MIGRATIONS[0]} {MIGRATIONS[1]}"
-    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {tables} PRAGMA user_version = 2;")
+    db = of_version(2, tmp_path)
     db.execute("INSERT INTO tasks VALUES (1, 't1', NULL, '{}', 1, 2)")
     db.execute("INSERT INTO senders VALUES (1, 's1', 'e1')")
     db.execute("INSERT INTO watches VALUES (1, 1, '0.1', NULL, 1, 2, 3, 0, 7, 0, 0, 0)")
@@ -96,6 +101,21 @@ async def test_what_was_stored_before_there_were_logins_is_claimed(tmp_path: Pat
     db = sqlite3.connect(tmp_path / sqlite_file.FILE)
     assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
     db.close()
+
+
+async def test_a_task_that_was_proven_before_headers_had_a_principal_keeps_its_header(tmp_path: Path) -> None:
+    db = of_version(3, tmp_path)
+    db.executemany("INSERT INTO tasks VALUES (?, ?, NULL, '{}', 1, 2)", [(1, "t1"), (2, "t2")])
+    db.executemany("INSERT INTO senders VALUES (?, ?, 'e1')", [(1, "s1"), (2, "s2")])
+    watches = [(1, 1, "somebody"), (2, 1, "somebody"), (2, 2, None)]
+    db.executemany("INSERT INTO watches VALUES (?, ?, '0.1', NULL, 1, 2, 3, 0, 7, 0, 0, 0, ?)", watches)
+    db.commit()
+    db.close()
+    store = open_store(tmp_path)
+    for seq, name in ((1, "t1"), (2, "t2")):
+        await store.append(rows(event(seq), epoch="e2", task=name, family="new"))
+    assert {task.id: bool(task.header) for task in await store.tasks(10)} == {"t1": False, "t2": True}
+    await store.aclose()
 
 
 async def test_two_cannot_use_one_directory(tmp_path: Path) -> None:
