@@ -6,6 +6,7 @@ This costs more processor time than storing does, so it is done beside the write
 import json
 from typing import NamedTuple
 
+from sensor.model import codec
 from sensor.model.codec import event_to_json, part_to_json
 from sensor.model.errors import MalformedEvent
 from sensor.model.events import Batch, Container, Event, Header
@@ -74,17 +75,26 @@ def prepare(batch: Batch, principal: str | None, *, most_bytes: int) -> Rows:
     _check_name("batch.sensor.epoch", header.sensor.epoch)
     _check_name("batch: the name of the task", task)
     _check_header(header)
+    try:
+        rows, size = _rows(batch, principal, most_bytes)
+    finally:
+        codec.forget()
+    return Rows(header, task, rows, principal, size)
+
+
+def _rows(batch: Batch, principal: str | None, most_bytes: int) -> tuple[tuple[Row, ...], int]:
+    """The rows, and how many bytes their texts have."""
     rows: list[Row] = []
     size = 0
     for index, event in enumerate(batch.events):
-        rows.append(_row(header, event, index, principal))
+        rows.append(_row(batch.header, event, index, principal))
         size += _bytes_of(rows[-1].text)
         if size > most_bytes:
             raise MalformedEvent(
                 f"batch: its first {index + 1} events have {size} bytes of JSON, all may have {most_bytes}: "
                 "send fewer at once (SENSOR_BATCH_EVENTS)"
             )
-    return Rows(header, task, tuple(rows), principal, size)
+    return tuple(rows), size
 
 
 def _check_name(where: str, name: str) -> None:
