@@ -3,7 +3,7 @@
 import { Component, html } from "./lib.js";
 import { Flags, Status, Text, Time, moveFocus } from "./parts.js";
 import { TRAIL, countOf, tally, treeRows } from "./process_tree.js";
-import { ending, flags, gapsInShort, programName, times } from "./summary.js";
+import { ending, endings, flags, gapsInShort, programName, times } from "./summary.js";
 import { commandLine, visible } from "./text.js";
 import { between, count } from "./time.js";
 
@@ -127,12 +127,12 @@ function FoldName({ row }) {
 }
 
 /** What the folded processes have in common, and how many of them did not end well. */
-function FoldCells({ fold: { bad } }) {
-  const state = bad > 0 ? "bad" : "ended";
+function FoldCells({ fold }) {
+  const state = fold.bad > 0 ? "bad" : "ended";
   return html`<span class="tree-args" role="gridcell">all ended, without children</span>
     <span class="tree-user" role="gridcell"></span><span class="tree-start" role="gridcell"></span>
     <span class="tree-state" role="gridcell">
-      <${Status} state=${state}>${bad > 0 ? `${count(bad)} not with code 0` : "all exit code 0"}<//></span>`;
+      <${Status} state=${state}>${endings(fold)}<//></span>`;
 }
 
 function ProcessName({ row: { process, open, below } }) {
