@@ -103,12 +103,12 @@ class SqliteStore:
 
     async def retain(self) -> int:
         """See `Store.retain`."""
-        oldest_kept = self._clock.wall() - int(self._retention.days * DAY_NS)
+        now, keep = self._clock.wall(), int(self._retention.days * DAY_NS)
         deleted = 0
-        while piece := await self._write(partial(sqlite_retention.drop_oldest, received_before=oldest_kept)):
+        while piece := await self._write(partial(sqlite_retention.drop_old, now=now, keep=keep)):
             deleted += piece
         deleted += await self._write(partial(sqlite_retention.make_room, limit=self._file_limit, needed=0))
-        await self._write(partial(sqlite_retention.forget_minutes, now=self._clock.wall()))
+        await self._write(partial(sqlite_retention.forget_minutes, now=now))
         await self._write(sqlite_retention.forget_the_empty)
         while await self._write(sqlite_retention.shrink):
             pass

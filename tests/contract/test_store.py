@@ -188,6 +188,30 @@ async def test_what_is_too_old_goes_with_its_counts(reopen: Reopen, clock: FakeC
     assert await store.retain() == 0
 
 
+@pytest.mark.parametrize("ahead", [1, 500, 3000])
+async def test_a_clock_that_was_ahead_does_not_hold_up_retention(reopen: Reopen, clock: FakeClock, ahead: int) -> None:
+    store = await reopen(days=1)
+    clock.advance(365 * 86400)
+    await store.append(rows(*events(range(1, ahead + 1))))
+    clock.advance(-365 * 86400)
+    await store.append(rows(*events(range(1, 601)), epoch="e2"))
+    assert await store.retain() == 0
+    clock.advance(86401)
+    await store.append(rows(*events(range(1, 601)), epoch="e3"))
+    assert await store.retain() >= ahead + 590
+    assert 600 <= (await store.state()).events <= 610
+    assert {run.epoch for run in (await store.tasks(1))[0].sensors} <= {"e2", "e3"}
+
+
+async def test_a_clock_that_was_behind_costs_nothing_that_came_before(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen(days=1)
+    await store.append(rows(*events(range(1, 1001))))
+    clock.advance(-365 * 86400)
+    await store.append(rows(*events(range(1, 1001)), epoch="e2"))
+    clock.advance(365 * 86400)
+    assert await store.retain() == 0
+
+
 async def test_arrival_numbers_are_never_given_again(reopen: Reopen, clock: FakeClock) -> None:
     store = await reopen(days=1)
     await store.append(rows(*events([1, 2])))
