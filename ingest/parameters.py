@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from starlette.datastructures import QueryParams
 
 from ingest.answers import Refused
-from ingest.store.protocol import Query
+from ingest.store.protocol import Place, Query
 from ingest.store.rows import LARGEST, LONGEST_NAME
 from sensor.model.errors import MalformedEvent
 from sensor.model.kinds import Kind, Lane
@@ -56,6 +56,8 @@ def _kinds(values: object) -> object:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Limit = Annotated[int, Field(ge=1, le=1000)]
 Time = Annotated[int, BeforeValidator(_time)]
 
 
@@ -72,7 +74,7 @@ class Filters(BaseModel):
     since: Time | None = None
     until: Time | None = None
     lane: Lane | None = None
-    q: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    q: Text | None = None
 
     def query(self) -> Query:
         """As the store wants it."""
@@ -93,12 +95,29 @@ class Listing(Filters):
     """A page of stored events."""
 
     order: Literal["asc", "desc"] = "desc"
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
     cursor: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
 
     def query(self) -> Query:
         newest_first = self.order == "desc"
         return super().query()._replace(newest_first=newest_first, limit=self.limit, cursor=self.cursor)
+
+
+def _place(value: object) -> object:
+    found = re.fullmatch(r"([0-9]{1,19})/(.{1,512})", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("should be what next was in the answer before")
+    return Place(min(int(found[1]), LARGEST), found[2])
+
+
+class Tasks(BaseModel):
+    """A page of the list of tasks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    q: Text | None = None
+    limit: Limit = 1000
+    cursor: Annotated[Place, BeforeValidator(_place)] | None = None
 
 
 class Nothing(BaseModel):

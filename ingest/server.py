@@ -51,7 +51,7 @@ class Endpoint:
         limits = Limits(settings.max_body_bytes, settings.max_batch_bytes)
         self._batches = Batches(store, self._metrics, limits, settings.max_waiting)
         self._streams = Streams(store, self._metrics, settings.max_streams, settings.stream_lag)
-        self._queries = Queries(store)
+        self._queries = Queries(store, clock)
         self.app = Starlette(
             routes=[*self._routes(), *console.routes()],
             exception_handlers={

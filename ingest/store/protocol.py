@@ -60,6 +60,8 @@ class SensorSeen(NamedTuple):
     """One run of a sensor that reported for a task; times are when its batches came in.
 
     `principal` is who has proven to be that task, in each and every batch of the run; None where it is only claimed.
+    `stopped` is whether its `sensor.stop` has come. `not_arrived` are the numbers between the first and the last that
+    came of a lane, under which nothing did: numbers have no gaps, so those events were lost on the way or held back.
     """
 
     id: str
@@ -68,7 +70,9 @@ class SensorSeen(NamedTuple):
     config: str | None
     first_seen: Timestamp
     last_seen: Timestamp
-    principal: str | None = None
+    principal: str | None
+    stopped: bool
+    not_arrived: int
 
 
 class Catch(NamedTuple):
@@ -87,6 +91,7 @@ class TaskSummary(NamedTuple):
     totals (both may tell of the same), and the sums over all health reports. `last_hour` sums the reports that came in
     within the last hour. `sensors` has the newest runs first, twenty at most. `identity` is `verified` where every run
     that has events proved to be this task, and all of them the same principal; `claimed` where none did, else `mixed`.
+    `stopped` is whether the run that began last has stopped.
     """
 
     id: str
@@ -102,6 +107,14 @@ class TaskSummary(NamedTuple):
     header: Mapping[str, Any]
     sensors: tuple[SensorSeen, ...]
     identity: str
+    stopped: bool
+
+
+class Place(NamedTuple):
+    """Where a listing of tasks goes on: behind the one of that name, which was last heard of then (ns)."""
+
+    last_seen: int
+    name: str
 
 
 class State(NamedTuple):
@@ -131,8 +144,11 @@ class Store(Protocol):
         """The events that match."""
         ...
 
-    async def tasks(self, limit: int) -> Sequence[TaskSummary]:
-        """The tasks that have events, the one heard of last first."""
+    async def tasks(self, limit: int, text: str | None = None, behind: Place | None = None) -> Sequence[TaskSummary]:
+        """The tasks that have events, the one heard of last first.
+
+        Each word of `text` must be somewhere in the name, the platform or the header, as in `Query`.
+        """
         ...
 
     async def task(self, name: str) -> TaskSummary | None:

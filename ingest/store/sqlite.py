@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from ingest.store import sqlite_retention, sqlite_search, sqlite_tasks
 from ingest.store.errors import StoreTooSmall
-from ingest.store.protocol import Appended, Page, Query, State, TaskSummary
+from ingest.store.protocol import Appended, Page, Place, Query, State, TaskSummary
 from ingest.store.rows import Rows
 from ingest.store.sqlite_append import append
 from ingest.store.sqlite_file import FILE, LOG_BYTES, Connect, connect, lock, open_to_read, open_to_write
@@ -77,9 +77,10 @@ class SqliteStore:
         """See `Store.events`."""
         return await self._readers.ask(partial(sqlite_search.search, query=query))
 
-    async def tasks(self, limit: int) -> Sequence[TaskSummary]:
+    async def tasks(self, limit: int, text: str | None = None, behind: Place | None = None) -> Sequence[TaskSummary]:
         """See `Store.tasks`."""
-        return await self._readers.ask(partial(sqlite_tasks.tasks, limit=limit, now=self._clock.wall()))
+        now = self._clock.wall()
+        return await self._readers.ask(partial(sqlite_tasks.tasks, limit=limit, text=text, behind=behind, now=now))
 
     async def task(self, name: str) -> TaskSummary | None:
         """See `Store.task`."""

@@ -46,14 +46,20 @@ ON CONFLICT (sender, lane, seq) DO NOTHING
 """
 _WATCH = """
 INSERT INTO watches (task, sender, version, config, first_seen, last_seen,
-    events, detections, seen, unexplained, losses_told, losses_running, principal)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    events, detections, seen, unexplained, losses_told, losses_running, stopped, principal)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (task, sender) DO UPDATE SET version = excluded.version, config = excluded.config,
     principal = CASE WHEN principal = excluded.principal THEN principal END,
     last_seen = excluded.last_seen, events = events + excluded.events,
     detections = detections + excluded.detections, seen = seen + excluded.seen,
     unexplained = unexplained + excluded.unexplained,
-    losses_told = losses_told + excluded.losses_told, losses_running = max(losses_running, excluded.losses_running)
+    losses_told = losses_told + excluded.losses_told, losses_running = max(losses_running, excluded.losses_running),
+    stopped = max(stopped, excluded.stopped)
+"""
+_LANE = """
+INSERT INTO lanes (sender, lane, lowest, highest, events) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (sender, lane) DO UPDATE SET lowest = min(lowest, excluded.lowest),
+    highest = max(highest, excluded.highest), events = events + excluded.events
 """
 
 _MINUTE = """
@@ -129,8 +135,12 @@ def _count(db: sqlite3.Connection, rows: Rows, task: int, sender: int, now: int,
         unexplained,
         sum(row.losses_told for row in fresh),
         max(row.losses_running for row in fresh),
+        any(row.kind == Kind.SENSOR_STOP for row in fresh),
     )
     db.execute(_WATCH, (task, sender, sensor.version, sensor.config, now, now, *counts, rows.principal))
+    for lane in {row.lane for row in fresh}:
+        seqs = [row.seq for row in fresh if row.lane == lane]
+        db.execute(_LANE, (sender, lane, min(seqs), max(seqs), len(seqs)))
     if seen or unexplained:
         db.execute(_MINUTE, (task, now // MINUTE_NS, seen, unexplained))
 

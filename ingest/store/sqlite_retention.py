@@ -81,12 +81,13 @@ def forget_minutes(db: sqlite3.Connection, now: int) -> None:
 
 
 def forget_the_empty(db: sqlite3.Connection) -> None:
-    """Delete the tasks, senders and containers of which no event is left."""
+    """Delete the tasks, senders, their lanes, and containers of which no event is left."""
     db.execute("DELETE FROM watches WHERE events = 0")
     db.execute("DELETE FROM containers WHERE events = 0")
     db.execute("DELETE FROM tasks WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.task = tasks.id)")
     db.execute("DELETE FROM minutes WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = minutes.task)")
     db.execute("DELETE FROM senders WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.sender = senders.id)")
+    db.execute("DELETE FROM lanes WHERE NOT EXISTS (SELECT 1 FROM senders WHERE senders.id = lanes.sender)")
 
 
 def shrink(db: sqlite3.Connection) -> bool:

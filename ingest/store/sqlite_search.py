@@ -119,11 +119,18 @@ def _where(query: Query) -> tuple[str, list[Any]]:
     if query.kinds:
         parts.append(f"kind IN ({', '.join('?' * len(query.kinds))})")
         values += query.kinds
-    for word in (query.text or "").split():
+    words, patterns = having("text", query.text)
+    return "".join(f" AND {part}" for part in parts) + words, values + patterns
+
+
+def having(column: str, text: str | None) -> tuple[str, list[str]]:
+    """Conditions that each word of the text is somewhere in a column of JSON, each after an AND; and their values."""
+    parts, values = [], []
+    for word in (text or "").split():
         patterns = _patterns(word)
-        parts.append("(" + " OR ".join(["text LIKE ? ESCAPE '\\'"] * len(patterns)) + ")")
+        parts.append(" AND (" + " OR ".join([f"{column} LIKE ? ESCAPE '\\'"] * len(patterns)) + ")")
         values += patterns
-    return "".join(f" AND {part}" for part in parts), values
+    return "".join(parts), values
 
 
 def _in_column(number: int) -> int:

@@ -4,11 +4,11 @@ import json
 
 import pytest
 from fakes import FakeClock
-from ingest_samples import APP, Reopen, event, rows
+from ingest_samples import APP, NOON, Reopen, event, events, rows
 
-from ingest.store.protocol import Appended, Catch, Query, Store
+from ingest.store.protocol import Appended, Catch, Place, Query, Store
 from sensor.model.events import Container, Health, Loss
-from sensor.model.kinds import Kind
+from sensor.model.kinds import Kind, Lane
 
 
 async def test_who_has_proven_to_be_the_task_is_kept_with_each_event_and_run(store: Store) -> None:
@@ -82,6 +82,78 @@ async def test_a_sensor_that_sends_again_is_heard_of_if_it_is_the_same(store: St
     (task,) = await store.tasks(10)
     assert (task.last_seen, task.sensors[0].last_seen) == (clock.wall(), clock.wall())
     assert (task.identity, task.events) == ("verified", 1)
+
+
+async def listed(store: Store, limit: int, text: str | None = None) -> list[str]:
+    """The names of all tasks, page by page."""
+    names: list[str] = []
+    behind = None
+    while page := await store.tasks(limit, text, behind):
+        assert len(page) <= limit
+        names += [task.id for task in page]
+        behind = Place(page[-1].last_seen, page[-1].id)
+    return names
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 10])
+async def test_pages_of_tasks_give_each_once(store: Store, clock: FakeClock, limit: int) -> None:
+    for n in range(9):
+        await store.append(rows(event(1), sensor=f"s{n}", task=f"t{n}"))
+        clock.advance(n % 3)  # some were heard of last at the same moment
+    assert await listed(store, limit) == [f"t{n}" for n in reversed(range(9))]
+
+
+async def test_tasks_are_found_by_words_of_their_name_or_header(store: Store) -> None:
+    for n, family in enumerate(["shop", "Shop-front", "bank", None]):
+        await store.append(rows(event(1), sensor=f"s{n}", task=f"t{n}", family=family))
+    assert await listed(store, 10, "SHOP") == ["t1", "t0"]
+    assert await listed(store, 1, "shop ecs-fargate") == ["t1", "t0"]
+    assert await listed(store, 10, "t2 bank") == ["t2"]
+    assert await listed(store, 10, "t2 shop") == []
+    assert await listed(store, 10, "%") == []
+
+
+async def test_a_task_has_stopped_when_the_run_that_began_last_has(store: Store, clock: FakeClock) -> None:
+    async def stopped() -> tuple[bool, list[bool]]:
+        (task,) = await store.tasks(10)
+        return task.stopped, [run.stopped for run in task.sensors]
+
+    await store.append(rows(event(1)))
+    assert await stopped() == (False, [False])
+    await store.append(rows(event(2, Kind.SENSOR_STOP)))
+    await store.append(rows(event(3)))  # of a lane that was slower
+    assert await stopped() == (True, [True])
+    clock.advance(1)
+    await store.append(rows(event(1), epoch="e2"))
+    clock.advance(1)
+    await store.append(rows(event(4)))  # what the first run left is delivered by the second
+    assert await stopped() == (False, [True, False])
+
+
+async def test_numbers_under_which_nothing_came_are_counted_by_run(store: Store) -> None:
+    async def missing() -> dict[str, int]:
+        (task,) = await store.tasks(10)
+        return {run.epoch: run.not_arrived for run in task.sensors}
+
+    await store.append(rows(*events([3, 4, 8]), event(1, lane=Lane.URGENT), event(3, lane=Lane.URGENT)))
+    await store.append(rows(*events([1, 2]), epoch="e2"))
+    assert await missing() == {"e1": 3 + 1, "e2": 0}
+    await store.append(rows(*events([5, 6, 8])))
+    assert await missing() == {"e1": 1 + 1, "e2": 0}
+    await store.append(rows(event(1, lane=Lane.URGENT), epoch="e2"))
+    await store.append(rows(*(event(2**63 - 1, time=NOON, lane=lane) for lane in Lane), epoch="e2"))
+    assert (await missing())["e2"] == 2 * 2**32, "cut, not summed to a failure"
+
+
+async def test_what_retention_deletes_is_not_missing(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen(days=1)
+    await store.append(rows(*events(range(1, 701))))
+    clock.advance(86000)
+    await store.append(rows(*events(range(702, 711))))
+    clock.advance(4000)
+    assert await store.retain() == 700
+    (task,) = await store.tasks(10)
+    assert (task.events, task.sensors[0].not_arrived) == (9, 1)
 
 
 async def test_an_empty_batch_leaves_no_task(store: Store) -> None:

@@ -36,6 +36,11 @@ export function treeRows(processes, { closed = new Set(), unfolded = new Set(), 
   return rows;
 }
 
+/** The key of the row that the keyboard comes to: the chosen one, or the first where that is not among these. */
+export function tabStopOf(rows, chosen) {
+  return rows.some(({ key }) => key === chosen) ? chosen : rows[0].key;
+}
+
 /** How many processes live and how many have ended. */
 export function tally(processes) {
   const found = { living: 0, ended: 0 };

@@ -2,7 +2,7 @@
 
 import { Component, html } from "./lib.js";
 import { Flags, Status, Text, Time, moveFocus } from "./parts.js";
-import { TRAIL, countOf, tally, treeRows } from "./process_tree.js";
+import { TRAIL, countOf, tabStopOf, tally, treeRows } from "./process_tree.js";
 import { ending, endings, flags, gapsInShort, programName, times } from "./summary.js";
 import { commandLine, visible } from "./text.js";
 import { between, count } from "./time.js";
@@ -43,7 +43,8 @@ export class ContainerTree extends Component {
   render({ container, living, q, chosen, now }, { closed, unfolded, limit }) {
     const rows = treeRows(container.processes, { closed, unfolded, living, q });
     if (rows.length === 0) return html`<p class="waiting">No process here matches what is asked for above.</p>`;
-    const tabStop = rows.some(({ key }) => key === chosen) ? chosen : rows[0].key;
+    const shown = rows.slice(0, limit);
+    const tabStop = tabStopOf(shown, chosen);
     const marks = (row) => ({ key: row.key, row, chosen: row.key === chosen, tabStop: row.key === tabStop });
     const actions = {
       onToggle: (row) => this.toggle(row),
@@ -54,9 +55,9 @@ export class ContainerTree extends Component {
     return html`<div class="tree" role="treegrid" aria-label=${label} onKeyDown=${moveFocus}>
       <div class="tree-row tree-head" role="row">
         ${HEADINGS.map((name) => html`<span role="columnheader">${name}</span>`)}</div>
-      ${rows.slice(0, limit).map((row) => html`<${Row} ...${marks(row)} now=${now} ...${actions} />`)}
-      ${rows.length > limit && this.more(rows.length - limit)}
-    </div>`;
+      ${shown.map((row) => html`<${Row} ...${marks(row)} now=${now} ...${actions} />`)}
+    </div>
+    ${rows.length > limit && this.more(rows.length - limit)}`;
   }
 
   more(left) {

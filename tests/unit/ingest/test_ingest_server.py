@@ -130,7 +130,7 @@ async def test_a_wrong_method_is_405_and_json(client: httpx.AsyncClient) -> None
 class FaultyStore:
     """A store with a fault of our own making."""
 
-    async def tasks(self, limit: int) -> None:
+    async def tasks(self, *_: object) -> None:
         raise RuntimeError("a secret detail")
 
 

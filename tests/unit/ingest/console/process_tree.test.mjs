@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { TRAIL, findProcess, isEnded, tally, treeRows } from "../../../../ingest/console/static/process_tree.js";
+import { TRAIL, findProcess, isEnded, tabStopOf, tally, treeRows } from "../../../../ingest/console/static/process_tree.js";
 import { endings } from "../../../../ingest/console/static/summary.js";
 
 const process = (pid, given = {}, children = []) => ({
@@ -119,6 +119,13 @@ test("a search shows what matches and the way to it, open, whatever was closed o
   );
   assert.deepEqual(keys(treeRows(forest(), { q: "/bin/ls" })), ["e1", "e4", "e5", "e6", "e7", "e8"]);
   assert.deepEqual(treeRows(forest(), { q: "nothing" }), []);
+});
+
+test("the keyboard comes to the chosen row, or to the first of those that are shown", () => {
+  const rows = treeRows(forest());
+  assert.equal(tabStopOf(rows, "e9"), "e9");
+  assert.equal(tabStopOf(rows.slice(0, 3), "e9"), "e1");
+  assert.equal(tabStopOf(rows, null), "e1");
 });
 
 test("what is known of nothing is still a row", () => {

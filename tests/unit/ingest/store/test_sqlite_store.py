@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from ingest_samples import event, events, open_store, process, rows
 
-from ingest.store import sqlite_file, sqlite_search
+from ingest.store import sqlite_file, sqlite_search, sqlite_tasks
 from ingest.store.errors import StoreSlow, StoreUnavailable, StoreUnusable
 from ingest.store.protocol import Catch, Query
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
+from sensor.model.kinds import Kind
 
 
 @pytest.fixture
@@ -116,6 +117,34 @@ async def test_a_task_that_was_proven_before_headers_had_a_principal_keeps_its_h
         await store.append(rows(event(seq), epoch="e2", task=name, family="new"))
     assert {task.id: bool(task.header) for task in await store.tasks(10)} == {"t1": False, "t2": True}
     await store.aclose()
+
+
+async def test_stops_and_missing_numbers_of_before_are_taken_from_the_events(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    await store.append(rows(*events([3, 4, 7]), event(8, Kind.SENSOR_STOP)))
+    await store.append(rows(event(1), epoch="e2", task="t2"))
+    before = await store.tasks(10)
+    await store.aclose()
+    db = sqlite3.connect(tmp_path / sqlite_file.FILE)
+    db.executescript("DROP TABLE lanes; ALTER TABLE watches DROP COLUMN stopped; PRAGMA user_version = 4;")
+    db.close()
+    store = open_store(tmp_path)
+    assert await store.tasks(10) == before
+    assert {task.id: (task.stopped, task.sensors[0].not_arrived) for task in before} == {
+        "t1": (True, 2),
+        "t2": (False, 0),
+    }
+    await store.aclose()
+
+
+def test_only_the_tasks_that_are_listed_are_summed_up(file: Path) -> None:
+    db = sqlite_file.connect(file)
+    for condition in ("", sqlite_tasks.BEHIND):
+        values = (1, 1, "t1", 10) if condition else (10,)
+        query = f"EXPLAIN QUERY PLAN {sqlite_tasks.TASKS.format(condition=condition)}"
+        plan = " / ".join(step for *_, step in db.execute(query, values))
+        assert "tasks USING INDEX tasks_last_seen" in plan
+    db.close()
 
 
 async def test_two_cannot_use_one_directory(tmp_path: Path) -> None:
