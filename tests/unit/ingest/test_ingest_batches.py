@@ -281,6 +281,27 @@ async def test_too_many_batches_at_once_are_told_to_wait() -> None:
         assert (await send(client, event(3))).status_code == 202
 
 
+async def test_a_body_holds_a_place_only_when_it_is_large_or_whole(store: Store) -> None:
+    let_go = asyncio.Event()
+
+    async def slow(size: int) -> AsyncIterator[bytes]:
+        yield bytes(size)
+        await let_go.wait()
+        yield b"x"
+
+    async with client_of(store, max_waiting=1) as client:
+        small = [asyncio.create_task(post(client, slow(1000))) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert (await send(client, event(1))).status_code == 202
+        large = asyncio.create_task(post(client, slow(70_000)))
+        await asyncio.sleep(0.05)
+        assert (await send(client, event(2))).status_code == 429
+        let_go.set()
+        assert (await large).status_code == 400
+        assert {(await each).status_code for each in small} <= {400, 429}
+        assert (await send(client, event(2))).status_code == 202
+
+
 async def test_202_comes_only_after_the_store_has_it() -> None:
     held = HeldStore()
     async with client_of(held) as client:  # type: ignore[arg-type]  # only append is asked for
