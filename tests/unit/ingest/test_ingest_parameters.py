@@ -86,6 +86,13 @@ def test_all_that_is_wrong_is_named() -> None:
     assert "did you mean task?" in reason
 
 
+def test_of_thousands_that_are_unknown_ten_are_named() -> None:
+    reason = refusal("&".join(f"tas{n}=1" for n in range(9000)) + "&limit=0")
+    assert reason.count("no such parameter") == 10
+    assert "and 8990 more that are no parameters" in reason
+    assert "limit: should be" in reason
+
+
 @pytest.mark.parametrize("text", ["limit=1001", "cursor=-1", "pid=99999999999999999999", "q=" + "x" * 201, "kind="])
 def test_bounds(text: str) -> None:
     assert refusal(text).startswith(text.split("=")[0])

@@ -18,7 +18,17 @@ def test_one_or_two_lines() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\n \n", "a-token-1\nb-token-2\nc-token-3", "short", f"{NEW}\nshort", "with a blank", "tab\tinside", "ä" * 9],
+    [
+        "",
+        "\n \n",
+        "a-token-1\nb-token-2\nc-token-3",
+        "short",
+        f"{NEW}\nshort",
+        "with a blank",
+        "tab\tinside",
+        "ä" * 9,
+        "fst1.abcdefgh",
+    ],
 )
 def test_what_is_no_secret_is_told_without_showing_it(text: str) -> None:
     with pytest.raises(ValueError, match="should be") as caught:
