@@ -3,7 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { TRAIL, findProcess, isEnded, tabStopOf, tally, treeRows } from "../../../../ingest/console/static/process_tree.js";
+import {
+  TRAIL,
+  findProcess,
+  isEnded,
+  tabStopOf,
+  tally,
+  treeRows,
+} from "../../../../ingest/console/static/process_tree.js";
 import { endings } from "../../../../ingest/console/static/summary.js";
 
 const process = (pid, given = {}, children = []) => ({

@@ -93,7 +93,8 @@ test("a search of tasks asks the ingest, and takes no answer to what was asked b
 test("only rows stand in the grid of processes", () => {
   const process = (pid) => ({ entity: `e${pid}`, pid, exe: `/bin/p${pid}`, args: ["p"], start: null, children: [] });
   const tree = alone(ContainerTree, { container: { id: "c", name: "app", processes: [1, 2, 3].map(process) } });
-  const text = drawn(tree.render({ ...tree.props, living: false, q: "", chosen: null, now: 0 }, { ...tree.state, limit: 2 }));
+  const asked = { ...tree.props, living: false, q: "", chosen: null, now: 0 };
+  const text = drawn(tree.render(asked, { ...tree.state, limit: 2 }));
   const [grid, button] = text.split(/(?=<button)/);
   assert.equal(grid.match(/<div row>/g).length, 1 + 2);
   assert.match(grid.trim(), /^<div treegrid> .* <\/div>$/s);
