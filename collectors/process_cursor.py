@@ -227,7 +227,7 @@ class ProcessCursor:
         if self._processes.tracing.active or self._clock.monotonic() - self._changed < UNREST_S:
             return TICK_S
         watched = [container_id for container_id in self._processes.containers() if self._is_watched(container_id)]
-        return RESTING_S if watched and self._hints.cover(watched) else TICK_S
+        return RESTING_S if watched and self._hints.is_listening and self._hints.cover(watched) else TICK_S
 
     def _is_watched(self, container_id: str) -> bool:
         """Our own container is left out, unless others live there."""
