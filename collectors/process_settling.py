@@ -116,6 +116,8 @@ class Settling:
                 self._events.identity(process)
         except (ProcessGone, AccessDenied):
             return  # its end is told by `exited`
+        except OSError:
+            self._counters.lost("proc_unreadable")  # its turn comes again
 
     def traced(self, process: Tracked, at: Timestamp) -> None:
         """A tracer saw a program begin then, and all that there is to know of it."""

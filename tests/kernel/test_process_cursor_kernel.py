@@ -1,6 +1,7 @@
 """The PID cursor on the real /proc, with children of this test."""
 
 import asyncio
+import errno
 import functools
 import os
 import subprocess
@@ -13,12 +14,13 @@ from fakes import Emitted
 from needs import Need
 from running import collecting, until
 
-from collectors import process_cursor
+from collectors import process_arrivals, process_cursor
 from collectors.process_cursor import ProcessCursor
-from collectors.procfs import Procfs
+from collectors.procfs import Procfs, Stat
 from collectors.task_view import Task
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
+from sensor.model.errors import ProcessGone
 from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST
@@ -33,8 +35,9 @@ ROUND_S = 60.0
 class Watched:
     """A running cursor that takes this test's children for an app's."""
 
-    def __init__(self, task: Task, emitted: Emitted, counters: Counters) -> None:
+    def __init__(self, task: Task, cursor: ProcessCursor, emitted: Emitted, counters: Counters) -> None:
         self.task = task
+        self.cursor = cursor
         self.emitted = emitted
         self.counters = counters
 
@@ -61,7 +64,7 @@ async def watched() -> AsyncIterator[Watched]:
     task.start()
     async with collecting(cursor, task) as emitted:
         await until(lambda: emitted.events, "the tree at the start")
-        yield Watched(task, emitted, counters)
+        yield Watched(task, cursor, emitted, counters)
     task.close()
 
 
@@ -73,7 +76,7 @@ def _process(event: Event) -> Process:
 async def test_a_number_that_may_still_be_on_its_way_when_the_cursor_ends_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(process_cursor, "UNBORN_S", (60.0, 60.0))
+    monkeypatch.setattr(process_arrivals, "UNBORN_S", (60.0, 60.0))
     counters = Counters()
     task, cursor = made(counters)
     task.start()
@@ -172,6 +175,67 @@ async def test_what_is_gone_when_looked_at_is_unexplained(watched: Watched) -> N
         return len(told) + watched.counters.unexplained - before
 
     await until(lambda: accounted() >= made, "each of them told or counted")
+
+
+async def test_what_came_while_we_looked_away_and_lives_is_found(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.cursor._hints.stop()
+    monkeypatch.setattr(watched.cursor._hints, "listen", lambda: None)
+    monkeypatch.setattr(watched.cursor._cpu, "is_overdrawn", lambda: True)
+    with subprocess.Popen(["sh", "-c", "sleep 90.25; :"]) as child:
+        await until(lambda: watched.counters.seen["storm.numbers"] >= 2, "its number and its child's gone by")
+        await asyncio.sleep(0.3)
+        assert not watched.execs("sleep", "90.25")
+        assert not watched.cursor.is_up_to_date()
+        monkeypatch.undo()
+        (event,) = await until(lambda: watched.execs("sleep", "90.25"), "the one that came meanwhile")
+        assert _process(event).ancestors[0].pid == child.pid
+        assert len(watched.execs("sh", "-c", "sleep 90.25; :")) == 1
+        os.kill(_process(event).pid, 9)
+
+
+async def test_what_could_not_be_read_when_it_came_is_found(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(pid: int) -> Stat:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(watched.task.procfs, "stat", none_left)
+    with subprocess.Popen(["sleep", "90.375"]) as child:
+        await until(lambda: watched.counters.losses["proc_unreadable"], "what cannot be read")
+        await asyncio.sleep(0.1)
+        monkeypatch.undo()
+        await until(lambda: watched.execs("sleep", "90.375"), "the one that came meanwhile")
+        child.kill()
+
+
+async def test_what_was_held_up_in_its_fork_is_found_by_the_next_look_at_all(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat, unborn = watched.task.procfs.stat, True
+
+    def not_yet(pid: int) -> Stat:
+        if (found := stat(pid)).ppid == os.getpid() and unborn:
+            raise ProcessGone(f"PID {pid}: gone")
+        return found
+
+    monkeypatch.setattr(watched.task.procfs, "stat", not_yet)
+    monkeypatch.setattr(process_arrivals, "EVERY_S", 0.1)
+    with subprocess.Popen(["sleep", "90.5"]) as child:
+        await asyncio.sleep(0.3)
+        assert not watched.execs("sleep", "90.5")
+        unborn = False
+        await until(lambda: watched.execs("sleep", "90.5"), "the one that was held up")
+        child.kill()
+
+
+async def test_a_failure_at_a_hint_is_told_and_looked_after(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(watched.cursor, "_look_at_once", fails)
+    watched.cursor._hinted()
+    assert watched.counters.losses["proc_unreadable"] == 1
+    assert not watched.cursor.is_up_to_date()
 
 
 async def test_own_children_are_left_out_and_counted() -> None:

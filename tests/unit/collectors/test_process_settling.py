@@ -12,7 +12,7 @@ from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
 from collectors.process_events import ProcessEvents
 from collectors.process_settling import Settling
-from collectors.procfs import Procfs
+from collectors.procfs import Procfs, Stat
 from collectors.task_view import Task
 from sensor.model.counters import Counters
 from sensor.model.kinds import Kind
@@ -26,7 +26,8 @@ class Scene:
     def __init__(self, root: Path) -> None:
         self.proc = FakeProc(root)
         self.emitted = Emitted()
-        clock, counters = FakeClock(), Counters()
+        clock = FakeClock()
+        self.counters = counters = Counters()
         self.task = Task(instance="t", launcher=None, counters=counters, clock=clock, procfs=Procfs(str(root)))
         matching = OpenHints(clock)
         self.settling = Settling(
@@ -150,3 +151,20 @@ async def test_another_program_is_told_with_its_user_and_nothing_besides(scene: 
     scene.runs(uid=33, image=150_000, args=b"other\0")
 
     assert scene.look() == [(Kind.PROCESS_EXEC, 0), (Kind.PROCESS_EXEC, 33)]
+
+
+async def test_what_cannot_be_read_when_its_turn_comes_is_counted_and_harms_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.runs(uid=5, image=140_000)
+    scene.look()
+    process = scene.task.living_process(7)
+    assert process is not None
+    scene.settling._forget(process)
+
+    def none_left(pid: int) -> Stat:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(scene.task.procfs, "stat", none_left)
+    scene.settling.look_again(process)
+    assert scene.counters.losses["proc_unreadable"] == 1
