@@ -191,7 +191,7 @@ async def test_what_came_while_we_looked_away_and_lives_is_found(
         monkeypatch.undo()
         (event,) = await until(lambda: watched.execs("sleep", "90.25"), "the one that came meanwhile")
         assert _process(event).ancestors[0].pid == child.pid
-        assert len(watched.execs("sh", "-c", "sleep 90.25; :")) == 1
+        assert len(await until(lambda: watched.execs("sh", "-c", "sleep 90.25; :"), "its parent, which is hashed")) == 1
         os.kill(_process(event).pid, 9)
 
 
