@@ -30,7 +30,7 @@ class Tracked:
     to the sensor. `entered`: it came into its container from outside, None until that is looked at. `ended` is in
     monotonic seconds. `glimpsed`: it was gone before it could be read, and `start` is about when its program was
     opened. `traced`: a tracer tells of its programs and its end, which then was at `exit_time`; `version` is which
-    version of the executable's file it saw (`executables`).
+    version of the executable's file it saw (`executables`). `survivor`: see `procfs.Stat`.
     """
 
     pid: int
@@ -69,6 +69,12 @@ class Tracked:
     entered: bool | None = None
     glimpsed: bool = False
     traced: bool = False
+    survivor: tuple[int, int] | None = None
+
+    @property
+    def read_by(self) -> tuple[int, int]:
+        """The number by which /proc shows its program, and the start ticks of that: its own, or a thread's."""
+        return self.survivor or (self.pid, self.start_ticks)
 
     def snapshot(self) -> Process:
         """What is known now, for an event."""

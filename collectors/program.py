@@ -21,13 +21,21 @@ class Program(NamedTuple):
         """The program as it was read last."""
         return cls(process.image, process.exe, process.args)
 
+    @property
+    def is_visible(self) -> bool:
+        """Whether there is anything that tells it from another one."""
+        return _visible(self.image) or self.exe is not None
+
     def differs(self, before: "Program | None") -> bool:
         """Whether an exec lies between: by where the image lies, which is random, else by the executable.
 
-        Arguments alone prove nothing: programs rewrite their own (setproctitle).
+        Arguments alone prove nothing: programs rewrite their own (setproctitle). Where nothing but them was seen
+        before, the same ones are the same program's.
         """
         if before is None:
             return True
+        if not before.is_visible:
+            return self.is_visible and (before.args is None or self.args != before.args)
         if _visible(self.image) and _visible(before.image):
             return self.image != before.image
         return self.exe is not None and before.exe is not None and self.exe != before.exe

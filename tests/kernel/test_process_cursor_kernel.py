@@ -4,6 +4,7 @@ import asyncio
 import errno
 import functools
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -341,3 +342,40 @@ async def test_with_everything_given_up_programs_are_still_told_whole(watched: W
         assert _process(event).pid == child.pid
         assert watched.task.settled(_process(event).entity)
     await until(lambda: watched.exits("sleep", "0.4271"), "the exit")
+
+
+LEADERLESS = """
+import ctypes, os, socket, sys, threading, time
+def goes_on():
+    made = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    sys.stdin.readline()
+    os.execvp("sleep", ["sleep", "90.625"])
+threading.Thread(target=goes_on).start()
+ctypes.CDLL(None).syscall(60 if os.uname().machine == "x86_64" else 93, 0)
+"""
+
+
+async def test_a_program_whose_main_thread_has_exited_is_whole_and_its_next_one_is_told(watched: Watched) -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    with server, subprocess.Popen([sys.executable, "-c", LEADERLESS, f"{port}"], stdin=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        client, (_, peer) = await asyncio.to_thread(server.accept)
+        await until(lambda: Procfs().stat(child.pid).survivor, "the exit of its main thread")
+        inode = next(
+            int(row[9]) for row in _tcp() if row[1].endswith(f":{peer:04X}") and row[2].endswith(f":{port:04X}")
+        )
+        assert await until(lambda: watched.task.owner_of(inode), "its socket's owner") == child.pid
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        (event,) = await until(lambda: watched.execs("sleep", "90.625"), "its next program", ROUND_S)
+        child.kill()
+        client.close()
+    told = [e for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == child.pid]
+    assert [_process(e).args for e in told] == [(sys.executable, "-c", LEADERLESS, f"{port}"), _process(event).args]
+    assert all(e.evidence.missing == () for e in told)
+
+
+def _tcp() -> list[list[str]]:
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        return [line.split() for line in table][1:]
