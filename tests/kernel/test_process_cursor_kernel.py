@@ -373,7 +373,7 @@ async def test_a_program_whose_main_thread_has_exited_is_whole_and_its_next_one_
         client.close()
     told = [e for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == child.pid]
     assert [_process(e).args for e in told] == [(sys.executable, "-c", LEADERLESS, f"{port}"), _process(event).args]
-    assert all(e.evidence.missing == () for e in told)
+    assert not {m.field for e in told for m in e.evidence.missing} - {"process.sha256"}  # which may take a moment
 
 
 def _tcp() -> list[list[str]]:
