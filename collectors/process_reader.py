@@ -18,6 +18,8 @@ from sensor.model.identity import process_entity
 TICKS = os.sysconf("SC_CLK_TCK")
 NS = 1_000_000_000
 KNOWN_ONCE = frozenset({"process.preload", "process.sha256", "process.drift"})
+NOTHING_READ = tuple(Missing(field, "gone") for field in ("process.exe", "process.args", "process.cwd"))
+"""What misses of a program that was gone before anything of it was read."""
 _BOOTTIME = time.CLOCK_BOOTTIME
 
 
@@ -84,7 +86,7 @@ class ProcessReader:
             process.executed, process.comm = stat.has_executed, stat.comm
         if process.executed:
             process.forget_program()
-            process.missing = tuple(Missing(field, "gone") for field in ("process.exe", "process.args", "process.cwd"))
+            process.missing = NOTHING_READ
         return process.executed
 
     def read(self, process: Tracked, stat: Stat) -> bool:

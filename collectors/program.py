@@ -45,9 +45,12 @@ def _visible(image: tuple[int, int, int] | None) -> bool:
     return image is not None and image[1] > 1
 
 
-def is_runtime_init(stat: Stat) -> bool:
-    """The container runtime before it runs the container's program; only what entered from outside has no parent."""
-    return stat.ppid == 0 and stat.comm.startswith(RUNTIME_INIT)
+def is_runtime_init(process: Tracked, stat: Stat) -> bool:
+    """The container runtime before it runs the container's program; only what entered from outside has no parent.
+
+    Anything may have its name: what has settled by it for long, or has run something else, is no runtime.
+    """
+    return stat.ppid == 0 and stat.comm.startswith(RUNTIME_INIT) and not (process.announced or process.overdue)
 
 
 def runs_the_same(process: Tracked, stat: Stat) -> bool:

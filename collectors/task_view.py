@@ -238,7 +238,7 @@ class Task:
         if stat.is_zombie and process.args and (process.executed, process.comm) == (stat.has_executed, stat.comm):
             return True  # it takes what is known of it along, and nothing more will be
         process.executed, process.comm = stat.has_executed, stat.comm
-        if is_runtime_init(stat):
+        if is_runtime_init(process, stat):
             return False
         if process.args and runs_the_same(process, stat):
             return True
