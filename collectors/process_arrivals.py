@@ -15,7 +15,7 @@ from collectors.process_table import Tracked
 from collectors.task_view import Task
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
-from sensor.model.errors import ProcessGone
+from sensor.model.errors import AccessDenied, ProcessGone
 
 UNBORN = 4
 """The newest numbers that may still be on their way."""
@@ -31,6 +31,9 @@ EVERY_S = 60.0
 """Between two such looks otherwise."""
 MOST_AT_ONCE = 64
 """Processes that one such look takes in, about 1 ms each; the others have their turn in the next."""
+
+UNREADABLE = (OSError, AccessDenied)
+"""What keeps from reading what anybody may read of a process: want of descriptors, a faulty /proc, a security module."""
 
 
 class Arrivals:
@@ -76,7 +79,7 @@ class Arrivals:
         try:
             for pid in numbers:
                 self._look_at(pid, newest)
-        except OSError:
+        except UNREADABLE:
             self._counters.unexplained += len(numbers)
             self.unreadable()
 
@@ -138,7 +141,7 @@ class Arrivals:
                 self._list_unknown()
             for _ in range(min(MOST_AT_ONCE, len(self._unknown))):
                 self._look_at_unknown(self._unknown.pop())
-        except OSError:
+        except UNREADABLE:
             self._unknown.clear()
             self.unreadable()
 
@@ -167,7 +170,7 @@ class Arrivals:
             return False
         try:
             parent = self._processes.living_process(self._processes.procfs.stat(pid).ppid)
-        except (ProcessGone, OSError):
+        except (ProcessGone, *UNREADABLE):
             return False
         return parent is not None and self._processes.tracing.follows(parent)
 
@@ -175,7 +178,7 @@ class Arrivals:
         """As `_found`, from a timer: what cannot be read now counts as not found."""
         try:
             return self._found(pid)
-        except OSError:
+        except UNREADABLE:
             self.unreadable()
             return False
 

@@ -14,7 +14,7 @@ from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
 from collectors.pace import PROCESSES, ThreadShare
 from collectors.pid_numbers import PidNumbers
-from collectors.process_arrivals import Arrivals
+from collectors.process_arrivals import UNREADABLE, Arrivals
 from collectors.process_events import ProcessEvents
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
@@ -196,7 +196,7 @@ class ProcessCursor:
         """A program file was opened: whatever is new is looked at now, in the few moments that it may live."""
         try:
             self._look_at_once()
-        except OSError:
+        except UNREADABLE:
             self._arrivals.unreadable()
 
     def _look_at_once(self) -> None:

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from fakes import FakeClock
+from fakes import ContainersTold, FakeClock
 
 from collectors.container_roots import ContainerRoots
 from collectors.process_table import Tracked
@@ -108,17 +108,7 @@ def test_a_listener_that_fails_keeps_none_behind_it_from_learning(caplog: pytest
 
         container_stopped = container_started
 
-    class Listens:
-        def __init__(self) -> None:
-            self.told: list[str] = []
-
-        def container_started(self, container_id: str) -> None:
-            self.told.append(f"+{container_id}")
-
-        def container_stopped(self, container_id: str) -> None:
-            self.told.append(f"-{container_id}")
-
-    roots, listens, member = ContainerRoots(no_root, FakeClock()), Listens(), process(1, 1)
+    roots, listens, member = ContainerRoots(no_root, FakeClock()), ContainersTold(), process(1, 1)
     for listener in (Fails(), listens):
         roots.listen(listener)
     roots.join("app", member)

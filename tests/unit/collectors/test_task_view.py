@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fake_proc_tree import FakeProc
-from fakes import FakeClock
+from fakes import ContainersTold, FakeClock
 
 from collectors.exec_hints import Opened
 from collectors.exit_watch import End
@@ -21,17 +21,6 @@ from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import HOST
 
 APP, SIDECAR = "a" * 64, "b" * 64
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def container_started(self, container_id: str) -> None:
-        self.told.append(f"+{container_id}")
-
-    def container_stopped(self, container_id: str) -> None:
-        self.told.append(f"-{container_id}")
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +176,7 @@ def test_own_children_are_own(proc: FakeProc, task: Task) -> None:
 
 
 def test_containers_come_with_their_first_process_and_go_with_their_last(proc: FakeProc, task: Task) -> None:
-    listener = Listener()
+    listener = ContainersTold()
     task.listen(listener)
     for pid in (10, 11):
         proc.process(pid, 1, cgroup=f"9:x:/docker/{APP}")
@@ -200,7 +189,7 @@ def test_containers_come_with_their_first_process_and_go_with_their_last(proc: F
     assert task.containers() == [APP]
     task.ended(_tracked(task, 11), None)
     assert listener.told == [f"+{APP}", f"-{APP}"]
-    late = Listener()
+    late = ContainersTold()
     task.listen(late)
     assert late.told == []
 
