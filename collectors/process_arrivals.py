@@ -33,7 +33,7 @@ MOST_AT_ONCE = 64
 """Processes that one such look takes in, about 1 ms each; the others have their turn in the next."""
 
 UNREADABLE = (OSError, AccessDenied)
-"""What keeps from reading what anybody may read of a process: want of descriptors, a faulty /proc, a security module."""
+"""What keeps from reading what anybody may read: want of descriptors, a faulty /proc, a security module."""
 
 
 class Arrivals:
