@@ -1,17 +1,19 @@
 """Processes, containers and sockets over a /proc that the test writes."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_proc_tree import FakeProc
-from fakes import FakeClock
+from fakes import ContainersTold, FakeClock
 
 from collectors.exec_hints import Opened
+from collectors.exit_watch import End
 from collectors.open_hints import Ran, Unread
 from collectors.process_table import Tracked
-from collectors.procfs import PF_FORKNOEXEC, Procfs
+from collectors.procfs import PF_FORKNOEXEC, Procfs, Stat
 from collectors.sessions import OWN_PROBE
 from collectors.task_view import Task
 from sensor.model.counters import Counters
@@ -19,17 +21,6 @@ from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import HOST
 
 APP, SIDECAR = "a" * 64, "b" * 64
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def container_started(self, container_id: str) -> None:
-        self.told.append(f"+{container_id}")
-
-    def container_stopped(self, container_id: str) -> None:
-        self.told.append(f"-{container_id}")
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +131,15 @@ def test_another_process_under_the_same_pid_is_another_entity(proc: FakeProc, ta
     assert task.current(first.entity) is not None
 
 
+def test_the_end_of_the_one_that_had_the_number_before_is_not_its_own(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1)
+    process = _tracked(task, 10)
+    task._ended(End(10, process.start_ticks - 1, 9))
+    assert (process.ended, process.exit_code) == (None, None)
+    task._ended(End(10, process.start_ticks, 9))
+    assert (process.ended is not None, process.exit_code) == (True, -9)
+
+
 def test_threads_and_the_gone_are_no_processes(proc: FakeProc, task: Task) -> None:
     proc.process(10, 1, exit_signal=-1)
     assert task.track(10) is None
@@ -176,7 +176,7 @@ def test_own_children_are_own(proc: FakeProc, task: Task) -> None:
 
 
 def test_containers_come_with_their_first_process_and_go_with_their_last(proc: FakeProc, task: Task) -> None:
-    listener = Listener()
+    listener = ContainersTold()
     task.listen(listener)
     for pid in (10, 11):
         proc.process(pid, 1, cgroup=f"9:x:/docker/{APP}")
@@ -189,7 +189,7 @@ def test_containers_come_with_their_first_process_and_go_with_their_last(proc: F
     assert task.containers() == [APP]
     task.ended(_tracked(task, 11), None)
     assert listener.told == [f"+{APP}", f"-{APP}"]
-    late = Listener()
+    late = ContainersTold()
     task.listen(late)
     assert late.told == []
 
@@ -339,6 +339,70 @@ def test_a_process_that_was_only_glimpsed_is_among_the_recent_ones(proc: FakePro
     assert recent.started is not None
     assert 0.2e9 <= clock.wall() - recent.started < 0.25e9
     assert task.process(77) == recent.process
+
+
+def test_a_program_whose_main_thread_has_exited_is_read_by_another_one(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1, args=b"app\0--x\0", environ=b"LD_PRELOAD=/x.so\0", root=OTHER_ROOT)
+    proc.main_thread_exited(10, 11)
+    tracked = _looked_at(task, 10)
+    assert (tracked.args, tracked.exe, tracked.cwd, tracked.missing) == (("app", "--x"), "/bin/app", "/", ())
+    assert (tracked.preload, tracked.container) == (("LD_PRELOAD=/x.so",), "root-0:50")
+    assert not task.runs_another(tracked)
+
+
+def test_what_is_known_of_a_program_outlives_its_main_thread(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1)
+    (proc.root / "10" / "fd" / "3").symlink_to("socket:[777]")
+    tracked = _looked_at(task, 10)
+    proc.main_thread_exited(10, 11)
+    assert task.owner_of(777) == 10
+    assert task.read(tracked)
+    assert (tracked.args, tracked.exe) == (("app",), "/bin/app")
+
+
+def test_what_is_known_of_a_program_stays_known_when_it_has_ended(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1)
+    tracked = _looked_at(task, 10)
+    stat = proc.root / "10" / "stat"
+    stat.write_text(stat.read_text().replace(" S ", " Z ", 1).replace(" 10 0 10 ", " 0 0 0 ", 1))
+    (proc.root / "10" / "cmdline").write_bytes(b"")
+    assert task.read(tracked)
+    assert (tracked.args, tracked.exe) == (("app",), "/bin/app")
+
+
+def test_a_main_thread_that_has_exited_is_no_end_to_the_sweep(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1)
+    tracked = _tracked(task, 10)
+    proc.main_thread_exited(10, 11)
+    task._exits.sweep(task._ended)
+    assert tracked.ended is None
+
+
+def test_a_living_child_of_a_parent_that_ends_meanwhile_is_taken_in(
+    proc: FakeProc, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pid, ppid in ((10, 1), (11, 10), (12, 11)):
+        proc.process(pid, ppid)
+    unknown = task._reader.unknown_above
+
+    def ends(*asked: Any) -> list[Stat]:
+        found = unknown(*asked)
+        shutil.rmtree(proc.root / "11")
+        return found
+
+    monkeypatch.setattr(task._reader, "unknown_above", ends)
+    assert _tracked(task, 12).pid == 12
+    assert [process.pid for process in task.living()] == [12, 10]
+
+
+def test_what_changed_its_root_to_a_plain_directory_is_where_its_parent_is(tmp_path: Path) -> None:
+    proc = FakeProc(tmp_path, own_root=OWN_ROOT)
+    for pid, ppid in ((10, 0), (11, 10), (12, 0)):
+        proc.process(pid, ppid, root=OTHER_ROOT)
+    for pid in (11, 12):
+        (proc.root / str(pid) / "mountinfo").write_text("")
+    task = make(proc)
+    assert [task.container_of(pid) for pid in (10, 11, 12)] == ["root-0:50", "root-0:50", None]
 
 
 def test_sockets_have_their_newest_holder(proc: FakeProc, task: Task) -> None:
