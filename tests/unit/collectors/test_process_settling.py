@@ -1,6 +1,5 @@
 """A process that is read again while it settles, over a /proc that the test writes."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -67,11 +66,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    def refuse(pid: int) -> int:
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr(os, "pidfd_open", refuse)  # the PIDs are made up
+async def scene(tmp_path: Path, no_pidfds: None) -> Scene:
     return Scene(tmp_path)
 
 
