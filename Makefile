@@ -21,7 +21,7 @@ help: ## this list
 demo: .venv/.ingest $(RULES) ## ingest, sensor and console on this machine; ARGS="--for 20" ends by itself
 	@$(BIN)/fargate-sensor demo $(ARGS)
 
-test: .venv/.dev $(RULES) ## unit, contract and kernel tests; ARGS="-k codec"
+test: .venv/.dev $(RULES) ## unit, contract and kernel tests, and faults; ARGS="-k codec"
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/.dev $(RULES) ## lint, format, types, import directions, generated documents

@@ -37,9 +37,10 @@ class DescriptorMap:
     def look(self, procfs: Procfs, pid: int, wanted: int, most: int) -> Look:
         """Look for a socket, reading at most about `most` links. Raises ProcessGone or AccessDenied.
 
-        What is left over comes first when the process is looked at again.
+        What is left over comes first when the process is looked at again; of very many descriptors the first are listed
+        (`procfs.MOST_LISTED`).
         """
-        numbers = {int(name) for name in procfs.names(f"{pid}/fd")}
+        numbers = set(procfs.descriptor_numbers(pid))
         for gone in self._known.keys() - numbers:
             del self._known[gone]
         found: list[int] = []

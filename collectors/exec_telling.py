@@ -14,7 +14,7 @@ from sensor.model.events import Event, Missing
 from sensor.model.protocols import Emit
 
 HASH_S = 0.1
-"""How long an exec is held for its hash; a later exec of the same file has it at once."""
+"""How long an exec is held for its hash; a later exec of the same file has it at once (see `executables`)."""
 HASH_BEFORE_S = 2.0
 """The same for what ran before we watched: many files at once, and no hurry."""
 FILE_S = 0.25

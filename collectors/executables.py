@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from collectors import path_opens, rootfs
+from collectors import change_times, path_opens, rootfs
 from collectors.allowance import Allowance
 from collectors.executable_facts import Facts
 from collectors.gated import GatedReads
@@ -40,6 +40,10 @@ REMEMBERED = 1024
 UNSURE_NS = 20_000_000
 """A file that was changed so shortly before it is hashed may change once more without its time showing it: the kernel's
 coarse clock ticks every 10 ms at the slowest."""
+WRITTEN_BACK_NS = 60_000_000_000
+"""A file that was changed so long ago has been written back (30 s, and 5 until it is looked for;
+Documentation/admin-guide/sysctl/vm.rst), so that settling it takes no time. A younger one is settled when it is wanted
+for the second time: the first hash of what was just dropped must not wait for the disk."""
 
 DELETED = " (deleted)"
 """Behind the path of a file that has no name any more (proc_pid_exe(5))."""
@@ -51,7 +55,8 @@ Done = Callable[[Facts], None]
 
 
 class _Version(NamedTuple):
-    """One content of one file: any change moves its ctime, which nobody can set."""
+    """A file as it was when it was last changed, by its ctime, which nobody can set. A change through a shared mapping
+    may leave that as it is: so a hash answers for a version only if the file was settled first (`change_times`)."""
 
     device: int
     inode: int
@@ -67,8 +72,11 @@ class _Version(NamedTuple):
 
 
 class _Waiting(NamedTuple):
+    """A file that is being hashed. `settled`: the hash answers for its version, later and for who asks meanwhile."""
+
+    version: _Version
     born_ns: Timestamp | None
-    is_sure: bool
+    settled: bool
     dones: list[Done]
 
 
@@ -97,7 +105,10 @@ class Executables:
         self.resolution = Resolution()
         self._mounts = LocalMounts(procfs)
         self._known: OrderedDict[_Version, Facts] = OrderedDict()
-        self._waiting: dict[_Version, _Waiting] = {}
+        self._young: OrderedDict[_Version, None] = OrderedDict()
+        self._waiting: dict[int, _Waiting] = {}
+        self._shared: dict[_Version, _Waiting] = {}
+        self._last = 0
         self._waiters = 0
         self._allowance = Allowance(per_second=BYTES_PER_S, burst=BURST_BYTES, clock=clock)
         self._make_worker = make_worker
@@ -134,7 +145,7 @@ class Executables:
         if self._looks_are_noticed:
             self.opened_file(container, path)  # by whoever opened the handle, just now
         try:
-            return self._of_version(handle, lambda: self.opened_file(container, path), done)
+            return self._of_version(handle, lambda: self.opened_file(container, path), done, runs=False)
         except OSError as error:
             return Facts(why_no_hash=_reason(error))
 
@@ -144,6 +155,7 @@ class Executables:
             self._worker.close()
             self._worker = None
         waiting, self._waiting, self._waiters = self._waiting, {}, 0
+        self._shared.clear()
         for file in waiting.values():
             for done in file.dones:
                 done(Facts(born_ns=file.born_ns, why_no_hash=STOPPED))
@@ -154,27 +166,24 @@ class Executables:
         if not _is_program_of(process, handle):
             # it runs another by now than the one that was read
             return self._seen_by_tracer(process) or Facts(why_no_hash=GONE)
-        return self._of_version(handle, lambda: self.opened(process), done)
+        return self._of_version(handle, lambda: self.opened(process), done, runs=True)
 
-    def _of_version(self, handle: int, opening: Callable[[], None], done: Done) -> Facts | None:
+    def _of_version(self, handle: int, opening: Callable[[], None], done: Done, *, runs: bool) -> Facts | None:
         """The facts about what the handle stands for; `opening` is called before it is opened."""
         version = _Version.of(handle)
         if (facts := self._known.get(version)) is not None:
             self._known.move_to_end(version)
             return facts
-        return self._hash(handle, version, opening, done)
-
-    def _hash(self, handle: int, version: _Version, opening: Callable[[], None], done: Done) -> Facts | None:
-        """Have a version hashed that is new, once for all who ask meanwhile."""
-        waiting = self._waiting.get(version)
+        waiting = self._shared.get(version)
         born = waiting.born_ns if waiting is not None else born_ns(handle)
         why = self._refusal(version)
         if why is None and waiting is None:
-            why = self._put(handle, version, born, opening)
-        if why is not None:
+            waiting = _Waiting(version, born, runs and self._may_settle(handle, version), [])
+            why = self._put(handle, waiting, opening)
+        if why is not None or waiting is None:
             self._counters.add("executables.unhashed")
             return Facts(born_ns=born, why_no_hash=why)
-        self._waiting[version].dones.append(done)
+        waiting.dones.append(done)
         self._waiters += 1
         return None
 
@@ -185,39 +194,59 @@ class Executables:
             return TOO_LARGE
         if self._waiters >= MOST_WAITING or self.resolution.gives_up(Step.HASHES):
             return BUSY
-        if version in self._waiting:
+        if version in self._shared:
             return None
         may_be_hashed = len(self._waiting) < MOST_FILES and self._allowance.take(version.size)
         return None if may_be_hashed else BUSY
 
-    def _put(self, handle: int, version: _Version, born: Timestamp | None, opening: Callable[[], None]) -> str | None:
+    def _may_settle(self, handle: int, version: _Version) -> bool:
+        """Whether the file is to be settled; of a young one that was not wanted before it is noted that it was."""
+        age = self._clock.wall() - version.ctime_ns
+        if age < UNSURE_NS or not change_times.are_kept(handle):
+            return False
+        if age >= WRITTEN_BACK_NS or version in self._young:
+            return True
+        self._young[version] = None
+        if len(self._young) > REMEMBERED:
+            self._young.popitem(last=False)
+        return False
+
+    def _put(self, handle: int, file: _Waiting, opening: Callable[[], None]) -> str | None:
         """Hand the file to the worker; the reason where it cannot be read."""
         opening()
-        age = self._clock.wall() - version.ctime_ns
+        self._last += 1
+        number, version = self._last, file.version
         worker = self._worker = self._worker or self._make_worker()
         try:
             fd = rootfs.reopen_file(handle)
-            worker.put(fd, version.size, version.ctime_ns, lambda hashed: self._hashed(version, hashed))
+            worker.put(
+                fd, version.size, version.ctime_ns, lambda hashed: self._hashed(number, hashed), settle=file.settled
+            )
         except AccessDenied:
             return DENIED
         except (OSError, SensorError) as error:
             return _reason(error)
-        self._waiting[version] = _Waiting(born, not 0 <= age < UNSURE_NS, [])
+        self._waiting[number] = file
+        if file.settled:
+            self._shared[version] = file
         return None
 
-    def _hashed(self, version: _Version, hashed: Hashed) -> None:
-        file = self._waiting.pop(version, None)
+    def _hashed(self, number: int, hashed: Hashed) -> None:
+        file = self._waiting.pop(number, None)
         if file is None:
             return  # told `stopped` already
+        if file.settled:
+            self._shared.pop(file.version, None)
         facts = Facts(hashed.sha256, file.born_ns, hashed.why)
-        if hashed.sha256 is not None and file.is_sure:
-            self._remember(version, facts)
+        if hashed.sha256 is not None and hashed.settled:
+            self._remember(file.version, facts)
         self._counters.add("executables.hashed" if hashed.sha256 is not None else "executables.unhashed")
         self._waiters -= len(file.dones)
         for done in file.dones:
             done(facts)
 
     def _remember(self, version: _Version, facts: Facts) -> None:
+        self._young.pop(version, None)
         self._known[version] = facts
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)

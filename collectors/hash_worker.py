@@ -15,6 +15,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from collectors import change_times
 from collectors.rootfs import held
 
 SLICE = 1 << 18
@@ -29,16 +30,19 @@ CHANGED, STOPPED, TOO_SLOW = "changed", "stopped", "too slow"
 
 
 class Hashed(NamedTuple):
-    """The SHA-256 in hexadecimal digits, or why there is none: one of the above, or the error's text."""
+    """The SHA-256 in hexadecimal digits, or why there is none: one of the above, or the error's text. `settled`: the
+    file was settled before it was read (`change_times`), so that no change behind it can hide."""
 
     sha256: str | None = None
     why: str | None = None
+    settled: bool = False
 
 
 class _Job(NamedTuple):
     fd: int
     size: int
     ctime_ns: int
+    settle: bool
     loop: asyncio.AbstractEventLoop
     done: Callable[[Hashed], None]
 
@@ -55,15 +59,17 @@ class HashWorker:
         self._thread: threading.Thread | None = None
         self._stopping = False
 
-    def put(self, fd: int, size: int, ctime_ns: int, done: Callable[[Hashed], None]) -> None:
+    def put(self, fd: int, size: int, ctime_ns: int, done: Callable[[Hashed], None], *, settle: bool = False) -> None:
         """Hash what was opened for reading if it still has that size and change time, and call `done` on the loop.
+
+        `settle`: have it written back first, which may take long for a file that was just written.
 
         The descriptor is the worker's from now on. After `close` nobody is called any more. Raises OSError where no
         thread can be had (a pids limit).
         """
         if self._thread is None:
             self._thread = self._started(fd)
-        self._jobs.put(_Job(fd, size, ctime_ns, asyncio.get_running_loop(), done))
+        self._jobs.put(_Job(fd, size, ctime_ns, settle, asyncio.get_running_loop(), done))
 
     def close(self) -> None:
         """Stop in the middle of a file and wait for the thread; one that hangs ends when the kernel lets it go."""
@@ -99,6 +105,7 @@ class HashWorker:
 
     def _read(self, job: _Job) -> Hashed:
         deadline = self._monotonic() + DEADLINE_S
+        settled = job.settle and change_times.settle(job.fd)
         digest, buffer, size = hashlib.sha256(), memoryview(bytearray(min(job.size + 1, SLICE))), 0
         while size <= job.size and (got := os.readv(job.fd, [buffer])):
             digest.update(buffer[:got])
@@ -109,4 +116,4 @@ class HashWorker:
                 return Hashed(why=TOO_SLOW)
         if (size, os.fstat(job.fd).st_ctime_ns) != (job.size, job.ctime_ns):
             return Hashed(why=CHANGED)
-        return Hashed(digest.hexdigest())
+        return Hashed(digest.hexdigest(), settled=settled)

@@ -1,7 +1,8 @@
 """The launcher: a small single-threaded process from which helpers, and the tracer, are forked.
 
-It must be started before asyncio and threads exist in the sensor: a fork beside threads can deadlock in the child.
-It ends, and its helpers with it, when the sensor's end of the socket closes, for whatever reason.
+It must be forked before asyncio and threads exist in the sensor: a fork beside threads can deadlock in the child. One
+that takes the place of another is a program of its own (`python -m collectors.helper_launcher`). It ends, and its
+helpers with it, when the sensor's end of the socket closes, for whatever reason.
 """
 
 import array
@@ -9,12 +10,16 @@ import gc
 import os
 import signal
 import socket
+import sys
+from contextlib import suppress
 
 from collectors import helper_wire as wire
 from collectors import rights
-from collectors.helper_process import become, serve
+from collectors.helper_process import become, serve, set_not_dumpable
 from collectors.procfs import Procfs
 
+_SOCKET = 3
+"""The descriptor of the socket in one that was started anew."""
 FIRST_WORD_S = 0.5
 """How long a helper may take to become who it shall be; shorter than the sensor waits for the launcher."""
 
@@ -40,6 +45,40 @@ def start(*secrets: int) -> socket.socket:
         _run(theirs)
     theirs.close()
     return ours
+
+
+def start_anew() -> tuple[socket.socket, int]:
+    """Start another one later on; the sensor's end of its socket, on which it says `OK` once it is there, and its PID,
+    for which the caller waits. Raises OSError.
+
+    It is a program of its own, since a fork beside threads could deadlock, and a fork of the sensor would have its
+    secrets; so it shares no memory. Of the environment it has only what Python needs.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    environ = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
+    with theirs:
+        try:
+            pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-P", "-m", "collectors.helper_launcher"],
+                environ,
+                file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), _SOCKET)],
+            )
+        except OSError:
+            ours.close()
+            raise
+    return ours, pid
+
+
+def main() -> None:
+    """The life of one that was started anew; never returns."""
+    set_not_dumpable()
+    sock = socket.socket(fileno=_SOCKET)
+    sock.set_inheritable(False)
+    gc.freeze()
+    with suppress(OSError):  # the sensor has gone
+        sock.send(wire.OK)
+    _run(sock)
 
 
 def _run(sock: socket.socket) -> None:
@@ -148,3 +187,7 @@ def _trace(sock: socket.socket, pipe: int) -> None:
         sock.send(wire.FAILED + f"{type(error).__name__}: {error}".encode()[:200])
     finally:
         os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -30,10 +30,11 @@ def become(uid: int, gid: int) -> None:
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
-    _set_not_dumpable()
+    set_not_dumpable()
 
 
-def _set_not_dumpable() -> None:
+def set_not_dumpable() -> None:
+    """Close this process's memory, environment and links to others of its uid (prctl(2)). Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_DUMPABLE, *map(ctypes.c_ulong, (0, 0, 0, 0))) != 0:
         number = ctypes.get_errno()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from collectors import helper_wire as wire
 from collectors.descriptor_map import Look
 from collectors.environ import Environ, Secrets, unpacked, unpacked_secrets
+from collectors.launcher_link import LauncherAway, LauncherLink
 from collectors.trace_link import TracerLink
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -23,11 +24,12 @@ from sensor.model.protocols import OpenFile
 MOST = 4
 """Helpers at a time; each costs memory. The one that was asked longest ago goes first."""
 DEADLINE_S = 0.2
-LAUNCH_DEADLINE_S = 1.0
 HANGS_TOLERATED = 3
 """After so many unanswered questions of one identity each further helper for it has to wait for the pause."""
 PAUSE_S = 60.0
 """How long a refusal stands. A helper that is stopped each time costs the loop `DEADLINE_S` in this time."""
+FORGET_S = 2 * PAUSE_S
+"""After this time without another, unanswered questions are forgotten with the next answer."""
 
 Identity = tuple[int, int]
 
@@ -58,14 +60,12 @@ class Helpers:
         counters: Counters,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._launcher = launcher
+        self._launcher = LauncherLink(launcher, counters, monotonic)
         self._counters = counters
         self._monotonic = monotonic
         self._helpers: OrderedDict[Identity, Helper] = OrderedDict()
         self._refused: dict[Identity, tuple[str, float]] = {}
-        self._hangs: dict[Identity, int] = {}
-        if launcher is not None:
-            launcher.settimeout(LAUNCH_DEADLINE_S)
+        self._hangs: dict[Identity, tuple[int, float]] = {}
 
     def link(self, who: Identity, question: bytes, pid: int, start_ticks: int) -> bytes:
         """The answer to `EXE` or `CWD`. Raises ProcessGone or AccessDenied."""
@@ -111,9 +111,7 @@ class Helpers:
         for helper in self._helpers.values():
             helper.end()
         self._helpers.clear()
-        if self._launcher is not None:
-            self._launcher.close()
-            self._launcher = None
+        self._launcher.close()
 
     def _ask(
         self, who: Identity, letter: bytes, pid: int, start_ticks: int, device: int = 0, inode: int = 0
@@ -131,6 +129,8 @@ class Helpers:
         if not answer:
             self._drop(who)
             raise AccessDenied(f"the helper for uid {who[0]} has ended")
+        if who in self._hangs and self._monotonic() - self._hangs[who][1] >= FORGET_S:
+            del self._hangs[who]
         status, payload = answer[:1], answer[1:]
         if status == wire.OK:
             return payload
@@ -165,15 +165,16 @@ class Helpers:
     def _spawn(self, who: Identity) -> Helper:
         try:
             sock, (pidfd,) = self._made(wire.SPAWN.pack(*who), f"helper for uid {who[0]}", 2)
+        except LauncherAway:
+            raise
         except AccessDenied as error:
-            if self._launcher is not None:
-                self._refuse(who, str(error))
+            self._refuse(who, str(error))
             raise
         return Helper(sock, pidfd)
 
     def _made(self, request: bytes, what: str, most: int) -> tuple[socket.socket, list[int]]:
         """The socket of a process that the launcher has forked, and the other descriptors. Raises AccessDenied."""
-        verdict, descriptors = self._launched(request)
+        verdict, descriptors = self._launcher.ask(request)
         if verdict != wire.OK or len(descriptors) != most:
             for fd in descriptors:
                 os.close(fd)
@@ -182,42 +183,11 @@ class Helpers:
         sock.settimeout(DEADLINE_S)
         return sock, descriptors[1:]
 
-    def _launched(self, request: bytes) -> tuple[bytes, list[int]]:
-        """What the launcher says to a request. A late one is asked again after the pause, one that ended never."""
-        if self._launcher is None:
-            raise AccessDenied("no launcher for helpers: none can do more than the sensor, or it has ended")
-        try:
-            self._launcher.send(request)
-            verdict, descriptors = _answer_to(self._launcher, request)
-        except (BrokenPipeError, ConnectionResetError):
-            verdict, descriptors = b"", []
-        except OSError as error:
-            self._counters.lost("helper_lost")
-            raise AccessDenied(f"the launcher of helpers does not answer: {error}") from None
-        if not verdict:
-            self._counters.lost("helper_lost")
-            self._launcher.close()
-            self._launcher = None
-            raise AccessDenied("the launcher of helpers has ended")
-        return verdict, descriptors
-
     def _drop(self, who: Identity) -> None:
         """End a helper that hangs or died; the next question makes another, a few times at once."""
         self._counters.lost("helper_lost")
         self._helpers.pop(who).end()
-        self._hangs[who] = self._hangs.get(who, 0) + 1
-        if self._hangs[who] >= HANGS_TOLERATED:
+        hangs = self._hangs.get(who, (0, 0.0))[0] + 1
+        self._hangs[who] = hangs, self._monotonic()
+        if hangs >= HANGS_TOLERATED:
             self._refuse(who, f"helpers for uid {who[0]} keep hanging or dying")
-
-
-def _answer_to(launcher: socket.socket, request: bytes) -> tuple[bytes, list[int]]:
-    """Status and text, and the descriptors passed with it; empty where the launcher has ended. Raises OSError.
-
-    Late answers to requests that were given up are let go of: a helper ends when its socket closes.
-    """
-    while True:
-        answer, descriptors, _, _ = socket.recv_fds(launcher, 256 + len(request), wire.MOST_PASSED)
-        if not answer or answer.startswith(request):
-            return answer[len(request) :], descriptors
-        for fd in descriptors:
-            os.close(fd)

@@ -294,12 +294,15 @@ class ProcessCursor:
             asyncio.get_running_loop().call_later(UNBORN_S[1], self._last_look, pid)
 
     def _is_of_a_followed(self, pid: int) -> bool:
-        """Whether a tracer is about to tell of the number: it is alive, and was born of one that it follows."""
+        """Whether a tracer is about to tell of the number: it is alive, and was born of one that it follows, not left
+        out by its parent (CLONE_UNTRACED, clone(2))."""
         if not self._processes.tracing.active:
             return False
         try:
             parent = self._processes.living_process(self._procfs.stat(pid).ppid)
-        except (ProcessGone, OSError):
+            if not self._procfs.tracer(pid):
+                return False
+        except (ProcessGone, AccessDenied, OSError):
             return False
         return parent is not None and self._processes.tracing.follows(parent)
 

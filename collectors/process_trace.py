@@ -92,6 +92,7 @@ class ProcessTrace:
         link = self._link = self._processes.helpers.start_tracer()
         self._watchdog = Watchdog(link, self._clock)
         self._starts += 1
+        self._processes.on_exit(self._telling.ended)
         reading = asyncio.create_task(self._read(link))
         try:
             await self._answered()
@@ -104,6 +105,7 @@ class ProcessTrace:
         finally:
             reading.cancel()
             self._end(link)
+            self._processes.off_exit(self._telling.ended)
 
     # what the task view asks; see `following.Tracing`
 
@@ -184,9 +186,11 @@ class ProcessTrace:
         if new := self._watchdog.last.dropped - self._dropped:
             self._dropped += new
             self._counters.lost("trace_dropped", new)
+            self.drain()  # an end that was told is no lost one
             for process in self._processes.living():
                 if process.traced and not self._lives(process):
                     self._processes.watch_again(process)
+            self._telling.forget_gone()
 
     def _lives(self, process: Tracked) -> bool:
         try:

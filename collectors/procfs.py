@@ -8,6 +8,7 @@ and nowhere else, always as valid Unicode, so that any name or argument survives
 import errno
 import os
 from collections.abc import Callable, Generator, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -19,6 +20,12 @@ ARGS_LIMIT = 32_768
 PF_FORKNOEXEC = 0x40
 PF_KTHREAD = 0x200000
 """Bits of field 9 of /proc/PID/stat (include/linux/sched.h); readable for any process, whatever its owner."""
+
+
+MOST_LISTED = 16_384
+"""Descriptors of a process that are listed, 2 µs each: those with the lowest numbers, of which new ones are given."""
+MOST_DESCRIPTORS = 2048
+"""The same of those whose links are read, another 9 µs each with a look at what they lead to."""
 
 
 class Stat(NamedTuple):
@@ -141,6 +148,11 @@ class Procfs:
         """Who the process runs as; a long list of groups is left unread at the end."""
         return parse_credentials(self.record(f"{pid}/status", 16_384))
 
+    def tracer(self, tid: int) -> int:
+        """The process that traces a process or a thread, 0 if none does (proc_pid_status(5), TracerPid)."""
+        status = self.record(f"{tid}/status", 4096)
+        return int(status[status.index(b"\nTracerPid:") + 11 :].split(None, 1)[0])
+
     def args(self, pid: int) -> tuple[tuple[str, ...], bool]:
         """The arguments and whether they were cut at `ARGS_LIMIT`; empty in the middle of an exec."""
         return split_args(self.read(f"{pid}/cmdline", ARGS_LIMIT + 1))
@@ -159,12 +171,21 @@ class Procfs:
         return int(found[found.index(b"\nprocesses ") + 11 :].split(None, 1)[0])
 
     def descriptors(self, pid: int) -> Iterator[tuple[int, bytes]]:
-        """Each descriptor of a process with its link; those that close meanwhile are passed over."""
-        for name in self.names(f"{pid}/fd"):
+        """The first `MOST_DESCRIPTORS` of a process with their links; those that close meanwhile are passed over."""
+        for number in self.descriptor_numbers(pid, MOST_DESCRIPTORS):
             try:
-                yield int(name), self.link(f"{pid}/fd/{name}")
+                yield number, self.link(f"{pid}/fd/{number}")
             except ProcessGone:
                 continue
+
+    def descriptor_numbers(self, pid: int, most: int = MOST_LISTED) -> list[int]:
+        """The numbers of a process's descriptors, of the lowest ones so many; the kernel makes the list as it is read
+        (fs/proc/fd.c, proc_readfd_common), so that the others cost nothing."""
+        try:
+            with os.scandir(f"{self.root}/{pid}/fd") as entries:
+                return [int(entry.name) for entry in islice(entries, most)]
+        except OSError as error:
+            raise _translated(error, f"{pid}/fd") from None
 
     def _read_by(self, read: Callable[[int, int], bytes], name: str, limit: int) -> bytes:
         fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)

@@ -11,11 +11,14 @@ from sensor.model.events import Timestamp
 NS = 1_000_000_000
 
 _INODE, _SIZE_BYTES, _BIRTH, _MOUNT = 0x0100, 0x0200, 0x0800, 0x1000
+_BASIC = 0x07FF
 _AT_FDCWD = -100
 _NO_FOLLOW, _NO_AUTOMOUNT, _EMPTY_PATH, _DONT_SYNC = 0x0100, 0x0800, 0x1000, 0x4000
 _SIZE = 256
 _FIELDS = struct.Struct("=I28xQQ32xqI44xIIQ")
 """Of struct statx (include/uapi/linux/stat.h): mask, inode, size, birth in s and ns, device, mount."""
+_VERSION = struct.Struct("=28xHxxQQ48xqI28xII")
+"""Of the same: mode, inode, size, change in s and ns, device."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.statx.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
@@ -66,10 +69,19 @@ def cached(link: str) -> Cached:
     return Cached(os.makedev(major, minor), inode, size)
 
 
-def _statx(fd: int, fields: int, name: bytes = b"", *, follow: bool = False) -> tuple[int, ...]:
+def version(path: bytes) -> tuple[int, int, int, int, int]:
+    """Device, inode, mode, change time in ns and size of what a path leads to, as far as the kernel has it in memory.
+    Raises OSError."""
+    mode, inode, size, seconds, ns, major, minor = _statx(_AT_FDCWD, _BASIC, path, follow=True, form=_VERSION)
+    return os.makedev(major, minor), inode, mode, seconds * NS + ns, size
+
+
+def _statx(
+    fd: int, fields: int, name: bytes = b"", *, follow: bool = False, form: struct.Struct = _FIELDS
+) -> tuple[int, ...]:
     buffer = ctypes.create_string_buffer(_SIZE)
     flags = _NO_AUTOMOUNT | (0 if follow else _NO_FOLLOW) if name else _EMPTY_PATH
     if _libc.statx(fd, name, flags | _DONT_SYNC, fields, buffer) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
-    return _FIELDS.unpack_from(buffer)
+    return form.unpack_from(buffer)

@@ -56,6 +56,20 @@ class TraceTelling:
         if len(self._claimed) > MANY_CLAIMS:
             self._forget_old_claims()
 
+    def ended(self, process: Tracked) -> None:
+        """It has ended, by whatever that is known: its end may never be told by the tracer."""
+        self._parents.pop(process.pid, None)
+        self.attached.discard(process.pid)
+        self.refused.pop(process.pid, None)
+
+    def forget_gone(self) -> None:
+        """Ends were not told, of processes too that were never taken in."""
+        for pid in list(self._parents):
+            try:
+                self._processes.procfs.stat(pid)
+            except ProcessGone:
+                del self._parents[pid]
+
     def let_go(self) -> None:
         """The tracer is lost: all that it told of is watched by other means again."""
         for process in self._processes.living():

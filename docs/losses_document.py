@@ -36,7 +36,10 @@ MEANINGS = {
         "who stops it; more CPU",
     ),
     "tampered": ("its limits, CPUs or priority were changed from outside", "who did it: only root in the task can"),
-    "helper_lost": ("a helper for another user's processes was stopped or killed", "who did it: that user, or root"),
+    "helper_lost": (
+        "a helper for another user's processes, or the launcher of helpers and tracer, was stopped or killed",
+        "who did it: that user, or root",
+    ),
     "socket_owners_full": ("too many open sockets to know all their owners", "nothing; owners are looked for again"),
     "inotify_overflow": (
         "the kernel dropped file changes; directories were compared with what was known",

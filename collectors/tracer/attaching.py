@@ -3,7 +3,7 @@
 import errno
 import os
 
-from collectors.procfs import Procfs, parse_stat
+from collectors.procfs import Procfs, Stat, parse_stat
 from collectors.tracer import ptrace
 from collectors.tracer.exec_facts import STAT_BYTES
 from collectors.tracer.tracees import Tracees
@@ -14,24 +14,49 @@ PASSES = 100
 
 
 def attach(tracees: Tracees, procfs: Procfs, pid: int, start_ticks: int) -> str | None:
-    """Follow all threads of the process; None, or why it is left alone. Raises ProcessGone."""
-    _check(procfs, pid, start_ticks)
-    try:
-        _seize(tracees, pid, pid)
-    except PermissionError as error:
-        _check(procfs, pid, start_ticks)  # a zombie is refused in the same way
-        return _why_not(procfs, pid, error)
+    """Follow all threads of the process; None, or why it is left alone. Raises ProcessGone.
+
+    The main thread may have ended while others go on (pthread_exit(3)); then these are followed.
+    """
+    if _has_main_thread(procfs, pid, start_ticks):
+        try:
+            _seize(tracees, pid, pid)
+        except PermissionError as error:
+            if _has_main_thread(procfs, pid, start_ticks):  # a zombie is refused in the same way
+                return _why_not(procfs, pid, error)
     for _ in range(PASSES):
         if not _seize_threads(tracees, procfs, pid):
             break
-    return None
+    return None if pid in tracees else _why_no_thread(tracees, procfs, pid)
 
 
-def _check(procfs: Procfs, pid: int, start_ticks: int) -> None:
-    """Raises ProcessGone unless the process is the one that is meant, and lives."""
-    stat = parse_stat(procfs.record(f"{pid}/stat", STAT_BYTES))
-    if stat.start_ticks != start_ticks or stat.is_zombie:
+def _has_main_thread(procfs: Procfs, pid: int, start_ticks: int) -> bool:
+    """Whether it lives. Raises ProcessGone unless the process is the one that is meant."""
+    stat = _stat(procfs, pid)
+    if stat.start_ticks != start_ticks:
         raise ProcessGone(f"PID {pid} is another process by now, or none")
+    return not stat.is_zombie
+
+
+def _stat(procfs: Procfs, tid: int) -> Stat:
+    return parse_stat(procfs.record(f"{tid}/stat", STAT_BYTES))
+
+
+def _lives(procfs: Procfs, tid: int) -> bool:
+    try:
+        return not _stat(procfs, tid).is_zombie
+    except ProcessGone:
+        return False
+
+
+def _why_no_thread(tracees: Tracees, procfs: Procfs, pid: int) -> str | None:
+    """Of a process without a main thread: None if one of the others is followed. Raises ProcessGone if none lives."""
+    for tid in map(int, procfs.names(f"{pid}/task")):
+        if tid in tracees:
+            return None
+        if tid != pid and _lives(procfs, tid):
+            return _why_not(procfs, tid, PermissionError(errno.EPERM, os.strerror(errno.EPERM)))
+    raise ProcessGone(f"PID {pid} has ended")
 
 
 def _seize_threads(tracees: Tracees, procfs: Procfs, pid: int) -> int:
@@ -58,13 +83,12 @@ def _seize(tracees: Tracees, pid: int, tid: int) -> None:
     tracees.add(tid, pid)
 
 
-def _why_not(procfs: Procfs, pid: int, error: OSError) -> str | None:
+def _why_not(procfs: Procfs, tid: int, error: OSError) -> str | None:
     """Who traces it already, if that is what keeps us out and if we can see it (proc_pid_status(5), TracerPid)."""
     try:
-        status = procfs.read(f"{pid}/status", 16_384)
+        tracer = procfs.tracer(tid)
     except AccessDenied:
         return str(error)
-    tracer = int(status.split(b"\nTracerPid:", 1)[1].split(None, 1)[0])
     if tracer == os.getpid():
         return None
     return f"PID {tracer} traces it already" if tracer else str(error)

@@ -6,11 +6,15 @@ anything is made of it: only what is lost then is read first.
 """
 
 import time
+from collections.abc import Callable
 
 from collectors.tracer import ptrace, wire
 from collectors.tracer.exec_facts import ExecReader
 from collectors.tracer.outlet import Outlet
 from sensor.model.errors import ProcessGone
+
+ORPHANED_S = 5.0
+"""After this time a stop of one that is not followed any more is not awaited: all stops are looked at long before."""
 
 
 class Tracees:
@@ -18,17 +22,20 @@ class Tracees:
 
     A child may stop before its parent's stop tells of it, and goes on at once. What it does itself is told behind its
     birth nevertheless: then its birth is told by what its own status says. So is that of one whose parent was killed
-    before it could tell. It may even have ended before its parent's stop is seen, which is not another birth then.
+    before it could tell. It may even have ended before its parent's stop is seen, which is not another birth then; of a
+    parent that was killed that stop is not awaited for ever.
     """
 
-    def __init__(self, outlet: Outlet, reader: ExecReader) -> None:
+    def __init__(self, outlet: Outlet, reader: ExecReader, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._outlet = outlet
         self._reader = reader
+        self._monotonic = monotonic
         self._followed: dict[int, int] = {}
         self._untold: set[int] = set()
         self._early: set[int] = set()
-        self._awaited: set[int] = set()
-        self._ended_early: set[int] = set()
+        self._awaited: dict[int, int] = {}
+        self._ended_early: dict[int, int] = {}
+        self._orphans: dict[int, float] = {}
         self.execs = 0
         self.stops = 0
 
@@ -55,7 +62,7 @@ class Tracees:
             _go_on(tid, status >> 8 & 0xFF)
             if tid not in self._followed:
                 self._early.add(tid)
-                self._ended_early.discard(tid)  # another had the number, and its parent was killed
+                self._ended_early.pop(tid, None)  # another had the number, and its parent was killed
         elif event == ptrace.EVENT_EXEC:
             self._executed(tid)
         elif event in ptrace.BIRTHS:
@@ -67,17 +74,25 @@ class Tracees:
         """Tell of those that nobody has told of by now: their parents were killed, or are about to."""
         for tid in list(self._early):
             self._told_itself(tid)
+        self._forget_orphans()
+
+    def _forget_orphans(self) -> None:
+        """Those whose parents were killed before their stops tell of them: nobody will tell of them any more."""
+        now, before = self._monotonic(), self._orphans
+        births = {**self._ended_early, **self._awaited}
+        self._orphans = {tid: before.get(tid, now) for tid, parent in births.items() if parent not in self._followed}
+        for tid in [tid for tid, since in self._orphans.items() if now - since > ORPHANED_S]:
+            del self._orphans[tid]
+            self._awaited.pop(tid, None)
+            self._ended_early.pop(tid, None)
 
     def _gave_birth(self, tid: int) -> None:
         child = ptrace.event_message(tid)
         ptrace.resume(tid)
         if child is None:
             return
-        self._awaited.discard(child)
-        if child in self._followed:
-            return
-        if child in self._ended_early:
-            self._ended_early.discard(child)
+        self._awaited.pop(child, None)
+        if child in self._followed or self._ended_early.pop(child, None) is not None:
             return
         self._told_itself(tid)
         self._born(child, self._followed.get(tid, tid))
@@ -90,8 +105,8 @@ class Tracees:
             process, parent = _lineage(self._reader.status(tid))
         except ProcessGone:
             return  # its end is next
-        self._awaited.add(tid)
-        self._born(tid, parent if process == tid else process)
+        self._awaited[tid] = parent if process == tid else process
+        self._born(tid, self._awaited[tid])
 
     def _born(self, tid: int, parent: int) -> None:
         """`parent` is the process that it was born in; a thread of the same one stays in it."""
@@ -141,11 +156,10 @@ class Tracees:
     def _ended(self, tid: int, status: int) -> None:
         self._told_itself(tid)
         if tid not in self._followed:  # killed before its first stop, or reaped since
-            self._awaited.add(tid)
+            self._awaited[tid] = wire.NOBODY
             self._born(tid, wire.NOBODY)
-        if tid in self._awaited:
-            self._awaited.discard(tid)
-            self._ended_early.add(tid)
+        if (parent := self._awaited.pop(tid, None)) is not None:
+            self._ended_early[tid] = parent
         self._untold.discard(tid)
         if self._followed.pop(tid, None) == tid:
             self._tell(wire.EXIT, tid, wire.STATUS.pack(status))

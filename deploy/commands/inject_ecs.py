@@ -31,7 +31,7 @@ for example:
   fargate-sensor inject ecs task.json --ingest-url https://ingest.example.org \\
     --image 123456789012.dkr.ecr.eu-central-1.amazonaws.com/fargate-sensor:0.1.0 -o task-with-sensor.json
   aws ecs describe-task-definition --task-definition shop --output json \\
-    | fargate-sensor inject ecs - --destination kinesis:security > register.json"""
+    | fargate-sensor inject ecs - --destination kinesis:security --image "$IMAGE" > register.json"""
 _SECRET_ARN = re.compile(r"arn:[\w-]+:(secretsmanager|ssm):[\w-]*:\d*:\S+")
 
 

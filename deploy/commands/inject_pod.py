@@ -23,7 +23,8 @@ EXAMPLE = """\
 for example:
   fargate-sensor inject pod shop.yaml --ingest-url https://ingest.example.org \\
     --image 123456789012.dkr.ecr.eu-central-1.amazonaws.com/fargate-sensor:0.1.0 -o shop-with-sensor.yaml
-  helm template shop ./chart | fargate-sensor inject pod - --destination kinesis:security | kubectl apply -f -"""
+  helm template shop ./chart \\
+    | fargate-sensor inject pod - --destination kinesis:security --image "$IMAGE" | kubectl apply -f -"""
 
 
 def work(content: bytes, options: argparse.Namespace) -> tuple[str, str, list[Told]]:

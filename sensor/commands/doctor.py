@@ -18,7 +18,7 @@ from sensor.model.protocols import HOST, Status
 ABOUT = """\
 Tells what the sensor can see from here and what not, why, and what would mend it. Nothing is changed or collected.
 Takes the options and SENSOR_* variables of `fargate-sensor run`, to check them.
-Exit codes: 0 when nothing is unavailable, 1 otherwise, 2 for wrong usage."""
+Exit codes: 0 when nothing is unavailable, 1 otherwise: also where a setting or an option is wrong."""
 
 
 def main(argv: list[str]) -> int:

@@ -27,6 +27,8 @@ that ship. `check` tells every error with its file and line. `test` runs the cas
 (NAME.cases.yml), and with --events tells which rules the events of a file find, one JSON object a line as
 `watch --json` writes them. `tune` proposes suppressions from such a file, and shows what each would have hidden."""
 
+MOST_TOLD = 10
+"""Lines without an event; where no event was among so many there is none."""
 LONGEST_LINE = 4 * 1024 * 1024
 
 
@@ -181,7 +183,14 @@ class _Recording:
                 try:
                     event = event_from_json(json.loads(line))
                 except (MalformedEvent, ValueError, RecursionError) as error:
-                    self.wrong += _tell([Problem(f"{self._name}:{number}", f"no event: {error}"[:300])])
+                    self.wrong += 1
+                    if self.wrong <= MOST_TOLD:
+                        _tell([Problem(f"{self._name}:{number}", f"no event: {error}"[:300])])
+                    elif not self.read:
+                        _tell(
+                            [Problem(self._name, "is no recording: that has an event a line, as `stdout` writes them")]
+                        )
+                        return
                     continue
                 self.read += 1
                 yield number, event

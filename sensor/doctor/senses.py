@@ -3,9 +3,10 @@
 Made the way the sidecar makes them, with helpers for other users where it would have them; nothing is collected.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 
-from collectors import helper_launcher
+from collectors import helper_launcher, rights
 from collectors.container_reach import ContainerReach
 from collectors.file_poll import NoNotices
 from collectors.process_table import Tracked
@@ -29,6 +30,7 @@ from sensor.model.protocols import HOST, Status, TaskView
 NETWORK = "network_"
 """How the names of the collectors that see connections begin."""
 
+MOST_NAMED = 5
 MEND = "give the sensor SYS_PTRACE, or run it as root so that helpers can look as other users"
 
 
@@ -44,7 +46,8 @@ def checks(settings: Settings, seen: list[str]) -> Iterator[Check]:
         yield from connections(senses)
         if settings.process != "trace":
             yield tracing(task.procfs)
-        yield processes(_taken_in(task))
+        held = rights.effective(task.procfs.read("self/status", rights.STATUS_LIMIT)) or ()
+        yield processes(_taken_in(task), may_trace=os.geteuid() == 0 and rights.SYS_PTRACE in held)
         seen += task.containers()
         yield from (container(task, container_id) for container_id in seen)
         if settings.files:
@@ -53,14 +56,16 @@ def checks(settings: Settings, seen: list[str]) -> Iterator[Check]:
         task.close()
 
 
-def processes(found: list[Tracked]) -> Check:
-    """How many processes there are, and of how many the program is closed to us."""
+def processes(found: list[Tracked], *, may_trace: bool) -> Check:
+    """How many processes there are, and of which the program is closed to us. `may_trace`: root with SYS_PTRACE, which
+    opens all that can be opened."""
     closed = [process for process in found if any(m.reason == "denied" for m in process.missing)]
     if not closed:
         return ok("processes", f"{len(found)} seen")
-    users = sorted({str(process.uid) for process in closed})
-    reason = f"{len(found)} seen; program or directory of {len(closed)} cannot be read (uid {', '.join(users)})"
-    return degraded("processes", reason, MEND)
+    which = [f"{process.pid} (uid {process.uid})" for process in closed[:MOST_NAMED]]
+    others = f" and {len(closed) - MOST_NAMED} more" if len(closed) > MOST_NAMED else ""
+    reason = f"{len(found)} seen; program or directory cannot be read of {', '.join(which)}{others}"
+    return degraded("processes", reason, None if may_trace else MEND)
 
 
 def connections(senses: Sequence[Check]) -> Iterator[Check]:

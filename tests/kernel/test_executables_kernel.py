@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from app_process import AppProcess
+from mapped_file import Mapped
 from needs import Need
 from running import until
 
-from collectors import helper_launcher, path_opens
+from collectors import change_times, helper_launcher, path_opens
 from collectors.executable_facts import Facts, drift
 from collectors.executables import Executables
 from collectors.gated import GatedReads
@@ -136,7 +137,10 @@ class Denied(Procfs):
         raise AccessDenied(f"{pid}/exe")
 
 
-async def test_the_hash_is_that_of_the_file_and_known_the_next_time(task: Task, program: Path) -> None:
+async def test_the_hash_is_that_of_the_file_and_known_the_next_time(task: Task, program: Path, need: Need) -> None:
+    handle = os.open(program, os.O_PATH)
+    need(change_times.are_kept(handle), "temporary files that are not in memory")
+    os.close(handle)
     with Running([str(program), "60"]) as one, Running([str(program), "60"]) as other:
         facts = await facts_of(task.executables, await tracked(task, one.pid))
         assert facts.sha256 == sha256(program)
@@ -178,6 +182,52 @@ async def test_a_program_that_was_replaced_under_the_same_name(task: Task, progr
         assert (await facts_of(task.executables, await tracked(task, other.pid))).sha256 == sha256(program) != before
 
 
+@pytest.fixture
+def overlay(need: Need, tmp_path: Path) -> Iterator[Path]:
+    """An overlay as containers have it."""
+    lower, upper, work, merged = (tmp_path / name for name in ("lower", "upper", "work", "merged"))
+    for directory in (lower, upper, work, merged):
+        directory.mkdir()
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    mounted = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(merged)], check=False)
+    need(mounted.returncode == 0, "the right to mount an overlay")
+    yield merged
+    subprocess.run(["umount", "--lazy", str(merged)], check=True)
+
+
+async def test_a_change_by_a_mapping_that_moves_no_time_shows_in_the_hash_of_the_next_exec(
+    task: Task, program: Path
+) -> None:
+    with closing(Mapped(program)) as mapped:
+        mapped.change()
+        await grown_old(program)
+        handle, told = os.open(program, os.O_PATH), list[Facts]()
+        for n in (1, 2, 3):
+            if (facts := task.executables.wanted_file(handle, "c", str(program), told.append)) is not None:
+                told.append(facts)
+            await until(lambda n=n: len(told) == n, "the file's hash")  # type: ignore[misc] # of this turn
+        os.close(handle)
+        mapped.change()
+    with Running([str(program), "60"]) as one:
+        facts = await facts_of(task.executables, await tracked(task, one.pid))
+        assert facts.sha256 == sha256(program) != told[0].sha256
+
+
+async def test_the_same_where_the_mapping_is_kept_while_programs_run(task: Task, program: Path, overlay: Path) -> None:
+    program = Path(shutil.copy(program, overlay / "program"))
+    with closing(Mapped(program)) as mapped:
+        mapped.change()
+        await grown_old(program)
+        hashes = set()
+        for _ in range(5):
+            with Running([str(program), "60"]) as one:
+                facts = await facts_of(task.executables, await tracked(task, one.pid))
+            assert facts.sha256 == sha256(program)
+            hashes.add(facts.sha256)
+            mapped.change()
+        assert len(hashes) == 2
+
+
 async def test_drift_where_the_file_system_keeps_births(task: Task, program: Path, need: Need) -> None:
     need(await grown_old(program) is not None, "a file system with birth times")
     with Running([str(program), "60"]) as one:
@@ -202,6 +252,7 @@ async def test_our_own_opens_are_told_before_the_kernel_tells_of_them(task: Task
         facts = await facts_of(task.executables, process)
         assert facts.sha256 is not None
         assert ours
+        assert await facts_of(task.executables, process) == facts  # the file is young: only now it is settled
         assert {notice.name for notice in stream.read()} == {b"program"}  # the same one after the other count as one
         ours.clear()
         assert task.executables.wanted(process, lambda facts: None) == facts

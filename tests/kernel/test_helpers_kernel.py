@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from time import monotonic, sleep
 
 import pytest
 from needs import Need
@@ -12,7 +13,8 @@ from needs import Need
 from collectors import helper_launcher
 from collectors import helper_wire as wire
 from collectors.helper_process import serve
-from collectors.helpers import HANGS_TOLERATED, PAUSE_S, Helpers
+from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, Helpers
+from collectors.launcher_link import ANEW_S
 from collectors.procfs import Procfs
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -134,6 +136,19 @@ def test_a_dead_helper_is_replaced_and_one_that_keeps_dying_only_after_a_pause(
     assert helpers.link((UID, GID), wire.EXE, app.pid, start)
 
 
+def test_after_good_answers_for_a_while_one_that_died_long_ago_counts_no_more(
+    helpers: Helpers, app: subprocess.Popen[bytes], time: Time
+) -> None:
+    start = ticks(app.pid)
+    for _ in range(2 * HANGS_TOLERATED):
+        helpers.link((UID, GID), wire.EXE, app.pid, start)
+        _end_helpers(signal.SIGKILL)
+        with pytest.raises(AccessDenied, match=r"has ended|did not answer"):
+            helpers.link((UID, GID), wire.EXE, app.pid, start)
+        time.now += FORGET_S
+        assert helpers.link((UID, GID), wire.EXE, app.pid, start)
+
+
 def test_an_app_of_the_same_uid_can_neither_read_nor_steer_its_helper(
     helpers: Helpers, app: subprocess.Popen[bytes]
 ) -> None:
@@ -174,6 +189,66 @@ def test_helpers_outlive_their_launcher(helpers: Helpers, app: subprocess.Popen[
         helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
     assert helpers.link((UID, GID), wire.EXE, app.pid, start)
     assert counters.losses == {"helper_lost": 1}
+
+
+def test_a_launcher_that_was_killed_is_replaced_at_most_once_a_minute(
+    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = ticks(app.pid)
+    monkeypatch.setenv("A_TOKEN", "s3cret")
+    os.kill(_launcher(), signal.SIGKILL)
+    with pytest.raises(AccessDenied, match="has ended, another is started"):
+        helpers.link((UID, GID), wire.EXE, app.pid, start)
+    assert _link_soon(helpers, app.pid), "no pause for who asked meanwhile"
+
+    second = _started_anew()
+    assert b"A_TOKEN" not in Procfs().read(f"{second}/environ")
+    assert counters.losses == {"helper_lost": 1}
+
+    os.kill(second, signal.SIGKILL)
+    for _ in range(2):
+        with pytest.raises(AccessDenied, match="has ended"):
+            helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
+    assert counters.losses == {"helper_lost": 2}
+    assert helpers.link((UID, GID), wire.EXE, app.pid, start), "its helpers live on"
+
+    time.now += ANEW_S
+    with pytest.raises(AccessDenied, match="being started again"):
+        helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
+    third = _started_anew()
+    assert third != second
+    helpers.close()
+    assert not os.path.exists(f"/proc/{third}"), "it was waited for"
+
+
+def test_a_launcher_that_was_replaced_makes_tracers_too(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
+    os.kill(_launcher(), signal.SIGKILL)
+    with pytest.raises(AccessDenied, match="has ended, another is started"):
+        helpers.start_tracer()
+    assert _link_soon(helpers, app.pid)
+    tracer, end = helpers.start_tracer(), monotonic() + 30
+    tracer.ping(7)
+    while (pulse := tracer.pulse()) is None:
+        assert monotonic() < end
+        sleep(0.01)
+    assert pulse.number == 7
+    tracer.close()
+
+
+def test_a_new_launcher_that_is_stopped_before_it_is_there_is_given_up(
+    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: Time
+) -> None:
+    os.kill(_launcher(), signal.SIGKILL)
+    with pytest.raises(AccessDenied, match="has ended, another is started"):
+        helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid))
+    os.kill(_started_anew(), signal.SIGSTOP)
+    with pytest.raises(AccessDenied, match="being started again"):
+        helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid))
+    time.now += ANEW_S
+    with pytest.raises(AccessDenied, match="has ended, another is started"):
+        helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid))
+    assert counters.losses == {"helper_lost": 2}
+    assert _link_soon(helpers, app.pid)
 
 
 def test_a_helper_that_hangs_costs_one_deadline(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
@@ -222,6 +297,28 @@ def _launcher() -> int:
     """The child that was forked last: our newest one that is no helper."""
     children = Procfs().read(f"{os.getpid()}/task/{os.getpid()}/children").split()
     return max(int(pid) for pid in children if b"pytest" in Procfs().read(f"{int(pid)}/cmdline"))
+
+
+def _started_anew() -> int:
+    """The child that is a launcher and no fork of us, once its exec is done."""
+    end = monotonic() + 30
+    while monotonic() < end:
+        for pid in map(int, Procfs().read(f"{os.getpid()}/task/{os.getpid()}/children").split()):
+            if b"collectors.helper_launcher" in Procfs().read(f"{pid}/cmdline"):
+                return pid
+    raise AssertionError("no launcher was started anew")
+
+
+def _link_soon(helpers: Helpers, pid: int) -> bytes:
+    """The answer, once a launcher is there again."""
+    end = monotonic() + 30
+    while True:
+        try:
+            return helpers.link((UID, GID), wire.EXE, pid, ticks(pid))
+        except AccessDenied as error:
+            if "being started again" not in str(error) or monotonic() > end:
+                raise
+            sleep(0.01)
 
 
 ROOT, SYS_PTRACE = b"Name:\tx\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n", 1 << 19

@@ -12,7 +12,7 @@ from posture_scene import SECRET, app, taken_in
 from running import collecting, until
 
 from collectors import helper_launcher, posture_facts, posture_schedule
-from collectors.environ import Secrets
+from collectors.environ import MOST_VARIABLES, Secrets
 from collectors.posture import PostureWatch
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
@@ -73,6 +73,14 @@ async def test_names_of_secrets_are_told_once_and_no_value_is(scene: Scene) -> N
     assert told.process is not None
     assert os.path.basename(told.process.exe or "") == "sleep"
     assert SECRET not in json.dumps([to_wire(event) for event in scene.emitted.events])
+
+
+async def test_an_environment_that_is_too_long_to_be_looked_at_whole_is_told_in_the_status(scene: Scene) -> None:
+    padding = {f"A{n}": "b" for n in range(MOST_VARIABLES)}
+    with app(scene.task, environ=padding | {"DB_PASSWORD": SECRET}):
+        reason = await until(lambda: scene.watch.status().reason, "a look")
+        assert reason.startswith("the environment of 1 programs is longer than what is looked at")
+        assert not scene.found("secret-in-environment")
 
 
 async def test_another_users_secrets_are_read_by_a_helper(scene: Scene, need: Need) -> None:

@@ -196,6 +196,70 @@ sys.stdin.readline()
         os.kill(other, signal.SIGKILL)
 
 
+UNTRACED = """
+import ctypes, os, platform, signal, time
+CLONE, CLONE_UNTRACED = (220 if platform.machine() == "aarch64" else 56), 0x00800000
+for n in range(5):
+    time.sleep(0.1)
+    pid = ctypes.PyDLL(None).syscall(CLONE, CLONE_UNTRACED | signal.SIGCHLD, 0, 0, 0, 0)
+    if pid == 0:
+        os.execv("/bin/sleep", ["sleep", "0.1", "0.00777"])
+    os.waitpid(pid, 0)
+"""
+
+
+async def test_children_that_are_kept_from_the_tracer_are_seen_as_without_one(traced: Traced) -> None:
+    await traced.run(python(UNTRACED))
+    told = await until(lambda: told_of(traced, "0.00777", 4), "those that live a tenth of a second")
+    assert "trace" not in {event.evidence.source for event in told}
+
+
+WITHOUT_MAIN = """
+import ctypes, os, platform, sys, threading
+def go_on():
+    while open(f"/proc/self/task/{os.getpid()}/stat").read().rpartition(")")[2].split()[0] != "Z": pass
+    print("there", flush=True)
+    sys.stdin.readline()
+    os.waitpid(os.posix_spawn("/bin/true", ["true", "of a thread"], {}), 0)
+    os.execv("/bin/true", ["true", "without a main thread"])
+threading.Thread(target=go_on).start()
+ctypes.CDLL(None).syscall(93 if platform.machine() == "aarch64" else 60, 0)  # exit(2): of this thread alone
+"""
+
+
+async def without_main_thread(traced: Traced) -> "subprocess.Popen[str]":
+    """A process whose main thread had ended before it was followed by another of its threads."""
+    traced.trace._may_trace = lambda process: False
+    app = await traced.start([sys.executable, "-c", WITHOUT_MAIN], followed=False)
+    process = await until(lambda: traced.task.living_process(app.pid), "the process is known")
+    assert app.stdout is not None
+    await asyncio.to_thread(app.stdout.readline)
+    traced.trace._may_trace = lambda process: process.pid == app.pid
+    traced.trace.found(process)
+    (thread,) = [int(tid) for tid in os.listdir(f"/proc/{app.pid}/task") if int(tid) != app.pid]
+    await until(lambda: tracer_of(thread), "the thread that lives is followed")
+    return app
+
+
+async def test_a_process_whose_main_thread_has_ended_is_followed_by_its_others(traced: Traced) -> None:
+    app = await without_main_thread(traced)
+    await asyncio.to_thread(app.communicate, "\n", 60)
+    await until(lambda: traced.execs("of a thread"), "what it spawned")
+    (last,) = await until(lambda: traced.execs("without a main thread"), "what it executed")
+    assert last.process is not None
+    assert last.process.pid == app.pid
+
+
+async def test_one_whose_end_the_tracer_cannot_tell_is_forgotten_nevertheless(traced: Traced) -> None:
+    app = await without_main_thread(traced)
+    process = traced.task.living_process(app.pid)
+    assert process is not None
+    await until(lambda: traced.trace.follows(process), "it is told that it is followed")
+    app.kill()
+    app.communicate()
+    await until(lambda: not traced.trace.follows(process), "it is followed no more")
+
+
 async def test_a_thousand_threads_are_followed(traced: Traced) -> None:
     app = await threaded(traced, 1000)
     await until(lambda: all_followed(app.pid), "every thread is followed")

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from collectors import statx
 from collectors.statx import NS, born_ns, cached, place
 
 pytestmark = pytest.mark.kernel
+AT_STATX_DONT_SYNC = 0x4000
 
 
 @pytest.fixture
@@ -36,6 +38,29 @@ def test_a_file_of_a_file_system_without_births_has_none() -> None:
     handle = os.open("/proc/self/stat", os.O_PATH)
     assert born_ns(handle) is None
     os.close(handle)
+
+
+def test_the_version_is_what_stat_says_of_what_a_link_leads_to_and_no_server_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"six\n\n\n")
+    (tmp_path / "link").symlink_to("file")
+    asked: list[int] = []
+    kernel = statx._libc.statx
+
+    class Asked:
+        def statx(self, fd: int, path: bytes, flags: int, fields: int, buffer: object) -> int:
+            asked.append(flags)
+            return int(kernel(fd, path, flags, fields, buffer))
+
+    monkeypatch.setattr(statx, "_libc", Asked())
+    for path in (tmp_path / "link", Path("/proc/self/exe"), Path("/dev/null")):
+        found = path.stat()
+        told = statx.version(os.fsencode(path))
+        assert told == (found.st_dev, found.st_ino, found.st_mode, found.st_ctime_ns, found.st_size)
+    assert [flags & AT_STATX_DONT_SYNC for flags in asked] == [AT_STATX_DONT_SYNC] * 3
+    with pytest.raises(FileNotFoundError):
+        statx.version(b"/proc/0/exe")
 
 
 def test_what_a_descriptor_stands_for_is_the_file_that_stat_shows(tmp_path: Path) -> None:

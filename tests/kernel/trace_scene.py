@@ -164,8 +164,7 @@ def shell(script: str) -> list[str]:
 
 def tracer_of(pid: int) -> int:
     """Who traces a process, 0 if nobody does."""
-    status = Procfs().read(f"{pid}/status", 16_384)
-    return int(status.split(b"\nTracerPid:", 1)[1].split(None, 1)[0])
+    return Procfs().tracer(pid)
 
 
 def children(pid: int) -> list[int]:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from collectors.descriptor_map import LATELY, MOST_MAPS, DescriptorMap, DescriptorMaps
-from collectors.procfs import Procfs
+from collectors.procfs import MOST_LISTED, Procfs
 
 
 class FakeDescriptors:
@@ -30,6 +32,21 @@ def test_the_first_look_reads_the_newest_numbers_first_and_stops_at_what_it_seek
 
     assert found.inodes == [109, 108, 107]
     assert found.links == 3
+
+
+def test_of_very_many_descriptors_the_first_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, listed = FakeDescriptors(tmp_path), list[int]()
+    for number in range(10):
+        app.open(number, 100 + number)
+    numbers = Procfs.descriptor_numbers
+
+    def few(procfs: Procfs, pid: int, most: int = MOST_LISTED) -> list[int]:
+        listed.append(most)
+        return numbers(procfs, pid, 4)
+
+    monkeypatch.setattr(Procfs, "descriptor_numbers", few)
+    assert DescriptorMap().look(app.procfs, 7, 1, 100).links == 4
+    assert listed == [MOST_LISTED]
 
 
 def test_a_new_descriptor_of_a_busy_process_is_one_link_away(tmp_path: Path) -> None:

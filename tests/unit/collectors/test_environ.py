@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from collectors.environ import (
     LIMIT,
     MOST_SECRETS,
+    MOST_VARIABLES,
     VALUE_LIMIT,
     Environ,
     Secrets,
@@ -99,6 +100,13 @@ def test_many_secrets_and_long_environments_are_flagged() -> None:
     assert secrets(many).cut
     assert not secrets(many.rpartition(b"A")[0]).cut
     assert secrets(b"PAD=" + b"x" * LIMIT).cut
+
+
+def test_of_very_many_variables_the_first_are_looked_at_and_that_is_flagged() -> None:
+    many = b"A=b\0" * (MOST_VARIABLES - 1)
+    assert secrets(many + b"A_TOKEN=x\0") == Secrets(("A_TOKEN",))
+    assert secrets(many + b"A=b\0A_TOKEN=x\0") == Secrets((), cut=True)
+    assert secrets(b"\0" * MOST_VARIABLES * 2 + b"A_TOKEN=x\0") == Secrets(("A_TOKEN",)), "what was cleared is none"
 
 
 @pytest.mark.parametrize("names", [(), ("DB_PASSWORD",), ("A_TOKEN", "B_TOKEN")])

@@ -3,106 +3,29 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes import FakeClock
+from executables_scene import Scene
 from running import until
 
+from collectors import change_times
 from collectors import executables as module
 from collectors.executable_facts import Facts
 from collectors.executables import BURST_BYTES, MOST_BYTES, MOST_FILES, MOST_WAITING, Executables
-from collectors.gated import GatedReads
-from collectors.hash_worker import Hashed, HashWorker
-from collectors.process_table import Tracked
-from collectors.procfs import Procfs
-from collectors.statx import place
-from sensor.model.counters import Counters
+from collectors.hash_worker import Hashed
 from sensor.model.errors import AccessDenied, ProcessGone
-from sensor.model.events import Timestamp
-
-LATER = 4_000_000_000_000_000_000  # long after any file of these tests was changed
 
 
-class FakeGated(GatedReads):
-    """Every process runs `path`, unless `error` says that it cannot be opened."""
+@pytest.fixture(autouse=True)
+def on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the files of these tests are: only those of memfd_create(2) count as in memory."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.error: Exception | None = None
+    def are_kept(fd: int) -> bool:
+        return not os.readlink(f"/proc/self/fd/{fd}").startswith("/memfd:")
 
-    def exe_file(self, process: Tracked) -> int:
-        if self.error is not None:
-            raise self.error
-        return os.open(self.path, os.O_PATH)
-
-
-class IdleWorker(HashWorker):
-    """Takes files and hashes none until told to."""
-
-    def __init__(self) -> None:
-        self.jobs: list[tuple[int, Callable[[Hashed], None]]] = []
-        self.closed = False
-
-    def put(self, fd: int, size: int, ctime_ns: int, done: Callable[[Hashed], None]) -> None:
-        os.close(fd)
-        self.jobs.append((size, done))
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class Scene:
-    """A program file, processes that run it, and what is known of it."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        self.path = tmp_path / "program"
-        self.path.write_bytes(b"#!one\n")
-        self.procfs = tmp_path / "proc"
-        self.mounted("ext4")
-        self.gated = FakeGated(self.path)
-        self.clock = FakeClock(wall=LATER)
-        self.counters = Counters()
-        self.told: list[Facts] = []
-        self.opened: list[int] = []
-        self.idle = IdleWorker()
-
-    def mounted(self, fs_type: str) -> None:
-        (self.procfs / "10").mkdir(parents=True, exist_ok=True)
-        fd = os.open(self.path, os.O_PATH)
-        line = f"{place(fd).mount_id} 1 254:0 / / rw - {fs_type} x rw\n"
-        os.close(fd)
-        (self.procfs / "10" / "mountinfo").write_text(line)
-
-    def executables(self, *, idle: bool = False) -> Executables:
-        found = Executables(
-            gated=self.gated,
-            procfs=Procfs(str(self.procfs)),
-            counters=self.counters,
-            clock=self.clock,
-            make_worker=(lambda: self.idle) if idle else HashWorker,
-        )
-        found._looks_are_noticed = False
-        found.opened = lambda process: self.opened.append(process.pid)
-        return found
-
-    def process(self) -> Tracked:
-        process = Tracked(10, "e", 1, Timestamp(0), None)
-        process.exe = str(self.gated.path)
-        return process
-
-    def wanted(self, executables: Executables) -> Facts | None:
-        return executables.wanted(self.process(), self.told.append)
-
-    async def facts(self, executables: Executables) -> Facts:
-        """At once, or when they come."""
-        before = len(self.told)
-        at_once = self.wanted(executables)
-        if at_once is not None:
-            return at_once
-        await until(lambda: len(self.told) > before, "the facts")
-        return self.told[-1]
+    monkeypatch.setattr(change_times, "are_kept", are_kept)
 
 
 @pytest.fixture
@@ -156,9 +79,49 @@ async def test_a_file_that_was_just_changed_is_hashed_each_time(scene: Scene, ex
     await scene.facts(executables)
     assert scene.counters.seen["executables.hashed"] == 2
     scene.clock.advance(1)
-    await scene.facts(executables)
-    await scene.facts(executables)
-    assert scene.counters.seen["executables.hashed"] == 3
+    for _ in range(4):  # the second time it is settled, and known from then on
+        await scene.facts(executables)
+    assert scene.counters.seen["executables.hashed"] == 4
+
+
+async def test_what_asks_while_a_young_file_is_hashed_has_a_hash_of_its_own(scene: Scene) -> None:
+    executables = scene.executables(idle=True)
+    scene.clock.wall_ns = scene.path.stat().st_ctime_ns + 1_000_000_000
+    assert [scene.wanted(executables) for _ in range(3)] == [None] * 3
+    (_, first), (_, settled) = scene.idle.jobs
+    first(Hashed("before it was changed by a mapping"))
+    settled(Hashed("f00"))
+    assert [facts.sha256 for facts in scene.told] == ["before it was changed by a mapping", "f00", "f00"]
+    known = scene.wanted(executables)
+    assert known is not None
+    assert known.sha256 == "f00"
+
+
+async def test_a_hash_that_was_taken_of_a_file_that_nobody_ran_answers_for_no_exec(scene: Scene) -> None:
+    executables, told = scene.executables(idle=True), list[Facts]()
+    handle = os.open(scene.path, os.O_PATH)
+    assert executables.wanted_file(handle, "c", "/program", told.append) is None
+    assert scene.wanted(executables) is None, "it may have begun to be read before it was changed"
+    (_, of_file), (_, of_exec) = scene.idle.jobs
+    of_file(Hashed("benign"))
+    of_exec(Hashed("f00"))
+    assert [facts.sha256 for facts in told + scene.told] == ["benign", "f00"]
+    known = executables.wanted_file(handle, "c", "/program", told.append)
+    os.close(handle)
+    assert known is not None
+    assert known.sha256 == "f00"
+
+
+async def test_files_in_memory_are_hashed_each_time(scene: Scene, executables: Executables) -> None:
+    memory = os.memfd_create("payload")
+    scene.gated.path = Path(f"/proc/self/fd/{memory}")
+    process = scene.process()
+    process.exe = None
+    for n in (1, 2):
+        assert executables.wanted(process, scene.told.append) is None
+        await until(lambda n=n: len(scene.told) == n, "the facts")  # type: ignore[misc] # of this turn
+    os.close(memory)
+    assert scene.counters.seen["executables.hashed"] == 2
 
 
 async def test_many_who_want_the_same_have_it_hashed_once(scene: Scene) -> None:

@@ -1,6 +1,7 @@
 """One thread hashes files one after another, stops when told, and hangs nobody but itself."""
 
 import asyncio
+import errno
 import hashlib
 import itertools
 import os
@@ -23,11 +24,19 @@ def worker() -> Iterator[HashWorker]:
     made.close()
 
 
-def put(worker: HashWorker, path: Path, told: list[Hashed], size: int | None = None, ctime: int | None = None) -> None:
+def put(
+    worker: HashWorker,
+    path: Path,
+    told: list[Hashed],
+    size: int | None = None,
+    ctime: int | None = None,
+    *,
+    settle: bool = False,
+) -> None:
     found = path.stat()
     size = found.st_size if size is None else size
     ctime = found.st_ctime_ns if ctime is None else ctime
-    worker.put(os.open(path, os.O_RDONLY), size, ctime, told.append)
+    worker.put(os.open(path, os.O_RDONLY), size, ctime, told.append, settle=settle)
 
 
 @pytest.fixture
@@ -123,3 +132,21 @@ async def test_without_a_thread_the_file_is_closed_and_the_error_says_so(
     with pytest.raises(OSError, match="can't start new thread"):
         put(HashWorker(), file, [])
     assert descriptors() == before
+
+
+async def test_only_what_was_settled_before_it_was_read_is_called_so(
+    worker: HashWorker, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Hashed] = []
+    put(worker, file, told, settle=True)
+    put(worker, file, told)
+    await until(lambda: len(told) == 2, "two hashes")
+    assert [hashed.settled for hashed in told] == [True, False]
+
+    def fails(fd: int) -> None:
+        raise OSError(errno.EIO, "a broken disk")
+
+    monkeypatch.setattr(os, "fdatasync", fails)
+    put(worker, file, told, settle=True)
+    await until(lambda: len(told) == 3, "a hash")
+    assert told[2] == told[1]

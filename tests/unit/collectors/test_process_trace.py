@@ -1,5 +1,7 @@
 """The tracing collector without a tracer: what it does with one that talks nonsense."""
 
+import os
+
 import pytest
 from fakes import FakeClock
 
@@ -66,6 +68,26 @@ def test_a_number_is_claimed_once(task: Task) -> None:
     assert trace.claims(4_000_001)
     assert not trace.claims(4_000_001)
     assert not trace.claims(4_000_002)
+
+
+def test_what_has_ended_without_being_told_is_followed_no_more(task: Task) -> None:
+    trace = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock())
+    telling = trace._telling = TraceTelling(task, Counters(), FakeClock())
+    process = task.track(os.getpid())
+    assert process is not None
+    gone = 4_000_001
+    trace._link = Told(
+        wire.Record(wire.BORN, gone, 2, wire.PARENT.pack(1)),
+        wire.Record(wire.ATTACHED, process.pid, 2, b""),
+    )
+    trace.drain()
+    assert trace.follows(process)
+    telling._parents |= {process.pid: 1}
+    telling.forget_gone()
+    assert telling._parents == {process.pid: 1}
+    telling.ended(process)
+    assert not trace.follows(process), "another may have the number"
+    assert not telling._parents
 
 
 async def test_without_a_launcher_it_says_why(task: Task) -> None:

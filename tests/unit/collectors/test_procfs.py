@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collectors import procfs as module
 from collectors.procfs import ARGS_LIMIT, Procfs, parse_credentials, parse_stat, split_args, text
 from sensor.model.errors import AccessDenied, ProcessGone
 
@@ -99,3 +100,20 @@ def test_denied_names_the_file(tmp_path: os.PathLike[str], monkeypatch: pytest.M
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(AccessDenied, match="7/environ"):
         Procfs(str(tmp_path)).read("7/environ")
+
+
+def test_of_a_process_with_many_descriptors_the_first_are_looked_at(
+    tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descriptors = os.path.join(tmp_path, "7", "fd")
+    os.makedirs(descriptors)
+    for number in range(30):
+        os.symlink(f"socket:[{number}]", os.path.join(descriptors, str(number)))
+    procfs, read = Procfs(str(tmp_path)), list[str]()
+    monkeypatch.setattr(module, "MOST_DESCRIPTORS", 10)
+    monkeypatch.setattr(procfs, "link", lambda name: read.append(name) or b"/dev/null")
+    assert len(list(procfs.descriptors(7))) == len(read) == 10
+    assert len(procfs.descriptor_numbers(7, 20)) == 20
+    assert sorted(procfs.descriptor_numbers(7)) == list(range(30))
+    with pytest.raises(ProcessGone, match="8/fd"):
+        procfs.descriptor_numbers(8)

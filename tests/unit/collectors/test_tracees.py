@@ -8,7 +8,7 @@ import pytest
 from collectors.tracer import ptrace, wire
 from collectors.tracer.exec_facts import Seen
 from collectors.tracer.outlet import Outlet
-from collectors.tracer.tracees import Tracees
+from collectors.tracer.tracees import ORPHANED_S, Tracees
 from sensor.model.errors import ProcessGone
 
 PARENT, CHILD, THREAD = 100, 101, 102
@@ -60,7 +60,8 @@ class Told:
         self._reading, writing = os.pipe()
         os.set_blocking(self._reading, False)
         self._writing = writing
-        self.tracees = Tracees(Outlet(writing), FakeReader())  # type: ignore[arg-type] # a stand-in
+        self.now = 0.0
+        self.tracees = Tracees(Outlet(writing), FakeReader(), lambda: self.now)  # type: ignore[arg-type] # a stand-in
         self.tracees.add(PARENT, PARENT)
 
     def records(self) -> list[tuple[int, int]]:
@@ -115,6 +116,38 @@ def test_one_whose_parent_was_killed_is_told_at_the_next_pulse(told: Told, went_
     told.tracees.handle(CHILD, EXIT)
     assert told.records() == [(wire.EXIT, PARENT), (wire.BORN, CHILD), (wire.EXIT, CHILD)]
     assert went_on == [(CHILD, 0)]
+
+
+@pytest.mark.parametrize("seen", [[(CHILD, FIRST_STOP), (CHILD, EXIT)], [(CHILD, EXIT)]])
+def test_of_one_whose_parent_was_killed_no_birth_is_awaited_for_ever(
+    told: Told, went_on: list[tuple[int, int]], seen: list[tuple[int, int]]
+) -> None:
+    for tid, status in (*seen, (PARENT, 9)):
+        told.tracees.handle(tid, status)
+        told.tracees.tell_early()
+    told.now = ORPHANED_S / 2
+    told.tracees.tell_early()
+    assert told.tracees._ended_early, "its parent's stop may still be seen"
+    told.now = ORPHANED_S * 2
+    told.tracees.tell_early()
+    told.tracees.add(PARENT, PARENT)
+    told.tracees.handle(PARENT, FORK)  # another has the number now
+    new = [(wire.BORN, CHILD)]
+    assert told.records() == [(wire.BORN, CHILD), (wire.EXIT, CHILD), (wire.EXIT, PARENT), *new]
+    assert went_on
+
+
+def test_a_birth_is_awaited_as_long_as_the_parent_is_followed(told: Told, went_on: list[tuple[int, int]]) -> None:
+    told.tracees.handle(CHILD, FIRST_STOP)
+    told.tracees.tell_early()
+    told.tracees.handle(CHILD, EXIT)
+    told.now = ORPHANED_S * 2
+    told.tracees.tell_early()
+    told.now = ORPHANED_S * 4
+    told.tracees.tell_early()
+    told.tracees.handle(PARENT, FORK)
+    assert told.records() == [(wire.BORN, CHILD), (wire.EXIT, CHILD)]
+    assert went_on
 
 
 @pytest.mark.parametrize("number", [1, 10, 17, 19, 34, 64])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sensor.commands.rules import main
+from sensor.commands.rules import MOST_TOLD, main
 from sensor.commands.rules_tune import every_version_of
 from sensor.detect import shipped
 from sensor.model.codec import part_to_json
@@ -109,6 +109,25 @@ def test_wrong_usage_is_two(argv: list[str], monkeypatch: pytest.MonkeyPatch) ->
 def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str], rules: Path) -> None:
     assert main(["test", str(rules), "--events", str(rules / "none")]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_what_is_no_recording_is_told_after_a_few_lines(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (rules / "notes.txt").write_text("no event\n" * 500)
+
+    assert main(["tune", str(rules), "--events", str(rules / "notes.txt")]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert sum(": no event: " in line for line in told) == MOST_TOLD
+    assert sum("is no recording" in line for line in told) == 1
+
+
+def test_a_recording_with_many_wrong_lines_is_read_to_its_end(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    event = json.dumps(part_to_json(exec_event("nmap 1")))
+    (rules / "events.jsonl").write_text(f"{event}\n" + "no event\n" * 500 + f"{event}\n")
+
+    assert main(["test", str(rules), "--events", str(rules / "events.jsonl")]) == 1
+    told = capsys.readouterr()
+    assert "2 events, 2 detections, 500 lines that hold no event" in told.out
+    assert told.err.count("no event: ") == MOST_TOLD
 
 
 def test_tune_proposes_what_an_image_does_all_the_time(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from collectors.process_table import Tracked
 from sensor.doctor.check import Check, worst
-from sensor.doctor.senses import connections, container, processes
+from sensor.doctor.senses import MEND, MOST_NAMED, connections, container, processes
 from sensor.model.events import Missing, Timestamp
 from sensor.model.protocols import HOST, Capability, Status
 from tests.fakes import FakeTaskView
@@ -25,14 +25,19 @@ def root() -> Iterator[int]:
 
 
 def test_processes_that_can_all_be_read() -> None:
-    found = processes([process(0), process(33, Missing("process.args", "gone"))])
+    found = processes([process(0), process(33, Missing("process.args", "gone"))], may_trace=False)
     assert (found.capability.status, found.capability.reason) == (Status.OK, "2 seen")
 
 
 def test_processes_that_are_closed_to_us() -> None:
-    found = processes([process(0), process(33, Missing("process.exe", "denied")), process(5, Missing("x", "denied"))])
-    assert found.capability.status is Status.DEGRADED
-    assert found.capability.reason == "3 seen; program or directory of 2 cannot be read (uid 33, 5)"
+    closed = [process(33, Missing("process.exe", "denied")), process(5, Missing("x", "denied"))]
+    for may_trace, mend in ((False, MEND), (True, None)):
+        found = processes([process(0), *closed], may_trace=may_trace)
+        assert found.capability.status is Status.DEGRADED
+        assert found.capability.reason == ("3 seen; program or directory cannot be read of 1 (uid 33), 1 (uid 5)")
+        assert found.capability.mend == mend
+    many = processes(closed * (MOST_NAMED + 1), may_trace=True)
+    assert (many.capability.reason or "").endswith(f" and {MOST_NAMED + 2} more")
 
 
 def test_a_container_that_can_be_reached(root: int) -> None:
