@@ -19,7 +19,7 @@ reads ECS task definitions (to register or described, and arrays of container de
 templates, Terraform plans and states (`terraform show -json`) and Kubernetes manifests, rendered charts among them, and
 asks each task, pod, service and policy what is below. `--format` is text, json or sarif. The exit code is 0 when
 nothing as bad as `--fail-on` (medium) was found, 1 when it was or a file could not be read, and 2 on wrong usage. A
-file that cannot be read is one line with its reason, and the others are checked all the same.
+file or directory that cannot be read is one line with its reason, and the others are checked all the same.
 
 Directories are searched for `.json`, `.yaml`, `.yml` and `.template`. What lies there, cannot be decoded and has
 nothing in it that is ours (`containerDefinitions`, `AWS::ECS::`, `planned_values`, `apiVersion` and the like) is told

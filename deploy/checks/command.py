@@ -12,7 +12,7 @@ from deploy.checks.catalog import catalog
 from deploy.checks.check import Check, Severity
 from deploy.checks.engine import Result, run
 from deploy.checks.files import ComeUpon, files_in
-from deploy.checks.problems import Note, Problem
+from deploy.checks.problems import Problem
 
 ABOUT = """\
 Checks ECS task definitions (JSON), CloudFormation and SAM templates, Terraform plans (`terraform show -json`) and
@@ -88,7 +88,7 @@ def _report(checks: tuple[Check, ...], result: Result, options: argparse.Namespa
     return "".join(f"{line}\n" for line in reports.text(result, verbose=options.verbose))
 
 
-def _progress(files: Iterable[Path | ComeUpon | Note]) -> Iterator[Path | ComeUpon | Note]:
+def _progress(files: Iterable[Path | ComeUpon | Problem]) -> Iterator[Path | ComeUpon | Problem]:
     """The files; on a terminal a line shows how many were looked at."""
     shown = sys.stderr.isatty()
     for number, file in enumerate(files):

@@ -48,15 +48,15 @@ class Result:
     gone: int = 0
 
 
-def run(checks: Iterable[Check], files: Iterable[FilePath | ComeUpon | Note]) -> Result:
+def run(checks: Iterable[Check], files: Iterable[FilePath | ComeUpon | Problem]) -> Result:
     """Check the files; one that cannot be read is a problem and keeps no other from being checked.
 
-    A `Note` among them says what was left out.
+    A `Problem` among them is a directory that cannot be read, a `Note` says what was left out.
     """
     checks, result = tuple(checks), Result()
     for file in files:
-        if isinstance(file, Note):
-            result.notes.append(file)
+        if isinstance(file, Problem):
+            _tell(file, result)
             continue
         before = result.subjects, len(result.problems)
         result.files += 1

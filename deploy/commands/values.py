@@ -5,7 +5,7 @@ Values that may be secrets are never repeated: a misplaced token is a token.
 
 from collections.abc import Iterable
 
-from deploy.sidecar.variables import SECRETS, is_image, is_name
+from deploy.sidecar.variables import SECRETS, is_image, is_name, mistake
 
 
 def image(text: str) -> str:
@@ -24,5 +24,7 @@ def variables(given: Iterable[str]) -> dict[str, str]:
             raise ValueError("expected SENSOR_NAME=VALUE")
         if name in SECRETS:
             raise ValueError(f"{name} would stand in the document for all to read; see --token-secret")
+        if wrong := mistake(name, value):
+            raise ValueError(wrong)
         found[name] = value
     return found

@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from sensor.config.validate import mistakes
+
 TOKEN = "SENSOR_INGEST_TOKEN"  # noqa: S105 - the name of the variable
 SECRETS = (TOKEN, "SENSOR_AWS_SECRET_ACCESS_KEY", "SENSOR_AWS_SESSION_TOKEN")
 """What may not stand where everybody reads it."""
@@ -37,3 +39,8 @@ def is_image(text: str) -> bool:
 def is_name(text: str) -> bool:
     """Whether it is spelled like one of the sensor's variables."""
     return re.fullmatch(r"SENSOR_[A-Z0-9_]+", text) is not None
+
+
+def mistake(name: str, value: str) -> str | None:
+    """Why the sensor would collect nothing with this variable, in a line without the value; None where it would."""
+    return next(iter(mistakes({name: value})), None)

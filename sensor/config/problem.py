@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 
 class Problem(NamedTuple):
-    """The setting, by its name in `settings`, and what is wrong with it."""
+    """The setting, by its name in `settings`, and what is wrong with it; `got` repeats the value where that is fit."""
 
     name: str
     text: str
+    got: str = ""

@@ -51,6 +51,17 @@ def check(environ: Mapping[str, str], argv: Sequence[str] = (), *, forced: Mappi
     )
 
 
+def mistakes(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """A line, without the value, for each name that is no setting and each value that no sensor would take.
+
+    For who writes a part of an environment: what settings ask of each other is left to the sensor. A value with `${` is
+    filled in elsewhere.
+    """
+    given = from_environment({key: "" if "${" in text else text for key, text in environ.items()})
+    mistyped = [problem._replace(got="") for problem in _typed(given.values)[1]]
+    return (*given.problems, *_lines(mistyped, given.values))
+
+
 def _typed(values: Mapping[str, Given]) -> tuple[Settings, list[Problem]]:
     """The values in their types; those that do not fit are left at their defaults and told."""
     plain = {name: _plain(name, given.text) for name, given in values.items()}
@@ -92,9 +103,9 @@ def _problem(error: dict[str, Any]) -> Problem:
         return Problem(name, f"should be a JSON array of {JSON[name]}")
     expected = "should be true or false" if name in SWITCHES else _PREAMBLE.sub("", str(error["msg"]))
     shown = "" if name in _UNSHOWN else f", got {ascii(error['input'])[:100]}"
-    return Problem(name, expected + shown)
+    return Problem(name, expected, shown)
 
 
 def _lines(problems: Iterable[Problem], values: Mapping[str, Given]) -> list[str]:
     """One line a problem, under the name that the user wrote."""
-    return [f"{values[p.name].key if p.name in values else variable(p.name)}: {p.text}" for p in problems]
+    return [f"{values[p.name].key if p.name in values else variable(p.name)}: {p.text}{p.got}" for p in problems]

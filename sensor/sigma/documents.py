@@ -1,6 +1,8 @@
 """Files of rules as YAML documents, with the lines that their keys stand in. Whatever is in a file, it ends in time."""
 
+import os
 import re
+import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,6 +23,25 @@ MOST_FILES = 20_000
 QUOTED = re.compile(r"'([^']{2,100})'")
 DEEPEST = 60
 """Lists and maps within each other; a rule has about six."""
+
+
+class _Loader(SigmaYAMLLoader):
+    """Ends at what is nested too deep while it is read: libyaml's composer follows nesting down the C stack, where
+    30,000 open brackets end the process with SIGSEGV. It calls these two around every node that is no alias.
+    """
+
+    _depth = 0
+
+    def descend_resolver(self, parent: yaml.Node | None, index: Any) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            too_deep = f"more than {DEEPEST} lists and maps within each other"
+            raise yaml.MarkedYAMLError(problem=too_deep, problem_mark=parent.start_mark if parent else None)
+        super().descend_resolver(parent, index)
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
+        super().ascend_resolver()
 
 
 class Document(NamedTuple):
@@ -48,28 +69,47 @@ class Document(NamedTuple):
 
 
 def rule_files(paths: Iterable[Path]) -> Iterator[Path | Problem]:
-    """The files of rules below the paths, in their order; a path that is none is a problem."""
+    """The files of rules below the paths, in their order; a path that is none is a problem, and so is a directory that
+    cannot be read."""
     count = 0
     for path in paths:
-        if not path.exists():
-            yield Problem(str(path), "no such file or directory")
-            continue
-        for found in _below(path) if path.is_dir() else (path,):
-            count += 1
+        for found in _at(path):
+            count += isinstance(found, Path)
             if count > MOST_FILES:
                 yield Problem(str(path), f"more than {MOST_FILES:,} files: the rest is not read")
                 return
             yield found
 
 
-def _below(folder: Path) -> list[Path]:
+def _at(path: Path) -> Iterable[Path | Problem]:
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        return [Problem(str(path), "no such file or directory")]
+    except OSError as error:
+        return [_cannot_read(str(path), error)]
+    return _below(path) if is_folder else [path]
+
+
+def _below(top: Path) -> list[Path | Problem]:
     """Hidden folders are left out: Kubernetes keeps the versions of a mounted volume in them, and links to one."""
-    found = (path for path in folder.rglob("*") if path.suffix in SUFFIXES and not path.name.endswith(CASES))
-    return sorted(
-        path
-        for path in found
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    files: list[Path] = []
+    failed: list[OSError] = []
+    for folder, folders, names in os.walk(top, onerror=failed.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found = (Path(folder, name) for name in names if not name.startswith(".") and not name.endswith(CASES))
+        files += [path for path in found if path.suffix in SUFFIXES and _may_be_read(path)]
+    return [*(_cannot_read(str(error.filename), error) for error in failed), *sorted(files)]
+
+
+def _may_be_read(path: Path) -> bool:
+    """No link to nothing and no pipe, which would never end; where it cannot be told, reading it tells why."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def documents(path: Path, shown: str | None = None) -> Iterator[Document | Problem]:
@@ -81,13 +121,17 @@ def documents(path: Path, shown: str | None = None) -> Iterator[Document | Probl
             return
         yield from parsed(path.read_bytes(), name)
     except OSError as error:
-        yield Problem(name, f"cannot be read: {error.strerror}")
+        yield _cannot_read(name, error)
+
+
+def _cannot_read(name: str, error: OSError) -> Problem:
+    return Problem(name, f"cannot be read: {error.strerror}")
 
 
 def parsed(data: bytes, name: str) -> Iterator[Document | Problem]:
     """The documents of these bytes."""
     try:
-        loader = SigmaYAMLLoader(data)
+        loader = _Loader(data)
     except (yaml.YAMLError, UnicodeError) as error:
         yield _unreadable(name, error)
         return
@@ -105,7 +149,6 @@ def _document(loader: SigmaYAMLLoader, node: yaml.Node, name: str) -> Document |
     line = node.start_mark.line + 1
     where = f"{name}:{line}"
     try:
-        _check_depth(node)
         content = loader.construct_document(node)
         check_alias_expansion(content)
     except (yaml.YAMLError, SigmaError, ValueError, TypeError, RecursionError) as error:
@@ -114,18 +157,6 @@ def _document(loader: SigmaYAMLLoader, node: yaml.Node, name: str) -> Document |
         return Problem(where, f"expected a map with a rule, got {type(content).__name__}")
     plain = {str(key): value for key, value in content.items()}
     return Document(plain, name, line, *_lines(node))
-
-
-def _check_depth(node: yaml.Node) -> None:
-    """Iterative, and each node once: aliases make a tree of a few nodes very large, or endless."""
-    level, seen, depth = [node], {id(node)}, 0
-    while level:
-        depth += 1
-        if depth > DEEPEST:
-            raise ValueError(f"more than {DEEPEST} lists and maps within each other")
-        below = [child for parent in level for child in _children(parent) if id(child) not in seen]
-        seen.update(map(id, below))
-        level = below
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

@@ -99,6 +99,13 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
         ([SINGLE, *OPTIONS, "--token-secret", "s3cret"], 2, "--token-secret: expected the ARN"),
         ([SINGLE, *OPTIONS, "--env", "FOO=s3cret"], 2, "--env: expected SENSOR_NAME=VALUE"),
         ([SINGLE, *OPTIONS, "--env", "SENSOR_INGEST_TOKEN=s3cret"], 2, "would stand in the document for all to read"),
+        (
+            [SINGLE, *OPTIONS, "--env", "SENSOR_CPU=s3cret"],
+            2,
+            "--env: SENSOR_CPU: no such setting; did you mean SENSOR_CPUS?",
+        ),
+        ([SINGLE, *OPTIONS, "--env", "SENSOR_CPUS=s3cret"], 2, "--env: SENSOR_CPUS: should be a valid number"),
+        ([SINGLE, *OPTIONS, "--env", "SENSOR_PROBE_COMMANDS=s3cret"], 2, "should be a JSON array"),
         ([SINGLE, *OPTIONS, "--resource", "X"], 2, "--resource: no task definition 'X'; there are none"),
         ([FOLDER / "two_tasks.template.yaml", *OPTIONS, "--resource", "Third"], 2, "there are First, Second"),
         (["/nowhere/task.json", *OPTIONS], 1, "/nowhere/task.json: cannot be read: No such file or directory"),

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from closed_folders import close
 
 from deploy.checks import documents
 from deploy.checks.command import main
@@ -98,3 +99,18 @@ def test_a_loop_of_a_template_is_told(tmp_path: Path, capsys: pytest.CaptureFixt
     where = f"{tmp_path}/t.yaml:4: Fn::ForEach::Tasks"
     assert told.err == f"{where} is not looked into: what it makes was not checked\n"
     assert " 0 passed over undecoded" in told.out
+
+
+def test_a_directory_that_cannot_be_read_is_a_problem_and_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("closed", "open"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pod.yaml").write_text(OURS["pod.yaml"])
+    close({tmp_path / "closed"}, monkeypatch)
+
+    assert main([str(tmp_path), "--fail-on", "never"]) == 1
+    told = capsys.readouterr().err
+    assert f"{tmp_path}/closed: cannot be read: Permission denied\n" in told
+    assert f"{tmp_path}/open/pod.yaml" in told
+    assert main([str(tmp_path / "closed"), "--fail-on", "never"]) == 1

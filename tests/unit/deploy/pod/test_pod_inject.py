@@ -198,6 +198,16 @@ def test_wrong_annotations_are_told_without_their_values() -> None:
     assert "hunter2" not in json.dumps(after["spec"]) + "".join(found.warnings)
 
 
+def test_a_variable_that_no_sensor_would_start_with_is_told_and_left_out() -> None:
+    after, found = injected(annotated(env__SENSOR_CPU="2", env__SENSOR_CPUS="hunter2", env__SENSOR_FOLD="off"))
+
+    assert variables(after)["SENSOR_FOLD"] == "off"
+    assert variables(after).keys() & {"SENSOR_CPU", "SENSOR_CPUS"} == set()
+    assert "SENSOR_CPU: no such setting; did you mean SENSOR_CPUS?" in found.warnings[0]
+    assert "SENSOR_CPUS: should be a valid number" in found.warnings[1]
+    assert "hunter2" not in "".join(found.warnings)
+
+
 def test_opt_in() -> None:
     wishes = replace(WISHES, opt_in=True)
     assert inject(pod(), wishes).patch == ()

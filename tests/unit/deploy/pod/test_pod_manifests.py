@@ -200,6 +200,8 @@ def test_malformed_input_is_one_line(content: bytes, said: str, run: Run) -> Non
         ([*OPTIONS, "--mode", "odd"], "--mode: 'odd' is none of auto, native, ordinary"),
         ([*OPTIONS, "--token-secret", "Not A Name"], "--token-secret: expected NAME or NAME/KEY of a secret"),
         ([*OPTIONS, "--env", "SENSOR_INGEST_TOKEN=s3cret"], "--env: SENSOR_INGEST_TOKEN would stand in the document"),
+        ([*OPTIONS, "--env", "SENSOR_NOPE=s3cret"], "--env: SENSOR_NOPE: no such setting; "),
+        ([*OPTIONS, "--env", "SENSOR_CPUS=s3cret"], "--env: SENSOR_CPUS: should be a valid number"),
         ([*OPTIONS, "--cluster-version", "x"], "--cluster-version: 'x' is no version of Kubernetes"),
         ([*OPTIONS, "--resources", '{"limits": {"cpu": "much"}}'], "--resources: limits.'cpu' is no quantity"),
         ([*OPTIONS, "--resources", "[]"], "--resources: expected JSON with requests and limits"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sensor.config.settings import SETTINGS, Settings
-from sensor.config.validate import check
+from sensor.config.validate import check, mistakes
 
 TOKEN_ONLY = Settings(ingest_url="https://ingest.example.org", ingest_token="hush-hush", ingest_identity="token")
 GOOD = {"SENSOR_INGEST_URL": "https://ingest.example.org", "SENSOR_INGEST_TOKEN": "hush-hush"}
@@ -239,3 +239,13 @@ def test_the_second_stage_imports_neither_pydantic_nor_the_definition_of_setting
     unwanted = "{'pydantic', 'annotated_types', 'sensor.config.settings'}"
     code = f"import sys, sensor.app.sidecar; sys.exit(bool({unwanted} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_part_of_an_environment_is_judged_by_itself() -> None:
+    assert mistakes({"SENSOR_DESTINATIONS": "s3", "SENSOR_BATCH_BYTES": "1000000", "SENSOR_INGEST_URL": ""}) == ()
+    assert mistakes({"SENSOR_CPUS": "${cpus}", "SENSOR_FOLD": "off", "PATH": "/bin"}) == ()
+    assert mistakes({"SENSOR_CPUS": "zero", "SENSOR_NOPE": "${x}", "SENSOR_FOLD": "s3cret"}) == (
+        "SENSOR_NOPE: no such setting; see docs/configuration.md",
+        "SENSOR_FOLD: should be true or false",
+        "SENSOR_CPUS: should be a valid number, unable to parse string as a number",
+    )

@@ -1,13 +1,16 @@
 """Rules that are meant to do harm: they are told or compiled, within bounds, and the others stay."""
 
+import os
 import time
 from pathlib import Path
 
 import pytest
+from closed_folders import close
 
 from sensor.detect.compact import Problem, pack, unpack
 from sensor.detect.engine import Engine
 from sensor.sigma import documents as reading
+from sensor.sigma.cases import cases_beside
 from sensor.sigma.compiler import compile_paths
 from tests.rules_from import compiled, exec_event, fires, one_rule, rule_text, texts
 
@@ -15,6 +18,7 @@ GOOD = rule_text("sel: {Image|endswith: /good}\ncondition: sel", ident="11111111
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
+CHAIN = "a0: &a0 [x]\n" + "".join(f"a{number}: &a{number} [*a{number - 1}]\n" for number in range(1, 20_001))
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,10 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         (LAUGHS, "too many nodes"),
         ("a: &a [*a]", "Recursive"),
         ("[" * 5_000, "not readable as YAML"),
+        ("title: x\ndetection:\n  sel: " + "[" * 30_000, "1.yml:3: not readable as YAML: more than 60 lists and maps"),
+        ("{a: " * 30_000, "within each other"),
+        ("- " * 30_000 + "x", "within each other"),
+        (CHAIN + rule_text("sel: {Image: *a20000}\ncondition: sel"), "1.yml"),
         ("a: " + "{b: " * 200 + "1" + "}" * 200, "within each other"),
         ("a: !!python/object/apply:os.system [id]", "not readable as YAML"),
         ("\0", "not readable as YAML"),
@@ -118,3 +126,51 @@ def test_hidden_folders_and_cases_are_no_rules(tmp_path: Path) -> None:
 
     assert found == [tmp_path / "a.yml"]
     assert list(reading.rule_files([tmp_path / "x"])) == [Problem(str(tmp_path / "x"), "no such file or directory")]
+
+
+def test_lists_beside_each_other_are_no_depth() -> None:
+    many = ", ".join(f"[[a{number}]]" for number in range(1_000))
+
+    (found,) = reading.parsed(f"a: [{many}]".encode(), "x.yml")
+
+    assert isinstance(found, reading.Document)
+
+
+def test_cases_that_are_nested_too_deep_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.cases.yml").write_text("[" * 30_000)
+
+    (problem,) = cases_beside(tmp_path / "a.yml")
+
+    assert "within each other" in str(problem)
+
+
+def test_each_directory_that_cannot_be_read_is_told_and_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.yml").write_text(GOOD)
+    close({tmp_path / "a", tmp_path / "c"}, monkeypatch)
+
+    said = Problem(str(tmp_path / "a"), "cannot be read: Permission denied")
+    assert list(reading.rule_files([tmp_path])) == [
+        said,
+        said._replace(source=str(tmp_path / "c")),
+        tmp_path / "b/x.yml",
+    ]
+    assert list(reading.rule_files([tmp_path / "a"])) == [said]
+
+
+def test_what_cannot_be_looked_at_is_told(tmp_path: Path) -> None:
+    circle = tmp_path / "x.yml"
+    circle.symlink_to(circle)
+
+    assert compile_paths([circle]).problems == compile_paths([tmp_path]).problems
+    assert texts(compile_paths([circle]).problems) == [f"{circle}: cannot be read: Too many levels of symbolic links"]
+
+
+def test_pipes_and_links_to_nothing_are_no_rules(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yml")
+    (tmp_path / "b.yml").symlink_to(tmp_path / "nothing")
+
+    assert list(reading.rule_files([tmp_path])) == []
