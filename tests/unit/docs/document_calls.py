@@ -20,7 +20,10 @@ from ingest.parameters import Listing, parsed
 from sensor.config.settings import SETTINGS, variable
 
 CODES: Mapping[str, set[int]] = {"check": {1}, "doctor": {0, 1}, "health": {0, 1}}
-"""Exit codes of `fargate-sensor` where they are not 0: the files here have findings, and no sensor runs beside us."""
+"""Exit codes of `fargate-sensor` where they are not 0: the files here have findings, and no sensor runs beside us.
+
+`check` ends with 1 for files that it cannot read as well, and Python for every error; both stand on standard error.
+"""
 
 NO_CLUSTER = "there is no cluster here; its file arguments are there, and what it runs in a sensor is run"
 NO_ENGINE = "unit tests have no engine; tests/e2e runs these"
@@ -48,7 +51,10 @@ def complain(call: Call, folder: Path) -> str | None:
 
 def _sensor(call: Call, _: Path) -> str | None:
     expected = CODES.get(call.words[0], {0})
-    return None if call.code in expected else f"exit {call.code}, not {expected}: {call.said}"
+    if call.code not in expected:
+        return f"exit {call.code}, not {expected}: {call.said}"
+    failed = call.said and (call.words[0] == "check" or "Traceback" in call.said)
+    return f"exit {call.code}, but not for what it found: {call.said}" if failed else None
 
 
 def _aws(call: Call, folder: Path) -> str | None:
