@@ -4,15 +4,19 @@ A root descriptor keeps the container's file system busy, so it is closed as soo
 a restart was seen to find its upper directory in use otherwise.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from collectors.process_table import Tracked
 from sensor.model.clock import Clock
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Timestamp
 from sensor.model.protocols import HOST, ContainerListener
+
+log = logging.getLogger(__name__)
 
 RETRY_S = 5.0
 """How long a refusal stands before the root is tried again."""
@@ -62,7 +66,7 @@ class ContainerRoots:
             found = self._containers[container_id] = _Container(process.start)
             found.members[process.pid] = process
             for listener in self._listeners:
-                listener.container_started(container_id)
+                _tell(listener.container_started, container_id)
         found.members[process.pid] = process
         found.started = min(found.started, process.start)
 
@@ -74,7 +78,7 @@ class ContainerRoots:
         del found.members[process.pid]
         if not found.members:
             for listener in self._listeners:
-                listener.container_stopped(container_id)  # which may still look at what lies below its root
+                _tell(listener.container_stopped, container_id)  # which may still look at what lies below its root
             del self._containers[container_id]
             self._release(found)
 
@@ -112,19 +116,31 @@ class ContainerRoots:
         """By the member that came first, normally the container's entrypoint: later ones may have changed roots."""
         found.refusal, found.refused_at = "no process of it could be read", self._clock.monotonic()
         if container_id == HOST:
-            found.root, found.refusal = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), None
+            self._try(found, lambda: os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
             return
         for process in list(found.members.values()):
-            try:
-                found.root, found.refusal = self._open_root(process), None
-            except AccessDenied as error:
-                found.refusal = str(error)
-            except ProcessGone:
-                continue
-            else:
+            if self._try(found, partial(self._open_root, process)):
                 return
+
+    def _try(self, found: _Container, open_it: Callable[[], int]) -> bool:
+        try:
+            found.root, found.refusal = open_it(), None
+        except ProcessGone:
+            return False
+        except (AccessDenied, OSError) as error:  # no descriptors left, for example: a refusal like any other
+            found.refusal = str(error)
+            return False
+        return True
 
     def _release(self, found: _Container) -> None:
         if found.root is not None:
             os.close(found.root)
             found.root = None
+
+
+def _tell(told: Callable[[str], None], container_id: str) -> None:
+    """What fails in one listener keeps none behind it from learning of the container."""
+    try:
+        told(container_id)
+    except Exception:
+        log.exception("container %s: what listens to containers failed, please report it", container_id[:12])

@@ -58,11 +58,6 @@ class ExecHints:
         """Readable when something was opened."""
         return self._stream.fileno()
 
-    @property
-    def count(self) -> int:
-        """How many watches are in use."""
-        return len(self._watches)
-
     def covers(self, container_id: str) -> bool:
         """Whether programs that start in this container give a hint."""
         return container_id in self._covered

@@ -11,13 +11,23 @@ import select
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from collectors.procfs import Procfs
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 
-Ended = Callable[[int, int | None], None]
-"""Called with a PID that ended, and with its wait status where that is known."""
+
+class End(NamedTuple):
+    """The end of one process, which start ticks tell from another with the same PID; `status` is its wait status."""
+
+    pid: int
+    start_ticks: int
+    status: int | None
+
+
+Ended = Callable[[End], None]
+"""Called with each end."""
 
 SWEEP_S = 1.0
 SWEEP = 50
@@ -35,7 +45,7 @@ class ExitWatch:
         self._procfs = procfs
         self._counters = counters
         self._epoll = select.epoll()
-        self._pids: dict[int, int] = {}
+        self._watched: dict[int, tuple[int, int]] = {}
         self._unwatched: OrderedDict[int, int] = OrderedDict()
         self._sweeping: asyncio.TimerHandle | None = None
 
@@ -51,24 +61,25 @@ class ExitWatch:
     def watch(self, pid: int, start_ticks: int) -> None:
         """Watch a process. Raises ProcessGone if it has ended already."""
         try:
-            self._pids[self._registered(pid)] = pid
+            self._watched[self._registered(pid)] = pid, start_ticks
         except ProcessLookupError:
             raise ProcessGone(f"PID {pid}: gone") from None
         except OSError:  # no descriptors left, a kernel without pidfds, fs.epoll.max_user_watches, no memory
             self._unwatched[pid] = start_ticks
             self._counters.add("exits.without_pidfd")
 
-    def collect(self) -> Iterator[tuple[int, int | None]]:
-        """The PIDs that ended, with the wait status where the kernel gives it."""
+    def collect(self) -> Iterator[End]:
+        """Those that ended, with the wait status where the kernel gives it."""
         for pidfd, _ in self._epoll.poll(0):
-            pid = self._pids.pop(pidfd)
+            pid, start_ticks = self._watched.pop(pidfd)
             try:
-                status = self._status(pidfd, pid)
+                status = self._status(pidfd, pid, start_ticks)
             except OSError:  # /proc cannot be read now (no descriptors left); that it has ended is known all the same
                 status = None
             finally:
-                os.close(pidfd)  # also takes it out of the epoll set
-            yield pid, status
+                self._epoll.unregister(pidfd)  # closing does it only where no child between fork and exec has it too
+                os.close(pidfd)
+            yield End(pid, start_ticks, status)
 
     def sweep(self, ended: Ended) -> None:
         """Look at some of those without a pidfd, in turn."""
@@ -77,7 +88,7 @@ class ExitWatch:
             if self._lives(pid, start_ticks):
                 self._unwatched[pid] = start_ticks
             else:
-                ended(pid, None)
+                ended(End(pid, start_ticks, None))
 
     def close(self) -> None:
         """Release every descriptor. Safe to call more than once."""
@@ -85,14 +96,14 @@ class ExitWatch:
             self._sweeping.cancel()
             self._sweeping = None
             asyncio.get_running_loop().remove_reader(self.fileno())
-        for pidfd in self._pids:
+        for pidfd in self._watched:
             os.close(pidfd)
-        self._pids.clear()
+        self._watched.clear()
         self._epoll.close()
 
     def _collected(self, ended: Ended) -> None:
-        for pid, status in self.collect():
-            ended(pid, status)
+        for end in self.collect():
+            ended(end)
 
     def _swept(self, ended: Ended) -> None:
         self.sweep(ended)
@@ -120,20 +131,21 @@ class ExitWatch:
             return True  # as far as is known; its turn comes again
         return stat.start_ticks == start_ticks and not stat.is_zombie
 
-    def _status(self, pidfd: int, pid: int) -> int | None:
+    def _status(self, pidfd: int, pid: int, start_ticks: int) -> int | None:
         """The pidfd has it once the parent has fetched it, /proc only until then: the pidfd is asked again after."""
-        if (status := _exit_status(pidfd)) is None and (status := self._zombie_status(pid)) is None:
+        if (status := _exit_status(pidfd)) is None and (status := self._zombie_status(pid, start_ticks)) is None:
             return _exit_status(pidfd)
         return status
 
-    def _zombie_status(self, pid: int) -> int | None:
+    def _zombie_status(self, pid: int, start_ticks: int) -> int | None:
         """The status that a parent has not yet fetched, if we may see it (proc_pid_stat(5), field 52)."""
         permitted = self._permitted(pid)  # asked first, while it is there for sure
         try:
             stat = self._procfs.stat(pid)
         except ProcessGone:
             return None
-        return stat.exit_code if stat.is_zombie and permitted else None
+        is_its_own = stat.is_zombie and stat.start_ticks == start_ticks
+        return stat.exit_code if is_its_own and permitted else None
 
     def _permitted(self, pid: int) -> bool:
         """Whether the zero in a refused field is a real one: the link of a zombie is gone, or denied."""

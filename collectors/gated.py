@@ -5,17 +5,20 @@ Without SYS_PTRACE, root may read these files of processes of other uids only th
 """
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from collectors import environ
 from collectors.descriptor_map import DescriptorMaps, Look
 from collectors.helper_wire import CWD, EXE, EXE_FILE, ROOT
-from collectors.helpers import Helpers
+from collectors.helpers import Helpers, Identity
 from collectors.open_files import openings
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs
 from collectors.socket_links import holds
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import OpenFile
+
+T = TypeVar("T")
 
 
 class GatedReads:
@@ -44,10 +47,7 @@ class GatedReads:
 
     def environment(self, process: Tracked) -> environ.Environ:
         """What of `environ.NAMES` it was started with."""
-        try:
-            return environ.read(self._procfs, process.pid)
-        except AccessDenied:
-            return self._helpers.environ(_identity(process), process.pid, process.start_ticks)
+        return self._read(process, lambda pid: environ.read(self._procfs, pid), self._helpers.environ)
 
     def search_path(self, processes: Iterable[Tracked]) -> list[bytes]:
         """The directories of the PATH of the first whose environment can be read; empty if none can."""
@@ -61,49 +61,82 @@ class GatedReads:
 
     def secrets(self, process: Tracked) -> environ.Secrets:
         """The names of the variables with secrets that it was started with."""
-        try:
-            return environ.read_secrets(self._procfs, process.pid)
-        except AccessDenied:
-            return self._helpers.secrets(_identity(process), process.pid, process.start_ticks)
+        return self._read(process, lambda pid: environ.read_secrets(self._procfs, pid), self._helpers.secrets)
 
     def sockets(self, process: Tracked, wanted: int, most: int) -> Look:
         """A look for a socket's inode among its descriptors, reading at most `most` links."""
-        try:
-            return self._maps.look(self._procfs, (process.pid, process.start_ticks), wanted, most)
-        except AccessDenied:
-            if process.uid is None:  # so new that nothing was read of it yet
-                found = self._procfs.credentials(process.pid)
-                process.uid, process.gid = found.uid, found.gid
-            return self._helpers.sockets(_identity(process), process.pid, process.start_ticks, wanted, most)
+
+        def look(_: int) -> Look:
+            found = self._maps.look(self._procfs, process.read_by, wanted, most)
+            if not found.links:
+                raise ProcessGone(f"PID {process.pid}: no descriptors")  # those of a main thread that has exited
+            return found
+
+        def ask(who: Identity, pid: int, start_ticks: int) -> Look:
+            return self._helpers.sockets(who, pid, start_ticks, wanted, most)
+
+        return self._read(process, look, ask)
 
     def holds(self, process: Tracked, device: int, inode: int) -> bool:
         """Whether it has the file open."""
-        try:
-            return holds(self._procfs, process.pid, device, inode)
-        except AccessDenied:
-            return self._helpers.holds(_identity(process), process.pid, process.start_ticks, device, inode)
+
+        def ask(who: Identity, pid: int, start_ticks: int) -> bool:
+            return self._helpers.holds(who, pid, start_ticks, device, inode)
+
+        return self._read(process, lambda pid: holds(self._procfs, pid, device, inode), ask)
 
     def openings(self, process: Tracked, device: int, inode: int) -> list[OpenFile]:
         """By which descriptors it has the file open."""
-        try:
-            return openings(self._procfs, process.pid, device, inode)
-        except AccessDenied:
-            return self._helpers.openings(_identity(process), process.pid, process.start_ticks, device, inode)
+
+        def ask(who: Identity, pid: int, start_ticks: int) -> list[OpenFile]:
+            return self._helpers.openings(who, pid, start_ticks, device, inode)
+
+        return self._read(process, lambda pid: openings(self._procfs, pid, device, inode), ask)
 
     def _descriptor(self, process: Tracked, open_it: Callable[[int], int], question: bytes) -> int:
-        try:
-            return open_it(process.pid)
-        except AccessDenied:
-            return self._helpers.descriptor(_identity(process), question, process.pid, process.start_ticks)
+        def ask(who: Identity, pid: int, start_ticks: int) -> int:
+            return self._helpers.descriptor(who, question, pid, start_ticks)
+
+        return self._read(process, open_it, ask)
 
     def _link(self, process: Tracked, name: str, question: bytes) -> bytes:
+        def ask(who: Identity, pid: int, start_ticks: int) -> bytes:
+            return self._helpers.link(who, question, pid, start_ticks)
+
+        return self._read(process, lambda pid: self._procfs.link(f"{pid}/{name}"), ask)
+
+    def _read(self, process: Tracked, read: Callable[[int], T], ask: Callable[[Identity, int, int], T]) -> T:
+        """By the thread that shows its program; once more by another, where that one has exited since."""
+        if process.survivor is not None:
+            self._is_read_by_another(process)  # the number of a thread may be another process's in a moment
         try:
-            return self._procfs.link(f"{process.pid}/{name}")
+            return self._read_once(process, read, ask)
+        except (ProcessGone, AccessDenied):  # to others than root the kernel refuses what a zombie no longer has
+            if not self._is_read_by_another(process):
+                raise
+            return self._read_once(process, read, ask)
+
+    def _read_once(self, process: Tracked, read: Callable[[int], T], ask: Callable[[Identity, int, int], T]) -> T:
+        try:
+            return read(process.read_by[0])
         except AccessDenied:
-            return self._helpers.link(_identity(process), question, process.pid, process.start_ticks)
+            return ask(self._identity(process), *process.read_by)
 
+    def _is_read_by_another(self, process: Tracked) -> bool:
+        """Whether another thread shows its program by now."""
+        try:
+            stat = self._procfs.stat(process.pid)
+        except ProcessGone:
+            return False
+        if stat.start_ticks != process.start_ticks or stat.survivor == process.survivor:
+            return False
+        process.survivor = stat.survivor
+        return True
 
-def _identity(process: Tracked) -> tuple[int, int]:
-    if process.uid is None or process.gid is None or process.uid == 0:
-        raise AccessDenied(f"PID {process.pid}: denied, and no helper can stand in for uid {process.uid}")
-    return process.uid, process.gid
+    def _identity(self, process: Tracked) -> Identity:
+        if process.uid is None:  # so new that nothing was read of it yet
+            found = self._procfs.credentials(process.read_by[0])
+            process.uid, process.gid = found.uid, found.gid
+        if process.gid is None or process.uid == 0:
+            raise AccessDenied(f"PID {process.pid}: denied, and no helper can stand in for uid {process.uid}")
+        return process.uid, process.gid

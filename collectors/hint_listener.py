@@ -11,6 +11,12 @@ from collectors.pace import HINTS_PER_SECOND, HINTS_SAVED
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 
+OLD_READS = 12
+"""Reads of what was opened while nobody listened: a full queue of usual names (fs.inotify.max_queued_events), in which
+all is old. Who opens programs faster than we read would otherwise keep the loop reading for ever."""
+OPENS_A_WAKE = 64
+"""So many opens cost about as much as a wake-up: of those that may be listened to they draw the same."""
+
 log = logging.getLogger(__name__)
 
 
@@ -53,8 +59,13 @@ class HintListener:
         if self._hints is not None and container_id is not None and exe is not None:
             self._hints.ran(container_id, exe)
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether whatever is opened wakes us."""
+        return self._listening
+
     def cover(self, containers: Iterable[str]) -> bool:
-        """Whether programs that start in these containers wake us."""
+        """Whether programs that start in these containers wake us while we listen."""
         hints = self._hints
         return hints is not None and all(hints.covers(container_id) for container_id in containers)
 
@@ -62,8 +73,12 @@ class HintListener:
         """Be woken, unless that is not affordable now. What was opened while nobody listened is old."""
         if self._hints is None or self._listening or self._allowance.is_overdrawn():
             return
-        while self._hints.read():
+        for _ in range(OLD_READS):
+            if not self._hints.read():
+                break
             self._counters.add("hints.missed")
+        else:
+            self._counters.add("hints.unread")  # what is left came while we read, and is taken for new
         asyncio.get_running_loop().add_reader(self._hints.fileno(), self._woken)
         self._listening = True
 
@@ -74,12 +89,13 @@ class HintListener:
         self._listening = False
 
     def read(self) -> list[Opened]:
-        """What was opened by now; the matching has learnt of it."""
+        """What was opened by now; the matching has learnt of it. Too much of it, and we listen no more for now."""
         if self._hints is None or not self._listening:
             return []
         now, found = self._clock.monotonic(), self._hints.read()
         for opened in found:
             self._matching.opened(now, opened)
+        self._draw(len(found) / OPENS_A_WAKE)
         return found
 
     def wait(self, milliseconds: int) -> bool:
@@ -94,8 +110,11 @@ class HintListener:
             self._hints = None
 
     def _woken(self) -> None:
-        self._allowance.draw(1)
+        self._draw(1)
+        if self._listening:
+            self._wake()
+
+    def _draw(self, wakes: float) -> None:
+        self._allowance.draw(wakes)
         if self._allowance.is_overdrawn():
             self.stop()
-        else:
-            self._wake()

@@ -1,7 +1,7 @@
 """The numbers that the kernel hands out to processes and threads."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from collectors.procfs import Procfs
@@ -35,7 +35,7 @@ class PidNumbers:
 
     def __init__(self, procfs: Procfs, clock: Clock) -> None:
         self._procfs = procfs
-        self._rounds = Rounds(procfs, clock)
+        self._rounds = Rounds(procfs, clock, self._tasks)
         self._fd = -1
         self._last: int | None = None
         self._pid_max = 0
@@ -78,15 +78,21 @@ class PidNumbers:
     def _read(self) -> int:
         return int(os.pread(self._fd, 256, 0).split()[4])
 
+    def _tasks(self) -> int:
+        """Processes and threads that there are, in all namespaces (proc_loadavg(5), behind the slash)."""
+        return int(os.pread(self._fd, 256, 0).split()[3].partition(b"/")[2])
+
 
 class Rounds:
     """How often the numbers went round, unseen by the cursor, between two looks: while we were stopped, say.
 
     The kernel counts all forks since it was started, in whatever namespace: elsewhere's are in it, so it gives a bound.
+    A round passes over the numbers that are in use: it hands out fewer than there are. `tasks` says how many are there.
     """
 
-    def __init__(self, procfs: Procfs, clock: Clock) -> None:
+    def __init__(self, procfs: Procfs, clock: Clock, tasks: Callable[[], int]) -> None:
         self._procfs = procfs
+        self._tasks = tasks
         self._clock = clock
         self._looked = clock.monotonic()
         self._counted = float("-inf")
@@ -95,7 +101,8 @@ class Rounds:
         self._unsure = False
 
     def missed(self, seen: int, pid_max: int) -> int:
-        """To be asked at every look: the most numbers that were handed out in whole rounds, besides those `seen` now.
+        """To be asked at every look: the most numbers that were handed out besides those `seen` now, where there was
+        time for a round and there were forks enough for one, as many as are not in use now.
 
         What cannot be read is left for the next look.
         """
@@ -110,7 +117,7 @@ class Rounds:
         if unseen is None:
             return 0
         unsure, self._unsure = self._unsure, False
-        return unseen // round_of * round_of if unsure else 0
+        return unseen if unsure and unseen >= round_of - self._tasks() else 0
 
     def jumped(self, numbers: int) -> int:
         """The most that were handed out where the cursor went so far at once, or was set: no more than there were forks

@@ -34,11 +34,14 @@ class Placement:
         return None
 
     def _by_device(self, process: Tracked) -> str | None:
-        """By the root mount; a zombie has none any more, and is taken to be where its parent is."""
+        """By the root mount. A zombie has none any more, and what changed its root to a plain directory sees none
+        (proc_pid_mountinfo(5)): both are taken to be where their parent is."""
         try:
-            mount = root_mount(self._procfs.read(f"{process.pid}/mountinfo"))
+            mount = root_mount(self._procfs.read(f"{process.read_by[0]}/mountinfo"))
         except ProcessGone:
-            return process.parent.container if process.parent else None
+            return _of_parent(process)
+        if mount is None and self._own_device:
+            return _of_parent(process)
         if mount is None or mount.device == self._own_device:
             return self.own
         return mount.key
@@ -63,3 +66,7 @@ class Placement:
             return named or HOST, ""
         unnamed = mount.key if mount.fs_type in CONTAINER_FILE_SYSTEMS else HOST
         return named or unnamed, mount.device
+
+
+def _of_parent(process: Tracked) -> str | None:
+    return process.parent.container if process.parent else None

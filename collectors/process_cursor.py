@@ -1,20 +1,20 @@
 """Sees new processes by the last PID that the kernel handed out, at once when a program file is opened.
 
 The fifth field of /proc/loadavg is one read, whatever the number of processes; only the numbers between two reads
-need a look, so cost follows what is new. Each new process is read until it has settled (`process_settling`). A number
-that is gone when looked at is `unexplained`: a process, a thread, or a fork that failed at a pids limit.
+need a look (`process_arrivals`), so cost follows what is new. Each new process is read until it has settled
+(`process_settling`). A number that is gone when looked at is `unexplained`: a process, a thread, or a fork that failed
+at a pids limit.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from collectors.exec_telling import ExecTelling
 from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
 from collectors.pace import PROCESSES, ThreadShare
 from collectors.pid_numbers import PidNumbers
+from collectors.process_arrivals import UNREADABLE, Arrivals
 from collectors.process_events import ProcessEvents
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
@@ -42,14 +42,6 @@ RESTING_TURN_S = 0.4
 """Between two turns of the slow round; at rest fewer and larger ones, since the first read after a pause costs most."""
 UNREST_S = 60.0
 """So long after a change the next container may be near; a new one gives no hints before it is known."""
-UNBORN = 4
-"""The newest numbers that may still be on their way."""
-UNBORN_S = (0.003, 0.05)
-"""After these times such a number is looked for again, since the kernel hands it out early in a fork. From the first
-one on it counts as gone; the second finds what was held up in its fork, so that nothing that lives stays unseen."""
-UNTOLD_S = 0.25
-"""After this time a tracer has told of all that it let go on: two of its pulses lie between, which settle the rest.
-Only then does a number that it has not told of count as gone."""
 COVER_S = 10.0
 """How soon a container that gives no hints is tried again: its root may have been out of reach when it came."""
 LOADER_MS = 1
@@ -73,7 +65,6 @@ class ProcessCursor:
         self._storm_told = float("-inf")
         self._changed = float("-inf")
         self._passing = False
-        self._unborn = 0
         self._covered_at = float("-inf")
         self._numbers = PidNumbers(processes.procfs, clock)
 
@@ -92,7 +83,6 @@ class ProcessCursor:
     async def run(self, task: TaskView, emit: Emit) -> None:
         """Announce what runs already, then what comes and goes, until cancelled."""
         self._numbers.open()
-        self._unborn = 0
         self._cpu = ThreadShare(lambda: self._processes.cores, PROCESSES, self._clock, self._processes.spent)
         self._telling = ExecTelling(self._processes, emit)
         self._events = ProcessEvents(emit, self._telling, self._clock)
@@ -109,6 +99,13 @@ class ProcessCursor:
             counters=self._counters,
             clock=self._clock,
         )
+        self._arrivals = Arrivals(
+            processes=self._processes,
+            settling=self._settling,
+            hints=self._hints,
+            counters=self._counters,
+            clock=self._clock,
+        )
         self._processes.on_exit(self._settling.exited)
         self._processes.executables.opened = matching.opens_ourselves
         self._processes.executables.opened_file = matching.opens_file
@@ -120,8 +117,8 @@ class ProcessCursor:
             self._processes.follower = None
             self._processes.off_exit(self._settling.exited)
             task.unlisten(self)
+            self._arrivals.close()
             self._settling.close()
-            self._counters.unexplained += self._unborn  # nobody looks for them any more
             self._telling.close()
             self._hints.close()
             self._numbers.close()
@@ -142,7 +139,7 @@ class ProcessCursor:
     def is_up_to_date(self) -> bool:
         """Whether every number that was handed out has been looked at, and none of them is still on its way."""
         self._processes.tracing.drain()
-        return not self._numbers.are_new() and not self._unborn and not self._matching.has_unread
+        return not self._numbers.are_new() and not self._arrivals.are_expected and not self._matching.has_unread
 
     def catch_up(self) -> None:
         """Look at the numbers that were handed out since the last look, unless there are too many."""
@@ -166,6 +163,8 @@ class ProcessCursor:
 
     def _tick(self) -> float:
         """One look, and the slow round's turn; the seconds until the next."""
+        if self._arrivals.are_due() and not self._cpu.is_overdrawn():
+            self._arrivals.look_at_all()  # which knows of the ends that came since numbers were seen to go by
         self._look_around()
         rest = self._rest()
         if (now := self._clock.monotonic()) - self._turned >= (RESTING_TURN_S if rest == RESTING_S else TURN_S):
@@ -185,7 +184,7 @@ class ProcessCursor:
             self._hints.read()
             self._follow()
         else:
-            self._counters.unexplained += self._numbers.went_round()
+            self._count_gone_by(self._numbers.went_round())
         if self._processes.tracing.active:
             self._hints.stop()  # the tracer sees each program, and a hint of it would only wake us
         else:
@@ -195,6 +194,12 @@ class ProcessCursor:
 
     def _hinted(self) -> None:
         """A program file was opened: whatever is new is looked at now, in the few moments that it may live."""
+        try:
+            self._look_at_once()
+        except UNREADABLE:
+            self._arrivals.unreadable()
+
+    def _look_at_once(self) -> None:
         opens = self._hints.read()
         unsettled = len(self._settling)
         news = self._follow()
@@ -227,7 +232,7 @@ class ProcessCursor:
         if self._processes.tracing.active or self._clock.monotonic() - self._changed < UNREST_S:
             return TICK_S
         watched = [container_id for container_id in self._processes.containers() if self._is_watched(container_id)]
-        return RESTING_S if watched and self._hints.cover(watched) else TICK_S
+        return RESTING_S if watched and self._hints.is_listening and self._hints.cover(watched) else TICK_S
 
     def _is_watched(self, container_id: str) -> bool:
         """Our own container is left out, unless others live there."""
@@ -240,119 +245,31 @@ class ProcessCursor:
         self._events.from_before = True
         try:
             task.listen(self)
-            for process in sorted(self._all_there(), key=lambda p: p.start_ticks):
+            for process in sorted(self._arrivals.all_there(), key=lambda p: p.start_ticks):
                 if not process.announced:
                     self._settling.look(process)
         finally:
             self._events.from_before = False
 
-    def _all_there(self) -> Iterator[Tracked]:
-        for pid in self._procfs.pids():
-            with suppress(ProcessGone):  # ended since it was listed
-                if (process := self._taken_in(pid)) is not None:
-                    yield process
-
     def _follow(self) -> bool:
         """Look at every number handed out since the last time; whether there were any."""
         numbers, newest, unseen = self._numbers.look()
-        self._counters.unexplained += unseen
+        self._count_gone_by(unseen)
         if numbers is None:
             self._counters.add("cursor.jumps")
-            numbers = self._procfs.pids()
-        try:
-            self._look_at(numbers, newest)
-        except OSError:
-            self._counters.unexplained += len(numbers)  # what of them lives is found by the next look at all there is
-            raise
+            self._arrivals.look_at_all()
+            self._arrivals.went_by()  # the newest may have been on its way
+            return True
+        self._arrivals.look_at(numbers, newest)
         return bool(numbers)
 
-    def _look_at(self, numbers: Sequence[int], newest: int) -> None:
-        self._counters.add("cursor.numbers", len(numbers))
-        traced = self._processes.tracing.active
-        for pid in numbers:
-            if self._processes.tracing.claims(pid) if traced else self._found(pid):
-                continue
-            if traced or 0 <= newest - pid < UNBORN:  # a tracer tells of a number a moment after it has let it go on
-                self._hints.read()  # what it opened, it opened before now
-                now = self._clock.monotonic()
-                asyncio.get_running_loop().call_later(UNBORN_S[0], self._second_look, pid, now)
-                self._unborn += 1
-            else:
-                self._settling.unread(pid)
-
-    def _second_look(self, pid: int, missed_at: float) -> None:
-        if self._processes.follower is not self:
-            return  # nobody looks any more
-        told = self._processes.tracing.claims(pid)
-        if told or (not self._is_of_a_followed(pid) and self._found_late(pid)):
-            self._unborn -= 1
-        elif self._processes.tracing.active:
-            asyncio.get_running_loop().call_later(UNTOLD_S, self._last_look, pid, missed_at)
-        else:
-            self._unborn -= 1
-            self._settling.unread(pid, at=missed_at)
-            asyncio.get_running_loop().call_later(UNBORN_S[1], self._last_look, pid)
-
-    def _is_of_a_followed(self, pid: int) -> bool:
-        """Whether a tracer is about to tell of the number: it is alive, and was born of one that it follows, not left
-        out by its parent (CLONE_UNTRACED, clone(2))."""
-        if not self._processes.tracing.active:
-            return False
-        try:
-            parent = self._processes.living_process(self._procfs.stat(pid).ppid)
-            if not self._procfs.tracer(pid):
-                return False
-        except (ProcessGone, AccessDenied, OSError):
-            return False
-        return parent is not None and self._processes.tracing.follows(parent)
-
-    def _last_look(self, pid: int, missed_at: float | None = None) -> None:
-        """`missed_at` of a number that has not counted as gone yet."""
-        if self._processes.follower is not self:
-            return
-        found = self._found_late(pid)
-        if missed_at is not None:
-            self._unborn -= 1
-            if not found:
-                self._settling.unread(pid, at=missed_at)
-
-    def _found_late(self, pid: int) -> bool:
-        """As `_found`, from a timer: what cannot be read now counts as not found."""
-        try:
-            return self._found(pid)
-        except OSError:
-            self._counters.lost("proc_unreadable")
-            return False
-
-    def _found(self, pid: int) -> bool:
-        """Look at a number for the first time; False where there is nothing of that number."""
-        if self._processes.tracing.claims(pid):
-            return True
-        try:
-            process = self._taken_in(pid)
-        except ProcessGone:
-            return False
-        if process is not None and not process.own:
-            self._processes.tracing.found(process)
-        if process is not None and not process.announced and not self._settling.waits_for(process):
-            self._counters.processes += 1
-            self._settling.look(process)
-        return True
-
-    def _taken_in(self, pid: int) -> Tracked | None:
-        """None for threads, for zombies whose end was told, and for our own, which is counted. Raises ProcessGone."""
-        process = self._processes.track(pid)
-        if process is None or process.ended is not None:
-            return None
-        if not process.own:
-            return process
-        if not process.announced:
-            process.announced = process.settled = True
-            self._counters.add("own_processes")
-        return None
+    def _count_gone_by(self, numbers: int) -> None:
+        if numbers:
+            self._counters.unexplained += numbers
+            self._arrivals.went_by()
 
     def _let_pass(self) -> None:
-        """Over budget: the cursor is followed, so that what goes by is counted, and nothing is looked at.
+        """Over budget: the cursor is followed, so that what goes by is counted, and nothing is looked at for now.
 
         What a tracer tells of goes not by; and a few others are looked at, since they are to be attached to.
         """
@@ -361,10 +278,10 @@ class ProcessCursor:
         if self._processes.tracing.active and numbers is not None:
             numbers = [pid for pid in numbers if not self._processes.tracing.claims(pid)]
             if len(numbers) <= FEW:
-                self._counters.unexplained += unseen
-                return self._look_at(numbers, newest)
+                self._count_gone_by(unseen)
+                return self._arrivals.look_at(numbers, newest)
         if passed := len(numbers or ()) + unseen:
-            self._counters.unexplained += passed
+            self._count_gone_by(passed)
             self._counters.add("storm.numbers", passed)
             self._tell_storm()
         return None

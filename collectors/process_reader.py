@@ -3,12 +3,13 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from collectors.environ import Environ, preloads
 from collectors.gated import GatedReads
 from collectors.process_table import DEPTH, Tracked
 from collectors.procfs import Procfs, Stat, text
-from collectors.program import Program
+from collectors.program import Program, runs_the_same
 from sensor.model.clock import Clock
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Missing, Timestamp
@@ -17,6 +18,8 @@ from sensor.model.identity import process_entity
 TICKS = os.sysconf("SC_CLK_TCK")
 NS = 1_000_000_000
 KNOWN_ONCE = frozenset({"process.preload", "process.sha256", "process.drift"})
+NOTHING_READ = tuple(Missing(field, "gone") for field in ("process.exe", "process.args", "process.cwd"))
+"""What misses of a program that was gone before anything of it was read."""
 _BOOTTIME = time.CLOCK_BOOTTIME
 
 
@@ -50,6 +53,7 @@ class ProcessReader:
         process.ppid = stat.ppid
         process.comm = stat.comm
         process.executed = stat.has_executed
+        process.survivor = stat.survivor
         process.tty = tty_name(stat.tty_nr)
         return process
 
@@ -58,6 +62,32 @@ class ProcessReader:
         ticks = (time_boottime() - int(age * NS)) * TICKS // NS - 1
         entity = process_entity(self._instance, self._namespace, pid, ticks)
         return Tracked(pid, entity, ticks, self._wall(ticks), None, glimpsed=True)
+
+    def stat(self, process: Tracked) -> Stat:
+        """What its stat says now. Raises ProcessGone, also if the number is another process's by now."""
+        stat = self._procfs.stat(process.pid)
+        if stat.start_ticks != process.start_ticks:
+            raise ProcessGone(f"PID {process.pid} is another process by now")
+        process.survivor = stat.survivor
+        return stat
+
+    def runs_another(self, process: Tracked) -> bool:
+        """Whether another program than the one that was read last runs in the process. Raises ProcessGone."""
+        stat = self.stat(process)
+        return not runs_the_same(process, stat) if stat.image_is_known else stat.comm != process.comm
+
+    def had_executed(self, process: Tracked) -> bool:
+        """Whether a process that has just ended ran a program of its own that was not read: then only its name is left.
+
+        A zombie still says so; without one, what the last look at it showed counts.
+        """
+        with suppress(ProcessGone, OSError):  # reaped already, or /proc cannot be read now
+            stat = self.stat(process)
+            process.executed, process.comm = stat.has_executed, stat.comm
+        if process.executed:
+            process.forget_program()
+            process.missing = NOTHING_READ
+        return process.executed
 
     def read(self, process: Tracked, stat: Stat) -> bool:
         """Read the program's facts, the shortest-lived first; False when an exec got in between and they may be mixed.
@@ -108,14 +138,14 @@ class ProcessReader:
     def _environment(self, process: Tracked) -> Environ:
         """A process loses its environment with its arguments, and then it looks empty. Raises ProcessGone."""
         found = self._gated.environment(process) if process.args is not None else Environ()
-        if not found and (process.args is None or self._procfs.stat(process.pid).is_zombie):
+        if not found and (process.args is None or self.stat(process).is_zombie):
             raise ProcessGone(f"PID {process.pid}: no environment any more")
         return found
 
     def _args(self, process: Tracked, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
         """None where it is empty: the process has ended, or is in the middle of an exec."""
         try:
-            args, cut = self._procfs.args(process.pid)
+            args, cut = self._procfs.args(process.read_by[0])
         except ProcessGone:
             args, cut = (), False
         if not args:
@@ -125,7 +155,7 @@ class ProcessReader:
 
     def _read_credentials(self, process: Tracked, missing: list[Missing]) -> None:
         try:
-            found = self._procfs.credentials(process.pid)
+            found = self._procfs.credentials(process.read_by[0])
         except ProcessGone:
             missing.extend(Missing(field, "gone") for field in ("process.uid", "process.gid"))
         else:
@@ -141,6 +171,7 @@ class ProcessReader:
             return True
         if after.start_ticks != process.start_ticks:
             raise ProcessGone(f"PID {process.pid} is another process by now")
+        process.survivor = after.survivor
         process.comm, process.executed, process.tty = after.comm, after.has_executed, tty_name(after.tty_nr)
         if after.has_executed != before.has_executed or before.is_in_exec:
             return False

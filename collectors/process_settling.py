@@ -11,6 +11,7 @@ from typing import NamedTuple
 from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints, Unread
 from collectors.process_events import ProcessEvents
+from collectors.process_reader import NOTHING_READ
 from collectors.process_table import Tracked
 from collectors.program import Program
 from collectors.task_view import Task
@@ -116,6 +117,8 @@ class Settling:
                 self._events.identity(process)
         except (ProcessGone, AccessDenied):
             return  # its end is told by `exited`
+        except OSError:
+            self._counters.lost("proc_unreadable")  # its turn comes again
 
     def traced(self, process: Tracked, at: Timestamp) -> None:
         """A tracer saw a program begin then, and all that there is to know of it."""
@@ -195,7 +198,15 @@ class Settling:
             timer = asyncio.get_running_loop().call_later(delays[step], self.look, process, step + 1)
             self._waiting[process.entity] = _Waiting(process, step, timer)
         elif not process.announced and process.executed:
-            self._tell(process)  # a program without arguments, or one that passes for the runtime's init
+            self._take_as_it_is(process, step)
+
+    def _take_as_it_is(self, process: Tracked, step: int) -> None:
+        """A program without arguments, or one that could not be read, or that passes for the runtime's init."""
+        if not process.overdue:
+            process.overdue = True
+            return self.look(process, step)
+        process.missing = process.missing or (() if process.exe else NOTHING_READ)
+        return self._tell(process)
 
     def _tell(self, process: Tracked) -> None:
         self._processes.settle(process)

@@ -30,7 +30,8 @@ class Tracked:
     to the sensor. `entered`: it came into its container from outside, None until that is looked at. `ended` is in
     monotonic seconds. `glimpsed`: it was gone before it could be read, and `start` is about when its program was
     opened. `traced`: a tracer tells of its programs and its end, which then was at `exit_time`; `version` is which
-    version of the executable's file it saw (`executables`).
+    version of the executable's file it saw (`executables`). `survivor`: see `procfs.Stat`. `overdue`:
+    it should have run its program long ago, so that whatever it is called is what it runs.
     """
 
     pid: int
@@ -69,6 +70,13 @@ class Tracked:
     entered: bool | None = None
     glimpsed: bool = False
     traced: bool = False
+    survivor: tuple[int, int] | None = None
+    overdue: bool = False
+
+    @property
+    def read_by(self) -> tuple[int, int]:
+        """The number by which /proc shows its program, and the start ticks of that: its own, or a thread's."""
+        return self.survivor or (self.pid, self.start_ticks)
 
     def snapshot(self) -> Process:
         """What is known now, for an event."""

@@ -17,6 +17,9 @@ CHUNK = 65_536
 ARGS_LIMIT = 32_768
 """Bytes of a command line that are kept; what is longer is flagged as truncated."""
 
+SURVIVORS = 16
+"""Threads that are asked whether they live, where the main one does not; those that have exited are gone at once."""
+
 PF_FORKNOEXEC = 0x40
 PF_KTHREAD = 0x200000
 """Bits of field 9 of /proc/PID/stat (include/linux/sched.h); readable for any process, whatever its owner."""
@@ -33,6 +36,9 @@ class Stat(NamedTuple):
 
     `image` is (startcode, startstack, arg_start): it differs between any two images, being random, and is zeros
     or ones where the kernel does not permit it. `exit_code` is the wait status of a zombie, if permitted.
+    `threads` counts a main thread that has exited too. `survivor` is another thread, by its number and start ticks,
+    where the main one has exited and that one goes on: then `state` and `image` are its own, and all that the program
+    has must be read from it (`Procfs.stat`).
     """
 
     pid: int
@@ -45,6 +51,8 @@ class Stat(NamedTuple):
     image: tuple[int, int, int]
     exit_signal: int
     exit_code: int
+    threads: int = 1
+    survivor: tuple[int, int] | None = None
 
     @property
     def is_thread(self) -> bool:
@@ -141,8 +149,13 @@ class Procfs:
         return sorted(int(name) for name in self.names("") if name.isdecimal())
 
     def stat(self, pid: int) -> Stat:
-        """The parsed /proc/PID/stat; works for thread ids too."""
-        return parse_stat(self.record(f"{pid}/stat", 4096))
+        """The parsed /proc/PID/stat; works for thread ids too.
+
+        A main thread may exit before the others (pthread_exit(3)): it is a zombie without a program, files or
+        arguments, until the last one ends or one of them executes another program (fs/exec.c, de_thread).
+        """
+        stat = parse_stat(self.record(f"{pid}/stat", 4096))
+        return self._with_survivor(stat) if stat.is_zombie and stat.threads > 1 else stat
 
     def credentials(self, pid: int) -> Credentials:
         """Who the process runs as; a long list of groups is left unread at the end."""
@@ -181,11 +194,27 @@ class Procfs:
     def descriptor_numbers(self, pid: int, most: int = MOST_LISTED) -> list[int]:
         """The numbers of a process's descriptors, of the lowest ones so many; the kernel makes the list as it is read
         (fs/proc/fd.c, proc_readfd_common), so that the others cost nothing."""
+        return [int(name) for name in islice(self._entries(f"{pid}/fd"), most)]
+
+    def _with_survivor(self, stat: Stat) -> Stat:
+        for name in islice(self._entries(f"{stat.pid}/task"), SURVIVORS):
+            try:
+                thread = parse_stat(self.record(f"{stat.pid}/task/{name}/stat", 4096))
+            except ProcessGone:
+                continue
+            if not thread.is_zombie:
+                survivor = thread.pid, thread.start_ticks
+                return stat._replace(state=thread.state, image=thread.image, survivor=survivor)
+        return stat
+
+    def _entries(self, name: str) -> Iterator[str]:
+        """As `names`, as far as they are wanted: there may be very many."""
         try:
-            with os.scandir(f"{self.root}/{pid}/fd") as entries:
-                return [int(entry.name) for entry in islice(entries, most)]
+            with os.scandir(f"{self.root}/{name}") as entries:
+                for entry in entries:
+                    yield entry.name
         except OSError as error:
-            raise _translated(error, f"{pid}/fd") from None
+            raise _translated(error, name) from None
 
     def _read_by(self, read: Callable[[int, int], bytes], name: str, limit: int) -> bytes:
         fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
@@ -224,6 +253,7 @@ def parse_stat(raw: bytes) -> Stat:
             image=(int(fields[23]), int(fields[25]), int(fields[45])),
             exit_signal=int(fields[35]),
             exit_code=int(fields[49]),
+            threads=int(fields[17]),
         )
     except (IndexError, ValueError):
         raise ProcessGone(f"no stat: {raw[:40]!r}") from None

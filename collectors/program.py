@@ -21,13 +21,21 @@ class Program(NamedTuple):
         """The program as it was read last."""
         return cls(process.image, process.exe, process.args)
 
+    @property
+    def is_visible(self) -> bool:
+        """Whether there is anything that tells it from another one."""
+        return _visible(self.image) or self.exe is not None
+
     def differs(self, before: "Program | None") -> bool:
         """Whether an exec lies between: by where the image lies, which is random, else by the executable.
 
-        Arguments alone prove nothing: programs rewrite their own (setproctitle).
+        Arguments alone prove nothing: programs rewrite their own (setproctitle). Where nothing but them was seen
+        before, the same ones are the same program's.
         """
         if before is None:
             return True
+        if not before.is_visible:
+            return self.is_visible and (before.args is None or self.args != before.args)
         if _visible(self.image) and _visible(before.image):
             return self.image != before.image
         return self.exe is not None and before.exe is not None and self.exe != before.exe
@@ -37,9 +45,12 @@ def _visible(image: tuple[int, int, int] | None) -> bool:
     return image is not None and image[1] > 1
 
 
-def is_runtime_init(stat: Stat) -> bool:
-    """The container runtime before it runs the container's program; only what entered from outside has no parent."""
-    return stat.ppid == 0 and stat.comm.startswith(RUNTIME_INIT)
+def is_runtime_init(process: Tracked, stat: Stat) -> bool:
+    """The container runtime before it runs the container's program; only what entered from outside has no parent.
+
+    Anything may have its name: what has settled by it for long, or has run something else, is no runtime.
+    """
+    return stat.ppid == 0 and stat.comm.startswith(RUNTIME_INIT) and not (process.announced or process.overdue)
 
 
 def runs_the_same(process: Tracked, stat: Stat) -> bool:

@@ -1,7 +1,8 @@
 """Tells what entered a container from outside apart: a person's session, or a health check or probe of the platform.
 
 The platform starts both in the same way (runc exec): only the command and the terminal differ. Whoever runs exactly
-the command of a probe, without a terminal, passes for one.
+the command of a probe, without a terminal, passes for one. So does a sibling that the container's first process makes
+(CLONE_PARENT, clone(2)) for something from outside: its parent is outside too.
 """
 
 import os

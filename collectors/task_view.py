@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from collectors.container_roots import ContainerRoots
 from collectors.executables import Executables
-from collectors.exit_watch import ExitWatch, exit_code
+from collectors.exit_watch import End, ExitWatch, exit_code
 from collectors.file_holders import FileHolders
 from collectors.following import UNTRACED, Follower, Tracing
 from collectors.gated import GatedReads
@@ -234,11 +234,11 @@ class Task:
         False where the facts are not whole: in the middle of an exec, or in the runtime's own init. What was read
         before and still holds is not read again, whoever asked for it then. Raises ProcessGone.
         """
-        stat = self.procfs.stat(process.pid)
-        if stat.start_ticks != process.start_ticks:
-            raise ProcessGone(f"PID {process.pid} is another process by now")
+        stat = self._reader.stat(process)
+        if stat.is_zombie and process.args and (process.executed, process.comm) == (stat.has_executed, stat.comm):
+            return True  # it takes what is known of it along, and nothing more will be
         process.executed, process.comm = stat.has_executed, stat.comm
-        if is_runtime_init(stat):
+        if is_runtime_init(process, stat):
             return False
         if process.args and runs_the_same(process, stat):
             return True
@@ -253,14 +253,13 @@ class Task:
 
     def runs_another(self, process: Tracked) -> bool:
         """Whether another program than the one that was read last runs in the process. Raises ProcessGone."""
-        stat = self.procfs.stat(process.pid)
-        if stat.start_ticks != process.start_ticks:
-            raise ProcessGone(f"PID {process.pid} is another process by now")
-        return not runs_the_same(process, stat) if stat.image_is_known else stat.comm != process.comm
+        return self._reader.runs_another(process)
 
     def changed_user(self, process: Tracked) -> bool:
         """Whether the process runs as another user than when it was read last. Raises ProcessGone."""
-        found = self.procfs.credentials(process.pid)
+        if process.survivor is not None:
+            self._reader.stat(process)  # the number of a thread may be another process's in a moment
+        found = self.procfs.credentials(process.read_by[0])
         if (found.uid, found.gid) == (process.uid, process.gid) or process.uid is None:
             return False
         process.uid, process.gid = found.uid, found.gid
@@ -268,18 +267,8 @@ class Task:
         return True
 
     def had_executed(self, process: Tracked) -> bool:
-        """Whether a process that has just ended ran a program of its own that was not read: then only its name is left.
-
-        A zombie still says so; without one, what the last look at it showed counts.
-        """
-        with suppress(ProcessGone, OSError):  # reaped already, or /proc cannot be read now
-            stat = self.procfs.stat(process.pid)
-            if stat.start_ticks == process.start_ticks:
-                process.executed, process.comm = stat.has_executed, stat.comm
-        if process.executed:
-            process.forget_program()
-            process.missing = tuple(Missing(field, "gone") for field in ("process.exe", "process.args", "process.cwd"))
-        return process.executed
+        """As `ProcessReader.had_executed`."""
+        return self._reader.had_executed(process)
 
     def glimpsed(self, ran: Ran) -> Tracked:
         """Take in a process of which only the number and the open of its program were seen, and which is gone."""
@@ -317,7 +306,7 @@ class Task:
 
     def start(self) -> None:
         """Begin to learn of ends; needs the running loop."""
-        self._exits.start(self._ended_pid)
+        self._exits.start(self._ended)
 
     def close(self) -> None:
         """Release every descriptor and end the helpers. Safe to call more than once."""
@@ -339,7 +328,8 @@ class Task:
 
     def _take_in(self, stat: Stat) -> Tracked:
         for above in reversed(self._reader.unknown_above(stat, self._table.living)):
-            self._add(above, self._table.living(above.ppid))
+            with suppress(ProcessGone):  # which says nothing of its children
+                self._add(above, self._table.living(above.ppid))
         return self._add(stat, self._table.living(stat.ppid))
 
     def _add(self, stat: Stat, parent: Tracked | None, *, traced: bool = False) -> Tracked:
@@ -383,7 +373,7 @@ class Task:
 
     def _place(self, process: Tracked) -> None:
         """Which container it is in; a process that enters from outside changes its cgroup on the way."""
-        raw = self.procfs.read(f"{process.pid}/cgroup", 65_536)
+        raw = self.procfs.read(f"{process.read_by[0]}/cgroup", 65_536)
         if raw == process.cgroup:
             return
         if process.settled and process.container is not None:
@@ -394,7 +384,8 @@ class Task:
         alike = parent is not None and parent.cgroup == raw and parent.ended is None
         process.container = parent.container if parent and alike else self._placement.container(process)
 
-    def _ended_pid(self, pid: int, status: int | None) -> None:
+    def _ended(self, end: End) -> None:
         self.tracing.drain()  # what a tracer has told came before this end
-        if (process := self._table.living(pid)) is not None:
-            self.ended(process, status)
+        process = self._table.living(end.pid)
+        if process is not None and process.start_ticks == end.start_ticks:  # else its number has been taken anew
+            self.ended(process, end.status)

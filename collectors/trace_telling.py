@@ -4,8 +4,8 @@ A process that was born of a traced one is the tracer's to tell of. One that was
 cursor already: the image's addresses say whether what the tracer saw begin is what was told.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from collectors.environ import preloads, unpacked
 from collectors.process_reader import tty_name
@@ -45,13 +45,17 @@ class TraceTelling:
         return self._claimed.pop(pid, None) is not None
 
     def take(self, records: Sequence[wire.Record]) -> None:
-        """Take in what has happened. Raises MalformedRecord, struct.error or ValueError for what no tracer tells."""
+        """Take in what has happened. Raises MalformedRecord, struct.error or ValueError for what no tracer tells.
+
+        What cannot be read besides, for want of descriptors, say, is counted, and keeps nothing behind it back.
+        """
         self._claimed.update((r.pid, self._clock.monotonic()) for r in records if r.kind in (wire.BORN, wire.THREAD))
         for record in records:
-            with suppress(ProcessGone):  # its stat was torn
+            with self._each():
                 self._take(record)
         for pid in list(self._newborn):
-            self._look_at(pid)
+            with self._each():
+                self._look_at(pid)
         self._newborn.clear()
         if len(self._claimed) > MANY_CLAIMS:
             self._forget_old_claims()
@@ -79,6 +83,15 @@ class TraceTelling:
         self._parents.clear()
         self.attached.clear()
         self.refused.clear()
+
+    @contextmanager
+    def _each(self) -> Iterator[None]:
+        try:
+            yield
+        except ProcessGone:
+            return  # its stat was torn, or its end is told behind
+        except OSError:
+            self._counters.lost("proc_unreadable")
 
     def _take(self, record: wire.Record) -> None:
         kind, pid = record.kind, record.pid
@@ -110,11 +123,8 @@ class TraceTelling:
         return process
 
     def _look_at(self, pid: int) -> None:
-        """A process that runs its parent's program, if it still lives."""
-        try:
-            self._known(self._processes.procfs.stat(pid))
-        except ProcessGone:
-            return  # its end is told behind
+        """A process that runs its parent's program. Raises ProcessGone, OSError."""
+        self._known(self._processes.procfs.stat(pid))
 
     def _executed(self, fields: wire.ExecFields, at: Timestamp) -> None:
         stat = parse_stat(fields.stat)

@@ -4,6 +4,7 @@ Who logged in writes with a token of its own, which also says what its batches m
 """
 
 import hmac
+import logging
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
@@ -12,6 +13,8 @@ from starlette.requests import Request
 from ingest.answers import Refused
 from ingest.identity.principal import Principal
 from ingest.identity.tickets import PREFIX, Tickets
+
+log = logging.getLogger("ingest")
 
 CHALLENGE = 'Bearer realm="fargate-sensor ingest"'
 
@@ -33,6 +36,7 @@ class Tokens:
     def __init__(self, write: Secrets | None, read: Secrets, tickets: Tickets) -> None:
         self._of = {Right.READ: read} if write is None else {Right.WRITE: write, Right.READ: read}
         self._tickets = tickets
+        self._warned = False
 
     def demand(self, right: Right, request: Request) -> Principal | None:
         """Who has logged in, None for a token of the configuration.
@@ -45,11 +49,20 @@ class Tokens:
         if given.startswith(PREFIX):
             return self._logged_in(right, given)
         matches = {name: _is_one_of(given, secrets()) for name, secrets in self._of.items()}
+        if all(matches.get(each) for each in Right):
+            self._warn()
+            raise Refused(403, "this token is set both to write and to read, so it is good for neither: change one")
         if matches.get(right):
             return None
         if any(matches.values()):
             raise Refused(403, f"this token does not allow to {right}; use the {right} token")
         raise _unauthorised(f"this is not the {right} token")
+
+    def _warn(self) -> None:
+        """Once: the start refuses such settings, so a file has come to this since."""
+        if not self._warned:
+            self._warned = True
+            log.warning("INGEST_WRITE_TOKEN and INGEST_READ_TOKEN have a line in common: it is refused; change one")
 
     def _logged_in(self, right: Right, ticket: bytes) -> Principal:
         try:

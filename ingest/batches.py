@@ -4,9 +4,7 @@ Decompressing and decoding are done in two threads of their own, so that the loo
 """
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +15,8 @@ from ingest.body import Limits
 from ingest.identity import binding
 from ingest.identity.principal import Principal
 from ingest.metrics import Metrics
-from ingest.store.errors import StoreError
+from ingest.places import Places
+from ingest.store.errors import StoreError, StoreTooSmall
 from ingest.store.protocol import Store
 from ingest.store.rows import Rows, prepare
 from sensor.model.errors import MalformedEvent
@@ -28,10 +27,11 @@ DECODING = 2
 """Threads that decode: Python runs one at a time, the second is there while the first decompresses."""
 
 DECODED = 8
-"""Batches that may be decoded and not yet stored; decoded they take some twenty times their bytes."""
+"""Batches that may be decoded and not yet stored: as objects they take some twenty times their bytes, and their texts
+up to `Limits.text`."""
 
-SOON, LATER = 1, 5
-"""Seconds to wait, for Retry-After: when too many batches are under way, and when the store cannot write."""
+LATER = 5
+"""Seconds to wait, for Retry-After, when the store cannot write."""
 
 
 class Batches:
@@ -41,9 +41,8 @@ class Batches:
         self._store = store
         self._metrics = metrics
         self._limits = limits
-        self._most = waiting
-        self._under_way = 0
-        self._places = asyncio.Semaphore(DECODED)
+        self._under_way = Places(waiting)
+        self._decoding = asyncio.Semaphore(DECODED)
         self._decoders = ThreadPoolExecutor(DECODING, thread_name_prefix="decoder")
 
     async def post(self, request: Request) -> Response:
@@ -66,26 +65,20 @@ class Batches:
     async def _take(self, request: Request) -> Response:
         _check_type(request)
         coding = body.coding_of(request)
-        with self._admitted():
-            sent = await body.read(request, self._limits.sent)
+        principal = request.state.principal
+        with self._under_way.one(principal) as take_place:
+            sent = await body.read(request, self._limits.sent, on_large=take_place)
+            take_place()
             self._metrics.bytes.labels("sent").inc(len(sent))
-            async with self._places:
-                return await self._keep(sent, coding, request.state.principal)
-
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        if self._under_way >= self._most:
-            raise retry_later(429, f"{self._under_way} batches are being taken already: wait and send again", SOON)
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
+            async with self._decoding:
+                return await self._keep(sent, coding, principal)
 
     async def _keep(self, sent: bytes, coding: str, principal: Principal | None) -> Response:
         rows = await asyncio.get_running_loop().run_in_executor(self._decoders, self._decode, sent, coding, principal)
         try:
             appended = await self._store.append(rows)
+        except StoreTooSmall as error:
+            raise Refused(413, f"nothing was stored: {error}") from error
         except StoreError as error:
             raise retry_later(503, f"nothing was stored: {error}", LATER) from error
         self._metrics.stored((row.kind for row in rows.rows), appended.duplicates)
@@ -98,7 +91,7 @@ class Batches:
             batch = unpack.batch(plain)
             if principal is not None:
                 binding.demand(batch.header, principal)
-            return prepare(batch, principal.name if principal else None)
+            return prepare(batch, principal.name if principal else None, most_bytes=self._limits.text)
         except MalformedEvent as error:
             raise Refused(400, f"{error}; nothing was stored") from error
 

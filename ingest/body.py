@@ -19,6 +19,9 @@ else:
 READ_SECONDS = 30.0
 """How long a client may take to send a body: a slow one holds a place that others wait for."""
 
+LARGE = 64 * 1024
+"""Bytes that any connection may have in memory; uvicorn reads as many ahead."""
+
 WINDOW_LOG = 23
 """The largest zstd window understood, as a power of two (8 MiB): a frame may ask for gigabytes of memory."""
 
@@ -28,6 +31,11 @@ class Limits(NamedTuple):
 
     sent: int
     plain: int
+
+    @property
+    def text(self) -> int:
+        """Bytes of the JSON of all events together, which is what is stored and held until then."""
+        return 4 * self.plain
 
 
 class _Decompressor(Protocol):
@@ -59,8 +67,13 @@ def coding_of(request: Request) -> str:
     return coding
 
 
-async def read(request: Request, limit: int, seconds: float = READ_SECONDS) -> bytes:
-    """The body as sent. Raises `Refused`: 413 over the limit, 408 when it takes too long, 400 when it breaks off."""
+async def read(
+    request: Request, limit: int, seconds: float = READ_SECONDS, on_large: Callable[[], None] = lambda: None
+) -> bytes:
+    """The body as sent. Raises `Refused`: 413 over the limit, 408 when it takes too long, 400 when it breaks off.
+
+    `on_large` is called for each piece beyond the first `LARGE` bytes.
+    """
     declared = request.headers.get("content-length", "")
     if re.fullmatch(r"\d+", declared) and (len(declared) > 18 or int(declared) > limit):
         raise _too_large(limit, "as sent")
@@ -71,6 +84,8 @@ async def read(request: Request, limit: int, seconds: float = READ_SECONDS) -> b
                 body += chunk
                 if len(body) > limit:
                     raise _too_large(limit, "as sent")
+                if len(body) > LARGE:
+                    on_large()
     except TimeoutError as error:
         raise Refused(408, f"the body took longer than {seconds:g} s to arrive") from error
     except ClientDisconnect as error:

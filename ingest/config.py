@@ -69,6 +69,8 @@ def _list(looks: str, what: str) -> BeforeValidator:
         if not isinstance(items, list | tuple):
             return value
         items = tuple(item.strip() for item in items if item.strip())
+        if not items:
+            raise ValueError(f"should be {what}, separated by commas, has none")
         if wrong := [item for item in items if not re.fullmatch(looks, item, re.ASCII)]:
             raise ValueError(f"should be {what}, separated by commas, got {wrong[0][:100]!a}")
         return items

@@ -5,6 +5,9 @@ import socket
 
 from ingest.config import Address
 
+BACKLOG = 64
+"""Connections that wait to be taken. asyncio takes as many at once, and where it cannot, logs as many tracebacks."""
+
 
 class CannotListen(Exception):
     """The address cannot be bound; the text says which and why."""
@@ -15,7 +18,7 @@ def listen(address: Address) -> socket.socket:
     try:
         family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         dual = family == socket.AF_INET6 and address.host == "::" and socket.has_dualstack_ipv6()
-        made = socket.create_server((address.host, address.port), family=family, backlog=1024, dualstack_ipv6=dual)
+        made = socket.create_server((address.host, address.port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
     except (OSError, UnicodeError) as error:
         reason = _reason(error)
         raise CannotListen(f"cannot listen on {address}: {reason}; name another with --listen HOST:PORT") from error

@@ -10,11 +10,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from starlette.datastructures import QueryParams
 
 from ingest.answers import Refused
-from ingest.store.protocol import Query
+from ingest.store.protocol import Place, Query
 from ingest.store.rows import LARGEST, LONGEST_NAME
 from sensor.model.errors import MalformedEvent
 from sensor.model.kinds import Kind, Lane
 from sensor.model.times import NS, from_rfc3339
+
+UNKNOWN_TOLD = 10
+"""Each costs a search for what was meant, and an address has room for thousands."""
 
 LISTED = "kind"
 """The one parameter that may be given more than once, or as a list with commas."""
@@ -56,6 +59,8 @@ def _kinds(values: object) -> object:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Limit = Annotated[int, Field(ge=1, le=1000)]
 Time = Annotated[int, BeforeValidator(_time)]
 
 
@@ -72,7 +77,7 @@ class Filters(BaseModel):
     since: Time | None = None
     until: Time | None = None
     lane: Lane | None = None
-    q: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    q: Text | None = None
 
     def query(self) -> Query:
         """As the store wants it."""
@@ -93,12 +98,29 @@ class Listing(Filters):
     """A page of stored events."""
 
     order: Literal["asc", "desc"] = "desc"
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
     cursor: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
 
     def query(self) -> Query:
         newest_first = self.order == "desc"
         return super().query()._replace(newest_first=newest_first, limit=self.limit, cursor=self.cursor)
+
+
+def _place(value: object) -> object:
+    found = re.fullmatch(r"([0-9]{1,19})/(.{1,512})", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("should be what next was in the answer before")
+    return Place(min(int(found[1]), LARGEST), found[2])
+
+
+class Tasks(BaseModel):
+    """A page of the list of tasks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    q: Text | None = None
+    limit: Limit = 1000
+    cursor: Annotated[Place, BeforeValidator(_place)] | None = None
 
 
 class Nothing(BaseModel):
@@ -111,25 +133,33 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def parsed(model: type[M], given: QueryParams) -> M:
-    """The parameters as the model has them. Raises `Refused` (400) naming every wrong one."""
-    values: dict[str, object] = {}
-    problems = []
-    for name in given:
-        each = given.getlist(name)
-        values[name] = each if name == LISTED else each[0]
-        if len(each) > 1 and name != LISTED:
-            problems.append(f"{name}: given {len(each)} times, may be given once")
+    """The parameters as the model has them. Raises `Refused` (400) naming every wrong one, of unknown ones ten."""
+    values: dict[str, list[str]] = {}
+    for name, value in given.multi_items():
+        values.setdefault(name, []).append(value)
+    unknown = [name for name in values if name not in model.model_fields]
+    problems = [_unknown(name, model.model_fields) for name in unknown[:UNKNOWN_TOLD]]
+    if len(unknown) > UNKNOWN_TOLD:
+        problems.append(f"and {len(unknown) - UNKNOWN_TOLD} more that are no parameters")
+    known = {name: each for name, each in values.items() if name in model.model_fields}
+    problems += [
+        f"{name}: given {len(each)} times, may be given once"
+        for name, each in known.items()
+        if len(each) > 1 and name != LISTED
+    ]
     try:
-        result = model.model_validate(values)
+        result = model.model_validate({name: each if name == LISTED else each[0] for name, each in known.items()})
     except ValidationError as error:
-        problems += [_told(str(e["loc"][0]), e["type"], e["msg"], model.model_fields) for e in error.errors()]
+        problems += [_told(str(e["loc"][0]), e["msg"]) for e in error.errors()]
     if problems:
         raise Refused(400, "; ".join(problems))
     return result
 
 
-def _told(name: str, kind: str, message: str, known: Iterable[str]) -> str:
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(name, known, n=1)
-        return f"{name[:60]!r}: no such parameter" + (f", did you mean {near[0]}?" if near else "")
+def _unknown(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name[:60], known, n=1)
+    return f"{name[:60]!r}: no such parameter" + (f", did you mean {near[0]}?" if near else "")
+
+
+def _told(name: str, message: str) -> str:
     return f"{name}: " + message.removeprefix("Value error, ").replace("Input should", "should")

@@ -12,25 +12,27 @@ from ingest import parameters, tree
 from ingest.answers import Refused, answer, answer_text
 from ingest.store.protocol import Catch, Store, TaskSummary
 from ingest.store.rows import identity
+from sensor.model.clock import Clock
 from sensor.model.counters import catch_rate
-from sensor.model.events import Container
+from sensor.model.events import Container, Timestamp
 from sensor.model.times import to_rfc3339
-
-MOST_TASKS = 1_000
 
 
 class Queries:
     """Answers questions from the store. Every handler may raise `Refused` or a `StoreError`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     async def tasks(self, request: Request) -> Response:
-        """The tasks, the one heard of last first; `truncated` when there are more than are listed."""
-        parameters.parsed(parameters.Nothing, request.query_params)
-        summaries = await self._store.tasks(MOST_TASKS + 1)
-        listed = [task_to_json(summary) for summary in summaries[:MOST_TASKS]]
-        return answer({"tasks": listed, "truncated": len(summaries) > MOST_TASKS})
+        """A page of the tasks, the one heard of last first; `truncated` when there are more, from the cursor `next`."""
+        asked = parameters.parsed(parameters.Tasks, request.query_params)
+        found = await self._store.tasks(asked.limit + 1, asked.q, asked.cursor)
+        listed, more = found[: asked.limit], len(found) > asked.limit
+        following = f"{listed[-1].last_seen}/{listed[-1].id}" if more else None
+        tasks = [task_to_json(summary) for summary in listed]
+        return answer({"tasks": tasks, "truncated": more, "next": following, "now": to_rfc3339(self._clock.wall())})
 
     async def tree(self, request: Request) -> Response:
         """The processes of one task, by container."""
@@ -41,7 +43,7 @@ class Queries:
             raise Refused(404, f"no events of a task {name!r} are stored")
         history = await tree.history(self._store, name)
         containers = await self._store.containers(name)
-        return await asyncio.to_thread(_tree_answer, summary, history, containers)
+        return await asyncio.to_thread(_tree_answer, summary, history, containers, self._clock.wall())
 
     async def events(self, request: Request) -> Response:
         """One page of events; `next` is the cursor of the page after it, null on the last one."""
@@ -51,11 +53,14 @@ class Queries:
         return answer_text(f'{{"events":[{",".join(found.text for found in page.events)}],"next":{following}}}')
 
 
-def _tree_answer(summary: TaskSummary, history: tree.History, containers: Sequence[Container]) -> Response:
+def _tree_answer(
+    summary: TaskSummary, history: tree.History, containers: Sequence[Container], now: Timestamp
+) -> Response:
     """Made in a thread: a large tree takes a good part of a second."""
     forest = tree.forest(history.texts, containers)
     truncated = history.truncated or forest.truncated
-    return answer({"task": task_to_json(summary), "containers": forest.containers, "truncated": truncated})
+    plain = {"task": task_to_json(summary), "containers": forest.containers, "truncated": truncated}
+    return answer(plain | {"now": to_rfc3339(now)})
 
 
 def task_to_json(summary: TaskSummary) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import os
 import re
 from pathlib import Path
 
+from ingest.identity.tickets import PREFIX
+
 HOW_TO_MAKE_ONE = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 log = logging.getLogger("ingest")
@@ -26,6 +28,8 @@ def values(text: str, shortest: int) -> tuple[str, ...]:
         raise ValueError(f"should be one line, or two while it is replaced, has {len(lines)}")
     if any(len(line) < shortest or not _VISIBLE.fullmatch(line) for line in lines):
         raise ValueError(f"should be {shortest} or more ASCII characters without blanks")
+    if any(line.encode().startswith(PREFIX) for line in lines):
+        raise ValueError(f"should be one that does not begin with {PREFIX.decode()}, as the tokens of logins do")
     return lines
 
 

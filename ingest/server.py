@@ -22,6 +22,7 @@ from ingest.identity.login import Login
 from ingest.identity.tickets import Tickets
 from ingest.metrics import Metrics
 from ingest.queries import Queries
+from ingest.readiness import Readiness
 from ingest.secret_values import Rotating
 from ingest.store.errors import StoreError, StoreSlow, StoreUnavailable
 from ingest.store.protocol import Store
@@ -51,7 +52,8 @@ class Endpoint:
         limits = Limits(settings.max_body_bytes, settings.max_batch_bytes)
         self._batches = Batches(store, self._metrics, limits, settings.max_waiting)
         self._streams = Streams(store, self._metrics, settings.max_streams, settings.stream_lag)
-        self._queries = Queries(store)
+        self._queries = Queries(store, clock)
+        self._readiness = Readiness(store, clock)
         self.app = Starlette(
             routes=[*self._routes(), *console.routes()],
             exception_handlers={
@@ -96,7 +98,7 @@ class Endpoint:
         return answer({"status": "ok"})
 
     async def _ready(self, _: Request) -> Response:
-        await self._store.check()
+        await self._readiness.check()
         return answer({"status": "ok"})
 
     async def _measured(self, _: Request) -> Response:

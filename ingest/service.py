@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
+from ingest import connections
 from ingest.config import Settings
-from ingest.listening import bound
+from ingest.listening import BACKLOG, bound
 from ingest.server import Endpoint
 from ingest.store.sqlite import Retention, SqliteStore
 
@@ -34,6 +35,7 @@ class _Server(Server):
 
 async def serve(settings: Settings, listening: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT. Raises `StoreUnusable` when the store cannot be opened."""
+    connections.raise_limit()
     retention = Retention(settings.retention_days, settings.retention_bytes)
     store = SqliteStore.open(settings.data_dir, retention)
     try:
@@ -53,7 +55,8 @@ def server_of(app: ASGIApp) -> Server:
         Config(
             app,
             loop="asyncio",
-            http="h11",
+            http=connections.protocol(connections.allowed()),
+            backlog=BACKLOG,
             ws="none",
             lifespan="on",
             log_config=None,

@@ -29,10 +29,16 @@ PAGE = 1_000
 
 Node = dict[str, Any]
 
-_KEPT = ("ppid", "exe", "comm", "args", "user", "uid", "start", "session")
+_OF_THE_PROCESS = ("ppid", "user", "uid", "start", "session")
+"""What an exec that does not tell it leaves as it was."""
+
+_OF_THE_PROGRAM = ("exe", "comm", "args")
+"""What an exec that does not tell it leaves unknown: the program before it had others."""
+
+_KEPT = (*_OF_THE_PROCESS, *_OF_THE_PROGRAM)
 
 _KEPT_WHERE_THERE = ("sha256", "drift", "preload")
-"""Stand in a node only where the exec told of them; so does `evidence`, where something is missing or cut short."""
+"""Stand in a node only where its last exec told of them; so does `evidence`, where anything is missing or cut short."""
 
 
 class History(NamedTuple):
@@ -99,10 +105,7 @@ class _Grove:
         node["placeholder"] = False
         node["count"] = max(node["count"], event["count"])
         if event["kind"] == Kind.PROCESS_EXEC:
-            node["execs"] += event["count"]
-            node.update({name: process[name] for name in (*_KEPT, *_KEPT_WHERE_THERE) if name in process})
-            if event["evidence"].keys() & {"missing", "truncated"}:
-                node["evidence"] = event["evidence"]
+            _execute(node, event)
         else:
             node.update({name: process[name] for name in _KEPT if name in process and node[name] is None})
             node.update(end=event["time"], exit_code=process.get("exit_code"))
@@ -183,6 +186,18 @@ class _Grove:
         elif node is None:
             node = self._nodes[process["entity"]] = _placeholder(process)
         return node
+
+
+def _execute(node: Node, event: dict[str, Any]) -> None:
+    """Put a new program in the place of the one before it."""
+    node["execs"] += event["count"]
+    node.update(dict.fromkeys(_OF_THE_PROGRAM))
+    for name in (*_KEPT_WHERE_THERE, "evidence"):
+        node.pop(name, None)
+    process = event["process"]
+    node.update({name: process[name] for name in (*_KEPT, *_KEPT_WHERE_THERE) if name in process})
+    if event["evidence"].keys() & {"missing", "truncated"}:
+        node["evidence"] = event["evidence"]
 
 
 def _placeholder(process: dict[str, Any]) -> Node:

@@ -32,6 +32,16 @@ def need() -> Need:
     return check
 
 
+@pytest.fixture
+def no_pidfds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PIDs are made up; none of them may be looked for among the real ones."""
+
+    def refuse(pid: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+
+
 @pytest.fixture(scope="session")
 def aws() -> "Iterator[AwsServer]":
     """A stand-in for AWS, started when it is first asked for."""

@@ -1,5 +1,7 @@
 """A /proc that a test writes, for what reads the processes of a task."""
 
+import os
+import shutil
 from pathlib import Path
 
 
@@ -39,3 +41,23 @@ class FakeProc:
         for name, target in (("exe", "/bin/app"), ("cwd", "/"), ("root", "/")):
             if not (directory / name).is_symlink():
                 (directory / name).symlink_to(target)
+
+    def main_thread_exited(self, pid: int, survivor: int) -> None:
+        """Its program, arguments and files are shown by another thread alone, which is no entry in the listing."""
+        directory = self.root / str(pid)
+        thread = directory / "task" / str(survivor)
+        thread.mkdir(parents=True)
+        (directory / "task" / str(pid)).mkdir()
+        fields = (directory / "stat").read_text().split()
+        (thread / "stat").write_text(" ".join([f"{survivor}", *fields[1:]]) + "\n")
+        fields[2], fields[19], fields[25:28], fields[47] = "Z", "2", ["0", "0", "0"], "0"
+        (directory / "task" / str(pid) / "stat").write_text(" ".join(fields) + "\n")
+        whole = self.root / str(survivor)
+        shutil.copytree(directory, whole, symlinks=True)
+        (whole / "stat").write_text((thread / "stat").read_text())
+        (directory / "stat").write_text(" ".join(fields) + "\n")
+        (directory / "cmdline").write_bytes(b"")
+        (directory / "environ").write_bytes(b"")
+        (directory / "mountinfo").unlink()
+        for gone in (*("exe", "cwd", "root"), *(f"fd/{name}" for name in os.listdir(directory / "fd"))):
+            (directory / gone).unlink()

@@ -32,6 +32,19 @@ class FakeClock:
         self.wall_ns += round(seconds * 1e9)
 
 
+class ContainersTold:
+    """Listens to containers: `+` and its id for each that started, `-` for each that stopped."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def container_started(self, container_id: str) -> None:
+        self.told.append(f"+{container_id}")
+
+    def container_stopped(self, container_id: str) -> None:
+        self.told.append(f"-{container_id}")
+
+
 class FakeTaskView:
     """A `TaskView` over plain dicts. What is not in them is gone, or held by nobody readable."""
 

@@ -1,6 +1,6 @@
 """Batches as sensors send them, and an ingest under httpx, for the tests of the central endpoint."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,16 @@ NOON = Timestamp(1_700_000_000_000_000_000)
 GIB = 1024**3
 APP = Container("c1", "app", "repo/app:1")
 
+Reopen = Callable[..., Any]
+"""`await reopen(**limits)` gives the store as a new process would find it; the one before is closed."""
 
-def header(task: str = "t1", sensor: str = "s1", epoch: str = "e1") -> Header:
+
+def header(
+    task: str = "t1", sensor: str = "s1", epoch: str = "e1", version: str = "0.1.0", family: str | None = None
+) -> Header:
     """The header of a sensor in an ECS task."""
     arn = f"arn:aws:ecs:eu-west-1:123456789012:task/cluster/{task}"
-    return Header(Sensor(sensor, epoch, "0.1.0"), Task("ecs-fargate", arn=arn))
+    return Header(Sensor(sensor, epoch, version), Task("ecs-fargate", arn=arn, family=family))
 
 
 def event(seq: int, kind: Kind = Kind.PROCESS_EXEC, **fields: Any) -> Event:
@@ -51,7 +56,7 @@ def events(seqs: Iterable[int], **fields: Any) -> tuple[Event, ...]:
 
 def rows(*given: Event, principal: str | None = None, **names: str) -> Rows:
     """A batch as stores take it."""
-    return prepare(Batch(header(**names), given), principal)
+    return prepare(Batch(header(**names), given), principal, most_bytes=GIB)
 
 
 def plain(*given: Event, **names: str) -> dict[str, Any]:

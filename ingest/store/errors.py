@@ -2,6 +2,7 @@
 
 StoreError
 ├── StoreUnavailable   it cannot take or give anything now (disk full, I/O error, damage met on the way); try again
+├── StoreTooSmall      it will never take this batch; send less at once or give it more room
 ├── StoreSlow          the question would take too long; ask for less
 └── StoreUnusable      it cannot be opened at all: not ours, damaged, too new, or in use
 """
@@ -13,6 +14,10 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """Nothing was stored, and nothing half stored; the same may succeed later."""
+
+
+class StoreTooSmall(StoreError):
+    """A batch is larger than all that the store may hold; nothing was stored or deleted for it."""
 
 
 class StoreSlow(StoreError):

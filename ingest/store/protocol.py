@@ -21,7 +21,8 @@ class Query(NamedTuple):
     """Which events are wanted; `None` and the empty tuple stand for any.
 
     `container` is an id or a name, and `""` asks for what ran in no container. `since` (included) and `until` (not
-    included) are ns of the event's own time. `text` is looked for in the JSON text, whatever the case of ASCII letters.
+    included) are ns of the event's own time. `text` is words between blanks: each of them must be somewhere in the JSON
+    text, whatever the case of ASCII letters.
     `cursor` is an arrival number: only later ones are given, or only earlier ones with `newest_first`.
     """
 
@@ -59,6 +60,8 @@ class SensorSeen(NamedTuple):
     """One run of a sensor that reported for a task; times are when its batches came in.
 
     `principal` is who has proven to be that task, in each and every batch of the run; None where it is only claimed.
+    `stopped` is whether its `sensor.stop` has come. `not_arrived` are the numbers between the first and the last that
+    came of a lane, under which nothing did: numbers have no gaps, so those events were lost on the way or held back.
     """
 
     id: str
@@ -67,7 +70,9 @@ class SensorSeen(NamedTuple):
     config: str | None
     first_seen: Timestamp
     last_seen: Timestamp
-    principal: str | None = None
+    principal: str | None
+    stopped: bool
+    not_arrived: int
 
 
 class Catch(NamedTuple):
@@ -78,13 +83,15 @@ class Catch(NamedTuple):
 
 
 class TaskSummary(NamedTuple):
-    """A task as a whole. `header` is the JSON form of `task` and `pod` as last reported.
+    """A task as a whole. `header` is the JSON form of `task` and `pod` as last reported; one that
+    was proven is replaced only by who has proven it.
 
     `events`, `containers` and `detections` count what is stored now. `losses` and `catch` are what its sensors said of
     themselves for as long as any of their events are kept: the larger of the losses told one by one and the running
     totals (both may tell of the same), and the sums over all health reports. `last_hour` sums the reports that came in
     within the last hour. `sensors` has the newest runs first, twenty at most. `identity` is `verified` where every run
-    that has events proved to be this task, `claimed` where none did, else `mixed`.
+    that has events proved to be this task, and all of them the same principal; `claimed` where none did, else `mixed`.
+    `stopped` is whether the run that began last has stopped.
     """
 
     id: str
@@ -100,6 +107,14 @@ class TaskSummary(NamedTuple):
     header: Mapping[str, Any]
     sensors: tuple[SensorSeen, ...]
     identity: str
+    stopped: bool
+
+
+class Place(NamedTuple):
+    """Where a listing of tasks goes on: behind the one of that name, which was last heard of then (ns)."""
+
+    last_seen: int
+    name: str
 
 
 class State(NamedTuple):
@@ -119,15 +134,21 @@ class Store(Protocol):
     """
 
     async def append(self, rows: Rows) -> Appended:
-        """Store what is not there yet, the whole batch or nothing; on return it survives a loss of power."""
+        """Store what is not there yet, the whole batch or nothing; on return it survives a loss of power.
+
+        Raises `StoreTooSmall` for a batch that would not fit if all else were deleted; nothing is, then.
+        """
         ...
 
     async def events(self, query: Query) -> Page:
         """The events that match."""
         ...
 
-    async def tasks(self, limit: int) -> Sequence[TaskSummary]:
-        """The tasks that have events, the one heard of last first."""
+    async def tasks(self, limit: int, text: str | None = None, behind: Place | None = None) -> Sequence[TaskSummary]:
+        """The tasks that have events, the one heard of last first.
+
+        Each word of `text` must be somewhere in the name, the platform or the header, as in `Query`.
+        """
         ...
 
     async def task(self, name: str) -> TaskSummary | None:

@@ -6,7 +6,8 @@ This costs more processor time than storing does, so it is done beside the write
 import json
 from typing import NamedTuple
 
-from sensor.model.codec import event_to_json
+from sensor.model import codec
+from sensor.model.codec import event_to_json, part_to_json
 from sensor.model.errors import MalformedEvent
 from sensor.model.events import Batch, Container, Event, Header
 from sensor.model.identity import task_key
@@ -20,6 +21,8 @@ LARGEST_COUNT = 2**32
 LONGEST_NAME = 512
 """Characters that a sensor's id, its epoch or a task's name may have."""
 
+LARGEST_HEADER = 16 * 1024
+"""Bytes of a header's JSON, which each event of its batch repeats; a pod's labels are 4 KiB of it at most."""
 
 LARGEST_TEXT = 2 * 1024 * 1024
 """Characters of one event's JSON: whoever follows the stream must be able to take it in one piece."""
@@ -49,24 +52,49 @@ class Row(NamedTuple):
 class Rows(NamedTuple):
     """A whole batch. `task` is the name under which the task is listed.
 
-    `principal` is who has proven to be the task or pod of the header; None where that is only claimed.
+    `principal` is who has proven to be the task or pod of the header; None where that is only claimed. `size` is how
+    many bytes the texts have together.
     """
 
     header: Header
     task: str
     rows: tuple[Row, ...]
-    principal: str | None = None
+    principal: str | None
+    size: int
 
 
-def prepare(batch: Batch, principal: str | None = None) -> Rows:
-    """The batch as rows. Raises `MalformedEvent` where an identity is unusable or an event is too large."""
+def prepare(batch: Batch, principal: str | None, *, most_bytes: int) -> Rows:
+    """The batch as rows.
+
+    Raises `MalformedEvent` where an identity is unusable, the header or an event is too large, or all texts together
+    have more than `most_bytes`: each of them repeats the header, so they can have far more than the batch.
+    """
     header = batch.header
     task = task_key(header)
     _check_name("batch.sensor.id", header.sensor.id)
     _check_name("batch.sensor.epoch", header.sensor.epoch)
     _check_name("batch: the name of the task", task)
-    rows = tuple(_row(header, event, i, principal) for i, event in enumerate(batch.events))
-    return Rows(header, task, rows, principal)
+    _check_header(header)
+    try:
+        rows, size = _rows(batch, principal, most_bytes)
+    finally:
+        codec.forget()
+    return Rows(header, task, rows, principal, size)
+
+
+def _rows(batch: Batch, principal: str | None, most_bytes: int) -> tuple[tuple[Row, ...], int]:
+    """The rows, and how many bytes their texts have."""
+    rows: list[Row] = []
+    size = 0
+    for index, event in enumerate(batch.events):
+        rows.append(_row(batch.header, event, index, principal))
+        size += _bytes_of(rows[-1].text)
+        if size > most_bytes:
+            raise MalformedEvent(
+                f"batch: its first {index + 1} events have {size} bytes of JSON, all may have {most_bytes}: "
+                "send fewer at once (SENSOR_BATCH_EVENTS)"
+            )
+    return tuple(rows), size
 
 
 def _check_name(where: str, name: str) -> None:
@@ -74,6 +102,17 @@ def _check_name(where: str, name: str) -> None:
         raise MalformedEvent(f"{where}: must have 1 to {LONGEST_NAME} characters, has {len(name)}")
     if not name.isprintable():
         raise MalformedEvent(f"{where}: {name[:40]!r} has characters that are not printable")
+
+
+def _check_header(header: Header) -> None:
+    size = _bytes_of(json.dumps(part_to_json(header), ensure_ascii=False))
+    if size > LARGEST_HEADER:
+        raise MalformedEvent(f"batch: the header has {size} bytes of JSON, may have {LARGEST_HEADER}")
+
+
+def _bytes_of(text: str) -> int:
+    """In UTF-8; the common case is not encoded to be measured."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def identity(principal: str | None) -> dict[str, str]:

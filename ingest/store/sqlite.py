@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ingest.store import sqlite_retention, sqlite_search, sqlite_tasks
-from ingest.store.protocol import Appended, Page, Query, State, TaskSummary
+from ingest.store.errors import StoreTooSmall
+from ingest.store.protocol import Appended, Page, Place, Query, State, TaskSummary
 from ingest.store.rows import Rows
 from ingest.store.sqlite_append import append
 from ingest.store.sqlite_file import FILE, LOG_BYTES, Connect, connect, lock, open_to_read, open_to_write
@@ -65,8 +66,7 @@ class SqliteStore:
 
     async def append(self, rows: Rows) -> Appended:
         """See `Store.append`."""
-        size = sum(len(row.text) for row in rows.rows)
-        appended, latest = await asyncio.wrap_future(self._writer.submit(partial(self._append, rows, size), size))
+        appended, latest = await asyncio.wrap_future(self._writer.submit(partial(self._append, rows), rows.size))
         if latest > self._latest:
             self._latest = latest
             self._news.set()
@@ -77,9 +77,10 @@ class SqliteStore:
         """See `Store.events`."""
         return await self._readers.ask(partial(sqlite_search.search, query=query))
 
-    async def tasks(self, limit: int) -> Sequence[TaskSummary]:
+    async def tasks(self, limit: int, text: str | None = None, behind: Place | None = None) -> Sequence[TaskSummary]:
         """See `Store.tasks`."""
-        return await self._readers.ask(partial(sqlite_tasks.tasks, limit=limit, now=self._clock.wall()))
+        now = self._clock.wall()
+        return await self._readers.ask(partial(sqlite_tasks.tasks, limit=limit, text=text, behind=behind, now=now))
 
     async def task(self, name: str) -> TaskSummary | None:
         """See `Store.task`."""
@@ -103,12 +104,12 @@ class SqliteStore:
 
     async def retain(self) -> int:
         """See `Store.retain`."""
-        oldest_kept = self._clock.wall() - int(self._retention.days * DAY_NS)
+        now, keep = self._clock.wall(), int(self._retention.days * DAY_NS)
         deleted = 0
-        while piece := await self._write(partial(sqlite_retention.drop_oldest, received_before=oldest_kept)):
+        while piece := await self._write(partial(sqlite_retention.drop_old, now=now, keep=keep)):
             deleted += piece
         deleted += await self._write(partial(sqlite_retention.make_room, limit=self._file_limit, needed=0))
-        await self._write(partial(sqlite_retention.forget_minutes, now=self._clock.wall()))
+        await self._write(partial(sqlite_retention.forget_minutes, now=now))
         await self._write(sqlite_retention.forget_the_empty)
         while await self._write(sqlite_retention.shrink):
             pass
@@ -123,8 +124,14 @@ class SqliteStore:
         """See `Store.aclose`."""
         await asyncio.to_thread(self._close)
 
-    def _append(self, rows: Rows, size: int, db: sqlite3.Connection) -> tuple[Appended, int]:
-        sqlite_retention.make_room(db, self._file_limit, needed=2 * size)  # indexes cost up to as much again
+    def _append(self, rows: Rows, db: sqlite3.Connection) -> tuple[Appended, int]:
+        needed = 2 * rows.size  # indexes cost up to as much again
+        if needed > self._file_limit:  # nothing that is deleted would make room for it
+            raise StoreTooSmall(
+                f"a batch of {rows.size} bytes of JSON does not fit: send fewer events at once or raise "
+                "INGEST_RETENTION_BYTES"
+            )
+        sqlite_retention.make_room(db, self._file_limit, needed)
         return append(db, rows, self._clock.wall()), sqlite_search.bounds(db)[1]
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -12,9 +12,21 @@ from sensor.model.events import Container
 from sensor.model.kinds import Kind
 
 _TASK = """
-INSERT INTO tasks (name, platform, header, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (name) DO UPDATE SET platform = excluded.platform, header = excluded.header, last_seen = excluded.last_seen
+INSERT INTO tasks (name, platform, header, principal, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET last_seen = excluded.last_seen
 RETURNING id
+"""
+_HEADER = """
+UPDATE tasks SET platform = ?, header = ?, principal = ?
+WHERE id = ? AND (principal IS NULL OR principal = ?)
+"""
+"""What a proven header says stays until who has proven it says otherwise."""
+
+_HEARD = """
+UPDATE watches SET last_seen = ? WHERE principal IS ?
+    AND task = (SELECT id FROM tasks WHERE name = ?)
+    AND sender = (SELECT id FROM senders WHERE sensor = ? AND epoch = ?)
+RETURNING task
 """
 _SENDER = """
 INSERT INTO senders (sensor, epoch) VALUES (?, ?)
@@ -34,14 +46,20 @@ ON CONFLICT (sender, lane, seq) DO NOTHING
 """
 _WATCH = """
 INSERT INTO watches (task, sender, version, config, first_seen, last_seen,
-    events, detections, seen, unexplained, losses_told, losses_running, principal)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    events, detections, seen, unexplained, losses_told, losses_running, stopped, principal)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (task, sender) DO UPDATE SET version = excluded.version, config = excluded.config,
     principal = CASE WHEN principal = excluded.principal THEN principal END,
     last_seen = excluded.last_seen, events = events + excluded.events,
     detections = detections + excluded.detections, seen = seen + excluded.seen,
     unexplained = unexplained + excluded.unexplained,
-    losses_told = losses_told + excluded.losses_told, losses_running = max(losses_running, excluded.losses_running)
+    losses_told = losses_told + excluded.losses_told, losses_running = max(losses_running, excluded.losses_running),
+    stopped = max(stopped, excluded.stopped)
+"""
+_LANE = """
+INSERT INTO lanes (sender, lane, lowest, highest, events) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (sender, lane) DO UPDATE SET lowest = min(lowest, excluded.lowest),
+    highest = max(highest, excluded.highest), events = events + excluded.events
 """
 
 _MINUTE = """
@@ -51,25 +69,47 @@ ON CONFLICT (task, minute) DO UPDATE SET seen = seen + excluded.seen, unexplaine
 
 
 def append(db: sqlite3.Connection, rows: Rows, now: int) -> Appended:
-    """Store what is new. Must be called inside a transaction; `now` is the time of arrival in ns."""
+    """Store what is new. Must be called inside a transaction; `now` is the time of arrival in ns.
+
+    A batch in which nothing is new changes nothing but when its sender was last heard of.
+    """
     if not rows.rows:
         return Appended(0, 0)
-    task = _task(db, rows, now)
+    db.execute("SAVEPOINT batch")
+    fresh = _store(db, rows, now)
+    if not fresh:
+        db.execute("ROLLBACK TO batch")
+        _heard(db, rows, now)
+    db.execute("RELEASE batch")
+    return Appended(fresh, len(rows.rows) - fresh)
+
+
+def _store(db: sqlite3.Connection, rows: Rows, now: int) -> int:
+    """Insert and count what is new; how many those are."""
+    text, platform = _header(rows)
+    task = int(db.execute(_TASK, (rows.task, platform, text, rows.principal, now, now)).fetchone()[0])
     sender = int(db.execute(_SENDER, (rows.header.sensor.id, rows.header.sensor.epoch)).fetchone()[0])
     containers = _containers(db, task, rows.rows)
     fresh = [row for row in rows.rows if _insert(db, row, task, sender, now, containers)]
     if fresh:
+        db.execute(_HEADER, (platform, text, rows.principal, task, rows.principal))
         _count(db, rows, task, sender, now, fresh)
         _count_containers(db, fresh, containers)
-    return Appended(len(fresh), len(rows.rows) - len(fresh))
+    return len(fresh)
 
 
-def _task(db: sqlite3.Connection, rows: Rows, now: int) -> int:
+def _header(rows: Rows) -> tuple[str, str | None]:
+    """What is kept of a header, as JSON, and its platform."""
     header = part_to_json(rows.header)
     kept = {name: header[name] for name in ("task", "pod") if name in header}
-    platform = rows.header.task.platform if rows.header.task else None
-    text = json.dumps(kept, ensure_ascii=False)
-    return int(db.execute(_TASK, (rows.task, platform, text, now, now)).fetchone()[0])
+    return json.dumps(kept, ensure_ascii=False), rows.header.task.platform if rows.header.task else None
+
+
+def _heard(db: sqlite3.Connection, rows: Rows, now: int) -> None:
+    """That a sender lives, where it reported for the task before, and as the same: anyone can repeat its events."""
+    sensor = rows.header.sensor
+    for task in db.execute(_HEARD, (now, rows.principal, rows.task, sensor.id, sensor.epoch)).fetchall():
+        db.execute("UPDATE tasks SET last_seen = ? WHERE id = ?", (now, *task))
 
 
 def _containers(db: sqlite3.Connection, task: int, rows: tuple[Row, ...]) -> dict[str, int]:
@@ -95,8 +135,12 @@ def _count(db: sqlite3.Connection, rows: Rows, task: int, sender: int, now: int,
         unexplained,
         sum(row.losses_told for row in fresh),
         max(row.losses_running for row in fresh),
+        any(row.kind == Kind.SENSOR_STOP for row in fresh),
     )
     db.execute(_WATCH, (task, sender, sensor.version, sensor.config, now, now, *counts, rows.principal))
+    for lane in {row.lane for row in fresh}:
+        seqs = [row.seq for row in fresh if row.lane == lane]
+        db.execute(_LANE, (sender, lane, min(seqs), max(seqs), len(seqs)))
     if seen or unexplained:
         db.execute(_MINUTE, (task, now // MINUTE_NS, seen, unexplained))
 

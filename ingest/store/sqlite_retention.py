@@ -1,16 +1,21 @@
 """Keeping the store within its age and its size: the oldest arrivals go first, in small pieces between the writes.
 
-The file cannot grow past its limit: room is made in the same transaction that needs it, and freed pages are used
-again. What retention frees beyond that is given back to the file system by `shrink`.
+The file does not grow past its limit: room is made in the same transaction that needs it, freed pages are used again,
+and a batch for which all of it would not do is refused before (`SqliteStore.append`). What retention frees beyond that
+is given back to the file system by `shrink`.
 """
 
 import sqlite3
 
 from ingest.store.sqlite_schema import MINUTE_NS
+from ingest.store.sqlite_search import bounds
 from ingest.store.sqlite_tasks import MINUTES
 
 PIECE = 500
 """Events deleted in one step."""
+
+LOOKS = 256
+"""Where a clock was ahead, what is too old is found behind its events once it is one part in this many of all."""
 
 SPARE_SHARE = 8
 """One part in this many of the file may be free pages, which new events will use, before it is made smaller."""
@@ -20,7 +25,8 @@ SHRINK_PAGES = 1_000
 
 
 def make_room(db: sqlite3.Connection, limit: int, needed: int) -> int:
-    """Delete the oldest events until `needed` bytes more stay within `limit`; the number deleted."""
+    """Delete the oldest events until `needed` bytes more, which should be below it, stay within `limit`; the number
+    deleted. With nothing left to delete it ends as well."""
     deleted = 0
     while used_bytes(db) + needed > limit:
         piece = drop_oldest(db)
@@ -30,20 +36,42 @@ def make_room(db: sqlite3.Connection, limit: int, needed: int) -> int:
     return deleted
 
 
-def drop_oldest(db: sqlite3.Connection, received_before: int | None = None) -> int:
-    """Delete up to `PIECE` of the oldest events, all counts kept right; the number deleted.
+def drop_old(db: sqlite3.Connection, now: int, keep: int) -> int:
+    """Delete up to `PIECE` of the oldest events that arrived more than `keep` ns before `now`; the number deleted.
 
-    `received_before` is a time of arrival in ns. What arrived before something that is old enough goes with it,
-    so a clock that was ahead for a while holds up nothing.
+    What arrived before something that is old enough goes with it where both are among the oldest, or where the oldest
+    are from the future: then a clock was ahead for a while, and would hold up all that came after it for as long.
     """
-    oldest = db.execute("SELECT arrival, received FROM events ORDER BY arrival LIMIT ?", (PIECE,)).fetchall()
-    if received_before is not None:
-        oldest = [(arrival, received) for arrival, received in oldest if received < received_before]
-    if not oldest:
-        return 0
-    edge = oldest[-1][0]
+    oldest = _oldest(db)
+    if oldest and oldest[0][1] > now and _is_old_behind(db, now - keep):
+        return _drop(db, oldest[-1][0])
+    old = [arrival for arrival, received in oldest if received < now - keep]
+    return _drop(db, old[-1]) if old else 0
+
+
+def drop_oldest(db: sqlite3.Connection) -> int:
+    """Delete up to `PIECE` of the oldest events, all counts kept right; the number deleted."""
+    oldest = _oldest(db)
+    return _drop(db, oldest[-1][0]) if oldest else 0
+
+
+def _oldest(db: sqlite3.Connection) -> list[tuple[int, int]]:
+    """Arrival number and time of the next piece."""
+    return db.execute("SELECT arrival, received FROM events ORDER BY arrival LIMIT ?", (PIECE,)).fetchall()
+
+
+def _drop(db: sqlite3.Connection, edge: int) -> int:
     _uncount(db, edge)
     return db.execute("DELETE FROM events WHERE arrival <= ?", (edge,)).rowcount
+
+
+def _is_old_behind(db: sqlite3.Connection, received_before: int) -> bool:
+    """Whether something beyond the next piece is old enough, by looking at `LOOKS` events between it and the latest."""
+    first, last = bounds(db)
+    step = max(1, (last - first) // LOOKS)
+    received = "SELECT received FROM events WHERE arrival >= ? ORDER BY arrival LIMIT 1"
+    looked = (db.execute(received, (arrival,)).fetchone() for arrival in range(first + PIECE, last + 1, step))
+    return any(row[0] < received_before for row in looked)
 
 
 def forget_minutes(db: sqlite3.Connection, now: int) -> None:
@@ -53,12 +81,13 @@ def forget_minutes(db: sqlite3.Connection, now: int) -> None:
 
 
 def forget_the_empty(db: sqlite3.Connection) -> None:
-    """Delete the tasks, senders and containers of which no event is left."""
+    """Delete the tasks, senders, their lanes, and containers of which no event is left."""
     db.execute("DELETE FROM watches WHERE events = 0")
     db.execute("DELETE FROM containers WHERE events = 0")
     db.execute("DELETE FROM tasks WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.task = tasks.id)")
     db.execute("DELETE FROM minutes WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = minutes.task)")
     db.execute("DELETE FROM senders WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.sender = senders.id)")
+    db.execute("DELETE FROM lanes WHERE NOT EXISTS (SELECT 1 FROM senders WHERE senders.id = lanes.sender)")
 
 
 def shrink(db: sqlite3.Connection) -> bool:

@@ -4,7 +4,9 @@
 events were deleted. The identity of an event is (sensor, epoch, lane, seq); sensor and epoch stand once, in `senders`.
 A sensor may change its mind about its task, so `watches` counts by sender and task. `minutes` has what health reports
 told of processes by the minute (since 1970) in which they came in, for the last hour. `watches.principal` is who all
-batches of that run were bound to, NULL where one was not.
+batches of that run were bound to, NULL where one was not; `tasks.principal` is who has proven to be the task that
+`header` tells of, NULL where that is only claimed. `lanes` has the first and the last number that came in each lane of
+a sender, and how many did: those that are missing between them were lost on the way.
 """
 
 import sqlite3
@@ -90,6 +92,27 @@ MIGRATIONS = (
     """,
     """
     ALTER TABLE watches ADD COLUMN principal TEXT;
+    """,
+    """
+    ALTER TABLE tasks ADD COLUMN principal TEXT;
+    UPDATE tasks SET principal = (
+        SELECT min(principal) FROM watches WHERE watches.task = tasks.id GROUP BY task
+        HAVING count(*) = count(principal) AND count(DISTINCT principal) = 1
+    );
+    """,
+    """
+    ALTER TABLE watches ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0;
+    UPDATE watches SET stopped = 1
+    WHERE (task, sender) IN (SELECT task, sender FROM events WHERE kind = 'sensor.stop');
+    CREATE TABLE lanes (
+        sender INTEGER NOT NULL,
+        lane TEXT NOT NULL,
+        lowest INTEGER NOT NULL,
+        highest INTEGER NOT NULL,
+        events INTEGER NOT NULL,
+        PRIMARY KEY (sender, lane)
+    ) WITHOUT ROWID;
+    INSERT INTO lanes SELECT sender, lane, min(seq), max(seq), count(*) FROM events GROUP BY sender, lane;
     """,
 )
 """One script a version: the first makes version 1, each later one leads from the version before it to its own."""

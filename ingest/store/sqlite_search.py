@@ -19,6 +19,9 @@ WINDOW = 20_000
 SECONDS = 2.0
 """How long one page may take."""
 
+BOUNDS = "SELECT (SELECT min(arrival) FROM events), (SELECT max(arrival) FROM events)"
+"""SQLite looks up a minimum or a maximum that stands alone; for both in one SELECT it goes through the table."""
+
 _CONDITIONS = {
     "task": "task = (SELECT id FROM tasks WHERE name = ?)",
     "container": "container IN (SELECT id FROM containers WHERE runtime_id = ? OR name = ?)",
@@ -48,7 +51,7 @@ def search(db: sqlite3.Connection, query: Query, seconds: float = SECONDS) -> Pa
 
 def bounds(db: sqlite3.Connection) -> tuple[int, int]:
     """The oldest and the latest arrival; the latest ever given out where nothing is stored any more."""
-    first, last = db.execute("SELECT min(arrival), max(arrival) FROM events").fetchone()
+    first, last = db.execute(BOUNDS).fetchone()
     if first is not None:
         return int(first), int(last)
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
@@ -112,21 +115,33 @@ def _where(query: Query) -> tuple[str, list[Any]]:
             parts.append("container IS NULL")
         elif value is not None:
             parts.append(condition)
-            values += [min(value, LARGEST) if isinstance(value, int) else value] * condition.count("?")
+            values += [_in_column(value) if isinstance(value, int) else value] * condition.count("?")
     if query.kinds:
         parts.append(f"kind IN ({', '.join('?' * len(query.kinds))})")
         values += query.kinds
-    if query.text:
-        patterns = _patterns(query.text)
-        parts.append("(" + " OR ".join(["text LIKE ? ESCAPE '\\'"] * len(patterns)) + ")")
+    words, patterns = having("text", query.text)
+    return "".join(f" AND {part}" for part in parts) + words, values + patterns
+
+
+def having(column: str, text: str | None) -> tuple[str, list[str]]:
+    """Conditions that each word of the text is somewhere in a column of JSON, each after an AND; and their values."""
+    parts, values = [], []
+    for word in (text or "").split():
+        patterns = _patterns(word)
+        parts.append(" AND (" + " OR ".join([f"{column} LIKE ? ESCAPE '\\'"] * len(patterns)) + ")")
         values += patterns
-    return "".join(f" AND {part}" for part in parts), values
+    return "".join(parts), values
 
 
-def _patterns(text: str) -> list[str]:
-    """LIKE patterns for the text as given, and as it stands inside a JSON string (quotes and controls escaped)."""
-    forms = {json.dumps(text, ensure_ascii=False)[1:-1]}
-    if min(text) >= " ":  # JSON holds no bare control character, and LIKE would end at a NUL
-        forms.add(text)
+def _in_column(number: int) -> int:
+    """The nearest that a column can hold: times are asked for from the year 1 on."""
+    return max(-LARGEST, min(number, LARGEST))
+
+
+def _patterns(word: str) -> list[str]:
+    """LIKE patterns for a word as given, and as it stands inside a JSON string (quotes and controls escaped)."""
+    forms = {json.dumps(word, ensure_ascii=False)[1:-1]}
+    if min(word) >= " ":  # JSON holds no bare control character, and LIKE would end at a NUL
+        forms.add(word)
     escaped = (form.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") for form in sorted(forms))
     return [f"%{form}%" for form in escaped]

@@ -5,8 +5,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from ingest.store.protocol import Catch, SensorSeen, TaskSummary
+from ingest.store.protocol import Catch, Place, SensorSeen, TaskSummary
+from ingest.store.rows import LARGEST_COUNT
 from ingest.store.sqlite_schema import MINUTE_NS
+from ingest.store.sqlite_search import having
 from sensor.model.events import Container, Timestamp
 
 SENSORS = 20
@@ -15,17 +17,26 @@ SENSORS = 20
 MINUTES = 60
 """Whole minutes, the running one among them, that count as the last hour."""
 
-_TASKS = """
+TASKS = """
 SELECT tasks.id, tasks.name, platform, header, tasks.first_seen, tasks.last_seen, sum(events), sum(detections),
     sum(max(losses_told, losses_running)), sum(seen), sum(unexplained),
     (SELECT count(*) FROM containers WHERE containers.task = tasks.id AND containers.events > 0),
-    count(*), count(principal)
-FROM tasks JOIN watches ON watches.task = tasks.id
-WHERE watches.events > 0 {condition}
-GROUP BY tasks.id ORDER BY tasks.last_seen DESC, tasks.id DESC LIMIT ?
+    count(*), count(watches.principal), count(DISTINCT watches.principal)
+FROM (
+    SELECT * FROM tasks WHERE EXISTS (SELECT 1 FROM watches WHERE watches.task = tasks.id AND events > 0) {condition}
+    ORDER BY last_seen DESC, name DESC LIMIT ?
+) AS tasks JOIN watches ON watches.task = tasks.id
+WHERE watches.events > 0
+GROUP BY tasks.id ORDER BY tasks.last_seen DESC, tasks.name DESC
 """
+"""The inner one is of the index on `last_seen`: only as many tasks are summed up as are listed."""
+
+BEHIND = " AND last_seen <= ? AND (last_seen, name) < (?, ?)"
+_SEARCHED = "(name || ' ' || coalesce(platform, '') || ' ' || header)"
 _SENSORS = """
-SELECT sensor, epoch, version, config, first_seen, last_seen, principal
+SELECT sensor, epoch, version, config, first_seen, last_seen, principal, stopped,
+    (SELECT coalesce(sum(min(max(highest - lowest + 1 - lanes.events, 0), ?)), 0)
+    FROM lanes WHERE lanes.sender = watches.sender)
 FROM watches JOIN senders ON senders.id = watches.sender
 WHERE task = ? AND events > 0 ORDER BY last_seen DESC, sender DESC LIMIT ?
 """
@@ -36,14 +47,19 @@ WHERE tasks.name = ? AND events > 0 ORDER BY containers.id
 """
 
 
-def tasks(db: sqlite3.Connection, limit: int, now: int) -> list[TaskSummary]:
+def tasks(
+    db: sqlite3.Connection, limit: int, now: int, text: str | None = None, behind: Place | None = None
+) -> list[TaskSummary]:
     """The tasks heard of last, at most `limit` of them; `now` in ns."""
-    return [_summary(db, row, now) for row in db.execute(_TASKS.format(condition=""), (limit,)).fetchall()]
+    condition, values = having(_SEARCHED, text)
+    place = (behind.last_seen, *behind) if behind else ()
+    query = TASKS.format(condition=condition + (BEHIND if behind else ""))
+    return [_summary(db, row, now) for row in db.execute(query, (*values, *place, limit)).fetchall()]
 
 
 def task(db: sqlite3.Connection, name: str, now: int) -> TaskSummary | None:
     """One task by its name; `now` in ns."""
-    row = db.execute(_TASKS.format(condition="AND tasks.name = ?"), (name, 1)).fetchone()
+    row = db.execute(TASKS.format(condition=" AND name = ?"), (name, 1)).fetchone()
     return _summary(db, row, now) if row else None
 
 
@@ -54,9 +70,10 @@ def containers(db: sqlite3.Connection, name: str) -> list[Container]:
 
 def _summary(db: sqlite3.Connection, row: Sequence[Any], now: int) -> TaskSummary:
     number, name, platform, header, first_seen, last_seen, events, detections, losses, seen, unexplained, *rest = row
-    count, runs, verified = rest
+    count, runs, verified, principals = rest
     last_hour = db.execute(_CATCH, (number, now // MINUTE_NS - MINUTES)).fetchone()
-    sensors = db.execute(_SENSORS, (number, SENSORS)).fetchall()
+    sensors = [_seen(sensor) for sensor in db.execute(_SENSORS, (LARGEST_COUNT, number, SENSORS))]
+    began_last = max((sensor.first_seen for sensor in sensors), default=None)
     return TaskSummary(
         id=name,
         platform=platform,
@@ -69,6 +86,12 @@ def _summary(db: sqlite3.Connection, row: Sequence[Any], now: int) -> TaskSummar
         catch=Catch(seen, unexplained),
         last_hour=Catch(*last_hour),
         header=json.loads(header),
-        sensors=tuple(SensorSeen(*sensor) for sensor in sensors),
-        identity="verified" if verified == runs else "mixed" if verified else "claimed",
+        sensors=tuple(sensors),
+        identity="claimed" if not verified else "verified" if verified == runs and principals == 1 else "mixed",
+        stopped=any(sensor.stopped for sensor in sensors if sensor.first_seen == began_last),
     )
+
+
+def _seen(row: Sequence[Any]) -> SensorSeen:
+    seen = SensorSeen(*row)
+    return seen._replace(stopped=bool(seen.stopped))  # which is an integer to SQLite

@@ -40,6 +40,9 @@ REPEATED = frozenset({Ancestor, Container, Evidence})
 
 REMEMBERED = 1024
 
+_FORGETTING: list[Callable[[], None]] = []
+"""What empties each of the memories, in whichever annotation the part stands."""
+
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 """What msgpack can carry; larger integers are refused."""
 
@@ -67,6 +70,13 @@ def event_to_json(event: Event, header: Header) -> dict[str, Any]:
 def part_to_json(value: tuple[Any, ...]) -> dict[str, Any]:
     """The JSON form of any part of an event, or of a header."""
     return cast(dict[str, Any], _encoder(type(value), True)(value))
+
+
+def forget() -> None:
+    """Let go of the parts that are remembered. The sensor's own are small; whoever encodes what others sent calls this
+    after each batch, so that no more is held than one batch can bring."""
+    for clear in _FORGETTING:
+        clear()
 
 
 def event_from_wire(plain: object, where: str = "event") -> Event:
@@ -152,7 +162,11 @@ def _record_encoder(kind: Any, text: bool) -> Encode:
         lines.append(f"    if _{name} is not None{differs}: plain[{name!r}] = {value}")
     exec("\n".join([*lines, "    return plain"]), known)  # noqa: S102  # of our own annotations, nothing from outside
     encode: Encode = known["encode"]
-    return lru_cache(REMEMBERED)(encode) if kind in REPEATED else encode
+    if kind not in REPEATED:
+        return encode
+    remembering = lru_cache(REMEMBERED)(encode)
+    _FORGETTING.append(remembering.cache_clear)
+    return remembering
 
 
 @cache

@@ -1,49 +1,18 @@
-"""What every store must do, whatever it is made of. A new one is added to STORES and nothing else changes here."""
+"""What every store must do, whatever it is made of: events, pages and sizes. A new one is added to STORES (conftest.py)
+and nothing else changes here. `test_store_tasks.py` has the tasks."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import FakeClock
-from ingest_samples import APP, NOON, event, events, open_store, process, rows
+from ingest_samples import APP, NOON, Reopen, event, events, process, rows
 
-from ingest.store.protocol import Appended, Catch, Query, Store
+from ingest.store.protocol import Appended, Query, Store
 from sensor.model.codec import event_to_json
-from sensor.model.events import Container, Detection, Health, Loss
+from sensor.model.events import Container, Detection
 from sensor.model.kinds import Kind, Lane
-
-STORES = {"sqlite": open_store}
-
-Reopen = Callable[..., Any]
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=STORES)
-async def reopen(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Reopen]:
-    """`await reopen(**limits)` gives the store as a new process would find it; the one before is closed."""
-    opened: list[Store] = []
-
-    async def again(**limits: Any) -> Store:
-        for store in opened:
-            await store.aclose()
-        opened.append(STORES[request.param](tmp_path / "store", clock=clock, **limits))
-        return opened[-1]
-
-    yield again
-    for store in opened:
-        await store.aclose()
-
-
-@pytest.fixture
-async def store(reopen: Reopen) -> Store:
-    return await reopen()
 
 
 async def found(store: Store, **query: Any) -> list[str]:
@@ -67,34 +36,6 @@ async def test_an_event_comes_back_as_its_public_json(store: Store) -> None:
     assert told == event_to_json(sent, batch.header)
 
 
-async def test_who_has_proven_to_be_the_task_is_kept_with_each_event_and_run(store: Store) -> None:
-    arn = "arn:aws:sts::123456789012:assumed-role/web/t1"
-    await store.append(rows(event(1))._replace(task="t0"))
-    await store.append(rows(event(1), epoch="e2", principal=arn))
-    (each,) = (await store.events(Query(task="t1"))).events
-    assert json.loads(each.text)["sensor"].items() >= {"identity": "verified", "principal": arn}.items()
-    verified, claimed = await store.tasks(10)
-    assert (verified.id, verified.identity, [run.principal for run in verified.sensors]) == ("t1", "verified", [arn])
-    assert (claimed.id, claimed.identity, [run.principal for run in claimed.sensors]) == ("t0", "claimed", [None])
-
-
-async def test_a_task_with_runs_of_both_kinds_is_mixed(store: Store) -> None:
-    await store.append(rows(event(1), epoch="e1"))
-    await store.append(rows(event(1), epoch="e2", principal="somebody"))
-    (task,) = await store.tasks(10)
-    assert task.identity == "mixed"
-    assert {run.epoch: run.principal for run in task.sensors} == {"e1": None, "e2": "somebody"}
-
-
-@pytest.mark.parametrize("after", [None, "somebody else"])
-async def test_a_run_is_proven_only_while_all_of_its_batches_are(store: Store, after: str | None) -> None:
-    await store.append(rows(event(1), principal="somebody"))
-    await store.append(rows(event(2), principal=after))
-    await store.append(rows(event(3), principal="somebody"))
-    (task,) = await store.tasks(10)
-    assert (task.identity, task.sensors[0].principal) == ("claimed", None)
-
-
 async def test_each_event_is_stored_once_however_often_it_is_sent(store: Store) -> None:
     assert await store.append(rows(*events([1, 2]))) == Appended(2, 0)
     assert await store.append(rows(*events([1, 2]))) == Appended(0, 2)
@@ -107,11 +48,6 @@ async def test_sensor_epoch_and_lane_are_part_of_the_identity(store: Store) -> N
     assert await store.append(rows(event(1), sensor="s2")) == Appended(1, 0)
     assert await store.append(rows(event(1), epoch="e2")) == Appended(1, 0)
     assert await store.append(rows(event(1, lane=Lane.URGENT))) == Appended(1, 0)
-
-
-async def test_names_that_hold_a_separator_are_not_mixed_up(store: Store) -> None:
-    await store.append(rows(event(1), sensor="a/b", epoch="c"))
-    assert await store.append(rows(event(1), sensor="a", epoch="b/c")) == Appended(1, 0)
 
 
 async def test_batches_that_come_at_once_are_all_stored(store: Store) -> None:
@@ -129,11 +65,6 @@ async def test_what_was_acknowledged_is_there_after_reopening(reopen: Reopen) ->
     assert await found(store) == [2, 1]
     assert await store.append(rows(*events([2, 3]))) == Appended(1, 1)
     assert (await store.state()).latest > before.latest
-
-
-async def test_an_empty_batch_leaves_no_task(store: Store) -> None:
-    assert await store.append(rows()) == Appended(0, 0)
-    assert await store.tasks(10) == []
 
 
 @pytest.mark.parametrize(
@@ -157,6 +88,12 @@ async def test_an_empty_batch_leaves_no_task(store: Store) -> None:
         ({"text": "NEEDLE"}, [3]),
         ({"text": '"quoted" \\'}, [3]),
         ({"text": '"kind":"dns.query"'}, [4]),
+        ({"text": "a needle"}, [3]),
+        ({"text": "33  NEEDLE"}, [3]),
+        ({"text": "needle dns.query"}, []),
+        ({"text": " "}, [6, 5, 4, 3, 2, 1]),
+        ({"since": -(2**80)}, [6, 5, 4, 3, 2, 1]),
+        ({"until": -(2**80)}, []),
         ({"text": "50%"}, []),
         ({"text": "_eedle"}, []),
         ({"text": "\0"}, []),
@@ -168,7 +105,7 @@ async def test_filters(store: Store, query: dict[str, Any], expected: list[int])
         rows(
             event(1, container=APP, process=process("p1")),
             event(2, Kind.PROCESS_EXIT, container=APP, process=process("p1")),
-            event(3, container=Container("c2"), process=process("p3", 33, args=("a needle", '"quoted" \\'))),
+            event(3, container=Container("c2"), process=process("p3", 33, args=("a", "needle", '"quoted" \\'))),
             event(4, Kind.DNS_QUERY),
             event(5, Kind.DETECTION, lane=Lane.URGENT, detection=Detection("r", "A rule", "high")),
         )
@@ -229,105 +166,6 @@ async def test_without_news_waiting_ends(store: Store) -> None:
     assert await store.news(latest, 0.01) == latest
 
 
-async def test_tasks_are_listed_with_their_counts(store: Store, clock: FakeClock) -> None:
-    await store.append(rows(event(1, container=APP), event(2, container=Container("c2")), event(3)))
-    clock.advance(5)
-    await store.append(rows(event(1, Kind.DETECTION), task="t2", sensor="s2"))
-    newest, oldest = await store.tasks(10)
-    assert [newest.id, oldest.id] == ["t2", "t1"]
-    assert (oldest.events, oldest.containers, oldest.detections) == (3, 2, 0)
-    assert (newest.events, newest.containers, newest.detections) == (1, 0, 1)
-    assert newest.first_seen == oldest.last_seen + 5 * 10**9 == clock.wall()
-    assert newest.platform == "ecs-fargate"
-    assert newest.header["task"]["arn"].endswith("/t2")
-    assert [task.id for task in await store.tasks(1)] == ["t2"]
-
-
-async def test_one_task_and_its_containers(store: Store) -> None:
-    await store.append(rows(event(1, container=Container("c1")), event(2, container=Container("c0", "side"))))
-    await store.append(rows(event(3, container=APP)))
-    await store.append(rows(event(1, container=Container("c1", "other")), task="t2"))
-    task = await store.task("t1")
-    assert task is not None
-    assert task.events == 3
-    assert await store.containers("t1") == [APP, Container("c0", "side")]
-    assert await store.task("t3") is None
-    assert await store.containers("t3") == []
-
-
-async def test_a_name_that_became_known_later_finds_the_earlier_events(store: Store) -> None:
-    await store.append(rows(event(1, container=Container("c1"))))
-    await store.append(rows(event(2, container=APP)))
-    assert await found(store, container="app") == [2, 1]
-
-
-async def test_a_task_lists_the_runs_of_its_sensors(store: Store, clock: FakeClock) -> None:
-    await store.append(rows(event(1), epoch="e1"))
-    clock.advance(60)
-    await store.append(rows(event(1), epoch="e2"))
-    task = await store.task("t1")
-    assert task is not None
-    assert [(s.id, s.epoch, s.version) for s in task.sensors] == [("s1", "e2", "0.1.0"), ("s1", "e1", "0.1.0")]
-    assert task.sensors[1].last_seen == clock.wall() - 60 * 10**9
-
-
-async def test_losses_and_what_was_seen_or_not_are_summed_and_never_twice(store: Store) -> None:
-    told = event(1, Kind.SENSOR_LOSS, loss=Loss("queue_full", "exact", 7))
-    unknown = event(2, Kind.SENSOR_LOSS, loss=Loss("inotify_overflow", "unknown"))
-    beats = [
-        event(n, Kind.SENSOR_HEARTBEAT, health=Health(n, 30.0, unexplained=2, seen=n, losses={"queue_full": n}))
-        for n in (3, 4, 5)
-    ]
-    await store.append(rows(told, unknown, *beats))
-    await store.append(rows(told, unknown, *beats))
-    await store.append(rows(event(1, Kind.SENSOR_STOP, health=Health(9.0, 9.0, losses={"a": 20, "b": 3})), epoch="e2"))
-    task = await store.task("t1")
-    assert task is not None
-    assert task.catch == task.last_hour == Catch(seen=12, unexplained=6)
-    assert task.losses == (7 + 1) + 23  # one run told more one by one, the other more in its totals
-
-
-async def test_absurd_counts_are_cut_not_summed_to_a_failure(store: Store) -> None:
-    beats = [event(n, Kind.SENSOR_HEARTBEAT, health=Health(1.0, 1.0, unexplained=2**64 - 1)) for n in range(1, 9)]
-    await store.append(rows(*beats))
-    task = await store.task("t1")
-    assert task is not None
-    assert 0 < task.catch.unexplained < 2**63
-
-
-async def test_the_last_hour_is_what_came_in_within_it(reopen: Reopen, clock: FakeClock) -> None:
-    store = await reopen()
-    for minute in range(0, 120, 20):
-        await store.append(rows(event(minute + 1, Kind.SENSOR_HEARTBEAT, health=Health(1, 1, unexplained=1, seen=10))))
-        clock.advance(20 * 60)
-    (task,) = await store.tasks(10)
-    assert (task.catch, task.last_hour) == (Catch(60, 6), Catch(20, 2))
-    await store.retain()
-    store = await reopen()
-    assert await store.task("t1") == task
-    clock.advance(7200)
-    assert (await store.tasks(10))[0].last_hour == Catch(0, 0)
-
-
-async def test_the_last_hour_of_a_task_is_its_own_and_goes_with_it(reopen: Reopen, clock: FakeClock) -> None:
-    store = await reopen(days=0.01)
-    for n in (1, 2):
-        beat = event(n, Kind.SENSOR_HEARTBEAT, health=Health(1, 1, seen=10 * n))
-        await store.append(rows(beat, task=f"t{n}"))
-    assert {task.id: task.last_hour.seen for task in await store.tasks(10)} == {"t1": 10, "t2": 20}
-    clock.advance(1800)
-    await store.retain()
-    for n in (3, 4):
-        await store.append(rows(event(n), task=f"t{n}"))
-    assert {task.id: task.last_hour.seen for task in await store.tasks(10)} == {"t3": 0, "t4": 0}
-
-
-async def test_a_sensor_that_names_another_task_later_is_counted_for_both(store: Store) -> None:
-    await store.append(rows(event(1), task="t1"))
-    await store.append(rows(event(2), task="t2"))
-    assert {(task.id, task.events) for task in await store.tasks(10)} == {("t1", 1), ("t2", 1)}
-
-
 async def test_state_of_an_empty_store(store: Store) -> None:
     state = await store.state()
     assert (state.events, state.tasks, state.oldest) == (0, 0, state.latest + 1)
@@ -347,6 +185,30 @@ async def test_what_is_too_old_goes_with_its_counts(reopen: Reopen, clock: FakeC
     assert (task.events, task.containers) == (1, 1)
     assert await store.containers("t1") == [Container("c2")]
     assert await store.state() == (await store.state())._replace(events=1, tasks=1, latest=latest, oldest=latest)
+    assert await store.retain() == 0
+
+
+@pytest.mark.parametrize("ahead", [1, 500, 3000])
+async def test_a_clock_that_was_ahead_does_not_hold_up_retention(reopen: Reopen, clock: FakeClock, ahead: int) -> None:
+    store = await reopen(days=1)
+    clock.advance(365 * 86400)
+    await store.append(rows(*events(range(1, ahead + 1))))
+    clock.advance(-365 * 86400)
+    await store.append(rows(*events(range(1, 601)), epoch="e2"))
+    assert await store.retain() == 0
+    clock.advance(86401)
+    await store.append(rows(*events(range(1, 601)), epoch="e3"))
+    assert await store.retain() >= ahead + 590
+    assert 600 <= (await store.state()).events <= 610
+    assert {run.epoch for run in (await store.tasks(1))[0].sensors} <= {"e2", "e3"}
+
+
+async def test_a_clock_that_was_behind_costs_nothing_that_came_before(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen(days=1)
+    await store.append(rows(*events(range(1, 1001))))
+    clock.advance(-365 * 86400)
+    await store.append(rows(*events(range(1, 1001)), epoch="e2"))
+    clock.advance(365 * 86400)
     assert await store.retain() == 0
 
 
@@ -397,3 +259,14 @@ async def test_a_store_can_say_that_it_is_writable(store: Store) -> None:
 async def test_closing_twice_is_safe(store: Store) -> None:
     await store.aclose()
     await store.aclose()
+
+
+async def test_names_that_hold_a_separator_are_not_mixed_up(store: Store) -> None:
+    await store.append(rows(event(1), sensor="a/b", epoch="c"))
+    assert await store.append(rows(event(1), sensor="a", epoch="b/c")) == Appended(1, 0)
+
+
+async def test_a_name_that_became_known_later_finds_the_earlier_events(store: Store) -> None:
+    await store.append(rows(event(1, container=Container("c1"))))
+    await store.append(rows(event(2, container=APP)))
+    assert await found(store, container="app") == [2, 1]

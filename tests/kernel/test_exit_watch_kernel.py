@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 
@@ -25,17 +26,53 @@ def watch() -> Iterator[ExitWatch]:
 
 def ended(watch: ExitWatch, pid: int) -> int | None:
     assert select.select([watch.fileno()], [], [], 10)[0], "no end within 10 s"
-    return dict(watch.collect())[pid]
+    return next(end.status for end in watch.collect() if end.pid == pid)
+
+
+def started(pid: int) -> int:
+    return Procfs().stat(pid).start_ticks
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", -9)])
 def test_the_exit_code_of_an_unreaped_child(watch: ExitWatch, script: str, code: int) -> None:
     with subprocess.Popen(["sh", "-c", f"read _; {script}"], stdin=subprocess.PIPE) as child:
-        watch.watch(child.pid, 0)
+        watch.watch(child.pid, started(child.pid))
         assert list(watch.collect()) == []
-        child.communicate(b"\n")
+        assert child.stdin is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
         status = ended(watch, child.pid)
-    assert status is None or exit_code(status) == code  # None: reaped first, on a kernel before 6.15
+    assert status is not None
+    assert exit_code(status) == code
+
+
+def test_a_zombie_of_the_same_number_has_not_the_status_of_the_one_before(
+    watch: ExitWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collectors.exit_watch._exit_status", lambda _: None)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(9)
+    watch.watch(pid, started(pid) - 1)
+    status = ended(watch, pid)
+    os.waitpid(pid, 0)
+    assert status is None
+
+
+def test_a_child_that_has_the_pidfd_too_wakes_us_no_more(watch: ExitWatch) -> None:
+    """Between fork and exec it has all of ours, and an epoll instance keeps what is open anywhere (epoll(7))."""
+    with subprocess.Popen(["sleep", "60"]) as child:
+        watch.watch(child.pid, 0)
+        other = os.fork()
+        if other == 0:
+            signal.pause()
+        try:
+            child.kill()
+            assert ended(watch, child.pid) is None or child.wait() is not None
+            assert list(watch.collect()) == []
+        finally:
+            os.kill(other, signal.SIGKILL)
+            os.waitpid(other, 0)
 
 
 def test_a_zombie_keeps_its_status(watch: ExitWatch) -> None:
@@ -43,7 +80,7 @@ def test_a_zombie_keeps_its_status(watch: ExitWatch) -> None:
     if pid == 0:
         os._exit(9)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    watch.watch(pid, 0)
+    watch.watch(pid, started(pid))
     status = ended(watch, pid)
     os.waitpid(pid, 0)
     assert status is not None
@@ -86,10 +123,10 @@ def test_without_descriptors_the_sweep_finds_the_end(watch: ExitWatch, monkeypat
     found: list[int] = []
     with subprocess.Popen(["sh", "-c", "read _"], stdin=subprocess.PIPE) as child:
         watch.watch(child.pid, Procfs().stat(child.pid).start_ticks)
-        watch.sweep(lambda pid, _: found.append(pid))
+        watch.sweep(lambda end: found.append(end.pid))
         assert found == []
         child.communicate(b"\n")
-    watch.sweep(lambda pid, _: found.append(pid))
+    watch.sweep(lambda end: found.append(end.pid))
     assert found == [child.pid]
 
 
@@ -111,7 +148,7 @@ def test_an_end_is_told_once_where_proc_cannot_be_read(monkeypatch: pytest.Monke
         watch.watch(child.pid, 0)
         child.kill()
         assert select.select([watch.fileno()], [], [], 10)[0]
-        assert list(watch.collect()) == [(child.pid, None)]
+        assert list(watch.collect()) == [(child.pid, 0, None)]
         assert list(watch.collect()) == []
     watch.close()
 
@@ -128,11 +165,11 @@ def test_the_sweep_keeps_those_that_cannot_be_read_now(monkeypatch: pytest.Monke
     with subprocess.Popen(["sleep", "60"]) as child:
         watch.watch(child.pid, procfs.stat(child.pid).start_ticks)
         monkeypatch.setattr(procfs, "stat", Unreadable().stat)
-        watch.sweep(lambda pid, _: ends.append(pid))
+        watch.sweep(lambda end: ends.append(end.pid))
         assert ends == []
         monkeypatch.undo()
         child.kill()
-    watch.sweep(lambda pid, _: ends.append(pid))
+    watch.sweep(lambda end: ends.append(end.pid))
     assert ends == [child.pid]
     watch.close()
 

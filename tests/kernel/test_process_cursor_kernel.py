@@ -1,8 +1,10 @@
 """The PID cursor on the real /proc, with children of this test."""
 
 import asyncio
+import errno
 import functools
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,12 +15,13 @@ from fakes import Emitted
 from needs import Need
 from running import collecting, until
 
-from collectors import process_cursor
+from collectors import process_arrivals, process_cursor
 from collectors.process_cursor import ProcessCursor
-from collectors.procfs import Procfs
+from collectors.procfs import Procfs, Stat
 from collectors.task_view import Task
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
+from sensor.model.errors import ProcessGone
 from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST
@@ -33,8 +36,9 @@ ROUND_S = 60.0
 class Watched:
     """A running cursor that takes this test's children for an app's."""
 
-    def __init__(self, task: Task, emitted: Emitted, counters: Counters) -> None:
+    def __init__(self, task: Task, cursor: ProcessCursor, emitted: Emitted, counters: Counters) -> None:
         self.task = task
+        self.cursor = cursor
         self.emitted = emitted
         self.counters = counters
 
@@ -61,7 +65,7 @@ async def watched() -> AsyncIterator[Watched]:
     task.start()
     async with collecting(cursor, task) as emitted:
         await until(lambda: emitted.events, "the tree at the start")
-        yield Watched(task, emitted, counters)
+        yield Watched(task, cursor, emitted, counters)
     task.close()
 
 
@@ -73,7 +77,7 @@ def _process(event: Event) -> Process:
 async def test_a_number_that_may_still_be_on_its_way_when_the_cursor_ends_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(process_cursor, "UNBORN_S", (60.0, 60.0))
+    monkeypatch.setattr(process_arrivals, "UNBORN_S", (60.0, 60.0))
     counters = Counters()
     task, cursor = made(counters)
     task.start()
@@ -160,18 +164,85 @@ async def test_threads_are_no_processes(watched: Watched) -> None:
     assert not pids & {int(t) for t in os.listdir("/proc/self/task")} - {os.getpid()}
 
 
-async def test_what_is_gone_when_looked_at_is_unexplained(watched: Watched) -> None:
+async def test_what_is_gone_when_looked_at_is_unexplained(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by its number, so that what others on this machine run is none of them."""
+    unread: list[int] = []
+    count = watched.cursor._matching.unread
+    monkeypatch.setattr(watched.cursor._matching, "unread", lambda one: (unread.append(one.pid), count(one)))
     before = watched.counters.unexplained
-    seen = len(watched.emitted.events)
-    made = 50
-    for _ in range(made):
-        subprocess.run(["/bin/true"], check=True)
+    gone: set[int] = set()
+    for _ in range(50):
+        with subprocess.Popen(["/bin/true"]) as child:  # the loop stands still meanwhile
+            gone.add(child.pid)
 
-    def accounted() -> int:
-        told = [e for e in watched.emitted.events[seen:] if e.kind == Kind.PROCESS_EXEC]
-        return len(told) + watched.counters.unexplained - before
+    def told() -> set[int]:
+        return gone & {_process(e).pid for e in watched.emitted.of(Kind.PROCESS_EXEC)}
 
-    await until(lambda: accounted() >= made, "each of them told or counted")
+    await until(lambda: gone <= told() | set(unread), "each of them told or counted")
+    await until(
+        lambda: watched.counters.unexplained - before >= len(gone - told()), "the others counted as unexplained"
+    )
+
+
+async def test_what_came_while_we_looked_away_and_lives_is_found(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.cursor._hints.stop()
+    monkeypatch.setattr(watched.cursor._hints, "listen", lambda: None)
+    monkeypatch.setattr(watched.cursor._cpu, "is_overdrawn", lambda: True)
+    with subprocess.Popen(["sh", "-c", "sleep 90.25; :"]) as child:
+        await until(lambda: watched.counters.seen["storm.numbers"] >= 2, "its number and its child's gone by")
+        await asyncio.sleep(0.3)
+        assert not watched.execs("sleep", "90.25")
+        assert not watched.cursor.is_up_to_date()
+        monkeypatch.undo()
+        (event,) = await until(lambda: watched.execs("sleep", "90.25"), "the one that came meanwhile")
+        assert _process(event).ancestors[0].pid == child.pid
+        assert len(await until(lambda: watched.execs("sh", "-c", "sleep 90.25; :"), "its parent, which is hashed")) == 1
+        os.kill(_process(event).pid, 9)
+
+
+async def test_what_could_not_be_read_when_it_came_is_found(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(pid: int) -> Stat:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(watched.task.procfs, "stat", none_left)
+    with subprocess.Popen(["sleep", "90.375"]) as child:
+        await until(lambda: watched.counters.losses["proc_unreadable"], "what cannot be read")
+        await asyncio.sleep(0.1)
+        monkeypatch.undo()
+        await until(lambda: watched.execs("sleep", "90.375"), "the one that came meanwhile")
+        child.kill()
+
+
+async def test_what_was_held_up_in_its_fork_is_found_by_the_next_look_at_all(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat, unborn = watched.task.procfs.stat, True
+
+    def not_yet(pid: int) -> Stat:
+        if (found := stat(pid)).ppid == os.getpid() and unborn:
+            raise ProcessGone(f"PID {pid}: gone")
+        return found
+
+    monkeypatch.setattr(watched.task.procfs, "stat", not_yet)
+    monkeypatch.setattr(process_arrivals, "EVERY_S", 0.1)
+    with subprocess.Popen(["sleep", "90.5"]) as child:
+        await asyncio.sleep(0.3)
+        assert not watched.execs("sleep", "90.5")
+        unborn = False
+        await until(lambda: watched.execs("sleep", "90.5"), "the one that was held up")
+        child.kill()
+
+
+async def test_a_failure_at_a_hint_is_told_and_looked_after(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(watched.cursor, "_look_at_once", fails)
+    watched.cursor._hinted()
+    assert watched.counters.losses["proc_unreadable"] == 1
+    assert not watched.cursor.is_up_to_date()
 
 
 async def test_own_children_are_left_out_and_counted() -> None:
@@ -277,3 +348,40 @@ async def test_with_everything_given_up_programs_are_still_told_whole(watched: W
         assert _process(event).pid == child.pid
         assert watched.task.settled(_process(event).entity)
     await until(lambda: watched.exits("sleep", "0.4271"), "the exit")
+
+
+LEADERLESS = """
+import ctypes, os, socket, sys, threading, time
+def goes_on():
+    made = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    sys.stdin.readline()
+    os.execvp("sleep", ["sleep", "90.625"])
+threading.Thread(target=goes_on).start()
+ctypes.CDLL(None).syscall(60 if os.uname().machine == "x86_64" else 93, 0)
+"""
+
+
+async def test_a_program_whose_main_thread_has_exited_is_whole_and_its_next_one_is_told(watched: Watched) -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    with server, subprocess.Popen([sys.executable, "-c", LEADERLESS, f"{port}"], stdin=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        client, (_, peer) = await asyncio.to_thread(server.accept)
+        await until(lambda: Procfs().stat(child.pid).survivor, "the exit of its main thread")
+        inode = next(
+            int(row[9]) for row in _tcp() if row[1].endswith(f":{peer:04X}") and row[2].endswith(f":{port:04X}")
+        )
+        assert await until(lambda: watched.task.owner_of(inode), "its socket's owner") == child.pid
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        (event,) = await until(lambda: watched.execs("sleep", "90.625"), "its next program", ROUND_S)
+        child.kill()
+        client.close()
+    told = [e for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == child.pid]
+    assert [_process(e).args for e in told] == [(sys.executable, "-c", LEADERLESS, f"{port}"), _process(event).args]
+    assert not {m.field for e in told for m in e.evidence.missing} - {"process.sha256"}  # which may take a moment
+
+
+def _tcp() -> list[list[str]]:
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        return [line.split() for line in table][1:]

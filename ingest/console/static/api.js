@@ -22,8 +22,9 @@ export class Api {
     this.onNeedsToken = onNeedsToken;
   }
 
-  tasks(signal) {
-    return this.#json("/v1/tasks", {}, signal);
+  /** The tasks heard of last that have each word of `q`; all of them where it is empty. */
+  tasks(q, signal) {
+    return this.#json("/v1/tasks", { q }, signal);
   }
 
   tree(taskId, signal) {

@@ -209,7 +209,7 @@ function Filters({ filter, onFilter }) {
         <option value="">all kinds</option>
         ${FAMILIES.map((name) => html`<optgroup label=${name}>${optionsOf(name)}</optgroup>`)}
       </select></label>
-    <${Search} label="Text" placeholder="program, path, address, user…" value=${filter.q}
+    <${Search} label="Text" placeholder="words: ls -la, 203.0.113.9 443…" value=${filter.q}
       onChange=${(q) => change({ q })} />
     ${filter.task && html`<${TaskChip} task=${filter.task} onRemove=${() => change({ task: "" })} />`}`;
 }

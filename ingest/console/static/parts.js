@@ -92,8 +92,14 @@ const ADVICE = {
 export class Search extends Component {
   state = { value: this.props.value };
 
+  /** What was told from here comes back once, when more may have been typed; any other value is somebody else's. */
   componentDidUpdate(before) {
-    if (before.value !== this.props.value && this.props.value !== this.told) this.setState({ value: this.props.value });
+    if (before.value === this.props.value) return;
+    if (this.props.value !== this.told) {
+      clearTimeout(this.timer);
+      this.setState({ value: this.props.value });
+    }
+    this.told = null;
   }
 
   componentWillUnmount() {

@@ -17,7 +17,8 @@ export const TRAIL = 12;
  * Every row is `{key, level, open, below, trail}`: `open` is null where there is nothing to open, `below` counts what
  * is underneath, `trail` says for its own level and the `TRAIL` nearest above whether the line goes on downwards. Beside
  * that a process has `{process, ended, hit}`, where `hit` is false for one that only leads to a match; and a fold has
- * `{fold: {name, times, bad}}`: the program, how many it stands for, and how many did not end with code 0.
+ * `{fold: {name, times, bad, unknown}}`: the program, how many it stands for, how many did not end with code 0, and of
+ * how many the exit code is not known.
  */
 export function treeRows(processes, { closed = new Set(), unfolded = new Set(), living = false, q = "" } = {}) {
   const root = hierarchy({ children: processes }, (d) => d.children);
@@ -33,6 +34,11 @@ export function treeRows(processes, { closed = new Set(), unfolded = new Set(), 
     if (row.open) pending.push(...inside());
   }
   return rows;
+}
+
+/** The key of the row that the keyboard comes to: the chosen one, or the first where that is not among these. */
+export function tabStopOf(rows, chosen) {
+  return rows.some(({ key }) => key === chosen) ? chosen : rows[0].key;
 }
 
 /** How many processes live and how many have ended. */
@@ -104,8 +110,10 @@ function single(node, place, q) {
 }
 
 function folded(parent, group, place, q) {
-  const bad = group.filter(({ data }) => data.exit_code !== 0);
-  const fold = { name: programName(group[0].data), times: occurrences(group), bad: occurrences(bad) };
+  const unknown = group.filter(({ data }) => data.exit_code == null);
+  const bad = group.filter(({ data }) => data.exit_code != null && data.exit_code !== 0);
+  const [times, failed, untold] = [group, bad, unknown].map(occurrences);
+  const fold = { name: programName(group[0].data), times, bad: failed, unknown: untold };
   const row = { key: foldKey(parent, group[0]), ...place, open: null, below: group.length, fold };
   return { row, inside: () => stacked(group, place, (node, own) => single(node, own, q)) };
 }

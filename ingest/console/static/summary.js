@@ -86,6 +86,12 @@ export function ending(code) {
   return code < 0 ? `killed by ${signalName(-code)}` : `exit code ${code}`;
 }
 
+/** How the processes of a fold ended, together. */
+export function endings({ bad, unknown }) {
+  const parts = [bad > 0 && `${count(bad)} not with code 0`, unknown > 0 && `${count(unknown)} with code unknown`];
+  return parts.filter(Boolean).join(", ") || "all exit code 0";
+}
+
 function signalName(number) {
   return number in SIGNALS ? `SIG${SIGNALS[number]}` : `signal ${number}`;
 }

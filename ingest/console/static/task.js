@@ -10,18 +10,24 @@ import { eventsAddress } from "./route.js";
 import { flags, gaps } from "./summary.js";
 import { TaskFacts, silence, titleOf } from "./tasks.js";
 import { commandLine } from "./text.js";
-import { count, span } from "./time.js";
+import { IngestClock, count, span } from "./time.js";
 import { ContainerTree, LifeState, nameOf, tallyText } from "./tree.js";
 
 export class TaskView extends Component {
   state = { tree: null, error: null, now: Date.now(), chosen: null, living: false, q: "" };
+  clock = new IngestClock();
 
   componentDidMount() {
     this.polling = new Polling({
       load: (signal) => this.props.api.tree(this.props.id, signal),
-      onAnswer: (answer, error) => this.setState({ tree: answer ?? this.state.tree, error, now: Date.now() }),
+      onAnswer: (answer, error) => this.answered(answer, error),
     });
     this.polling.start();
+  }
+
+  answered(answer, error) {
+    if (answer) this.clock.hear(answer);
+    this.setState({ tree: answer ?? this.state.tree, error, now: this.clock.now() });
   }
 
   componentWillUnmount() {
@@ -69,9 +75,9 @@ function Warnings({ tree: { task, truncated }, now }) {
   const length = silence(task, now);
   return html`
     ${
-      length > 0 &&
-      html`<p class="banner">○ Nothing has been heard of this task for ${span(length)}: what was living then may have
-      ended since.</p>`
+      (task.stopped || length > 0) &&
+      html`<p class="banner">${task.stopped ? "■ The sensor of this task has stopped" : `○ Nothing has been heard of this
+      task for ${span(length)}`}: what was living then may have ended since.</p>`
     }
     ${
       truncated &&

@@ -5,7 +5,7 @@ import { Facts, Failure, Flags, Notice, Search, Status, Text, Time } from "./par
 import { Polling } from "./polling.js";
 import { eventsAddress, taskAddress } from "./route.js";
 import { identityFlag, unexplained } from "./summary.js";
-import { count, milliseconds, span } from "./time.js";
+import { IngestClock, ago, count, milliseconds, span } from "./time.js";
 
 /** Heartbeats come every 30 s by default; three missed ones are worth a person's attention. */
 const SILENT_AFTER = 90_000;
@@ -18,13 +18,27 @@ export function silence(task, now) {
 
 export class TasksView extends Component {
   state = { tasks: null, truncated: false, error: null, q: "", now: Date.now() };
+  clock = new IngestClock();
 
   componentDidMount() {
+    this.poll("");
+  }
+
+  /** Asks for the tasks that match, again and again; what was asked for before is not waited for. */
+  poll(q) {
+    this.polling?.stop();
+    this.setState({ q });
     this.polling = new Polling({
-      load: (signal) => this.props.api.tasks(signal),
-      onAnswer: (answer, error) => this.setState({ ...answer, error, now: Date.now() }),
+      load: (signal) => this.props.api.tasks(q, signal),
+      onAnswer: (answer, error) => this.answered(answer, error),
     });
     this.polling.start();
+  }
+
+  answered(answer, error) {
+    if (answer) this.clock.hear(answer);
+    const { tasks, truncated } = answer ?? this.state;
+    this.setState({ tasks, truncated, error, now: this.clock.now() });
   }
 
   componentWillUnmount() {
@@ -36,22 +50,23 @@ export class TasksView extends Component {
       <header class="view-head">
         <h1>Tasks ${tasks && html`<span class="tally">${count(tasks.length)}</span>`}</h1>
         ${
-          tasks?.length > 0 &&
-          html`<${Search} label="Find" placeholder="name, id, platform" value=${q}
-          onChange=${(value) => this.setState({ q: value })} />`
+          (tasks?.length > 0 || q) &&
+          html`<${Search} label="Find" placeholder="words of name, id, platform" value=${q}
+          onChange=${(value) => this.poll(value)} />`
         }
       </header>
       ${error && html`<${Failure} error=${error} shown=${tasks !== null} retry=${() => this.polling.now()} />`}
       ${!tasks && !error && html`<p class="waiting">Asking the ingest…</p>`}
-      ${tasks?.length === 0 && html`<${NoTasks} />`}
-      ${truncated && html`<p class="banner">× There are more tasks than are listed here: these were heard of last.</p>`}
-      ${tasks?.length > 0 && html`<${TaskTable} tasks=${tasks.filter((task) => mentions(task, q))} now=${now} />`}
+      ${tasks?.length === 0 && (q ? html`<${NoMatch} />` : html`<${NoTasks} />`)}
+      ${truncated && html`<p class="banner">× There are more tasks than are listed here: these were heard of last. Find
+        others by their name or id.</p>`}
+      ${tasks?.length > 0 && html`<${TaskTable} tasks=${tasks} now=${now} />`}
     </section>`;
   }
 }
 
-function mentions(task, q) {
-  return !q || JSON.stringify([task.id, task.platform, task.task, task.pod]).toLowerCase().includes(q.toLowerCase());
+function NoMatch() {
+  return html`<${Notice} title="No task matches"><p>Clear the search to see all of them.</p><//>`;
 }
 
 function NoTasks() {
@@ -64,8 +79,6 @@ function NoTasks() {
 }
 
 function TaskTable({ tasks, now }) {
-  if (tasks.length === 0)
-    return html`<${Notice} title="No task matches"><p>Clear the search to see all of them.</p><//>`;
   return html`<div class="table-frame"><table class="tasks">
     <thead><tr>
       <th scope="col">Task</th><th scope="col">Platform</th><th scope="col">Reporting</th><th scope="col">First seen</th>
@@ -102,6 +115,7 @@ function platformOf({ platform, pod }) {
 }
 
 export function Reporting({ task, now }) {
+  if (task.stopped) return html`<${Status} state="ended">stopped ${ago(task.last_seen, now)}<//>`;
   const length = silence(task, now);
   if (!length) return html`<${Status} state="live">live<//>`;
   return html`<${Status} state="silent">silent for ${span(length)}<//>`;
@@ -127,6 +141,7 @@ export function NotSeen({ task: { losses, last_hour: hour } }) {
 export function TaskFacts({ task, now }) {
   const { task: ecs = {}, pod = {} } = task;
   const text = (value) => value && html`<${Text}>${value}<//>`;
+  const missing = (task.sensors ?? []).reduce((sum, run) => sum + run.not_arrived, 0);
   const lastHeard = html`last <${Time} at=${task.last_seen} now=${now} relative />`;
   return html`<${Facts} facts=${[
     ["Reporting", html`<${Reporting} task=${task} now=${now} />, ${lastHeard}`],
@@ -140,6 +155,7 @@ export function TaskFacts({ task, now }) {
     ["Service account", text(pod.service_account)],
     ["Sensors", task.sensors?.length > 0 && html`<${Text}>${sensorVersions(task.sensors)}<//>`],
     ["Not seen", html`<${NotSeen} task=${task} />`],
+    ["Not arrived", missing > 0 && html`<span class="loss">${count(missing)} events whose numbers are missing</span>`],
     ["Since first seen", unexplained(task.unexplained, task.catch_rate)],
   ]} />`;
 }

@@ -10,6 +10,20 @@ export function milliseconds(time) {
   return Date.parse(String(time).replace(/(\.\d{3})\d+/, "$1"));
 }
 
+/** The time by the ingest, which wrote all the others: a browser's own clock may be minutes off. */
+export class IngestClock {
+  ahead = 0;
+
+  /** Takes the time of an answer that has just come. */
+  hear({ now }) {
+    this.ahead = milliseconds(now) - Date.now();
+  }
+
+  now() {
+    return Date.now() + this.ahead;
+  }
+}
+
 /** `14:03:07.125`, or day and minute (`2026-11-24 14:03`) when that is not the day of `now`. */
 export function clock(time, now) {
   const at = milliseconds(time);

@@ -2,8 +2,8 @@
 
 import { Component, html } from "./lib.js";
 import { Flags, Status, Text, Time, moveFocus } from "./parts.js";
-import { TRAIL, countOf, tally, treeRows } from "./process_tree.js";
-import { ending, flags, gapsInShort, programName, times } from "./summary.js";
+import { TRAIL, countOf, tabStopOf, tally, treeRows } from "./process_tree.js";
+import { ending, endings, flags, gapsInShort, programName, times } from "./summary.js";
 import { commandLine, visible } from "./text.js";
 import { between, count } from "./time.js";
 
@@ -43,7 +43,8 @@ export class ContainerTree extends Component {
   render({ container, living, q, chosen, now }, { closed, unfolded, limit }) {
     const rows = treeRows(container.processes, { closed, unfolded, living, q });
     if (rows.length === 0) return html`<p class="waiting">No process here matches what is asked for above.</p>`;
-    const tabStop = rows.some(({ key }) => key === chosen) ? chosen : rows[0].key;
+    const shown = rows.slice(0, limit);
+    const tabStop = tabStopOf(shown, chosen);
     const marks = (row) => ({ key: row.key, row, chosen: row.key === chosen, tabStop: row.key === tabStop });
     const actions = {
       onToggle: (row) => this.toggle(row),
@@ -54,9 +55,9 @@ export class ContainerTree extends Component {
     return html`<div class="tree" role="treegrid" aria-label=${label} onKeyDown=${moveFocus}>
       <div class="tree-row tree-head" role="row">
         ${HEADINGS.map((name) => html`<span role="columnheader">${name}</span>`)}</div>
-      ${rows.slice(0, limit).map((row) => html`<${Row} ...${marks(row)} now=${now} ...${actions} />`)}
-      ${rows.length > limit && this.more(rows.length - limit)}
-    </div>`;
+      ${shown.map((row) => html`<${Row} ...${marks(row)} now=${now} ...${actions} />`)}
+    </div>
+    ${rows.length > limit && this.more(rows.length - limit)}`;
   }
 
   more(left) {
@@ -127,12 +128,12 @@ function FoldName({ row }) {
 }
 
 /** What the folded processes have in common, and how many of them did not end well. */
-function FoldCells({ fold: { bad } }) {
-  const state = bad > 0 ? "bad" : "ended";
+function FoldCells({ fold }) {
+  const state = fold.bad > 0 ? "bad" : "ended";
   return html`<span class="tree-args" role="gridcell">all ended, without children</span>
     <span class="tree-user" role="gridcell"></span><span class="tree-start" role="gridcell"></span>
     <span class="tree-state" role="gridcell">
-      <${Status} state=${state}>${bad > 0 ? `${count(bad)} not with code 0` : "all exit code 0"}<//></span>`;
+      <${Status} state=${state}>${endings(fold)}<//></span>`;
 }
 
 function ProcessName({ row: { process, open, below } }) {

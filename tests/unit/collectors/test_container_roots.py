@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from fakes import FakeClock
+from fakes import ContainersTold, FakeClock
 
 from collectors.container_roots import ContainerRoots
 from collectors.process_table import Tracked
@@ -82,3 +82,37 @@ def test_a_refused_root_says_why_and_is_tried_again_later() -> None:
     clock.advance(60)
     assert roots.root(APP) is None
     assert len(tries) == 2
+
+
+def test_a_root_for_which_no_descriptor_is_left_is_refused_and_tried_again() -> None:
+    clock, failures = FakeClock(), [OSError(24, "Too many open files")]
+
+    def open_root(process: Tracked) -> int:
+        if failures:
+            raise failures.pop()
+        return os.open("/", os.O_PATH)
+
+    roots = ContainerRoots(open_root, clock)
+    roots.join(APP, process(1, 1))
+    assert roots.root(APP) is None
+    assert "Too many open files" in (roots.refusal(APP) or "")
+    clock.advance(60)
+    assert roots.root(APP) is not None
+    roots.close()
+
+
+def test_a_listener_that_fails_keeps_none_behind_it_from_learning(caplog: pytest.LogCaptureFixture) -> None:
+    class Fails:
+        def container_started(self, container_id: str) -> None:
+            raise OSError(24, "Too many open files")
+
+        container_stopped = container_started
+
+    roots, listens, member = ContainerRoots(no_root, FakeClock()), ContainersTold(), process(1, 1)
+    for listener in (Fails(), listens):
+        roots.listen(listener)
+    roots.join("app", member)
+    roots.leave("app", member)
+    assert listens.told == ["+app", "-app"]
+    assert roots.ids() == []
+    assert "Too many open files" in caplog.text

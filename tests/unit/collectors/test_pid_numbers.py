@@ -12,6 +12,9 @@ from collectors.pid_numbers import COUNTED_S, MOST_NUMBERS, RESERVED_PIDS, PidNu
 from collectors.procfs import Procfs
 
 TICK_S = 0.02
+IN_USE = 100
+ROUND = 32768 - RESERVED_PIDS - IN_USE
+"""What the kernel hands out until it comes to the same number again: those in use are passed over."""
 
 
 def numbers(last: int, now: int, pid_max: int) -> list[int]:
@@ -62,7 +65,7 @@ class Kernel:
     def says(self, last: int, forks: int = 0) -> None:
         """The number handed out last, and how many forks there were since it was told before."""
         self.count += forks
-        (self.root / "loadavg").write_text(f"0.10 0.10 0.10 1/100 {last}\n")
+        (self.root / "loadavg").write_text(f"0.10 0.10 0.10 1/{IN_USE} {last}\n")
         (self.root / "stat").write_text(f"cpu 1 2 3\nintr 5 0 0\nctxt 9\nprocesses {self.count}\nprocs_running 1\n")
 
     def look(self, after: float = TICK_S) -> tuple[list[int] | None, int]:
@@ -89,15 +92,15 @@ def test_what_is_new_is_seen_once(kernel: Kernel) -> None:
 
 def test_rounds_that_went_by_during_a_stop_are_counted(kernel: Kernel) -> None:
     kernel.look()
-    kernel.says(510, forks=10 + 2 * (32768 - RESERVED_PIDS))
-    assert kernel.look(after=60) == (list(range(501, 511)), 2 * (32768 - RESERVED_PIDS))
+    kernel.says(510, forks=10 + 2 * ROUND)
+    assert kernel.look(after=60) == (list(range(501, 511)), 2 * ROUND)
 
 
 def test_a_whole_round_to_the_same_number_is_counted(kernel: Kernel) -> None:
     kernel.look()
-    kernel.says(500, forks=32768 - RESERVED_PIDS)
+    kernel.says(500, forks=ROUND)
     assert not kernel.numbers.are_new()
-    assert kernel.look(after=60) == ([], 32768 - RESERVED_PIDS)
+    assert kernel.look(after=60) == ([], ROUND)
 
 
 def test_forks_elsewhere_are_no_rounds_while_we_look_often(kernel: Kernel) -> None:
@@ -123,20 +126,20 @@ def test_what_was_seen_since_the_forks_were_counted_is_no_round_after_a_stop(ker
 
 def test_a_round_shows_where_nothing_is_new(kernel: Kernel) -> None:
     kernel.look()
-    kernel.says(500, forks=32768 - RESERVED_PIDS)
+    kernel.says(500, forks=ROUND)
     kernel.clock.advance(60)
     assert not kernel.numbers.are_new()
-    assert kernel.numbers.went_round() == 32768 - RESERVED_PIDS
+    assert kernel.numbers.went_round() == ROUND
     assert kernel.numbers.went_round() == 0
 
 
 def test_what_cannot_be_counted_now_is_counted_by_the_next_look(kernel: Kernel) -> None:
     kernel.look()
-    kernel.says(501, forks=1 + 32768 - RESERVED_PIDS)
+    kernel.says(501, forks=1 + ROUND)
     (kernel.root / "stat").write_text("nothing of the kind\n")
     assert kernel.look(after=60) == ([501], 0)
     kernel.says(501)
-    assert kernel.look(after=COUNTED_S / 2) == ([], 32768 - RESERVED_PIDS)
+    assert kernel.look(after=COUNTED_S / 2) == ([], ROUND)
 
 
 def test_where_few_numbers_go_round_each_look_counts(kernel: Kernel) -> None:

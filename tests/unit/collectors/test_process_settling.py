@@ -1,6 +1,5 @@
 """A process that is read again while it settles, over a /proc that the test writes."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,12 @@ from collectors.exec_telling import ExecTelling
 from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
 from collectors.process_events import ProcessEvents
-from collectors.process_settling import Settling
-from collectors.procfs import Procfs
+from collectors.process_settling import FORKED_S, REREAD_S, Settling
+from collectors.process_table import Tracked
+from collectors.procfs import Procfs, Stat
 from collectors.task_view import Task
 from sensor.model.counters import Counters
+from sensor.model.errors import ProcessGone
 from sensor.model.kinds import Kind
 
 APP = "a" * 64
@@ -26,7 +27,8 @@ class Scene:
     def __init__(self, root: Path) -> None:
         self.proc = FakeProc(root)
         self.emitted = Emitted()
-        clock, counters = FakeClock(), Counters()
+        clock = FakeClock()
+        self.counters = counters = Counters()
         self.task = Task(instance="t", launcher=None, counters=counters, clock=clock, procfs=Procfs(str(root)))
         matching = OpenHints(clock)
         self.settling = Settling(
@@ -50,6 +52,11 @@ class Scene:
         fields[47] = "0" if image is None else f"{image}"
         (directory / "stat").write_text(" ".join(fields) + "\n")
 
+    def passes_for_the_runtime(self) -> None:
+        """From outside, and called as runc calls itself."""
+        stat = self.proc.root / "7" / "stat"
+        stat.write_text(stat.read_text().replace("(app) S 1 ", "(runc:[x) S 0 ", 1))
+
     def look(self) -> list[tuple[Kind, int | None]]:
         """Look at it, and give all that was told until now."""
         process = self.task.track(7)
@@ -59,11 +66,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    def refuse(pid: int) -> int:
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr(os, "pidfd_open", refuse)  # the PIDs are made up
+async def scene(tmp_path: Path, no_pidfds: None) -> Scene:
     return Scene(tmp_path)
 
 
@@ -150,3 +153,54 @@ async def test_another_program_is_told_with_its_user_and_nothing_besides(scene: 
     scene.runs(uid=33, image=150_000, args=b"other\0")
 
     assert scene.look() == [(Kind.PROCESS_EXEC, 0), (Kind.PROCESS_EXEC, 33)]
+
+
+async def test_what_cannot_be_read_when_its_turn_comes_is_counted_and_harms_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.runs(uid=5, image=140_000)
+    scene.look()
+    process = scene.task.living_process(7)
+    assert process is not None
+    scene.settling._forget(process)
+
+    def none_left(pid: int) -> Stat:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(scene.task.procfs, "stat", none_left)
+    scene.settling.look_again(process)
+    assert scene.counters.losses["proc_unreadable"] == 1
+
+
+async def test_what_passes_for_the_runtime_for_long_is_read_after_all(scene: Scene) -> None:
+    scene.runs(uid=5, image=140_000)
+    scene.passes_for_the_runtime()
+    assert scene.look() == []
+    process = scene.task.living_process(7)
+    assert process is not None
+    scene.settling.look(process, len(REREAD_S + FORKED_S))
+    (event,) = scene.emitted.of(Kind.PROCESS_EXEC)
+    assert event.process is not None
+    assert (event.process.args, event.process.exe, event.process.uid) == (("app",), "/bin/app", 5)
+
+
+async def test_what_takes_the_name_of_the_runtime_later_is_read_like_any_other(scene: Scene) -> None:
+    scene.runs(uid=5, image=140_000)
+    scene.look()
+    scene.runs(uid=5, image=150_000, args=b"implant\0")
+    scene.passes_for_the_runtime()
+    assert scene.look() == [(Kind.PROCESS_EXEC, 5)] * 2
+
+
+async def test_a_program_of_which_nothing_could_be_read_says_so(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.runs(uid=5, image=140_000)
+    process = scene.task.track(7)
+    assert process is not None
+
+    def gone(_: Tracked) -> bool:
+        raise ProcessGone("PID 7: gone")
+
+    monkeypatch.setattr(scene.task, "read", gone)
+    scene.settling.look(process, len(REREAD_S + FORKED_S))
+    (event,) = scene.emitted.of(Kind.PROCESS_EXEC)
+    assert {missing.field for missing in event.evidence.missing} >= {"process.exe", "process.args", "process.cwd"}

@@ -23,3 +23,16 @@ def test_where_the_image_is_refused_the_executable_decides() -> None:
     before = Program(REFUSED, "/bin/sh", ("sh",))
     assert Program(REFUSED, "/usr/bin/env", ("env",)).differs(before)
     assert not Program(REFUSED, None, ("env",)).differs(before)
+
+
+def test_what_is_seen_now_and_was_not_before_is_another_program() -> None:
+    unseen = Program((0, 0, 0), None, None)
+    assert Program(SEEN, None, None).differs(unseen)
+    assert Program(REFUSED, "/bin/sh", ("sh",)).differs(unseen)
+    assert not Program((0, 0, 0), None, ("sh",)).differs(unseen)
+
+
+def test_the_same_arguments_with_an_executable_that_shows_now_are_the_same_program() -> None:
+    hidden = Program(REFUSED, None, ("sh",))
+    assert not Program(REFUSED, "/bin/sh", ("sh",)).differs(hidden)
+    assert Program(REFUSED, "/bin/sh", ("sh", "-c")).differs(hidden)

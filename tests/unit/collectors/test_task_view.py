@@ -1,45 +1,27 @@
 """Processes, containers and sockets over a /proc that the test writes."""
 
-import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_proc_tree import FakeProc
-from fakes import FakeClock
+from fakes import ContainersTold, FakeClock
+from task_over_proc import looked_at, task_over, tracked
 
 from collectors.exec_hints import Opened
+from collectors.exit_watch import End
 from collectors.open_hints import Ran, Unread
 from collectors.process_table import Tracked
-from collectors.procfs import PF_FORKNOEXEC, Procfs
+from collectors.procfs import PF_FORKNOEXEC, Stat
 from collectors.sessions import OWN_PROBE
 from collectors.task_view import Task
-from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import HOST
 
+pytestmark = pytest.mark.usefixtures("no_pidfds")
+
 APP, SIDECAR = "a" * 64, "b" * 64
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def container_started(self, container_id: str) -> None:
-        self.told.append(f"+{container_id}")
-
-    def container_stopped(self, container_id: str) -> None:
-        self.told.append(f"-{container_id}")
-
-
-@pytest.fixture(autouse=True)
-def _no_pidfds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The PIDs here are made up; none of them may be looked for among the real ones."""
-
-    def refuse(pid: int) -> int:
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr(os, "pidfd_open", refuse)
 
 
 @pytest.fixture
@@ -49,19 +31,7 @@ def proc(tmp_path: Path) -> FakeProc:
 
 @pytest.fixture
 def task(proc: FakeProc) -> Task:
-    return make(proc)
-
-
-def make(proc: FakeProc, probes: tuple[tuple[str, ...], ...] = (), clock: FakeClock | None = None) -> Task:
-    return Task(
-        instance="test",
-        launcher=None,
-        counters=Counters(),
-        clock=clock or FakeClock(),
-        procfs=Procfs(str(proc.root)),
-        own_pid=99,
-        probes=probes,
-    )
+    return task_over(proc)
 
 
 def test_the_cgroup_names_the_container(proc: FakeProc, task: Task) -> None:
@@ -75,7 +45,7 @@ def test_the_root_device_tells_containers_apart_where_the_cgroup_does_not(tmp_pa
     proc.process(10, 0, root="0:50 / / rw - overlay")
     proc.process(11, 10, root="0:50 / / rw - overlay")
     proc.process(20, 0, root="0:60 / / rw - overlay")
-    task = make(proc)
+    task = task_over(proc)
     assert [task.container_of(pid) for pid in (10, 11, 20)] == ["root-0:50", "root-0:50", "root-0:60"]
     assert task.own_container == "root-0:70"
 
@@ -83,7 +53,7 @@ def test_the_root_device_tells_containers_apart_where_the_cgroup_does_not(tmp_pa
 def test_a_plain_machine_has_no_container(tmp_path: Path) -> None:
     proc = FakeProc(tmp_path)
     proc.process(10, 1)
-    task = make(proc)
+    task = task_over(proc)
     assert task.container_of(10) == HOST
     assert (task.own_container, task.left_out) == (HOST, None)
 
@@ -97,7 +67,7 @@ def started_by(tmp_path: Path, parent: int, *, root: str = OWN_ROOT, comm: str =
     proc.process(99, parent, root=OWN_ROOT)
     if parent:
         proc.process(parent, above, root=root, comm=comm)
-    return make(proc)
+    return task_over(proc)
 
 
 @pytest.mark.parametrize(
@@ -123,9 +93,8 @@ def test_facts_and_what_lacks(proc: FakeProc, task: Task) -> None:
     assert process is not None
     assert (process.exe, process.args, process.cwd) == ("/bin/app", ("app", "--x"), None)
     assert (process.uid, process.gid) == (2, 4)
-    tracked = task.track(10)
-    assert tracked is not None
-    assert [(m.field, m.reason) for m in tracked.missing] == [("process.cwd", "gone")]
+    known = tracked(task, 10)
+    assert [(m.field, m.reason) for m in known.missing] == [("process.cwd", "gone")]
 
 
 def test_another_process_under_the_same_pid_is_another_entity(proc: FakeProc, task: Task) -> None:
@@ -138,6 +107,15 @@ def test_another_process_under_the_same_pid_is_another_entity(proc: FakeProc, ta
     assert second is not None
     assert first.entity != second.entity
     assert task.current(first.entity) is not None
+
+
+def test_the_end_of_the_one_that_had_the_number_before_is_not_its_own(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1)
+    process = tracked(task, 10)
+    task._ended(End(10, process.start_ticks - 1, 9))
+    assert (process.ended, process.exit_code) == (None, None)
+    task._ended(End(10, process.start_ticks, 9))
+    assert (process.ended is not None, process.exit_code) == (True, -9)
 
 
 def test_threads_and_the_gone_are_no_processes(proc: FakeProc, task: Task) -> None:
@@ -154,9 +132,9 @@ def test_a_process_whose_number_is_below_its_parents_has_its_ancestors(proc: Fak
     proc.process(400, 31_000)
     for pid in task.procfs.pids():
         task.track(pid)
-    tracked = task.track(400)
-    assert tracked is not None
-    assert [ancestor.pid for ancestor in tracked.ancestors()] == [31_000, 30_000]
+    process = task.track(400)
+    assert process is not None
+    assert [ancestor.pid for ancestor in process.ancestors()] == [31_000, 30_000]
     assert [process.pid for process in task.living()] == [400, 31_000, 30_000]
 
 
@@ -176,20 +154,20 @@ def test_own_children_are_own(proc: FakeProc, task: Task) -> None:
 
 
 def test_containers_come_with_their_first_process_and_go_with_their_last(proc: FakeProc, task: Task) -> None:
-    listener = Listener()
+    listener = ContainersTold()
     task.listen(listener)
     for pid in (10, 11):
         proc.process(pid, 1, cgroup=f"9:x:/docker/{APP}")
-        tracked = task.track(pid)
-        assert tracked is not None
-        task.settle(tracked)
+        process = task.track(pid)
+        assert process is not None
+        task.settle(process)
     assert task.containers() == [APP]
     assert listener.told == [f"+{APP}"]
-    task.ended(_tracked(task, 10), None)
+    task.ended(tracked(task, 10), None)
     assert task.containers() == [APP]
-    task.ended(_tracked(task, 11), None)
+    task.ended(tracked(task, 11), None)
     assert listener.told == [f"+{APP}", f"-{APP}"]
-    late = Listener()
+    late = ContainersTold()
     task.listen(late)
     assert late.told == []
 
@@ -197,18 +175,18 @@ def test_containers_come_with_their_first_process_and_go_with_their_last(proc: F
 def test_what_enters_a_container_from_outside_later_is_an_exec_session(proc: FakeProc, task: Task) -> None:
     for pid in (10, 20):
         proc.process(pid, 0, cgroup=f"9:x:/docker/{APP}")
-        task.settle(_tracked(task, pid))
+        task.settle(tracked(task, pid))
     proc.process(21, 20, cgroup=f"9:x:/docker/{APP}")
     sessions = [process.session for pid in (10, 20, 21) if (process := task.process(pid))]
     assert sessions == [None, "exec", "exec"]
 
 
 def test_a_probe_that_enters_is_told_from_a_session_and_so_is_what_it_starts(proc: FakeProc) -> None:
-    task = make(proc, probes=(("check", "-q"),))
+    task = task_over(proc, probes=(("check", "-q"),))
     for pid, ppid, args in ((10, 0, b"app\0"), (20, 0, b"check\0-q\0"), (21, 20, b"curl\0"), (30, 0, b"sh\0")):
         proc.process(pid, ppid, cgroup=f"9:x:/docker/{APP}", args=args)
-        _looked_at(task, pid)
-    assert [_tracked(task, pid).session for pid in (10, 20, 21, 30)] == [None, "probe", "probe", "exec"]
+        looked_at(task, pid)
+    assert [tracked(task, pid).session for pid in (10, 20, 21, 30)] == [None, "probe", "probe", "exec"]
 
 
 def test_the_sensors_own_health_check_is_a_probe_in_its_container_and_nowhere_else(proc: FakeProc, task: Task) -> None:
@@ -216,22 +194,22 @@ def test_the_sensors_own_health_check_is_a_probe_in_its_container_and_nowhere_el
     for first, container in ((10, SIDECAR), (20, APP)):
         for pid, args in ((first, b"app\0"), (first + 1, check), (first + 2, b"ls\0")):
             proc.process(pid, 0, cgroup=f"9:x:/docker/{container}", args=args)
-            _looked_at(task, pid)
-    assert [_tracked(task, pid).session for pid in (11, 12, 21, 22)] == ["probe", "exec", "exec", "exec"]
+            looked_at(task, pid)
+    assert [tracked(task, pid).session for pid in (11, 12, 21, 22)] == ["probe", "exec", "exec", "exec"]
 
 
 def test_what_has_entered_is_a_session_or_a_probe_once_it_shows_its_command(proc: FakeProc) -> None:
-    task = make(proc, probes=(("check", "-q"),))
+    task = task_over(proc, probes=(("check", "-q"),))
     for pid in (10, 20):
         proc.process(pid, 0, cgroup=f"9:x:/docker/{APP}", args=b"check\0-q\0")
-        task.settle(_tracked(task, pid))
+        task.settle(tracked(task, pid))
     proc.process(21, 20, cgroup=f"9:x:/docker/{APP}")
-    child = _tracked(task, 21)
-    assert _tracked(task, 20).session is None
+    child = tracked(task, 21)
+    assert tracked(task, 20).session is None
     for pid in (10, 20):
-        _looked_at(task, pid)
+        looked_at(task, pid)
     task.settle(child)
-    assert [_tracked(task, pid).session for pid in (10, 20, 21)] == [None, "probe", "probe"]
+    assert [tracked(task, pid).session for pid in (10, 20, 21)] == [None, "probe", "probe"]
 
 
 @pytest.mark.parametrize(
@@ -242,25 +220,25 @@ def test_what_has_entered_is_a_session_or_a_probe_once_it_shows_its_command(proc
 def test_a_child_that_is_looked_at_before_its_parent_has_its_session(
     proc: FakeProc, before: str, settled: bool
 ) -> None:
-    task = make(proc, probes=(("check", "-q"),))
+    task = task_over(proc, probes=(("check", "-q"),))
     for pid, container in ((10, APP), (20, before)):
         proc.process(pid, 0, cgroup=f"9:x:/docker/{container}", args=b"check\0-q\0")
-    task.settle(_tracked(task, 10))
-    entered = _tracked(task, 20)
+    task.settle(tracked(task, 10))
+    entered = tracked(task, 20)
     if settled:
         task.settle(entered)
     proc.process(20, 0, cgroup=f"9:x:/docker/{APP}", args=b"check\0-q\0")
     proc.process(21, 20, cgroup=f"9:x:/docker/{APP}")
-    child = _looked_at(task, 21)
+    child = looked_at(task, 21)
     assert (child.session, entered.session, entered.settled) == ("probe", "probe", True)
 
 
 def test_what_entered_and_was_gone_before_it_could_be_read_is_unclear(proc: FakeProc) -> None:
-    task = make(proc, probes=(("check", "-q"),))
+    task = task_over(proc, probes=(("check", "-q"),))
     for pid in (10, 20):
         proc.process(pid, 0, cgroup=f"9:x:/docker/{APP}")
-    task.settle(_tracked(task, 10))
-    gone = _tracked(task, 20)
+    task.settle(tracked(task, 10))
+    gone = tracked(task, 20)
     task.ended(gone, None)
     assert task.had_executed(gone)
     task.settle(gone)
@@ -270,25 +248,25 @@ def test_what_entered_and_was_gone_before_it_could_be_read_is_unclear(proc: Fake
 
 def test_the_runtime_before_the_program_is_not_whole(proc: FakeProc, task: Task) -> None:
     proc.process(10, 0, comm="runc:[2:INIT]", args=b"runc\0init\0")
-    assert not task.read(_tracked(task, 10))
+    assert not task.read(tracked(task, 10))
     proc.process(11, 10, comm="runc:[2:INIT]", args=b"mine\0")  # an app that gives itself the name has a parent
-    assert task.read(_tracked(task, 11))
+    assert task.read(tracked(task, 11))
 
 
 def test_between_fork_and_exec_a_process_shows_its_parents_program(proc: FakeProc, task: Task) -> None:
     proc.process(10, 1, flags=PF_FORKNOEXEC)
-    tracked = _tracked(task, 10)
-    assert task.read(tracked)
-    assert not tracked.executed
+    process = tracked(task, 10)
+    assert task.read(process)
+    assert not process.executed
     (proc.root / "10" / "cmdline").unlink()
-    assert task.read(tracked), "it is not read again"
-    assert tracked.args
+    assert task.read(process), "it is not read again"
+    assert process.args
     proc.process(10, 1, args=b"ls\0")
     stat = proc.root / "10" / "stat"
     stat.write_text(stat.read_text().replace(" 10 0 10 ", " 77 0 77 ", 1))
-    assert task.read(tracked)
-    assert tracked.args == ("ls",)
-    assert tracked.executed
+    assert task.read(process)
+    assert process.args == ("ls",)
+    assert process.executed
 
 
 @pytest.mark.parametrize(
@@ -300,7 +278,7 @@ def test_a_worker_that_may_not_be_read_runs_its_parents_program(
     proc: FakeProc, task: Task, monkeypatch: pytest.MonkeyPatch, flags: int, comm: str, exe: str | None
 ) -> None:
     proc.process(10, 1)
-    assert task.read(_tracked(task, 10))
+    assert task.read(tracked(task, 10))
     proc.process(11, 10, flags=flags, comm=comm)
 
     def refuse(process: Tracked) -> bytes:
@@ -308,7 +286,7 @@ def test_a_worker_that_may_not_be_read_runs_its_parents_program(
 
     for name in ("exe", "cwd"):
         monkeypatch.setattr(task.gated, name, refuse)
-    worker = _tracked(task, 11)
+    worker = tracked(task, 11)
     task.read(worker)
     assert worker.exe == exe
     assert [m.field for m in task.missing(worker.entity) if m.reason == "denied"] == [
@@ -320,16 +298,16 @@ def test_a_worker_that_may_not_be_read_runs_its_parents_program(
 def test_what_another_collector_asked_for_first_is_still_whole(proc: FakeProc, task: Task) -> None:
     proc.process(10, 1, args=b"ls\0")
     assert task.process(10) is not None
-    tracked = _tracked(task, 10)
-    assert not tracked.announced
-    assert task.read(tracked)
+    process = tracked(task, 10)
+    assert not process.announced
+    assert task.read(process)
 
 
 def test_a_process_that_was_only_glimpsed_is_among_the_recent_ones(proc: FakeProc) -> None:
     """Its program's open was seen 0.2 s ago, and 0.1 s ago its number was found gone."""
     clock = FakeClock()
     clock.advance(10)
-    task, now = make(proc, clock=clock), clock.monotonic()
+    task, now = task_over(proc, clock=clock), clock.monotonic()
     glimpsed = task.glimpsed(Ran(Unread(now - 0.1, 77, None), Opened(APP, "/usr/bin/nc", by_loader=False), now - 0.2))
     glimpsed.exe = "/usr/bin/nc"
     assert task.recent(APP, now) == []
@@ -341,6 +319,33 @@ def test_a_process_that_was_only_glimpsed_is_among_the_recent_ones(proc: FakePro
     assert task.process(77) == recent.process
 
 
+def test_a_living_child_of_a_parent_that_ends_meanwhile_is_taken_in(
+    proc: FakeProc, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pid, ppid in ((10, 1), (11, 10), (12, 11)):
+        proc.process(pid, ppid)
+    unknown = task._reader.unknown_above
+
+    def ends(*asked: Any) -> list[Stat]:
+        found = unknown(*asked)
+        shutil.rmtree(proc.root / "11")
+        return found
+
+    monkeypatch.setattr(task._reader, "unknown_above", ends)
+    assert tracked(task, 12).pid == 12
+    assert [process.pid for process in task.living()] == [12, 10]
+
+
+def test_what_changed_its_root_to_a_plain_directory_is_where_its_parent_is(tmp_path: Path) -> None:
+    proc = FakeProc(tmp_path, own_root=OWN_ROOT)
+    for pid, ppid in ((10, 0), (11, 10), (12, 0)):
+        proc.process(pid, ppid, root=OTHER_ROOT)
+    for pid in (11, 12):
+        (proc.root / str(pid) / "mountinfo").write_text("")
+    task = task_over(proc)
+    assert [task.container_of(pid) for pid in (10, 11, 12)] == ["root-0:50", "root-0:50", None]
+
+
 def test_sockets_have_their_newest_holder(proc: FakeProc, task: Task) -> None:
     for pid in (10, 11):
         proc.process(pid, 1)
@@ -348,17 +353,3 @@ def test_sockets_have_their_newest_holder(proc: FakeProc, task: Task) -> None:
         task.track(pid)
     assert task.owner_of(777) == 11
     assert task.owner_of(778) is None
-
-
-def _tracked(task: Task, pid: int) -> Tracked:
-    tracked = task.track(pid)
-    assert tracked is not None
-    return tracked
-
-
-def _looked_at(task: Task, pid: int) -> Tracked:
-    """Read and settled, as the cursor does it."""
-    tracked = _tracked(task, pid)
-    task.read(tracked)
-    task.settle(tracked)
-    return tracked

@@ -110,3 +110,17 @@ def test_a_program_is_told_once_and_what_was_only_read_is_told(
     assert task.told == again
     assert process.image is not None
     assert process.image[1:] == (13, 17), "what is known of the process is of its program"
+
+
+def test_what_cannot_be_read_keeps_nothing_behind_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Tracked(42, "e", 123456, Timestamp(0), None)
+    task, counters, tries = FakeTask(process), Counters(), [OSError(24, "Too many open files")]
+    monkeypatch.setattr(task, "settle", lambda _: (_ for _ in ()).throw(tries.pop()) if tries else None)
+    telling = TraceTelling(task, counters, FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
+    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(13, 17))
+    record = wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))
+
+    telling.take([record, record])
+
+    assert task.told == [("true",)]
+    assert counters.losses["proc_unreadable"] == 1

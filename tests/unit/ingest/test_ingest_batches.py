@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import json
 import random
 import sys
 from collections.abc import AsyncIterator
@@ -32,6 +33,7 @@ from ingest.store.errors import StoreUnavailable
 from ingest.store.protocol import Appended, Store
 from ingest.store.rows import Rows
 from ingest.store.sqlite import SqliteStore
+from sensor.containers import pod_labels
 from sensor.model.codec import to_wire
 from sensor.model.events import Health
 from sensor.model.kinds import Kind
@@ -110,6 +112,7 @@ BROKEN = {
     "a task without a name": (packed(event(1), task=""), "identity", "the name of the task"),
     "a name with a newline": (packed(event(1), sensor="new\nline"), "identity", "not printable"),
     "an endless name": (packed(event(1), epoch="e" * 1000), "identity", "1 to 512 characters"),
+    "an endless header": (packed(event(1), version="v" * 17_000), "identity", "batch: the header has 17"),
     "no sequence number": (packed(event(1), event(0)), "identity", "batch.events[1].seq"),
     "a sequence number too large": (packed(event(2**63, time=NOON)), "identity", "batch.events[0].seq"),
     "a bad second event": (
@@ -208,6 +211,33 @@ async def test_a_batch_over_the_plain_limit_is_refused_without_compression_too(s
         assert (await post(client, zstd.compress(packed(*large)), content_encoding="zstd")).status_code == 413
 
 
+async def test_a_header_that_events_repeat_cannot_make_more_of_a_batch_than_a_few_times_its_limit(store: Store) -> None:
+    async with client_of(store, max_batch_bytes=100_000) as client:
+        answer = await send(client, *events(range(1, 100)), version="v" * 10_000)
+        assert answer.status_code == 400
+        assert "all may have 400000: send fewer at once" in answer.json()["error"]
+        assert (await send(client, *events(range(1, 30)), version="v" * 10_000)).status_code == 202
+
+
+async def test_a_pod_with_all_the_labels_that_a_sensor_tells_fits(client: httpx.AsyncClient) -> None:
+    labels = {f"example.org/{n:060}": "x" * 63 for n in range(28)}
+    assert 3900 < len(json.dumps(labels)) <= pod_labels.MOST_BYTES
+    names = {"namespace": "n" * 63, "name": "p" * 253, "uid": "u" * 36, "node": "h" * 253, "service_account": "a" * 253}
+    batch = plain(*events(range(1, 501))) | {"pod": names | {"labels": labels}}
+    assert (await post(client, bytes(msgpack.packb(batch)))).status_code == 202
+
+
+async def test_a_batch_that_would_not_fit_into_the_store_is_refused_for_good(tmp_path: Path) -> None:
+    store = open_store(tmp_path, size=4 * MIB)
+    async with client_of(store) as client:
+        await send(client, event(1), task="t0")
+        answer = await send(client, *events(range(1, 40), process=process("p", args=("x" * 60_000,))))
+        assert answer.status_code == 413
+        assert "does not fit: send fewer events at once or raise INGEST_RETENTION_BYTES" in answer.json()["error"]
+    assert [task.id for task in await store.tasks(10)] == ["t0"], "nothing was deleted for it"
+    await store.aclose()
+
+
 class FullStore:
     """A store that cannot take anything."""
 
@@ -249,6 +279,27 @@ async def test_too_many_batches_at_once_are_told_to_wait() -> None:
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) > 0
         assert (await send(client, event(3))).status_code == 202
+
+
+async def test_a_body_holds_a_place_only_when_it_is_large_or_whole(store: Store) -> None:
+    let_go = asyncio.Event()
+
+    async def slow(size: int) -> AsyncIterator[bytes]:
+        yield bytes(size)
+        await let_go.wait()
+        yield b"x"
+
+    async with client_of(store, max_waiting=1) as client:
+        small = [asyncio.create_task(post(client, slow(1000))) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert (await send(client, event(1))).status_code == 202
+        large = asyncio.create_task(post(client, slow(70_000)))
+        await asyncio.sleep(0.05)
+        assert (await send(client, event(2))).status_code == 429
+        let_go.set()
+        assert (await large).status_code == 400
+        assert {(await each).status_code for each in small} <= {400, 429}
+        assert (await send(client, event(2))).status_code == 202
 
 
 async def test_202_comes_only_after_the_store_has_it() -> None:

@@ -170,6 +170,11 @@ def test_where_sensors_log_in_no_write_token_is_needed() -> None:
         ({"INGEST_HOSTS": "Ingest.example.org"}, "INGEST_HOSTS", "should be host names in lower case"),
         ({"INGEST_AWS_ACCOUNTS": "12345"}, "INGEST_AWS_ACCOUNTS", "should be accounts of 12 digits"),
         ({"INGEST_AWS_ACCOUNTS": "*"}, "INGEST_AWS_ACCOUNTS", "should be accounts of 12 digits"),
+        (
+            {"INGEST_AWS_ROLES": ","},
+            "INGEST_AWS_ROLES",
+            "separated by commas, has none",
+        ),
         ({"INGEST_AWS_ROLES": "path/to/role"}, "INGEST_AWS_ROLES", "should be names or globs, without paths"),
         ({"INGEST_KUBERNETES_ISSUERS": "http://x"}, "INGEST_KUBERNETES_ISSUERS", "that begin with https://"),
         ({"INGEST_KUBERNETES_SERVICE_ACCOUNTS": "web"}, "INGEST_KUBERNETES_SERVICE_ACCOUNTS", "namespace/name"),
@@ -183,6 +188,11 @@ def test_what_is_wrong_with_logins_is_told(given: dict[str, str], key: str, reas
     wrong = problems(LOGINS | given)
     assert list(wrong) == [key]
     assert reason in wrong[key]
+
+
+@pytest.mark.parametrize("key", ["INGEST_AWS_ACCOUNTS", "INGEST_KUBERNETES_ISSUERS"])
+def test_a_list_of_nothing_lets_nobody_write(key: str) -> None:
+    assert list(problems({"INGEST_READ_TOKEN": "the-read-token", "INGEST_HOSTS": "i", key: " , "})) == [key]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-from contextlib import suppress
+import asyncio
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from ingest_samples import NOON
+from ingest_samples import NOON, READING, client_of, event, open_store, rows
 from starlette.datastructures import QueryParams
 
 from ingest.answers import Refused
@@ -85,6 +86,13 @@ def test_all_that_is_wrong_is_named() -> None:
     assert "did you mean task?" in reason
 
 
+def test_of_thousands_that_are_unknown_ten_are_named() -> None:
+    reason = refusal("&".join(f"tas{n}=1" for n in range(9000)) + "&limit=0")
+    assert reason.count("no such parameter") == 10
+    assert "and 8990 more that are no parameters" in reason
+    assert "limit: should be" in reason
+
+
 @pytest.mark.parametrize("text", ["limit=1001", "cursor=-1", "pid=99999999999999999999", "q=" + "x" * 201, "kind="])
 def test_bounds(text: str) -> None:
     assert refusal(text).startswith(text.split("=")[0])
@@ -100,10 +108,48 @@ def test_routes_without_parameters_refuse_any() -> None:
         parsed(Nothing, QueryParams("task=t"))
 
 
-NAMES = st.sampled_from([*Listing.model_fields, "x"])
+VALUES = {
+    "order": st.sampled_from(["asc", "desc"]),
+    "lane": st.sampled_from(["urgent", "ordinary"]),
+    "kind": st.sampled_from(["process", "dns.query,detection"]),
+    "limit": st.integers(1, 1000).map(str),
+    "cursor": st.integers(0, 2**63 - 1).map(str),
+    "pid": st.integers(0, 2**63 - 1).map(str),
+}
+TIMES = st.datetimes().map(lambda moment: f"{moment:%Y-%m-%dT%H:%M:%S}Z".rjust(20, "0"))
+PAIRS = st.sampled_from([*Listing.model_fields, "x"]).flatmap(
+    lambda name: st.tuples(
+        st.just(name),
+        TIMES | st.text(max_size=30)
+        if name in ("since", "until")
+        else VALUES.get(name, st.nothing()) | st.text(max_size=30),
+    )
+)
 
 
-@given(st.lists(st.tuples(NAMES, st.text(max_size=30)), max_size=6))
-def test_anything_is_a_query_or_refused(pairs: list[tuple[str, str]]) -> None:
-    with suppress(Refused):
-        assert isinstance(parsed(Listing, QueryParams(pairs)).query(), Query)
+@pytest.fixture(scope="module")
+def module_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("asked")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PAIRS, max_size=4))
+@example([("since", "0001-01-01T00:00:00Z")])
+@example([("until", "9999-12-31T23:59:59Z")])
+def test_anything_is_answered_by_the_store_or_refused(module_store: Path, pairs: list[tuple[str, str]]) -> None:
+    async def status() -> int:
+        store = open_store(module_store)
+        try:
+            await store.append(rows(event(1)))  # an empty store would not look
+            async with client_of(store) as client:
+                return (await client.get("/v1/events", params=pairs, headers=READING)).status_code
+        finally:
+            await store.aclose()
+
+    try:
+        query = parsed(Listing, QueryParams(pairs)).query()
+    except Refused:
+        assert asyncio.run(status()) == 400
+    else:
+        assert isinstance(query, Query)
+        assert asyncio.run(status()) == 200

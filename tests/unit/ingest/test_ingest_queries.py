@@ -1,12 +1,14 @@
 import json
+from urllib.parse import quote
 
 import httpx
 import msgpack
 import pytest
+from fakes import FakeClock
 from ingest_samples import APP, READING, WRITING, client_of, event, events, plain, process, send
 
 from ingest.store.errors import StoreSlow
-from ingest.store.protocol import Page, Query
+from ingest.store.protocol import Page, Query, Store
 from sensor.model.events import Health
 from sensor.model.kinds import Kind
 
@@ -62,6 +64,35 @@ async def test_a_task_as_listed(client: httpx.AsyncClient) -> None:
     assert task["first_seen"] == task["last_seen"] == "2023-11-14T22:13:20.000000000Z"
     (sensor,) = task["sensors"]
     assert (sensor["id"], sensor["epoch"], sensor["version"]) == ("s1", "e1", "0.1.0")
+
+
+async def test_tasks_by_page_and_by_words(client: httpx.AsyncClient) -> None:
+    for n in range(5):
+        await send(client, event(1), sensor=f"s{n}", task=f"job {n}x")
+    names, cursor = [], ""
+    for _ in range(3):
+        body = (await get(client, f"/v1/tasks?limit=2{cursor}")).json()
+        names += [task["id"] for task in body["tasks"]]
+        assert body["truncated"] is (body["next"] is not None)
+        cursor = f"&cursor={quote(body['next'] or '', safe='')}"
+    assert (body["next"], sorted(names)) == (None, [f"job {n}x" for n in range(5)])
+    assert [task["id"] for task in (await get(client, "/v1/tasks?q=3X+ecs")).json()["tasks"]] == ["job 3x"]
+
+
+@pytest.mark.parametrize("text", ["cursor=1", "cursor=/t1", "cursor=x/t1", "limit=2000", "limit=0", "q=", "kind=x"])
+async def test_wrong_parameters_of_the_list_of_tasks_are_named(client: httpx.AsyncClient, text: str) -> None:
+    answer = await get(client, f"/v1/tasks?{text}")
+    assert answer.status_code == 400
+    assert text.split("=")[0] in answer.json()["error"]
+
+
+async def test_answers_tell_the_time_of_the_ingest(store: Store) -> None:
+    clock = FakeClock()
+    async with client_of(store, clock) as client:
+        await send(client, event(1))
+        clock.advance(5)
+        for path in ("/v1/tasks", "/v1/tasks/t1/tree"):
+            assert (await get(client, path)).json()["now"] == "2023-11-14T22:13:25.000000000Z"
 
 
 async def test_a_task_in_which_nothing_happened_has_no_rate(client: httpx.AsyncClient) -> None:

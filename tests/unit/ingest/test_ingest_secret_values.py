@@ -18,7 +18,17 @@ def test_one_or_two_lines() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\n \n", "a-token-1\nb-token-2\nc-token-3", "short", f"{NEW}\nshort", "with a blank", "tab\tinside", "ä" * 9],
+    [
+        "",
+        "\n \n",
+        "a-token-1\nb-token-2\nc-token-3",
+        "short",
+        f"{NEW}\nshort",
+        "with a blank",
+        "tab\tinside",
+        "ä" * 9,
+        "fst1.abcdefgh",
+    ],
 )
 def test_what_is_no_secret_is_told_without_showing_it(text: str) -> None:
     with pytest.raises(ValueError, match="should be") as caught:
@@ -76,3 +86,21 @@ async def test_while_a_token_is_replaced_both_write_and_then_only_the_new_one(st
         assert [await status(token) for token in (OLD, NEW)] == [202, 202]
         file.write_text(NEW)
         assert [await status(token) for token in (OLD, NEW)] == [401, 202]
+
+
+async def test_a_token_that_comes_to_be_for_both_is_good_for_neither(
+    tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "read"
+    file.write_text(OLD)
+    async with client_of(store, read_token=OLD, read_token_file=file, write_token=NEW) as client:
+        bearer = {"Authorization": f"Bearer {NEW}", "Content-Type": "application/msgpack"}
+        assert (await client.post("/v1/batches", content=packed(event(1)), headers=bearer)).status_code == 202
+        file.write_text(f"{OLD}\n{NEW}\n")
+        read = await client.get("/v1/tasks", headers=bearer)
+        written = await client.post("/v1/batches", content=packed(event(2)), headers=bearer)
+        assert (read.status_code, written.status_code) == (403, 403)
+        assert "both to write and to read" in read.json()["error"]
+        assert (await client.get("/v1/tasks", headers={"Authorization": f"Bearer {OLD}"})).status_code == 200
+    assert caplog.text.count("have a line in common") == 1
+    assert NEW not in caplog.text

@@ -1,10 +1,13 @@
+import asyncio
 from pathlib import Path
 
 import httpx
 import pytest
+from fakes import FakeClock
 from ingest_samples import READING, WRITING, client_of, event, events, open_store, packed, rows, send
 
 from ingest.store import sqlite_file
+from ingest.store.errors import StoreUnavailable
 from ingest.store.protocol import Store
 from sensor.model.kinds import Kind
 
@@ -62,6 +65,29 @@ async def test_a_store_that_cannot_be_written_is_not_ready_but_alive(tmp_path: P
         assert (ready.status_code, ready.json()["error"]) == (503, "the store is closed")
         assert (await client.get("/healthz")).status_code == 200
         assert "ingest_store_events NaN" in (await client.get("/metrics")).text
+
+
+class CountingStore:
+    """A store that is ready every other time."""
+
+    looks = 0
+
+    async def check(self) -> None:
+        self.looks += 1
+        await asyncio.sleep(0)
+        if self.looks % 2:
+            raise StoreUnavailable("the store cannot write now")
+
+
+async def test_the_store_is_asked_once_a_second_whether_it_is_ready() -> None:
+    store, clock = CountingStore(), FakeClock()
+    async with client_of(store, clock) as client:  # type: ignore[arg-type]  # only check is asked for
+        for looks, status in ((1, 503), (2, 200), (3, 503)):
+            answers = await asyncio.gather(*(client.get("/readyz") for _ in range(5)))
+            assert ({each.status_code for each in answers}, store.looks) == ({status}, looks)
+            clock.advance(0.9)
+            assert (await client.get("/readyz")).status_code == status
+            clock.advance(0.1)
 
 
 async def test_a_store_that_is_damaged_while_open_is_503(tmp_path: Path) -> None:
@@ -130,7 +156,7 @@ async def test_a_wrong_method_is_405_and_json(client: httpx.AsyncClient) -> None
 class FaultyStore:
     """A store with a fault of our own making."""
 
-    async def tasks(self, limit: int) -> None:
+    async def tasks(self, *_: object) -> None:
         raise RuntimeError("a secret detail")
 
 

@@ -2,7 +2,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -11,19 +11,16 @@ import httpx
 import pytest
 from fakes import FakeClock
 from ingest_samples import READ_TOKEN, READING, event, events, open_store, process, rows, settings
+from ingest_served import DEADLINE, served
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from ingest.config import Address
-from ingest.listening import bound, listen
 from ingest.metrics import Metrics
 from ingest.server import Endpoint
-from ingest.service import server_of
 from ingest.store.protocol import Store
 from ingest.stream import Streams
 from sensor.model.kinds import Kind
-
-DEADLINE = 20
 
 
 class Message(NamedTuple):
@@ -34,21 +31,6 @@ class Message(NamedTuple):
     @property
     def seq(self) -> int:
         return int(json.loads(self.data)["seq"])
-
-
-@asynccontextmanager
-async def served(app: Starlette, close: Callable[[], None]) -> AsyncIterator[Address]:
-    """The application under uvicorn on a port of the loopback; `close` is called before the server ends."""
-    with listen(Address("127.0.0.1", 0)) as listening:
-        address, server = bound(listening), server_of(app)
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            async with asyncio.timeout(DEADLINE):
-                yield address
-        finally:
-            close()
-            server.should_exit = True
-            await asyncio.wait_for(serving, DEADLINE)
 
 
 @asynccontextmanager

@@ -187,3 +187,23 @@ def test_a_node_tells_what_its_exec_lacks_and_what_is_odd_about_its_executable()
     assert told["evidence"] == {"source": "open_hint", "missing": [{"field": "process.args", "reason": "gone"}]}
     assert (told["sha256"], told["drift"]) == ("00", True)
     assert not plain.keys() & {"evidence", "sha256", "drift", "preload"}
+
+
+def test_a_program_has_nothing_of_the_one_that_it_replaced() -> None:
+    cut, lacking = Evidence("cursor", truncated=("process.args",)), Evidence("hint", (Missing("process.args", "gone"),))
+    odd = executed(
+        1, "p", exe="/tmp/x", comm="x", args=("x", "--mine"), sha256="00", drift=True, preload=("LD_PRELOAD=l",), uid=0
+    )._replace(evidence=cut)
+    (container,) = grown(odd, executed(2, "p", exe="/bin/sleep")._replace(evidence=lacking)).containers
+    (node,) = container["processes"]
+    assert (node["exe"], node["comm"], node["args"], node["uid"], node["execs"]) == ("/bin/sleep", None, None, 0, 2)
+    assert node["evidence"]["source"] == "hint"
+    assert not node.keys() & {"sha256", "drift", "preload"}
+    (container,) = grown(odd, executed(2, "p", exe="/bin/sleep", args=("sleep",))).containers
+    assert "evidence" not in container["processes"][0]
+
+
+def test_an_exit_fills_in_what_the_last_program_did_not_tell() -> None:
+    told = executed(1, "p", exe="/bin/a", args=("a",)), executed(2, "p", exe="/bin/b"), ended(3, "p", args=("b",))
+    (container,) = grown(*told).containers
+    assert container["processes"][0]["args"] == ["b"]

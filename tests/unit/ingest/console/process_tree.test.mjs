@@ -3,7 +3,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { TRAIL, findProcess, isEnded, tally, treeRows } from "../../../../ingest/console/static/process_tree.js";
+import {
+  TRAIL,
+  findProcess,
+  isEnded,
+  tabStopOf,
+  tally,
+  treeRows,
+} from "../../../../ingest/console/static/process_tree.js";
+import { endings } from "../../../../ingest/console/static/summary.js";
 
 const process = (pid, given = {}, children = []) => ({
   entity: `e${pid}`,
@@ -45,7 +53,7 @@ test("parents stand above their children, siblings by start, and many ended ones
     rows.map(({ below }) => below),
     [9, 1, 0, 5, 1, 0],
   );
-  assert.deepEqual(rows[3].fold, { name: "ls", times: 5, bad: 1 });
+  assert.deepEqual(rows[3].fold, { name: "ls", times: 5, bad: 1, unknown: 0 });
 });
 
 test("what a person should see is never folded away", () => {
@@ -72,9 +80,17 @@ test("probes of one program stand in a row of their own", () => {
 test("what the sensor folded counts as many as it was", () => {
   const children = [ended(20, "/bin/ls"), { ...ended(21, "/bin/ls"), count: 57 }, { ...ended(22, "/bin/ls", 1), count: 2 }];
   const rows = treeRows([process(1, {}, [...children, ended(23, "/bin/ls")])]);
-  assert.deepEqual(rows[1].fold, { name: "ls", times: 61, bad: 2 });
+  assert.deepEqual(rows[1].fold, { name: "ls", times: 61, bad: 2, unknown: 0 });
   assert.equal(rows[1].below, 4);
   assert.deepEqual(tally(children), { living: 0, ended: 60 });
+});
+
+test("a code that nobody told is no failure", () => {
+  const [row] = treeRows([20, 21, 22, 23].map((pid) => ended(pid, "/bin/ls", pid === 20 ? 0 : null)));
+  assert.deepEqual(row.fold, { name: "ls", times: 4, bad: 0, unknown: 3 });
+  assert.equal(endings(row.fold), "3 with code unknown");
+  assert.equal(endings({ bad: 2, unknown: 1 }), "2 not with code 0, 1 with code unknown");
+  assert.equal(endings({ bad: 0, unknown: 0 }), "all exit code 0");
 });
 
 test("a fold opens in its place", () => {
@@ -110,6 +126,13 @@ test("a search shows what matches and the way to it, open, whatever was closed o
   );
   assert.deepEqual(keys(treeRows(forest(), { q: "/bin/ls" })), ["e1", "e4", "e5", "e6", "e7", "e8"]);
   assert.deepEqual(treeRows(forest(), { q: "nothing" }), []);
+});
+
+test("the keyboard comes to the chosen row, or to the first of those that are shown", () => {
+  const rows = treeRows(forest());
+  assert.equal(tabStopOf(rows, "e9"), "e9");
+  assert.equal(tabStopOf(rows.slice(0, 3), "e9"), "e1");
+  assert.equal(tabStopOf(rows, null), "e1");
 });
 
 test("what is known of nothing is still a row", () => {

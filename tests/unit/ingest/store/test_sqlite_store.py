@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from ingest_samples import event, events, open_store, process, rows
 
-from ingest.store import sqlite_file, sqlite_search
+from ingest.store import sqlite_file, sqlite_search, sqlite_tasks
 from ingest.store.errors import StoreSlow, StoreUnavailable, StoreUnusable
 from ingest.store.protocol import Catch, Query
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
+from sensor.model.kinds import Kind
 
 
 @pytest.fixture
@@ -64,9 +65,16 @@ def test_a_file_of_a_later_version_is_left_alone(file: Path) -> None:
         open_store(file.parent)
 
 
+def of_version(version: int, directory: Path) -> sqlite3.Connection:
+    """An empty store as that version of the schema made it."""
+    db = sqlite3.connect(directory / sqlite_file.FILE)
+    tables = " ".join(MIGRATIONS[:version])
+    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {tables} PRAGMA user_version = {version};")
+    return db
+
+
 async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / sqlite_file.FILE)
-    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {MIGRATIONS[0]} PRAGMA user_version = 1;")
+    db = of_version(1, tmp_path)
     db.execute("INSERT INTO tasks VALUES (1, 't1', NULL, '{}', 1, 2)")
     db.execute("INSERT INTO watches VALUES (1, 1, '0.1', NULL, 1, 2, 3, 0, 7, 0, 0)")
     db.commit()
@@ -78,9 +86,7 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
 
 
 async def test_what_was_stored_before_there_were_logins_is_claimed(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / sqlite_file.FILE)
-    tables = f"{MIGRATIONS[0]} {MIGRATIONS[1]}"
-    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {tables} PRAGMA user_version = 2;")
+    db = of_version(2, tmp_path)
     db.execute("INSERT INTO tasks VALUES (1, 't1', NULL, '{}', 1, 2)")
     db.execute("INSERT INTO senders VALUES (1, 's1', 'e1')")
     db.execute("INSERT INTO watches VALUES (1, 1, '0.1', NULL, 1, 2, 3, 0, 7, 0, 0, 0)")
@@ -95,6 +101,49 @@ async def test_what_was_stored_before_there_were_logins_is_claimed(tmp_path: Pat
     await store.aclose()
     db = sqlite3.connect(tmp_path / sqlite_file.FILE)
     assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    db.close()
+
+
+async def test_a_task_that_was_proven_before_headers_had_a_principal_keeps_its_header(tmp_path: Path) -> None:
+    db = of_version(3, tmp_path)
+    db.executemany("INSERT INTO tasks VALUES (?, ?, NULL, '{}', 1, 2)", [(1, "t1"), (2, "t2")])
+    db.executemany("INSERT INTO senders VALUES (?, ?, 'e1')", [(1, "s1"), (2, "s2")])
+    watches = [(1, 1, "somebody"), (2, 1, "somebody"), (2, 2, None)]
+    db.executemany("INSERT INTO watches VALUES (?, ?, '0.1', NULL, 1, 2, 3, 0, 7, 0, 0, 0, ?)", watches)
+    db.commit()
+    db.close()
+    store = open_store(tmp_path)
+    for seq, name in ((1, "t1"), (2, "t2")):
+        await store.append(rows(event(seq), epoch="e2", task=name, family="new"))
+    assert {task.id: bool(task.header) for task in await store.tasks(10)} == {"t1": False, "t2": True}
+    await store.aclose()
+
+
+async def test_stops_and_missing_numbers_of_before_are_taken_from_the_events(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    await store.append(rows(*events([3, 4, 7]), event(8, Kind.SENSOR_STOP)))
+    await store.append(rows(event(1), epoch="e2", task="t2"))
+    before = await store.tasks(10)
+    await store.aclose()
+    db = sqlite3.connect(tmp_path / sqlite_file.FILE)
+    db.executescript("DROP TABLE lanes; ALTER TABLE watches DROP COLUMN stopped; PRAGMA user_version = 4;")
+    db.close()
+    store = open_store(tmp_path)
+    assert await store.tasks(10) == before
+    assert {task.id: (task.stopped, task.sensors[0].not_arrived) for task in before} == {
+        "t1": (True, 2),
+        "t2": (False, 0),
+    }
+    await store.aclose()
+
+
+def test_only_the_tasks_that_are_listed_are_summed_up(file: Path) -> None:
+    db = sqlite_file.connect(file)
+    for condition in ("", sqlite_tasks.BEHIND):
+        values = (1, 1, "t1", 10) if condition else (10,)
+        query = f"EXPLAIN QUERY PLAN {sqlite_tasks.TASKS.format(condition=condition)}"
+        plan = " / ".join(step for *_, step in db.execute(query, values))
+        assert "tasks USING INDEX tasks_last_seen" in plan
     db.close()
 
 
@@ -202,6 +251,15 @@ async def test_a_page_of_huge_events_ends_early(tmp_path: Path, monkeypatch: pyt
     assert huge.accepted == 1
     assert len((await store.events(Query())).events) == 1, "one is given however large it is"
     await store.aclose()
+
+
+def test_the_bounds_are_looked_up_however_many_events_there_are(file: Path) -> None:
+    db = sqlite_file.connect(file)
+    plan = [step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sqlite_search.BOUNDS}")]
+    assert sqlite_search.bounds(db) == (1, 1000)
+    db.close()
+    assert "SEARCH events" in plan
+    assert not [step for step in plan if step.startswith("SCAN") and "events" in step]
 
 
 async def test_readers_never_wait_for_the_writer(tmp_path: Path) -> None:

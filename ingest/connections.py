@@ -1,0 +1,93 @@
+"""Connections under bounds: how many there are, and how long one may stay open without asking anything.
+
+uvicorn takes whatever comes, and lets a connection that has not asked yet stay for ever. Out of descriptors nobody gets
+in, sensors, probes and the store's own files among them, and asyncio logs a traceback for each connection that waits.
+"""
+
+import asyncio
+import logging
+import resource
+import time
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+log = logging.getLogger("ingest")
+
+MOST = 8192
+"""Each costs some 20 KB. A sensor keeps one."""
+
+RESERVED = 256
+"""Descriptors for all else: the store, its readers, logins, and what Python opens."""
+
+FIRST_SECONDS = 30.0
+"""For the head of a request, after its connection was made; the body has its own (`body.READ_SECONDS`)."""
+
+TOLD_SECONDS = 60.0
+"""Between two lines about connections that were closed because there were too many."""
+
+
+def raise_limit() -> None:
+    """Open as many files as this process may: the soft limit is meant for programs that use select(2)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def allowed() -> int:
+    """How many connections there may be, by the limit of open files."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if limit == resource.RLIM_INFINITY else min(MOST, limit - min(RESERVED, limit // 2))
+
+
+def protocol(most: int, first_s: float = FIRST_SECONDS) -> type[H11Protocol]:
+    """uvicorn's protocol under these bounds, for one server."""
+    return type("Connection", (_Connection,), {"most": most, "first_s": first_s})
+
+
+class _Connection(H11Protocol):
+    """One connection. The deadline runs while no request is being answered, whatever bytes come in meanwhile."""
+
+    most: int
+    first_s: float
+    told: float | None = None
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            self._tell()
+            transport.abort()
+        else:
+            self._wait(self.first_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        answered = self.cycle
+        super().handle_events()
+        if self.cycle is not answered:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        self._wait(self.timeout_keep_alive + self.first_s)
+        super().on_response_complete()
+
+    def _wait(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _tell(self) -> None:
+        server = type(self)
+        if server.told is None or time.monotonic() - server.told >= TOLD_SECONDS:
+            server.told = time.monotonic()
+            log.warning(
+                "%d connections are open, so that new ones are closed: see who holds them, or raise the limit of open "
+                "files (ulimit -n)",
+                self.most,
+            )

@@ -1,0 +1,103 @@
+// The parts of the views that hold something of their own: the search, the clock, and what is said of a task.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Search } from "../../../../ingest/console/static/parts.js";
+import { Reporting, TasksView, silence } from "../../../../ingest/console/static/tasks.js";
+import { ContainerTree } from "../../../../ingest/console/static/tree.js";
+import { IngestClock } from "../../../../ingest/console/static/time.js";
+
+globalThis.location = { origin: "http://ingest" };
+globalThis.document = { hidden: false, addEventListener() {}, removeEventListener() {} };
+
+/** A component whose state is set at once, without a page. */
+function alone(kind, props) {
+  const made = new kind(props);
+  made.props = props;
+  made.setState = (part) => Object.assign(made.state, part);
+  return made;
+}
+
+/** Everything that is drawn, as one text of names, properties and texts, in order. */
+function drawn(node) {
+  if (node == null || typeof node === "boolean") return "";
+  if (Array.isArray(node)) return node.map(drawn).join(" ");
+  if (typeof node !== "object") return String(node);
+  if (typeof node.type === "function") return node.type.prototype?.render ? "" : drawn(node.type(node.props));
+  return `<${node.type} ${node.props.role ?? ""}> ${drawn(node.props.children)} </${node.type}>`;
+}
+
+test("a search says what the filter is, whoever changed it, and keeps what is being typed", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const search = alone(Search, { value: "", onChange: (value) => become(value) });
+  const become = (value) => {
+    const before = search.props;
+    search.props = { ...before, value };
+    search.componentDidUpdate(before);
+  };
+  search.typed("abc");
+  t.mock.timers.tick(250);
+  search.typed("abcd");
+  assert.deepEqual([search.state.value, search.props.value], ["abcd", "abc"]);
+  t.mock.timers.tick(250);
+  become(""); // a link
+  assert.equal(search.state.value, "");
+  become("abcd"); // the way back
+  assert.equal(search.state.value, "abcd");
+  search.typed("abcde");
+  become("");
+  t.mock.timers.tick(250);
+  assert.deepEqual([search.state.value, search.props.value], ["", ""]);
+});
+
+test("the ingest's clock goes on from its last answer", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const clock = new IngestClock();
+  clock.hear({ now: "1970-01-01T00:00:05.000000000Z" });
+  t.mock.timers.tick(2000);
+  assert.equal(clock.now(), 7000);
+});
+
+test("a task is live, silent or stopped by the ingest's clock", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 10_000_000 });
+  const view = alone(TasksView, { api: {} });
+  const task = { id: "t1", last_seen: "1970-01-01T00:00:00Z", stopped: false };
+  view.answered({ tasks: [task], truncated: false, now: "1970-01-01T00:01:00.000000000Z" }, null);
+  assert.equal(silence(task, view.state.now), 0);
+  assert.match(drawn(Reporting({ task, now: view.state.now })), /live/);
+  t.mock.timers.tick(60_000);
+  view.answered(null, new Error("no answer"));
+  assert.match(drawn(Reporting({ task, now: view.state.now })), /silent for +2 min/);
+  assert.deepEqual(view.state.tasks, [task]);
+  assert.match(drawn(Reporting({ task: { ...task, stopped: true }, now: view.state.now })), /stopped +2 min ago/);
+});
+
+test("a search of tasks asks the ingest, and takes no answer to what was asked before", async () => {
+  const asked = [];
+  const api = {
+    tasks: (q, signal) => new Promise((answer) => asked.push({ q, signal, answer })),
+  };
+  const view = alone(TasksView, { api });
+  view.componentDidMount();
+  view.poll("shop");
+  const reply = (id) => ({ tasks: [{ id }], truncated: false, now: "1970-01-01T00:00:00Z" });
+  asked[1].answer(reply("new"));
+  asked[0].answer(reply("old"));
+  await new Promise(setImmediate);
+  view.componentWillUnmount();
+  assert.deepEqual(asked.map(({ q, signal }) => [q, signal.aborted]), [["", true], ["shop", true]]);
+  assert.deepEqual([view.state.q, view.state.tasks], ["shop", [{ id: "new" }]]);
+});
+
+test("only rows stand in the grid of processes", () => {
+  const process = (pid) => ({ entity: `e${pid}`, pid, exe: `/bin/p${pid}`, args: ["p"], start: null, children: [] });
+  const tree = alone(ContainerTree, { container: { id: "c", name: "app", processes: [1, 2, 3].map(process) } });
+  const asked = { ...tree.props, living: false, q: "", chosen: null, now: 0 };
+  const text = drawn(tree.render(asked, { ...tree.state, limit: 2 }));
+  const [grid, button] = text.split(/(?=<button)/);
+  assert.equal(grid.match(/<div row>/g).length, 1 + 2);
+  assert.match(grid.trim(), /^<div treegrid> .* <\/div>$/s);
+  assert.equal(grid.match(/<div /g).length, grid.match(/<\/div>/g).length);
+  assert.match(button, /Show +1 +more of +1/);
+});

@@ -1,0 +1,42 @@
+"""Batches made ready to be kept."""
+
+import gc
+import weakref
+
+import pytest
+from ingest_samples import event, header, rows
+
+from ingest.store.rows import prepare
+from sensor.model.errors import MalformedEvent
+from sensor.model.events import Ancestor, Batch, Container, Evidence, Process
+
+
+class Text(str):
+    """A text that can be watched."""
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_nothing_of_a_batch_is_held_when_it_is_prepared(right: bool) -> None:
+    """Sensors choose these texts, so a thousand of them that are remembered could be gigabytes."""
+    texts = [Text(f"text {n}, {right}") for n in range(3)]
+    watched = [weakref.ref(text) for text in texts]
+    source, image, exe = texts
+    process = Process("p", 1, ancestors=(Ancestor("a", 2, exe),))
+    told = event(1 if right else 0, evidence=Evidence(source), container=Container("c", image=image), process=process)
+    if right:
+        rows(told)
+    else:
+        with pytest.raises(MalformedEvent):
+            rows(event(2)._replace(container=told.container, evidence=told.evidence, process=process), told)
+    del texts, source, image, exe, process, told
+    gc.collect()
+    assert [each() for each in watched] == [None] * 3
+
+
+def test_the_size_of_a_batch_is_that_of_its_texts_in_utf_8() -> None:
+    batch = Batch(header(), (event(1, process=Process("p", 1, args=("ä€",))), event(2)))
+    made = prepare(batch, None, most_bytes=10_000)
+    assert made.size == sum(len(row.text.encode()) for row in made.rows) == sum(len(row.text) for row in made.rows) + 3
+    assert prepare(batch, None, most_bytes=made.size) == made
+    with pytest.raises(MalformedEvent, match="its first 2 events"):
+        prepare(batch, None, most_bytes=made.size - 1)
