@@ -52,7 +52,7 @@ OPTIONS: Mapping[str, set[str]] = {
     "kubectl run": {"--annotations", "--dry-run", "--image"},
     "kubectl wait": {"--for"},
 }
-"""Long options of the same, looked up once in the programs' references; add what a document comes to use."""
+"""Long options of the same, as far as documents use them: a misspelt one is told, a new one is to be looked up."""
 
 FILE_OPTIONS = ("-f", "--cert", "--key")
 
