@@ -54,10 +54,10 @@ def check(environ: Mapping[str, str], argv: Sequence[str] = (), *, forced: Mappi
 def mistakes(environ: Mapping[str, str]) -> tuple[str, ...]:
     """A line, without the value, for each name that is no setting and each value that no sensor would take.
 
-    For who writes a part of an environment: what settings ask of each other is left to the sensor. A value with `${` is
-    filled in elsewhere.
+    For who writes a part of an environment: what settings ask of each other is left to the sensor. A value with `${`
+    (templates, Terraform) or `$(` (pods) is filled in elsewhere.
     """
-    given = from_environment({key: "" if "${" in text else text for key, text in environ.items()})
+    given = from_environment({key: "" if re.search(r"\$[{(]", text) else text for key, text in environ.items()})
     mistyped = [problem._replace(got="") for problem in _typed(given.values)[1]]
     return (*given.problems, *_lines(mistyped, given.values))
 

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +20,10 @@ from ingest.parameters import Listing, parsed
 from sensor.config.settings import SETTINGS, variable
 
 CODES: Mapping[str, set[int]] = {"check": {1}, "doctor": {0, 1}, "health": {0, 1}}
-"""Exit codes of `fargate-sensor` where they are not 0: the files here have findings, and no sensor runs beside us."""
+"""Exit codes of `fargate-sensor` where they are not 0: the files here have findings, and no sensor runs beside us.
+
+`check` ends with 1 for files that it cannot read as well, and Python for every error; both stand on standard error.
+"""
 
 NO_CLUSTER = "there is no cluster here; its file arguments are there, and what it runs in a sensor is run"
 NO_ENGINE = "unit tests have no engine; tests/e2e runs these"
@@ -37,6 +40,20 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
 }
 """By program and verb, why nobody runs it in this test."""
 
+OPTIONS: Mapping[str, set[str]] = {
+    "docker build": {"--network", "--platform", "--target"},
+    "docker login": {"--password-stdin", "--username"},
+    "docker rm": {"--force", "--volumes"},
+    "docker run": {"--cap-add", "--name", "--network", "--pid", "--read-only"},
+    "eksctl create": {"--cluster", "--name", "--namespace"},
+    "kind create": {"--image"},
+    "kubectl create": {"--cert", "--key"},
+    "kubectl get": {"--field-selector", "--raw"},
+    "kubectl run": {"--annotations", "--dry-run", "--image"},
+    "kubectl wait": {"--for"},
+}
+"""Long options of the same, as far as documents use them: a misspelt one is told, a new one is to be looked up."""
+
 FILE_OPTIONS = ("-f", "--cert", "--key")
 
 
@@ -48,7 +65,10 @@ def complain(call: Call, folder: Path) -> str | None:
 
 def _sensor(call: Call, _: Path) -> str | None:
     expected = CODES.get(call.words[0], {0})
-    return None if call.code in expected else f"exit {call.code}, not {expected}: {call.said}"
+    if call.code not in expected:
+        return f"exit {call.code}, not {expected}: {call.said}"
+    failed = call.said and (call.words[0] == "check" or "Traceback" in call.said)
+    return f"exit {call.code}, but not for what it found: {call.said}" if failed else None
 
 
 def _aws(call: Call, folder: Path) -> str | None:
@@ -92,7 +112,7 @@ def _docker(call: Call, folder: Path) -> str | None:
         return f"no such settings: {set_here - known}" if set_here - known else _unrun(call, folder)
     stages = re.findall(r"^FROM .* AS (\w+)$", (folder / "Dockerfile").read_text(), re.MULTILINE)
     wrong = [target for target in _after("--target", call) if target not in stages]
-    return f"no such target: {wrong}" if wrong or call.words[-1] != "." else None
+    return f"no such target: {wrong}" if wrong or call.words[-1] != "." else _odd_options("docker", call.words)
 
 
 def _unrun(call: Call, folder: Path) -> str | None:
@@ -102,6 +122,8 @@ def _unrun(call: Call, folder: Path) -> str | None:
         del words[:2]
     if words[0] not in NOT_RUN[call.program]:
         return f"nothing knows {call.program} {words[0]}"
+    if odd := _odd_options(call.program, words):
+        return odd
     files = [file for option in FILE_OPTIONS for file in _after(option, call) if file != "-" and words[0] != "logs"]
     if absent := [file for file in files if not (folder / file).exists()]:
         return f"no such files: {absent}"
@@ -109,6 +131,14 @@ def _unrun(call: Call, folder: Path) -> str | None:
         return "what it was given is not finished"
     command = words[words.index("--") + 1 :] if "--" in words else words[2:]  # as kubectl has it, or docker
     return _inner(tuple(command[1:])) if words[0] == "exec" and command[0] == "fargate-sensor" else None
+
+
+def _odd_options(program: str, words: Sequence[str]) -> str | None:
+    """What is after `--`, or what `exec` runs, is another program's."""
+    own = words[: words.index("--")] if "--" in words else [] if words[0] == "exec" else words
+    named = {word.partition("=")[0] for word in own if re.match("--.", word)}
+    odd = named - OPTIONS.get(f"{program} {words[0]}", set())
+    return f"no such options: {sorted(odd)}" if odd else None
 
 
 def _after(option: str, call: Call) -> list[str]:

@@ -39,7 +39,7 @@ given = sys.stdin.read() if "-" in words or "--password-stdin" in words else ""
 call = {{"program": name, "words": words, "given": given}}
 if name == "fargate-sensor":
     done = subprocess.run([{sensor!r}, *words], input=given, capture_output=True, text=True, timeout=60)
-    call |= {{"code": done.returncode, "said": done.stderr[-2000:]}}
+    call |= {{"code": done.returncode, "said": done.stderr}}
     sys.stdout.write(done.stdout)
 elif words[:1] == ["template"]:
     sys.stdout.write(open(words[2] + "/templates/shop.yaml").read())

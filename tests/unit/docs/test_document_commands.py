@@ -6,7 +6,7 @@ import shutil
 import helm_chart
 import pytest
 from document_calls import complain
-from document_shell import PROJECT, Workplace, blocks
+from document_shell import PROJECT, Call, Workplace, blocks
 
 DOCUMENTS = {
     str(path.relative_to(PROJECT)): found
@@ -64,6 +64,9 @@ def test_blocks_are_found_in_both_forms_and_no_others():
         ("make no-such-target", "no-such-target"),
         ("fargate-sensor inject ecs task.json --no-such-option", "no-such-option"),
         ("fargate-sensor rules check absent/", "absent"),
+        ("fargate-sensor check --verbose absent/ not-there.json", "not-there.json: does not exist"),
+        ("fargate-sensor check task.jsonn", "task.jsonn"),
+        ("fargate-sensor check task.json chart/", "not checked"),
         ("pip install '.[nothing]'", "no such extra"),
         ("pip install 'fargate-sensor[deploy]'", "not installed from a checkout"),
         ("aws ecs no-such-operation", "no operation"),
@@ -77,7 +80,10 @@ def test_blocks_are_found_in_both_forms_and_no_others():
         ("docker build --target nothing .", "no such target"),
         ("docker run -e SENSOR_NOTHING=1 fargate-sensor:0.1.0", "SENSOR_NOTHING"),
         ("docker exec a fargate-sensor watch --no-such-option", "no-such-option"),
+        ("docker build --tarbet ingest .", "--tarbet"),
+        ("docker run --networc a fargate-sensor:0.1.0", "--networc"),
         ("kubectl explain pods", "nothing knows"),
+        ("kubectl -n shop run web --imagee nginx:1.27", "--imagee"),
         ("kubectl apply -f absent.yaml", "absent.yaml"),
         ("kubectl -n a exec b -c fargate-sensor -- fargate-sensor no-such-command", "no-such-command"),
         ("curl 'http://127.0.0.1:8080/v1/events?kinds=process.exec'", "kinds"),
@@ -86,3 +92,11 @@ def test_blocks_are_found_in_both_forms_and_no_others():
 )
 def test_what_is_wrong_is_told(block, said, workplace):
     assert said in " ".join(judged(workplace, block))
+
+
+@pytest.mark.parametrize(("command", "code"), [("check", 1), ("doctor", 1), ("health", 1), ("inject", 0)])
+def test_a_command_that_breaks_off_does_not_work(command, code, tmp_path):
+    said = "Traceback (most recent call last):\n" + "  File\n" * 1_000 + "OSError\n"
+
+    assert complain(Call("fargate-sensor", [command], "", code), tmp_path) is None
+    assert "Traceback" in complain(Call("fargate-sensor", [command], "", code, said), tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ DOCUMENTS = sorted(
     ]
 )
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+ANCHOR = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
+FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#{1,6} (.*)$", re.MULTILINE)
 TARGET = re.compile(r"`make ([a-z0-9]+)")
 
 
@@ -32,6 +36,43 @@ def test_links_lead_somewhere(document):
     links = [link for link in LINK.findall(document.read_text()) if "://" not in link]
 
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def slugs(text: str) -> set[str]:
+    """How GitHub names the headings: small letters, hyphens for spaces, no other punctuation; a second one has -1."""
+    found: set[str] = set()
+    for heading in HEADING.findall(FENCED.sub("", text)):
+        shown = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        slug = re.sub(r"[^\w\- ]", "", shown).replace(" ", "-")
+        found.add(next(one for number in count() if (one := f"{slug}-{number}" if number else slug) not in found))
+    return found
+
+
+def lost_anchors(document: Path, text: str) -> list[str]:
+    """Anchors of links that no heading has."""
+    places = [(document.parent / link if link else document, anchor) for link, anchor in ANCHOR.findall(text)]
+    return [
+        f"{path.name}#{anchor}"
+        for path, anchor in places
+        if path.suffix == ".md" and path.exists() and anchor not in slugs(path.read_text())
+    ]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
+def test_anchors_lead_to_a_heading(document):
+    assert lost_anchors(document, document.read_text()) == []
+
+
+def test_anchors_without_a_heading_are_found(tmp_path):
+    text = "# A `b`, [c](d.md)\n\n## E\n## E\n```sh\n# F\n```\n"
+    here = tmp_path / "a.md"
+    here.write_text(text)
+
+    assert slugs(text) == {"a-b-c", "e", "e-1"}
+    assert lost_anchors(here, "[x](#e-1) [x](a.md#a-b-c) [x](#f) [x](a.md#no-such) [x](https://a.org/#b)") == [
+        "a.md#f",
+        "a.md#no-such",
+    ]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=ids)

@@ -9,7 +9,6 @@ from kubernetes_schemas import NEWEST, refuse
 
 from deploy.commands.pod_options import OPTIONS
 from deploy.pod import annotations
-from deploy.webhook.metrics import Metrics
 
 TEXT = (Path(__file__).parents[3] / "docs/eks.md").read_text()
 (BLOCK,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
@@ -26,8 +25,3 @@ def test_every_variable_and_annotation_is_told():
     }
     told = set(re.findall(r"`(fargate-sensor/[a-z-]+(?:\.(?=SENSOR))?)", TEXT))
     assert {annotations.INJECT, annotations.MODE, annotations.SECURITY, annotations.IMAGE, annotations.VARIABLE} <= told
-
-
-def test_every_metric_is_told():
-    named = {f"{one.name}_total" if one.type == "counter" else one.name for one in Metrics().registry.collect()}
-    assert named == set(re.findall(r"^\| `(webhook_[a-z_]+)", TEXT, re.MULTILINE))
