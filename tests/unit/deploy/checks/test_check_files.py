@@ -34,6 +34,7 @@ LINES = {
     "same-roles.json": 1,
     "secret-in-environment.yaml": 34,
     "sensor-misplaced.json": 71,
+    "sensor-parked.json": 180,
     "stop-timeout.json": 27,
     "wildcard-policy.template": 27,
     "writable-root.yaml": 19,
@@ -65,11 +66,47 @@ def test_a_good_file_is_sound(name: str) -> None:
     assert not result.problems
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "texts"),
+    [
+        ("SENSOR_CPUS", "s3cret", ["SENSOR_CPUS: should be a valid number, unable to parse string as a number"]),
+        ("SENSOR_NOPE", "${s3cret}", ["SENSOR_NOPE: no such setting; see docs/configuration.md"]),
+        ("SENSOR_CPUS", "${cpus}", []),
+        ("SENSOR_CPUS", "", []),
+        ("sensor_note", "s3cret", []),
+    ],
+)
+def test_a_sensor_that_would_park_is_told_without_values(
+    tmp_path: Path, name: str, value: str, texts: list[str]
+) -> None:
+    assert (
+        told(
+            tmp_path,
+            "sensor-parked",
+            lambda task, app, sensor: sensor["environment"].append({"name": name, "value": value}),
+        )
+        == texts
+    )
+
+
+def test_the_variables_of_others_are_not_the_sensors(tmp_path: Path) -> None:
+    other = {"name": "SENSOR_NOPE", "value": "x"}
+
+    assert told(tmp_path, "sensor-parked", lambda task, app, sensor: app.update(environment=[other])) == []
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_what_injection_writes_has_its_sensor_in_the_right_place(file: Path, tmp_path: Path) -> None:
     (tmp_path / file.name).write_bytes(with_sensor(file))
     found = run(catalog(), [tmp_path / file.name]).findings
-    of_sensor = ("sensor-misplaced", "no-sensor", "ptrace-without-need", "fargate-rejects", "fargate-size")
+    of_sensor = (
+        "sensor-misplaced",
+        "sensor-parked",
+        "no-sensor",
+        "ptrace-without-need",
+        "fargate-rejects",
+        "fargate-size",
+    )
     assert [f.flaw.text for f in found if f.check.id in of_sensor] == []
     assert [f.flaw.text for f in found if f.subject.endswith("container fargate-sensor")] == []
 
