@@ -16,7 +16,9 @@ CONFIGURED = "configured"
 
 def watch_list(paths: Sequence[str] = ()) -> tuple[Entry, ...]:
     """The whole list, what was added first. Raises WrongConfiguration, naming all paths that are none."""
-    problems = [f"file_paths: {problem}" for path in paths if (problem := path_globs.problem(path))]
+    problems = [
+        f"file_paths: {problem}, got {ascii(path)[:100]}" for path in paths if (problem := path_globs.problem(path))
+    ]
     if problems:
         raise WrongConfiguration(problems)
     added = [path_globs.plain(path) for path in paths if not path.startswith(path_globs.REMOVES)]

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from deploy.sidecar.variables import mistake
+
 FORMS = "kinesis:STREAM, firehose:STREAM, sqs:URL, s3:BUCKET[/PREFIX] or stdout"
 
 VARIABLES = frozenset(
@@ -67,10 +69,13 @@ def parse(text: str) -> Destination:
         return Destination(name, {})
     if name not in _NAMED_BY or not rest or not rest.isprintable() or " " in rest or "," in rest:
         raise NoDestination(f"{ascii(text)[:80]} is no destination; there are {FORMS}")
-    if name == "s3":
-        bucket, _, prefix = rest.partition("/")
-        return Destination(name, {"SENSOR_S3_BUCKET": bucket} | ({"SENSOR_S3_PREFIX": prefix} if prefix else {}))
-    return Destination(name, {_NAMED_BY[name]: rest})
+    bucket, _, prefix = rest.partition("/")
+    in_bucket = {"SENSOR_S3_BUCKET": bucket} | ({"SENSOR_S3_PREFIX": prefix} if prefix else {})
+    variables = in_bucket if name == "s3" else {_NAMED_BY[name]: rest}
+    for one in variables.items():
+        if wrong := mistake(*one):
+            raise NoDestination(wrong)
+    return Destination(name, variables)
 
 
 def environment(destinations: Iterable[Destination]) -> dict[str, str]:

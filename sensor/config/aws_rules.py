@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from sensor.config.problem import Problem
+from sensor.config.problem import Problem, got
 from sensor.config.settings import Settings
 from sensor.model.hostname import is_resolvable
 
@@ -33,7 +33,7 @@ _NAMES = {
 
 
 def problems(settings: Settings) -> Iterator[Problem]:
-    """All that is wrong with the settings of AWS destinations; where none is in use, region and keys are not ours."""
+    """What AWS destinations lack; where none is in use, region and keys are not ours."""
     wanted: list[str] = [name for name in NEEDS if name in settings.destinations]
     for destination in wanted:
         name, example = NEEDS[destination]
@@ -43,10 +43,14 @@ def problems(settings: Settings) -> Iterator[Problem]:
         wanted.append("ingest_identity aws")
     if wanted:
         yield from _identity(settings, " and ".join(wanted))
+
+
+def of_values(settings: Settings) -> Iterator[Problem]:
+    """What names and addresses are wrong by themselves."""
     for name, (pattern, looks) in _NAMES.items():
         value = getattr(settings, name)
         if value is not None and not pattern.fullmatch(value):
-            yield Problem(name, f"should be {looks}, got {ascii(value)[:100]}")
+            yield Problem(name, f"should be {looks}", got(value))
     if settings.sqs_queue_url and not _is_queue(settings.sqs_queue_url):
         yield Problem("sqs_queue_url", "should be https:// or http://, a host, an account and a queue's name")
 
@@ -55,7 +59,7 @@ def _identity(settings: Settings, wanted: str) -> Iterator[Problem]:
     if not settings.aws_region:
         yield Problem("aws_region", f"missing, and AWS_REGION is not set; {wanted} need it")
     elif not _REGION.fullmatch(settings.aws_region):
-        yield Problem("aws_region", f"should be a region, such as eu-central-1, got {ascii(settings.aws_region)[:100]}")
+        yield Problem("aws_region", "should be a region, such as eu-central-1", got(settings.aws_region))
     if bool(settings.aws_access_key_id) != bool(settings.aws_secret_access_key):
         lacking = "aws_secret_access_key" if settings.aws_access_key_id else "aws_access_key_id"
         yield Problem(lacking, "missing; a key and its secret are only set together")

@@ -9,3 +9,8 @@ class Problem(NamedTuple):
     name: str
     text: str
     got: str = ""
+
+
+def got(text: str) -> str:
+    """The end of a line that repeats a value."""
+    return f", got {ascii(text)[:100]}"

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from sensor.config import aws_rules, ingest_identity
-from sensor.config.problem import Problem
+from sensor.config.problem import Problem, got
 from sensor.config.settings import Settings, variable
 from sensor.model import path_globs
 from sensor.model.hostname import is_resolvable
@@ -21,20 +21,26 @@ def problems(settings: Settings) -> Iterator[Problem]:
     """All that is wrong across and inside the settings, beyond their types."""
     if "ingest_http" in settings.destinations:
         yield from _missing(settings)
-    yield from _url(settings)
+    yield from aws_rules.problems(settings)
+    yield from of_values(settings)
     yield from _token(settings)
     yield from _certificates(settings)
-    yield from (Problem("file_paths", problem) for path in settings.file_paths if (problem := path_globs.problem(path)))
-    yield from (
-        Problem("rules", f"should be absolute paths, got {ascii(path)[:100]}")
-        for path in settings.rules
-        if not path.startswith("/") or "\0" in path
-    )
-    yield from aws_rules.problems(settings)
-    yield from _spool(settings)
     yield from _destinations(settings)
     if settings.batch_bytes > settings.spool_bytes:
         yield Problem("batch_bytes", f"should not be more than {variable('spool_bytes')} ({settings.spool_bytes})")
+
+
+def of_values(settings: Settings) -> Iterator[Problem]:
+    """What is wrong by itself, whatever the others are and wherever it is asked: no file is looked at."""
+    yield from _url(settings)
+    for path in settings.file_paths:
+        if fault := path_globs.problem(path):
+            yield Problem("file_paths", fault, got(path))
+    for path in settings.rules:
+        if not path.startswith("/") or "\0" in path:
+            yield Problem("rules", "should be absolute paths", got(path))
+    yield from aws_rules.of_values(settings)
+    yield from _spool(settings)
 
 
 def warnings(settings: Settings) -> Iterator[Problem]:
@@ -55,7 +61,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
 def _spool(settings: Settings) -> Iterator[Problem]:
     """Only what can never be right: whether the directory can be used is seen, and told, when it is."""
     if settings.spool_dir is not None and (not settings.spool_dir.startswith("/") or "\0" in settings.spool_dir):
-        yield Problem("spool_dir", f"should be an absolute path, got {ascii(settings.spool_dir)[:100]}")
+        yield Problem("spool_dir", "should be an absolute path", got(settings.spool_dir))
 
 
 def _destinations(settings: Settings) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from pydantic_core import SchemaValidator, ValidationError
 
 from sensor.config import ingest_identity, rules
-from sensor.config.problem import Problem
+from sensor.config.problem import Problem, got
 from sensor.config.schema import dataclass_schema
 from sensor.config.settings import JSON, LISTS, SECRETS, SETTINGS, SWITCHES, Settings, variable
 from sensor.config.sources import Given, Sources, from_environment, from_options, merged
@@ -58,8 +58,9 @@ def mistakes(environ: Mapping[str, str]) -> tuple[str, ...]:
     (templates, Terraform) or `$(` (pods) is filled in elsewhere.
     """
     given = from_environment({key: "" if re.search(r"\$[{(]", text) else text for key, text in environ.items()})
-    mistyped = [problem._replace(got="") for problem in _typed(given.values)[1]]
-    return (*given.problems, *_lines(mistyped, given.values))
+    settings, mistyped = _typed(given.values)
+    wrong = _first_of_each([*mistyped, *rules.of_values(settings)])
+    return (*given.problems, *_lines((problem._replace(got="") for problem in wrong), given.values))
 
 
 def _typed(values: Mapping[str, Given]) -> tuple[Settings, list[Problem]]:
@@ -102,7 +103,7 @@ def _problem(error: dict[str, Any]) -> Problem:
     if name in JSON:
         return Problem(name, f"should be a JSON array of {JSON[name]}")
     expected = "should be true or false" if name in SWITCHES else _PREAMBLE.sub("", str(error["msg"]))
-    shown = "" if name in _UNSHOWN else f", got {ascii(error['input'])[:100]}"
+    shown = "" if name in _UNSHOWN else got(error["input"])
     return Problem(name, expected, shown)
 
 

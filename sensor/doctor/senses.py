@@ -62,7 +62,7 @@ def processes(found: list[Tracked], *, may_trace: bool) -> Check:
     closed = [process for process in found if any(m.reason == "denied" for m in process.missing)]
     if not closed:
         return ok("processes", f"{len(found)} seen")
-    which = [f"{process.pid} (uid {process.uid})" for process in closed[:MOST_NAMED]]
+    which = [f"pid {process.pid} (uid {process.uid})" for process in closed[:MOST_NAMED]]
     others = f" and {len(closed) - MOST_NAMED} more" if len(closed) > MOST_NAMED else ""
     reason = f"{len(found)} seen; program or directory cannot be read of {', '.join(which)}{others}"
     return degraded("processes", reason, None if may_trace else MEND)

@@ -104,6 +104,13 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
             2,
             "--env: SENSOR_CPU: no such setting; did you mean SENSOR_CPUS?",
         ),
+        (
+            [SINGLE, *OPTIONS, "--destination", "kinesis:a/b"],
+            2,
+            "--destination: SENSOR_KINESIS_STREAM: should be a stream",
+        ),
+        ([SINGLE, *OPTIONS, "--destination", "s3:logs/../x"], 2, "--destination: SENSOR_S3_PREFIX: should be"),
+        ([SINGLE, *OPTIONS, "--env", "SENSOR_RULES=my-rules"], 2, "--env: SENSOR_RULES: should be absolute paths"),
         ([SINGLE, *OPTIONS, "--env", "SENSOR_CPUS=s3cret"], 2, "--env: SENSOR_CPUS: should be a valid number"),
         ([SINGLE, *OPTIONS, "--env", "SENSOR_PROBE_COMMANDS=s3cret"], 2, "should be a JSON array"),
         ([SINGLE, *OPTIONS, "--resource", "X"], 2, "--resource: no task definition 'X'; there are none"),

@@ -115,7 +115,7 @@ SOME_WISHES = st.builds(
     Wishes,
     image=st.just(IMAGE),
     destinations=st.lists(
-        st.sampled_from([*WISHES.destinations, parse("kinesis:s"), parse("s3:b/p"), parse("stdout")]), min_size=1
+        st.sampled_from([*WISHES.destinations, parse("kinesis:s"), parse("s3:logs/p"), parse("stdout")]), min_size=1
     ).map(tuple),
     variables=st.dictionaries(st.sampled_from(["SENSOR_FOLD", "SENSOR_LOG_LEVEL"]), st.sampled_from(["off", "1", ""])),
     token_secret=st.none() | st.just("arn:aws:secretsmanager:eu-central-1:123456789012:secret:t"),

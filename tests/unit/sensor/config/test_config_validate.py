@@ -249,3 +249,13 @@ def test_a_part_of_an_environment_is_judged_by_itself() -> None:
         "SENSOR_FOLD: should be true or false",
         "SENSOR_CPUS: should be a valid number, unable to parse string as a number",
     )
+    assert mistakes({"SENSOR_RULES": "s3cret", "SENSOR_FILE_PATHS": "s3cret", "SENSOR_SPOOL_DIR": "s3cret"}) == (
+        "SENSOR_FILE_PATHS: should be absolute paths",
+        "SENSOR_RULES: should be absolute paths",
+        "SENSOR_SPOOL_DIR: should be an absolute path",
+    )
+    assert mistakes({"SENSOR_INGEST_URL": "ftp://s3cret", "SENSOR_KINESIS_STREAM": "s3 cret"}) == (
+        "SENSOR_INGEST_URL: should be http:// or https://, a host and perhaps a port and a path",
+        "SENSOR_KINESIS_STREAM: should be a stream's name or ARN",
+    )
+    assert mistakes({"SENSOR_INGEST_CA_FILE": "/nowhere.pem", "SENSOR_INGEST_TOKEN_FILE": "/nowhere"}) == ()
