@@ -34,7 +34,9 @@ def test_processes_that_are_closed_to_us() -> None:
     for may_trace, mend in ((False, MEND), (True, None)):
         found = processes([process(0), *closed], may_trace=may_trace)
         assert found.capability.status is Status.DEGRADED
-        assert found.capability.reason == ("3 seen; program or directory cannot be read of pid 1 (uid 33), pid 1 (uid 5)")
+        assert found.capability.reason == (
+            "3 seen; program or directory cannot be read of pid 1 (uid 33), pid 1 (uid 5)"
+        )
         assert found.capability.mend == mend
     many = processes(closed * (MOST_NAMED + 1), may_trace=True)
     assert (many.capability.reason or "").endswith(f" and {MOST_NAMED + 2} more")
