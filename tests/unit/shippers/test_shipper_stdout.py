@@ -77,22 +77,11 @@ async def test_once_nobody_reads_it_stays_so_and_says_why() -> None:
     os.close(into)
 
 
-async def test_more_than_a_pipe_holds_is_written_while_it_is_read(pipe: tuple[int, int]) -> None:
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "made non-blocking by others"])
+async def test_more_than_a_pipe_holds_is_written_while_it_is_read(pipe: tuple[int, int], blocking: bool) -> None:
     out, into = pipe
+    os.set_blocking(into, blocking)
     record = b"x" * 1_000_000
-    got = b""
-    async with writing(into) as shipper:
-        sending = asyncio.ensure_future(shipper.send([record]))
-        while len(got) <= len(record):
-            got += await asyncio.to_thread(os.read, out, 65536)
-        assert not await sending
-    assert got == record + b"\n"
-
-
-async def test_a_descriptor_that_others_made_non_blocking_is_waited_for(pipe: tuple[int, int]) -> None:
-    out, into = pipe
-    os.set_blocking(into, False)
-    record = b"x" * 300_000
     got = b""
     async with writing(into) as shipper:
         sending = asyncio.ensure_future(shipper.send([record]))

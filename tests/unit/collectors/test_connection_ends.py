@@ -1,0 +1,61 @@
+"""Connections with the ends of others: of another protocol, of one before, or that a dump had shown already."""
+
+from network_scene import CLOSED_BY_SERVER, NetworkScene, ended, segment, udp
+from test_connection_attempts import OUT, RST, SYN, SYN_ACK, answers, opens, owner, scene, told
+
+from collectors.connection_attempts import LOOK_S
+from collectors.inet_diag import ESTABLISHED
+
+__all__ = ["scene"]
+
+
+def test_a_datagram_socket_with_the_same_ends_is_another(scene: NetworkScene) -> None:
+    scene.task.add(43, "c1", sockets=[102])
+    scene.dump(udp(2, 50000, "198.51.100.7", 443, "192.0.2.1"))
+    opens(scene)
+    answers(scene)
+    scene.wait(LOOK_S[0])
+
+    (connect,) = [event for event in scene.emitted.of("network.connect") if owner(event)[0] == 42]
+    assert connect.network is not None
+    assert (connect.network.transport, connect.network.outcome) == ("tcp", "established")
+
+
+def test_a_port_that_is_used_again_has_another_owner(scene: NetworkScene) -> None:
+    scene.task.add(43, "c1", sockets=[200])
+    scene.dump(OUT._replace(state=ESTABLISHED))
+    scene.dump(OUT._replace(state=ESTABLISHED))
+    assert owner(told(scene))[0] == 42
+
+    again = OUT._replace(cookie=2, inode=200)
+    opens(scene, again)
+    scene.tracker.end(ended(OUT, CLOSED_BY_SERVER))
+    answers(scene)
+    scene.wait(LOOK_S[0])
+    scene.tracker.end(ended(again))
+
+    assert [owner(event) for event in scene.emitted.of("network.connect")] == [(42, "descriptor"), (43, "descriptor")]
+    assert [owner(event) for event in scene.emitted.of("network.flow")] == [(42, "descriptor"), (43, "descriptor")]
+
+
+def test_what_answered_the_connection_before_does_not_answer_the_next_one(scene: NetworkScene) -> None:
+    opens(scene)
+    began = scene.clock.wall()
+    scene.attempts.answered(segment(OUT, RST), began - 1)
+    scene.attempts.answered(segment(OUT, SYN_ACK, back=True), began)
+    scene.wait(LOOK_S[0])
+    network = told(scene).network
+    assert network is not None
+    assert network.outcome == "established"
+
+
+def test_a_connection_that_a_dump_shows_before_its_first_packet_is_read_is_one(scene: NetworkScene) -> None:
+    began = scene.telling.now()
+    scene.clock.advance(0.01)
+    scene.dump(OUT._replace(state=ESTABLISHED))
+    scene.attempts.opened(segment(OUT, SYN), began, sent=True, within=False)
+    answers(scene)
+    scene.wait(1)
+    scene.tracker.end(ended(OUT))
+
+    assert owner(told(scene)) == owner(told(scene, "network.flow")) == (42, "descriptor")
