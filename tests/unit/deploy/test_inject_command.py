@@ -4,18 +4,23 @@ import io
 import json
 import os
 import pty
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from task_definitions import FOLDER, IMAGE
 
+from deploy.commands import inject_ecs, inject_pod
 from deploy.commands.inject import main
 from deploy.commands.inject_ecs import IMAGE as IMAGE_VARIABLE
 from deploy.diff import difference
 
 SINGLE = FOLDER / "single.json"
+POD = FOLDER.parent / "manifests/shop.yaml"
 OPTIONS = ["--image", IMAGE, "--ingest-url", "https://ingest.example.org"]
 CLI = [sys.executable, "-m", "sensor.cli", "inject", "ecs"]
 
@@ -145,6 +150,16 @@ def test_all_obstacles_of_all_definitions_are_told_and_nothing_is_written(
         "First: networkMode is host: Fargate takes only awsvpc",
         "Second: pidMode is host: Fargate takes only task, in which the sensor sees the others",
     ]
+
+
+@pytest.mark.parametrize(("help_of", "file"), [(inject_ecs, SINGLE), (inject_pod, POD)], ids=["ecs", "pod"])
+def test_the_examples_of_the_help_run(help_of: ModuleType, file: Path) -> None:
+    lines = help_of.EXAMPLE.replace("\\\n", "").replace("$IMAGE", IMAGE).splitlines()
+    commands = [re.search(r"fargate-sensor inject (.*?)(?: -o .*| [|>] .*)?$", line) for line in lines[1:]]
+    assert len(commands) == 2
+    for command in commands:
+        platform, _, *options = shlex.split(command[1] if command else "")
+        assert main([platform, str(file), *options]) == 0
 
 
 def test_one_definition_of_a_template_can_be_chosen(capfd: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,7 @@ def test_list_has_what_ships_and_what_is_set(
     told = capsys.readouterr()
     assert "scans" in told.out
     assert "the shipped rules cannot be read" in told.err
+    assert "make rules" in told.err
 
 
 def test_check_tells_every_error_at_once(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
