@@ -37,6 +37,7 @@ def test_a_run_is_linked_to_the_event_that_brought_its_program(lab, ingest, ptra
     task.wait_healthy()
     app = task.app(DROPPED, user=user)
     ingest.wait_for("process.exec", ran("/tmp/z", "0.274"))
+    ingest.wait_for("file.delete", lambda event: event["file"]["path"] == "/tmp/z")  # with all that befell files before
 
     def linked(event):
         return {link["relation"]: by_id[link["event"]] for link in event.get("links", ())}
