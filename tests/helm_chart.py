@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -163,7 +164,8 @@ def environment(container: Json) -> dict[str, str]:
 
 @contextmanager
 def connected(helm: Any, cluster: Cluster) -> Iterator[Any]:
-    """Helm with this cluster, its releases in memory."""
+    """Helm with this cluster, its releases in memory. What it keeps of the cluster it may write where we are: beside
+    others (pytest-xdist) it does not see HOME."""
     there = {"name": "stand-in"}
     config = {
         "apiVersion": "v1",
@@ -173,5 +175,9 @@ def connected(helm: Any, cluster: Cluster) -> Iterator[Any]:
         "contexts": [there | {"context": {"cluster": "stand-in", "user": "stand-in"}}],
         "current-context": "stand-in",
     }
-    with helm.Config(kubeconfig_content=json.dumps(config), namespace=NAMESPACE, storage_driver="memory") as made:
+    with (
+        TemporaryDirectory() as folder,
+        chdir(folder),
+        helm.Config(kubeconfig_content=json.dumps(config), namespace=NAMESPACE, storage_driver="memory") as made,
+    ):
         yield made
