@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor.model.clock import Clock
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
+from sensor.model.hostname import is_resolvable
 from shippers import ingest_form
 from shippers.bearer_token import BearerToken
 from shippers.http_client import http_client, httpx
@@ -152,9 +153,10 @@ def _address(url: str) -> httpx.URL:
     """Where batches go. Raises `PermanentError`; the text repeats nothing of the address, which may hold a secret."""
     try:
         address = httpx.URL(url.rstrip("/") + "/v1/batches")
-        address.host.encode("idna")  # as the resolver will
-    except (httpx.InvalidURL, UnicodeError):
+    except httpx.InvalidURL:
         raise PermanentError("SENSOR_INGEST_URL is no address") from None
     if address.scheme not in ("http", "https") or not address.host or address.userinfo or (address.port or 0) > 65535:
         raise PermanentError("SENSOR_INGEST_URL must be http:// or https:// with a host, without user or password")
+    if not is_resolvable(address.raw_host.decode("ascii")):
+        raise PermanentError("SENSOR_INGEST_URL is no address")
     return address

@@ -126,6 +126,8 @@ class Compiler:
     def _filtered(self, sigma: SigmaRule, found: Variants) -> Variants:
         """What filters leave of what a rule finds; one that cannot be applied is told, once, and left out."""
         for document, filtering in self._filters:
+            if sigma.logsource not in filtering.logsource:
+                continue  # to copy a rule costs more than all else that is done for a filter
             tried = deepcopy(sigma)
             try:
                 filtering.apply_on_rule(tried)
