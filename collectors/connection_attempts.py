@@ -7,18 +7,23 @@ for half a second. Its end is the matter of `network_tracker`, which finds in th
 
 from collections import deque
 from collections.abc import Callable
+from itertools import chain
 
 from collectors.attribution import Attribution
 from collectors.inet_diag import TCP, is_loopback
 from collectors.network_telling import Moment, NetworkTelling
 from collectors.packet_filter import RST
 from collectors.packet_headers import Segment
+from collectors.readiness import until_next
 from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, SocketTable
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 
 LOOK_S = (0.02, 0.1, 0.3, 0.5)
-"""How long after its first packet a connection is looked at again, while its owner or its answer is not known."""
+"""How long after its first packet a connection is looked at again, while its owner or its answer is not known: for the
+first time only where a process may be found that was not there at once."""
+TOGETHER_S = 0.1
+"""All but the first look wait for a multiple of this, so that many cost one wake-up."""
 ORPHAN_S = 0.5
 """So long the end of a connection waits for an owner."""
 MOST_PENDING = 4_096
@@ -104,9 +109,9 @@ class ConnectionAttempts:
 
     def next_due(self) -> float | None:
         """When `settle` has something to do."""
-        due = [_since(w[0]) + wait for w, wait in zip(self._waiting, LOOK_S, strict=True) if w]
-        due += [self._orphans[0][0]] if self._orphans else []
-        return min(due, default=None)
+        first, *later = ([_since(w[0]) + wait] if w else [] for w, wait in zip(self._waiting, LOOK_S, strict=True))
+        due = [*chain(*later), *([self._orphans[0][0]] if self._orphans else [])]
+        return min([*first, *(at + until_next(TOGETHER_S, at) for at in due)], default=None)
 
     def _begin(self, family: int, ends: Ends, direction: str, moment: Moment) -> None:
         known = self._table.at(TCP, ends)
@@ -116,22 +121,22 @@ class ConnectionAttempts:
             known = Known(family, TCP, ends, None, direction=direction)
             self._table.add_loose(known)
         known.since, known.at, known.direction = moment.monotonic, moment.wall, direction
-        if direction == OUTBOUND:
-            self._look_up(known)
+        is_there = direction == INBOUND or self._look_up(known)
         if known.own:
             self._counters.add("own_sockets")
             return
-        self._waiting[0].append(known)
+        self._waiting[0 if is_there and known.owner is None else 1].append(known)
         if sum(map(len, self._waiting)) > MOST_PENDING:
             oldest = next(waiting for waiting in reversed(self._waiting) if waiting).popleft()
             if not oldest.told and not oldest.own:
                 self._conclude(oldest)
 
-    def _look_up(self, known: Known) -> None:
-        """Learn its owner and state, and its cookie, under which its end will be told."""
+    def _look_up(self, known: Known) -> bool:
+        """Learn its owner and state, and its cookie, under which its end will be told; whether its socket is there."""
         sock = self._attribution.look_up(known)
         if sock is not None:
             self._table.attach(sock.cookie, known)
+        return sock is not None
 
     def _concluded(self, known: Known, stage: int) -> bool:
         """Whether it was told, or turned out to be the sensor's own."""

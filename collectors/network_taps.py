@@ -5,7 +5,6 @@ second passes the answers, SYN with ACK and RST; it is read when something waits
 Needs NET_RAW, which containers have by default.
 """
 
-import asyncio
 import errno
 import os
 import socket
@@ -20,7 +19,7 @@ from collectors.network_telling import DNS, Moment
 from collectors.packet_filter import ACK, RST, SYN, Loopback
 from collectors.packet_headers import TCP, Segment, parse
 from collectors.packet_tap import RECEIVE_BUFFER, Packet, PacketTap
-from collectors.readiness import readable
+from collectors.readiness import Rest, attend
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.events import Timestamp
@@ -133,11 +132,12 @@ class Following:
 
     async def run(self) -> None:
         """Take what comes, and do what is due, until cancelled."""
-        while True:
-            await readable(self._openings.fileno(), self._wait())
-            more = self.take()
-            self._parts.storm.look()
-            await asyncio.sleep(0 if self._wakes.take(1) and not more else HOLD_OFF_S)
+        await attend(self._openings.fileno(), self._turn, Rest(self._wait()))
+
+    def _turn(self) -> Rest:
+        more = self.take()
+        self._parts.storm.look()
+        return Rest(self._wait()) if self._wakes.take(1) and not more else Rest(HOLD_OFF_S, listen=False)
 
     def take(self) -> bool:
         """Read both taps and do what is due; True where more may be waiting.

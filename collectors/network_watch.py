@@ -9,11 +9,12 @@ from itertools import islice
 from typing import Protocol
 
 from collectors import network_events
+from collectors.allowance import Allowance
 from collectors.inet_diag import LISTEN, TCP, Decoded, InetSocket, state_mask
 from collectors.netlink_socket import KINDS, OPEN_STATES
 from collectors.network_skip import server
 from collectors.network_state import NetworkParts
-from collectors.readiness import readable
+from collectors.readiness import Rest, attend
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 
@@ -28,8 +29,9 @@ FULL_S = 60.0
 """So often all connections are dumped while packets tell of new ones; the rounds between ask for listeners and UDP."""
 SLICE_S = 0.005
 """Work longer than this gives way to the loop."""
+WAKES_PER_SECOND, WAKES_SAVED = 50, 100
+"""How often an end may wake us at once, so that its time is right. Beyond it ends are read every `HOLD_OFF_S`."""
 HOLD_OFF_S = 0.02
-"""Pause after a read of ends, so that a storm does not wake us for each."""
 READS = 128
 """Ends taken in one go, some milliseconds' worth."""
 
@@ -81,6 +83,7 @@ class NetworkWatch:
         self._clock = clock
         self._source = source
         self._cpu_time = cpu_time
+        self._wakes = Allowance(per_second=WAKES_PER_SECOND, burst=WAKES_SAVED, clock=clock)
         self._slice_began = 0.0
         self._slice_cpu = 0.0
         self._busy = 0.0
@@ -133,10 +136,10 @@ class NetworkWatch:
             await self._give_way()
         self._busy += self._cpu_time() - self._slice_cpu
 
-    def hear(self) -> bool:
-        """Take a bounded number of ends, after all packets that came before them; True when there may be more."""
+    def hear(self) -> int:
+        """Take ends, `READS` messages at most, after all packets that came before them; how many were taken."""
         if self._ends is None:
-            return False
+            return 0
         heard = list(islice(iter(self._ends.receive, None), READS))
         if heard:
             self._heard = True
@@ -147,11 +150,10 @@ class NetworkWatch:
                 for sock in decoded.sockets:
                     if not self._skips(sock):
                         self._tracker.end(sock)
-        if len(heard) == READS:
-            return True
-        self._see_losses()
-        self._ends.overflowed = False
-        return False
+        if len(heard) < READS:
+            self._see_losses()
+            self._ends.overflowed = False
+        return len(heard)
 
     def _skips(self, sock: InetSocket) -> bool:
         """Either end may be the server's; which one comes again and again shows it."""
@@ -196,15 +198,25 @@ class NetworkWatch:
 
     async def _listen(self, soonest: float, regular: float) -> None:
         """Follow the ends until the next round is due: as soon as may be where some were lost."""
-        while (wait := (soonest if self._lost_ends else regular) - self._clock.monotonic()) > 0:
-            if self._ends is None:
-                await asyncio.sleep(wait)
-                return
-            if not await readable(self._ends.fileno(), wait):
-                return
-            more = self.hear()
+
+        def left() -> float:
+            return (soonest if self._lost_ends else regular) - self._clock.monotonic()
+
+        def turn() -> Rest | None:
+            heard = self.hear()
             self._parts.storm.look()
-            await asyncio.sleep(0 if more else HOLD_OFF_S)
+            if (wait := left()) <= 0:
+                return None
+            if heard == READS or self._wakes.take(1):
+                return Rest(wait)
+            return Rest(min(wait, HOLD_OFF_S), listen=False)
+
+        if (wait := left()) <= 0:
+            return
+        if self._ends is None:
+            await asyncio.sleep(wait)
+        else:
+            await attend(self._ends.fileno(), turn, Rest(wait))
 
     def _see_losses(self) -> None:
         """Tell what did not fit into the receive buffer; the kernel goes on dropping until all of it has been read."""

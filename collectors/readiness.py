@@ -1,22 +1,80 @@
-"""Waiting for a descriptor, with an end to it."""
+"""Waiting for a descriptor, in few turns of the loop: where little happens each costs as much as the work in it."""
 
 import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
 
 
-async def readable(fd: int, wait: float | None) -> bool:
-    """Wait until there is something to read; False when `wait` seconds are over. None waits for ever."""
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[bool] = loop.create_future()
+class Rest(NamedTuple):
+    """Until work goes on: for so many seconds, for ever with None; with `listen` no longer than there is something to
+    read."""
 
-    def resolve(value: bool) -> None:
-        if not found.done():
-            found.set_result(value)
+    seconds: float | None
+    listen: bool = True
 
-    loop.add_reader(fd, resolve, True)
-    timer = None if wait is None else loop.call_later(wait, resolve, False)
+
+Work = Callable[[], Rest | None]
+"""Reads what there is. None: it is done."""
+
+
+async def attend(fd: int, work: Work, first: Rest) -> None:
+    """Rest, work, rest as the work says, and so on until it is done. Raises what the work raises."""
+    attendance = _Attendance(fd, work)
     try:
-        return await found
+        attendance.rest(first)
+        await attendance.over
     finally:
-        if timer is not None:
-            timer.cancel()
-        loop.remove_reader(fd)
+        attendance.end()
+
+
+def until_next(period: float, now: float) -> float:
+    """Seconds from a time until the next multiple of a period; who rests until then wakes up together with others."""
+    return period - now % period
+
+
+class _Attendance:
+    """Listens all the while that it may, since to begin and to end costs a system call each."""
+
+    def __init__(self, fd: int, work: Work) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._fd = fd
+        self._work = work
+        self._listens = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.over: asyncio.Future[None] = self._loop.create_future()
+
+    def rest(self, rest: Rest) -> None:
+        if rest.listen != self._listens:
+            self._listen(rest.listen)
+        self._timer = None if rest.seconds is None else self._loop.call_later(rest.seconds, self._turn)
+
+    def end(self) -> None:
+        self._stop_timer()
+        if self._listens:
+            self._listen(False)
+
+    def _turn(self) -> None:
+        if self.over.done():
+            return
+        self._stop_timer()
+        try:
+            rest = self._work()
+        except Exception as error:  # noqa: BLE001 - whoever attends is told
+            self.over.set_exception(error)
+            return
+        if rest is None:
+            self.over.set_result(None)
+        else:
+            self.rest(rest)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _listen(self, listens: bool) -> None:
+        self._listens = listens
+        if listens:
+            self._loop.add_reader(self._fd, self._turn)
+        else:
+            self._loop.remove_reader(self._fd)

@@ -14,7 +14,7 @@ def test_a_datagram_socket_with_the_same_ends_is_another(scene: NetworkScene) ->
     scene.dump(udp(2, 50000, "198.51.100.7", 443, "192.0.2.1"))
     opens(scene)
     answers(scene)
-    scene.wait(LOOK_S[0])
+    scene.wait(LOOK_S[1])
 
     (connect,) = [event for event in scene.emitted.of("network.connect") if owner(event)[0] == 42]
     assert connect.network is not None
@@ -31,7 +31,7 @@ def test_a_port_that_is_used_again_has_another_owner(scene: NetworkScene) -> Non
     opens(scene, again)
     scene.tracker.end(ended(OUT, CLOSED_BY_SERVER))
     answers(scene)
-    scene.wait(LOOK_S[0])
+    scene.wait(LOOK_S[1])
     scene.tracker.end(ended(again))
 
     assert [owner(event) for event in scene.emitted.of("network.connect")] == [(42, "descriptor"), (43, "descriptor")]
@@ -43,7 +43,7 @@ def test_what_answered_the_connection_before_does_not_answer_the_next_one(scene:
     began = scene.clock.wall()
     scene.attempts.answered(segment(OUT, RST), began - 1)
     scene.attempts.answered(segment(OUT, SYN_ACK, back=True), began)
-    scene.wait(LOOK_S[0])
+    scene.wait(LOOK_S[1])
     network = told(scene).network
     assert network is not None
     assert network.outcome == "established"

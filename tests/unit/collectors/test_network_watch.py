@@ -12,7 +12,7 @@ from network_scene import NetworkScene
 from running import until
 
 from collectors.inet_diag import LISTEN, TCP, UDP, Decoded, decode, state_mask
-from collectors.network_watch import FULL_S, PERIOD_S, READS, NetworkWatch, pauses
+from collectors.network_watch import FULL_S, PERIOD_S, READS, WAKES_SAVED, NetworkWatch, pauses
 
 NOTHING = decode(b"")
 
@@ -179,7 +179,7 @@ async def test_drops_go_on_being_counted_until_all_was_read(ends: FakeEnds) -> N
     assert scene.counters.losses == {"netlink_overflow": 10}
 
     ends.dropped = 5
-    assert not scene.watch.hear()
+    assert scene.watch.hear() < READS
     assert not ends.overflowed
     assert scene.counters.losses == {"netlink_overflow": 15}
     assert len(scene.emitted.of("network.flow")) == READS + 1
@@ -212,6 +212,29 @@ async def test_the_next_round_follows_a_loss_at_once(ends: FakeEnds) -> None:
     ends.overflowed, ends.dropped = True, 1
     ends.wake()
     await until(lambda: scene.dumps >= 8, "the round after the loss", 0.8)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_ends_wake_it_so_often_and_are_then_read_now_and_again(ends: FakeEnds) -> None:
+    scene = Scene(ends)  # nothing is saved up while its clock stands still
+    heard = 0
+
+    def hear() -> int:  # and leaves the descriptor readable
+        nonlocal heard
+        heard += 1
+        return 1
+
+    scene.watch.hear = hear  # type: ignore[method-assign]
+    ends.wake()
+    running = asyncio.create_task(scene.watch.run())
+    await until(lambda: heard > WAKES_SAVED + 1, "all that was saved up is used up")
+    at = heard
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert heard <= at + 2
+    await until(lambda: heard > at + 2, "it is read all the same")
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
