@@ -9,7 +9,8 @@ Written from `sensor/telemetry/losses.py` and `docs/losses_document.py` by `make
 
 What the sensor did not see, or could not deliver, is counted by reason, in `sensor.loss` events and in the `losses` of
 heartbeats and of `sensor.stop`. The bound says what the number is: `exact`, the events that were lost; `at_most`, no
-more than these; `unknown`, how often it happened, whatever was in it.
+more than these; `unknown`, how often it happened, whatever was in it. From the spool on (`spool_full` and what
+follows) events are counted as they are sent: one that stands for several, by its `count`, is one.
 
 """
 MORE_CPU = "give the task more CPU; `SENSOR_CPUS` where the sensor cannot see how much it has"

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 
 from deploy.checks.readers.intrinsics import NO_ECHO
+from sensor.enrich.secret_shapes import MASK
 from sensor.enrich.secret_text import mask_text
 from sensor.model.secret_names import is_secret_name, is_secret_value
 
@@ -32,7 +33,7 @@ def reveals(name: str, value: str) -> str | None:
     whole = written == value
     if whole and name not in _NAMES_OF_SECRETS and is_secret_name(name) and is_secret_value(name, value):
         return "has the name of a secret"
-    if mask_text(written) != written:
+    if mask_text(written).replace(MASK, _HOLE_FILLED) != written.replace(MASK, _HOLE_FILLED):
         return "has a value in the form of a secret"
     if whole and _RANDOM.fullmatch(value) and _entropy(value) >= LEAST_ENTROPY:
         return "has a value as random as a key"

@@ -22,7 +22,7 @@ class Query(NamedTuple):
 
     `container` is an id or a name, and `""` asks for what ran in no container. `since` (included) and `until` (not
     included) are ns of the event's own time. `text` is words between blanks: each of them must be somewhere in the JSON
-    text, whatever the case of ASCII letters.
+    text, whatever the case of ASCII letters. An address with its port, `10.0.0.1:443` or `[fd00::1]:443`, is two words.
     `cursor` is an arrival number: only later ones are given, or only earlier ones with `newest_first`.
     """
 

@@ -4,6 +4,7 @@ After each window the time is looked at; a page that ran out of it is short and 
 """
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ WINDOW = 20_000
 
 SECONDS = 2.0
 """How long one page may take."""
+
+_ENDPOINT = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5})|\[([0-9a-f:.]+)\]:(\d{1,5})", re.ASCII | re.IGNORECASE)
 
 BOUNDS = "SELECT (SELECT min(arrival) FROM events), (SELECT max(arrival) FROM events)"
 """SQLite looks up a minimum or a maximum that stands alone; for both in one SELECT it goes through the table."""
@@ -126,11 +129,18 @@ def _where(query: Query) -> tuple[str, list[Any]]:
 def having(column: str, text: str | None) -> tuple[str, list[str]]:
     """Conditions that each word of the text is somewhere in a column of JSON, each after an AND; and their values."""
     parts, values = [], []
-    for word in (text or "").split():
+    for word in _words(text or ""):
         patterns = _patterns(word)
         parts.append(" AND (" + " OR ".join([f"{column} LIKE ? ESCAPE '\\'"] * len(patterns)) + ")")
         values += patterns
     return "".join(parts), values
+
+
+def _words(text: str) -> Iterator[str]:
+    """What stands between blanks; an address with its port is two words, which events have in fields of their own."""
+    for word in text.split():
+        endpoint = _ENDPOINT.fullmatch(word)
+        yield from filter(None, endpoint.groups()) if endpoint else (word,)
 
 
 def _in_column(number: int) -> int:

@@ -11,7 +11,7 @@ from ingest_samples import APP, NOON, Reopen, event, events, process, rows
 
 from ingest.store.protocol import Appended, Query, Store
 from sensor.model.codec import event_to_json
-from sensor.model.events import Container, Detection
+from sensor.model.events import Container, Detection, Network
 from sensor.model.kinds import Kind, Lane
 
 
@@ -270,3 +270,12 @@ async def test_a_name_that_became_known_later_finds_the_earlier_events(store: St
     await store.append(rows(event(1, container=Container("c1"))))
     await store.append(rows(event(2, container=APP)))
     assert await found(store, container="app") == [2, 1]
+
+
+@pytest.mark.parametrize(("address", "other"), [("203.0.113.9", "203.0.113.9"), ("[2001:DB8::9]", "2001:db8::9")])
+async def test_an_address_with_its_port_finds_what_has_them_apart(store: Store, address: str, other: str) -> None:
+    ends = [Network(transport="tcp", dst=other, dst_port=port) for port in (443, 80)]
+    await store.append(rows(*(event(n, Kind.NETWORK_FLOW, network=one) for n, one in enumerate(ends, 1))))
+
+    assert await found(store, text=f"{address}:443") == [1]
+    assert await found(store, text=f"{address}:8443") == []
