@@ -97,10 +97,11 @@ def _column(table: Sequence[str], row: str, column: str) -> Iterator[str]:
 EACH = "^"
 TERMS = "^(?:ECS|EKS): "
 SPAWNS = "as fast as a shell can: seconds$"
-SERVERS = r" a second, \d+ rounds$"
+TURNS = r"^a server followed by the tracer and let go in turns, \d+ pairs$"
 TRACED = "^sensor, trace "
 LOST = r"^SIG(?:KILL|STOP): \d+ runs, "
 BUSY = "^1000 connections a second for "
+DOING = "^busy: 20 programs and 20 connections a second for "
 CORE = "% of a core"
 
 NAMED, WHOLE = "sensor, program named", "sensor, with all arguments"
@@ -123,11 +124,12 @@ PROCESSES = (
         10,
         "%",
     ),
+    Bar("memory in a storm", "load", cell(STORM, EACH, "memory, most"), 64, "MB"),
     Bar(
         "traced: a shell loop, with all arguments", "trace", cell(SPAWNS, TRACED, "with all arguments"), 100, "%", True
     ),
     Bar("traced: a shell loop's own time", "trace", cell(SPAWNS, TRACED, "times alone, median"), 1.25, "times alone"),
-    Bar("traced: what a server answers", "trace", cell(SERVERS, TRACED, "times alone, median"), 0.99, "times", True),
+    Bar("traced: what a server answers", "trace", cell(TURNS, EACH, "times let go, median"), 0.99, "times", True),
     Bar("the tracer lost: the app's results", "trace", said(f"{LOST}.* changed in #;"), 0, "changed"),
     Bar("the tracer lost: the app's longest turn", "trace", said(f"{LOST}.*, worst # ms$"), 1000, "ms"),
 )
@@ -183,6 +185,9 @@ DELIVERY = (
 
 LIGHT = (
     Bar("CPU when quiet, 50 to 2,000 processes", "load", cell("^quiet for ", EACH, "CPU of one core"), 0.5, CORE),
+    Bar("CPU at 20 programs and 20 connections a second", "load", cell(DOING, EACH, "CPU of one core"), 2, CORE),
+    Bar("memory at that", "load", cell(DOING, "^ECS: ", "memory (PSS)"), 45, "MB"),
+    Bar("memory at that, with a helper", "load", cell(DOING, "^EKS: ", "memory (PSS)"), 55, "MB"),
     Bar("memory at rest, all processes of the sensor", "footprint", said(r"PSS, all processes\) +# MB"), 40, "MB"),
     Bar("exec to first event", "footprint", said("^exec of the sensor to its first event +# ms"), 400, "ms"),
     Bar("image over its base", "footprint", said("# MB over"), 35, "MB"),

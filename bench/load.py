@@ -1,4 +1,4 @@
-"""What the sensor does and costs under load: quiet with many processes, a shell loop, a storm, and reading programs.
+"""What the sensor does and costs under load: quiet with many processes, busy, a shell loop, a storm, reading programs.
 
 Nothing is asserted. Run by `make bench`.
 """
@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from busy import SETTLED_S, busy
 from docker_cli import BASE, Container, docker
 from lab import Lab
 from pairs import ratios, without_and_with
@@ -22,8 +23,6 @@ from tables import table
 SPAWNS = 5000
 PAIRS = 9
 """The loop's own time varies by a tenth from run to run."""
-SETTLED_S = 75
-"""For a minute after a container has come the sensor looks for others more often."""
 LOOP = f"""
 import subprocess, time
 begin = time.monotonic()
@@ -129,6 +128,7 @@ PARTS = {
     "precision": lambda lab, _: precision(lab),
     "loops": lambda lab, _: loops(lab, PAIRS),
     "quiet": lambda lab, seconds: quiet(lab, (50, 500, 2000), seconds),
+    "busy": busy,
     "storm": lambda lab, _: storm(lab),
 }
 

@@ -56,6 +56,7 @@ def storm(lab: Lab) -> None:
         "unexplained",
         "sensor's share",
         "of it, last half",
+        "memory, most",
     )
     print(f"\na storm of 2000 /bin/true a second for {SECONDS} s; pause, app and sensor share {CORES:g} cores\n")
     print(table(head, rows))
@@ -82,6 +83,7 @@ def measured(lab: Lab, name: str, environment: dict[str, str], limits: list[str]
         str(sum(report.get("unexplained", 0) for report in health)),
         share(begin, end),
         share(half, end),
+        f"{max(report['memory_bytes'] for report in health) / 1e6:.1f} MB",
     )
 
 

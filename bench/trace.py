@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -23,6 +24,7 @@ from pairs import ratios
 from peers import Strace
 from tables import table
 from trace_campaign import campaign, many_threads
+from traced_turns import PAIRS, in_turns
 
 SPAWNS = THREADS = 5000
 LOOP = f"""
@@ -130,13 +132,23 @@ def servers(lab: Lab, tasks: dict[str, FargateTask], rounds: int) -> None:
         rates: dict[str, list[float]] = {name: [] for name in running}
         for n in range(rounds):
             for name, server in sorted(running.items(), reverse=n % 2 == 1):  # nobody is always the first
-                rates[name].append(float(server.execute("sh", "-c", command).stdout))
+                rates[name].append(answered(server, command))
         rows = [
             (name, f"{median(all_):.0f}", *paired(all_, rates[ALONE]), *paired(all_, rates[CURSOR]))
             for name, all_ in rates.items()
         ]
         print(f"\n{load}, {rounds} rounds\n")
         print(table(("", "median", *PAIRED, "times cursor", "of pairs"), rows))
+    for name in tasks:
+        running[name].remove()
+    print(f"\na server followed by the tracer and let go in turns, {PAIRS} pairs\n")
+    server = running[ALONE]
+    print(in_turns(server, {load: partial(answered, server, command) for load, command in LOADS.items()}))
+
+
+def answered(server: Container, command: str) -> float:
+    """A load's answers a second."""
+    return float(server.execute("sh", "-c", command).stdout)
 
 
 def main() -> int:

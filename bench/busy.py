@@ -1,0 +1,50 @@
+"""A task with something to do, 20 programs and 20 connections a second: the sensor's CPU and memory."""
+
+from docker_cli import BASE
+from footprint import idle
+from lab import Lab
+from tables import table
+from terms import TERMS, Terms
+
+PER_SECOND = 20
+SETTLED_S = 75
+"""For a minute after a container has come the sensor looks for others more often."""
+PORT = 8080
+SERVER = f"""
+import socket
+listener = socket.create_server(("", {PORT}))
+while True:
+    listener.accept()[0].close()
+"""
+APP = f"""
+import os, socket, sys, time
+due = time.monotonic()
+while True:
+    os.waitpid(os.posix_spawn("/bin/true", ["true"], {{}}), 0)
+    with socket.create_connection((sys.argv[1], {PORT})) as connection:
+        connection.recv(1)
+    due += 1 / {PER_SECOND}
+    time.sleep(max(0, due - time.monotonic()))
+"""
+
+
+def busy(lab: Lab, seconds: float) -> None:
+    """On both terms: without SYS_PTRACE the sensor has helpers, which are counted with it."""
+    server = lab.new("server", BASE, [f"--network={lab.network}"], ["python3", "-c", SERVER]).start()
+    rows = [measured(lab, terms, seconds, server.address(lab.network)) for terms in TERMS]
+    server.remove()
+    print(f"\nbusy: {PER_SECOND} programs and {PER_SECOND} connections a second for {seconds:g} s\n")
+    print(table(("terms", "CPU of one core", "memory (PSS)", "processes of the sensor"), rows))
+
+
+def measured(lab: Lab, terms: Terms, seconds: float, host: str) -> tuple[str, ...]:
+    """One run."""
+    task = lab.task(ptrace=terms.ptrace)
+    task.wait_healthy()
+    options = [*task.shared, f"--user={terms.user}"]
+    app = lab.new("app", BASE, options, ["python3", "-c", APP, host]).start()
+    idle(task, SETTLED_S)
+    state, percent = idle(task, seconds)
+    for container in (app, task.sensor, task.pause):
+        container.remove()
+    return terms.name, f"{percent:.2f} %", f"{state['pss'] / 1e6:.1f} MB", str(state["processes"])
