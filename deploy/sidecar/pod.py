@@ -16,8 +16,9 @@ FROM_POD = {
     "SENSOR_POD_UID": "metadata.uid",
     "SENSOR_NODE_NAME": "spec.nodeName",
     "SENSOR_SERVICE_ACCOUNT": "spec.serviceAccountName",
+    "SENSOR_POD_CAPACITY": "metadata.annotations['CapacityProvisioned']",
 }
-"""Variables that the downward API fills."""
+"""Variables that the downward API fills; empty where a pod has no such annotation, as it has outside EKS Fargate."""
 
 ROOT: Mapping[str, Any] = {
     "runAsUser": 0,

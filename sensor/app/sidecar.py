@@ -20,6 +20,7 @@ from sensor.app.signals import listen
 from sensor.app.stopping import Stopping
 from sensor.app.supervisor import Supervisor
 from sensor.config.handover import Handover, View
+from sensor.containers import pod_capacity
 from sensor.containers.ecs_metadata import EcsMetadata, endpoint
 from sensor.containers.task_metadata import TaskMetadata
 from sensor.detect.detector import Detector
@@ -33,6 +34,7 @@ from sensor.telemetry.governor import LOOK_S, Governor
 from sensor.telemetry.hardening import Measure
 from sensor.telemetry.heartbeat import Heartbeat
 from sensor.telemetry.helper_use import HelperUse
+from sensor.telemetry.hidden_quota import HiddenQuota
 from sensor.telemetry.log import configure
 from sensor.telemetry.own_process import INTERVAL_S, OwnProcess
 from sensor.telemetry.pulse import Pulse
@@ -87,8 +89,12 @@ class Sidecar:
             procfs=procfs,
             probes=settings.probe_commands,
         )
-        if settings.cpus is not None:
-            self._task.cores = settings.cpus
+        self._memory_limit: int | None = None
+        self._told_cores = self._task.cores
+        self._learn_size(settings.cpus)
+        if settings.pod_capacity is not None:
+            self._learn_size(*pod_capacity.parse(settings.pod_capacity))
+        self._hidden_quota = HiddenQuota(clock)
         self._names = container_names(handover, os.environ, self._task, clock)
         self._metadata = self._ask_ecs(clock)
         self._queue = EventQueue(capacity=settings.queue_events, counters=counters)
@@ -111,7 +117,6 @@ class Sidecar:
             clock=clock,
             changed=self._beat,
         )
-        self._memory_limit: int | None = None
         self._governor = self._governed(counters, clock)
         meter = UsageMeter(clock=clock, pids=self._task.own_pids)
         self._heartbeat = Heartbeat(
@@ -287,6 +292,8 @@ class Sidecar:
     async def _govern(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
+            if self._settings.cpus is None:
+                self._task.cores = min(self._told_cores, self._hidden_quota.look())
             self._governor.look()
 
     def _keep_less(self, less: bool) -> None:
@@ -321,9 +328,13 @@ class Sidecar:
     def _learn(self, found: TaskMetadata) -> None:
         self._names.learn(found)
         self._task.declared = found.declared
-        self._memory_limit = found.memory_bytes
-        if found.cores is not None and self._settings.cpus is None:
-            self._task.cores = found.cores
+        self._learn_size(found.cores, found.memory_bytes)
+
+    def _learn_size(self, cores: float | None, memory_bytes: int | None = None) -> None:
+        """What is said of the whole task; the cores that were set go first."""
+        self._memory_limit = memory_bytes
+        self._told_cores = self._settings.cpus or cores or self._told_cores
+        self._task.cores = self._told_cores
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside the rest until the end; what fails there is told and ends nothing else."""

@@ -252,7 +252,8 @@ class Settings:
         Le(1024),
         doc(
             "Cores that the whole task or pod may use. What the sensor takes follows it. "
-            "Not needed where the ECS metadata or the sensor's own cgroup says so."
+            "Not needed where the ECS metadata, EKS on Fargate or the sensor's own cgroup says so; a quota that "
+            "nothing tells of is estimated once it holds the sensor up."
         ),
     ] = None
     cpu_percent: Annotated[
@@ -279,6 +280,13 @@ class Settings:
     pod_uid: Annotated[Label | None, doc("Uid of the pod, from the downward API.")] = None
     node_name: Annotated[Label | None, doc("Name of the node, from the downward API.")] = None
     service_account: Annotated[Label | None, doc("Service account of the pod, from the downward API.")] = None
+    pod_capacity: Annotated[
+        Label | None,
+        doc(
+            "What EKS Fargate has provisioned for the pod, `0.25vCPU 0.5GB`, from the downward API (annotation "
+            "`CapacityProvisioned`): the cores where `SENSOR_CPUS` is not set, and the memory limit."
+        ),
+    ] = None
     container_images: Annotated[
         tuple[NameAndImage, ...],
         MaxLen(64),

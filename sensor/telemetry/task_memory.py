@@ -2,8 +2,9 @@
 
 The limit is that of the sensor's own cgroup, where it has one (v2: memory.max, v1: memory.limit_in_bytes; the kernel's
 Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst). Used is what cannot be given back: without the
-inactive page cache. Where no cgroup that the sensor sees has a limit, it is that of the ECS metadata, and used is what
-the machine has not available (proc_meminfo(5)), if it is about as large as the task, as Fargate's are.
+inactive page cache. Where no cgroup that the sensor sees has a limit, it is what the platform says of the task, or the
+machine's memory where that is less, and used is what the machine has not available (proc_meminfo(5)), if it is about as
+large as the task, as Fargate's are.
 """
 
 from collections.abc import Callable, Iterable
@@ -54,9 +55,9 @@ class TaskMemory:
     def _share_of_machine(self) -> float | None:
         limit, lines = self._limit(), self._text(MEMINFO).splitlines()
         total, available = _of(lines, b"MemTotal:"), _of(lines, b"MemAvailable:")
-        if not limit or total is None or available is None or total * 1024 > LARGEST * limit:
+        if not limit or not total or available is None or total * 1024 > LARGEST * limit:
             return None
-        return max(0, total - available) * 1024 / limit
+        return max(0, total - available) * 1024 / min(limit, total * 1024)
 
     def _text(self, path: str) -> bytes:
         return content_or_nothing(path, self._read)

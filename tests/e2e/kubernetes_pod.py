@@ -116,10 +116,7 @@ class KubernetesPod:
 
     def _value_from(self, source: Manifest) -> str | None:
         if "fieldRef" in source:
-            value: Any = self._pod
-            for key in source["fieldRef"]["fieldPath"].split("."):
-                value = value[key]
-            return str(value)
+            return _field(self._pod, source["fieldRef"]["fieldPath"])
         reference = source["secretKeyRef"]
         value = self._secrets.get(f"{reference['name']}/{reference['key']}")
         assert value is not None or reference.get("optional"), f"the pod does not start without {reference}"
@@ -130,6 +127,15 @@ class KubernetesPod:
         for mount in one.get("volumeMounts", ()):
             source = f"{self._kubelet}/volumes/{mount['name']}"
             yield mounted(source, mount["mountPath"], read_only=mount.get("readOnly", False))
+
+
+def _field(pod: Manifest, path: str) -> str:
+    """As the kubelet writes it into a variable: an annotation or label that the pod has not is empty."""
+    parent, bracket, key = path.partition("['")
+    value: Any = pod
+    for part in parent.split("."):
+        value = value[part]
+    return str(value.get(key.removesuffix("']"), "") if bracket else value)
 
 
 def files(pod: Manifest, nameserver: str, token: str) -> Files:

@@ -31,6 +31,16 @@ async def test_it_stops_though_the_sender_cannot_be_looked_up(
     assert sidecar._hurry.is_set()
 
 
+@pytest.mark.parametrize(("cpus", "cores"), [(None, 0.25), (1.5, 1.5)])
+async def test_a_pod_has_what_was_provisioned_for_it_unless_its_cores_were_set(
+    cpus: float | None, cores: float
+) -> None:
+    settings = Settings(ingest_url="http://127.0.0.1:1", pod_capacity="0.25vCPU 0.5GB", cpus=cpus)
+    sidecar = Sidecar(Handover(settings), None, Counters())
+
+    assert (sidecar._task.cores, sidecar._memory_limit) == (cores, 512 << 20)
+
+
 async def test_another_container_that_tells_it_to_stop_is_told_of(
     sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:

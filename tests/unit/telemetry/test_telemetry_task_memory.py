@@ -38,6 +38,12 @@ def test_without_a_cgroups_limit_it_is_the_platforms_and_the_machines_use() -> N
     assert memory(files).share() is None
 
 
+def test_a_machine_that_has_less_than_the_platform_says_is_the_limit() -> None:
+    files = {MEMINFO: b"MemTotal: 393216 kB\nMemFree: 1 kB\nMemAvailable: 98304 kB\n"}
+    assert memory(files, 512 * MIB).share() == 0.75
+    assert memory({MEMINFO: b"MemTotal: 0 kB\nMemAvailable: 0 kB\n"}, 512 * MIB).share() is None
+
+
 def test_a_large_machine_is_not_the_tasks_alone() -> None:
     files = {MEMINFO: b"MemTotal: 8388608 kB\nMemAvailable: 131072 kB\n"}
     assert memory(files, 512 * MIB).share() is None

@@ -121,6 +121,8 @@ def test_the_apps_own_user_where_root_is_forbidden(name: str, uid: int, word: st
 def test_what_the_sensor_is_told_of_its_pod() -> None:
     said = variables(injected(INJECTED["exec_probes"])[0])
     assert said["SENSOR_POD_UID"] == {"fieldRef": {"fieldPath": "metadata.uid"}}
+    capacity = {"fieldRef": {"fieldPath": "metadata.annotations['CapacityProvisioned']"}}
+    assert said["SENSOR_POD_CAPACITY"] == capacity
     assert json.loads(said["SENSOR_PROBE_COMMANDS"]) == [["/bin/up", "--quiet"]]
     assert json.loads(said["SENSOR_CONTAINER_IMAGES"])[1] == ["b", "registry.example.org/b:1"]
     assert said["SENSOR_INGEST_URL"] == "https://ingest.example.org:8443"
