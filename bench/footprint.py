@@ -31,7 +31,15 @@ time.sleep(36000)
 PROBE = """
 import json, os
 def root(pid):
-    return [line.split()[2] for line in open(f"/proc/{pid}/mountinfo") if line.split()[4] == "/"][-1]
+    try:
+        return [line.split()[2] for line in open(f"/proc/{pid}/mountinfo") if line.split()[4] == "/"][-1]
+    except (OSError, IndexError):  # of the app, and over
+        return None
+def is_first(pid):
+    try:
+        return b"sensor.app" in open(f"/proc/{pid}/cmdline", "rb").read().split(b"\\0")
+    except OSError:
+        return False
 def pss(pid):
     rollup = open(f"/proc/{pid}/smaps_rollup").read()
     return int(rollup.partition("Pss:")[2].split()[0]) * 1024
@@ -39,7 +47,7 @@ def on_cpu(pid):
     threads = os.listdir(f"/proc/{pid}/task")
     return sum(int(open(f"/proc/{pid}/task/{t}/schedstat").read().split()[0]) for t in threads)
 pids = [pid for pid in os.listdir("/proc") if pid.isdigit()]
-first = next(pid for pid in pids if b"sensor.app" in open(f"/proc/{pid}/cmdline", "rb").read().split(b"\\0"))
+first = next(filter(is_first, pids))
 ours = [pid for pid in pids if root(pid) == root(first)]
 print(json.dumps({
     "processes": len(ours),
