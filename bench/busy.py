@@ -1,14 +1,15 @@
 """A task with something to do, 20 programs and 20 connections a second: the sensor's CPU and memory."""
 
+import time
+
+from cpu_time import SETTLED_S, used_in
 from docker_cli import BASE
-from footprint import idle
+from footprint import probe
 from lab import Lab
 from tables import table
 from terms import TERMS, Terms
 
 PER_SECOND = 20
-SETTLED_S = 75
-"""For a minute after a container has come the sensor looks for others more often."""
 PORT = 8080
 SERVER = f"""
 import socket
@@ -43,8 +44,9 @@ def measured(lab: Lab, terms: Terms, seconds: float, host: str) -> tuple[str, ..
     task.wait_healthy()
     options = [*task.shared, f"--user={terms.user}"]
     app = lab.new("app", BASE, options, ["python3", "-c", APP, host]).start()
-    idle(task, SETTLED_S)
-    state, percent = idle(task, seconds)
+    time.sleep(SETTLED_S)
+    percent = used_in(task.sensor, seconds)
+    state = probe(task)
     for container in (app, task.sensor, task.pause):
         container.remove()
     return terms.name, f"{percent:.2f} %", f"{state['pss'] / 1e6:.1f} MB", str(state["processes"])

@@ -10,17 +10,15 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cpu_time import SETTLED_S, used_in
 from docker_cli import BASE, LABEL, docker, wait_for
 from file_attack import ATTACK, missed, run_attack
 from file_scenarios import DATA, Verdict, appending, figures, held_by_shells, unpack
 from lab import Lab
-from load import on_cpu
 from parts import measure
 from tables import table
 from terms import TERMS
 
-SETTLED_S = 75
-"""For a minute after a container has come the sensor looks for others more often."""
 BUSYBOX_DIRECTORIES = ("bin", "sbin", "usr/bin", "usr/sbin", "etc/crontabs", "etc/periodic/daily", "lib/apk/db", "root")
 BUSYBOX_DIRECTORIES += ("tmp", "var/tmp", "var/spool/cron", "var/www", "home", "run", "etc/ssl/certs", "etc/init.d")
 
@@ -73,10 +71,8 @@ def logs(lab: Lab, seconds: float) -> None:
         task.wait_healthy()
         appending(lab, task, reopens=reopens)
         time.sleep(SETTLED_S)
-        before, events = on_cpu(task.sensor), len(lab.ingest.events(kind="file.modify"))
-        begin = time.monotonic()
-        time.sleep(seconds)
-        percent = 100 * (on_cpu(task.sensor) - before) / (time.monotonic() - begin)
+        events = len(lab.ingest.events(kind="file.modify"))
+        percent = used_in(task.sensor, seconds)
         made = len(lab.ingest.events(kind="file.modify")) - events
         rows.append(("open and close each time" if reopens else "kept open", f"{percent:.2f} %", str(made)))
         task.sensor.remove()

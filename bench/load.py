@@ -8,11 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
-from busy import SETTLED_S, busy
-from docker_cli import BASE, Container, docker
+from busy import busy
+from cpu_time import SETTLED_S, used_in
+from docker_cli import BASE
 from lab import Lab
 from pairs import ratios, without_and_with
 from parts import measure
@@ -101,27 +101,17 @@ def loops(lab: Lab, times: int) -> None:
 
 
 def quiet(lab: Lab, counts: Sequence[int], seconds: float) -> None:
-    """CPU beside so many processes that do nothing, read from this machine: a container that asks is a change."""
+    """CPU beside so many processes that do nothing."""
     rows = []
     for count in counts:
         task = lab.task()
         task.wait_healthy()
         app = lab.new("app", BASE, task.shared, ["python3", "-c", IDLE, str(count)]).start()
         time.sleep(SETTLED_S)
-        before, begin = on_cpu(task.sensor), time.monotonic()
-        time.sleep(seconds)
-        percent = 100 * (on_cpu(task.sensor) - before) / (time.monotonic() - begin)
-        rows.append((str(count), f"{percent:.2f} %"))
+        rows.append((str(count), f"{used_in(task.sensor, seconds):.2f} %"))
         app.remove()
         task.sensor.remove()
     print(f"\nquiet for {seconds:g} s\n\n{table(('processes', 'CPU of one core'), rows)}")
-
-
-def on_cpu(container: Container) -> float:
-    """Seconds that the container's living processes were on a core: a health check that is over does not count."""
-    pids = docker("top", container.id, "-eo", "pid").split()[1:]
-    threads = [file for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/schedstat")]
-    return sum(int(file.read_text().split()[0]) for file in threads) / 1e9
 
 
 PARTS = {

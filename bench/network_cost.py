@@ -6,9 +6,9 @@ import time
 from functools import partial
 from typing import Any, NamedTuple
 
+from cpu_time import on_cpu, used_in
 from docker_cli import wait_for
 from lab import Lab
-from load import on_cpu
 from network_ledger import Traffic, read, start_peer
 from network_peer import KEEP, QUICK
 from network_storm import counted
@@ -134,14 +134,14 @@ def socket_table(lab: Lab, image: str) -> None:
     """What a dump of many open connections costs, and the sensor while they stay open and nothing else happens."""
     peer, task = start_peer(lab, image, ENOUGH), lab.task()
     task.wait_healthy()
-    quiet = used_in(task, QUIET_S)
+    quiet = used_in(task.sensor, QUIET_S)
     app = Traffic(
         lab, task, image, "many", options=[ENOUGH], host=peer.address(lab.network), port=KEEP, count=OPEN, hold=3600
     )
     wait_for("the connections are open", lambda: "opened" in app.app.logs(), 60)
     time.sleep(SETTLE_S)
     told = sum(event["count"] for event in app.told("network.connect"))
-    busy = used_in(task, QUIET_S)
+    busy = used_in(task.sensor, QUIET_S)
     measured = json.loads(task.sensor.execute("python3", "-c", DUMPS).stdout)
     rows = [
         (
@@ -157,10 +157,3 @@ def socket_table(lab: Lab, image: str) -> None:
     print(f"sensor's CPU in {QUIET_S} s: {quiet:.2f} % before, {busy:.2f} % while they stay open")
     for container in (app.app, task.sensor, task.pause, peer):
         container.remove()
-
-
-def used_in(task: Any, seconds: float) -> float:
-    """The sensor's share of a core, in percent."""
-    before, begin = on_cpu(task.sensor), time.monotonic()
-    time.sleep(seconds)
-    return 100 * (on_cpu(task.sensor) - before) / (time.monotonic() - begin)
