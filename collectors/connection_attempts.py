@@ -7,7 +7,6 @@ for half a second. Its end is the matter of `network_tracker`, which finds in th
 
 from collections import deque
 from collections.abc import Callable
-from itertools import chain
 
 from collectors.attribution import Attribution
 from collectors.inet_diag import TCP, is_loopback
@@ -109,9 +108,11 @@ class ConnectionAttempts:
 
     def next_due(self) -> float | None:
         """When `settle` has something to do."""
-        first, *later = ([_since(w[0]) + wait] if w else [] for w, wait in zip(self._waiting, LOOK_S, strict=True))
-        due = [*chain(*later), *([self._orphans[0][0]] if self._orphans else [])]
-        return min([*first, *(at + until_next(TOGETHER_S, at) for at in due)], default=None)
+        first, *later = self._waiting
+        alone = [_since(first[0]) + LOOK_S[0]] if first else []
+        together = [_since(w[0]) + wait for w, wait in zip(later, LOOK_S[1:], strict=True) if w]
+        together += [self._orphans[0][0]] if self._orphans else []
+        return min([*alone, *(at + until_next(TOGETHER_S, at) for at in together)], default=None)
 
     def _begin(self, family: int, ends: Ends, direction: str, moment: Moment) -> None:
         known = self._table.at(TCP, ends)

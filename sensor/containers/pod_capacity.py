@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 GIB = 1 << 30
 
-_CAPACITY = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)vCPU (\d{1,5}(?:\.\d{1,3})?)GB", re.ASCII)
-
+_CAPACITY = r"(\d{1,4}(?:\.\d{1,3})?)vCPU (\d{1,5}(?:\.\d{1,3})?)GB"
+"""Compiled where it is used: most tasks are no pods, and a start is short."""
 
 log = logging.getLogger("sensor.containers")
 
@@ -25,7 +25,7 @@ class PodCapacity(NamedTuple):
 
 def parse(text: str) -> PodCapacity:
     """Neither is known where the text is anything else, which is logged."""
-    found = _CAPACITY.fullmatch(text)
+    found = re.fullmatch(_CAPACITY, text, re.ASCII)
     capacity = PodCapacity(float(found[1]), int(float(found[2]) * GIB)) if found else PodCapacity()
     if all(capacity):
         return capacity

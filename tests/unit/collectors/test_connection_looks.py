@@ -1,0 +1,42 @@
+"""When connections are looked at again: soon where their owner may be found, together where nothing hurries."""
+
+import pytest
+from network_scene import NetworkScene
+from test_connection_attempts import OUT, answers, opens, scene
+
+from collectors.connection_attempts import LOOK_S, TOGETHER_S
+
+__all__ = ["scene"]
+
+
+def test_nothing_is_due_while_nothing_waits(scene: NetworkScene) -> None:
+    assert scene.attempts.next_due() is None
+    opens(scene)
+    due = scene.attempts.next_due()
+    assert due is not None
+    assert LOOK_S[1] <= due - scene.clock.monotonic() <= LOOK_S[1] + TOGETHER_S
+    answers(scene)
+    scene.wait(1)
+    assert scene.attempts.next_due() is None
+
+
+@pytest.mark.parametrize(("there", "stage"), [(True, 0), (False, 1)])
+def test_who_has_a_connection_is_asked_again_soon_where_its_socket_is_there(
+    scene: NetworkScene, there: bool, stage: int
+) -> None:
+    scene.task.end(42)
+    opens(scene, there=there)
+    due = scene.attempts.next_due()
+    assert due is not None
+    waits = due - scene.clock.monotonic()
+    assert waits == pytest.approx(LOOK_S[0]) if stage == 0 else waits >= LOOK_S[1]
+
+
+def test_what_begins_at_different_moments_is_looked_at_together(scene: NetworkScene) -> None:
+    due = []
+    for port in (50000, 50001, 50002):
+        opens(scene, OUT._replace(cookie=port, src_port=port))
+        due.append(scene.attempts.next_due())
+        scene.clock.advance(0.01)
+
+    assert len(set(due)) == 1
