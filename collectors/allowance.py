@@ -45,12 +45,12 @@ class Overdraft(Allowance):
         super().__init__(per_second=per_second, burst=burst, clock=clock)
         self._closed = False
 
-    def draw(self, amount: float) -> None:
-        """Charge what was used."""
+    def draw(self, amount: float) -> bool:
+        """Charge what was used; whether nothing more may be used for now."""
         self.spend(amount)
         self._closed = self._left < (self._rate if self._closed else 0)
+        return self._closed
 
     def is_overdrawn(self) -> bool:
         """Whether nothing more may be used for now."""
-        self.draw(0)
-        return self._closed
+        return self.draw(0)

@@ -46,7 +46,7 @@ class Secrets(NamedTuple):
 
 def read(procfs: Procfs, pid: int) -> Environ:
     """What a process was started with (proc_pid_environ(5)). Raises ProcessGone, AccessDenied."""
-    return picked(procfs.read(f"{pid}/environ", LIMIT + 1))
+    return picked(procfs.memory(f"{pid}/environ", LIMIT + 1))
 
 
 def picked(raw: bytes) -> Environ:
@@ -84,7 +84,7 @@ def unpacked(payload: bytes) -> Environ:
 
 def read_secrets(procfs: Procfs, pid: int) -> Secrets:
     """Of what a process was started with. Raises ProcessGone, AccessDenied."""
-    return secrets(procfs.read(f"{pid}/environ", LIMIT + 1))
+    return secrets(procfs.memory(f"{pid}/environ", LIMIT + 1))
 
 
 def secrets(raw: bytes) -> Secrets:

@@ -6,7 +6,6 @@ program there is. What it is good for is to look at the newest processes at once
 """
 
 import os
-import select
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -51,8 +50,6 @@ class ExecHints:
         self._watches: dict[int, _Watch] = {}
         self._known: dict[str, set[bytes]] = {}
         self._covered: set[str] = set()
-        self._poll = select.poll()
-        self._poll.register(self._stream.fileno(), select.POLLIN)
 
     def fileno(self) -> int:
         """Readable when something was opened."""
@@ -99,10 +96,6 @@ class ExecHints:
                 found.append(Opened(watch.container, text(path), not watch.is_directory))
         self._counters.add("hints", len(found))
         return found
-
-    def wait(self, milliseconds: int) -> bool:
-        """Wait for the next open; whether there was one."""
-        return bool(self._poll.poll(milliseconds))
 
     def close(self) -> None:
         """Release the instance and all watches."""

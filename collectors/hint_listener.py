@@ -98,10 +98,6 @@ class HintListener:
         self._draw(len(found) / OPENS_A_WAKE)
         return found
 
-    def wait(self, milliseconds: int) -> bool:
-        """Wait for the next open on the spot; whether there was one."""
-        return self._listening and self._hints is not None and self._hints.wait(milliseconds)
-
     def close(self) -> None:
         """Release all watches."""
         self.stop()
@@ -115,6 +111,5 @@ class HintListener:
             self._wake()
 
     def _draw(self, wakes: float) -> None:
-        self._allowance.draw(wakes)
-        if self._allowance.is_overdrawn():
+        if self._allowance.draw(wakes):
             self.stop()

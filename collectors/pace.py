@@ -67,11 +67,11 @@ class CpuShare(Overdraft):
         self.per_second = self._rate_now()
         super().__init__(per_second=self.per_second, burst=self.per_second * portion.saved_s, clock=clock)
 
-    def draw(self, amount: float) -> None:
-        """Charge what was used."""
+    def draw(self, amount: float) -> bool:
+        """Charge what was used; whether nothing more may be used for now."""
         self._spent.seconds += amount
         self.drawn += amount
-        super().draw(amount)
+        return super().draw(amount)
 
     @contextmanager
     def working(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from collectors.hint_listener import HintListener
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
+from collectors.procfs import Stat
 from collectors.task_view import Task
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
@@ -66,9 +67,10 @@ class Arrivals:
 
     def all_there(self) -> Iterator[Tracked]:
         """Every process there is but for our own, taken in."""
-        for pid in self._processes.procfs.pids():
+        procfs = self._processes.procfs
+        for pid in procfs.pids():
             with suppress(ProcessGone):  # ended since it was listed
-                if (process := self._taken_in(pid)) is not None:
+                if (process := self._taken_in(procfs.stat(pid))) is not None:
                     yield process
 
     # numbers, as they are handed out
@@ -190,19 +192,20 @@ class Arrivals:
         if self._processes.tracing.claims(pid):
             return True
         try:
-            process = self._taken_in(pid)
+            stat = self._processes.procfs.stat(pid)
+            process = self._taken_in(stat)
         except ProcessGone:
             return False
         if process is not None and not process.own:
             self._processes.tracing.found(process)
         if process is not None and not process.announced and not self._settling.waits_for(process):
             self._counters.processes += 1
-            self._settling.look(process)
+            self._settling.begin(process, stat)
         return True
 
-    def _taken_in(self, pid: int) -> Tracked | None:
+    def _taken_in(self, stat: Stat) -> Tracked | None:
         """None for threads, for zombies whose end was told, and for our own, which is counted. Raises ProcessGone."""
-        process = self._processes.track(pid)
+        process = self._processes.track_by(stat)
         if process is None or process.ended is not None:
             return None
         if not process.own:

@@ -8,6 +8,7 @@ at a pids limit.
 
 import asyncio
 import logging
+import time
 
 from collectors.exec_telling import ExecTelling
 from collectors.hint_listener import HintListener
@@ -44,8 +45,9 @@ UNREST_S = 60.0
 """So long after a change the next container may be near; a new one gives no hints before it is known."""
 COVER_S = 10.0
 """How soon a container that gives no hints is tried again: its root may have been out of reach when it came."""
-LOADER_MS = 1
-"""How long a new process's second hint, the loader's, is waited for on the spot: a turn of the loop takes too long."""
+NAPS, NAP_S = 6, 0.0001
+"""So often, after so long, a new process is looked at on the spot until it runs its program, which may be over in less
+than a millisecond: a turn of the loop takes too long."""
 STORM_TOLD_S = 60.0
 """Between two lines in the log about too many processes."""
 
@@ -207,10 +209,19 @@ class ProcessCursor:
             self._settling.look_at_newest()
         elif opens and not news:
             self._look_for_later_execs({opened.container for opened in opens if not opened.by_loader})
-        if news and self._settling.is_one_about_to_run() and self._hints.wait(LOADER_MS):
-            self._hints.read()
-            self._settling.look_at_newest()
+        if news:
+            self._see_it_run()
         self._settling.conclude()
+
+    def _see_it_run(self) -> None:
+        for _ in range(NAPS):
+            if not self._settling.is_one_about_to_run():
+                break
+            time.sleep(NAP_S)
+            if not self._settling.look_at_last():
+                break
+        if self._hints.read():  # the loader's open, which is the second of most programs, is spared a turn of the loop
+            self._settling.look_at_newest()
 
     def _cover_again(self) -> None:
         if self._processes.tracing.active or self._clock.monotonic() - self._covered_at < COVER_S:

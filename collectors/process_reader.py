@@ -138,7 +138,7 @@ class ProcessReader:
     def _environment(self, process: Tracked) -> Environ:
         """A process loses its environment with its arguments, and then it looks empty. Raises ProcessGone."""
         found = self._gated.environment(process) if process.args is not None else Environ()
-        if not found and (process.args is None or self.stat(process).is_zombie):
+        if not found and (process.args is None or self.stat(process).has_exited):
             raise ProcessGone(f"PID {process.pid}: no environment any more")
         return found
 
@@ -173,9 +173,9 @@ class ProcessReader:
             raise ProcessGone(f"PID {process.pid} is another process by now")
         process.survivor = after.survivor
         process.comm, process.executed, process.tty = after.comm, after.has_executed, tty_name(after.tty_nr)
-        if after.has_executed != before.has_executed or before.is_in_exec:
+        if after.has_executed != before.has_executed or (before.has_executed and not before.runs_its_own):
             return False
-        if after.is_zombie:
+        if after.has_exited:
             return True
         return process.args is not None and (after.image, after.comm) == (before.image, before.comm)
 

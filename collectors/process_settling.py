@@ -13,6 +13,7 @@ from collectors.open_hints import OpenHints, Unread
 from collectors.process_events import ProcessEvents
 from collectors.process_reader import NOTHING_READ
 from collectors.process_table import Tracked
+from collectors.procfs import Stat
 from collectors.program import Program
 from collectors.task_view import Task
 from sensor.model.clock import Clock
@@ -72,8 +73,16 @@ class Settling:
         newest = next(reversed(self._waiting.values()), None)
         return newest is not None and not newest.process.announced
 
-    def look(self, process: Tracked, step: int = 0) -> None:
-        """Read the process; tell of a program that is new, and come back until it has settled."""
+    def begin(self, process: Tracked, stat: Stat) -> None:
+        """A new process, whose stat was just read: one that runs no program of its own yet is about to, mostly."""
+        if stat.runs_its_own:
+            self.look(process, stat=stat)
+        else:
+            self._come_back(process, 0)
+
+    def look(self, process: Tracked, step: int = 0, stat: Stat | None = None) -> None:
+        """Read the process; tell of a program that is new, and come back until it has settled. `stat` is what its stat
+        says now, where that is known."""
         self._forget(process)
         self._processes.tracing.drain()
         if process.traced:
@@ -81,7 +90,7 @@ class Settling:
         before = Program.of(process) if process.announced else None
         user = process.uid, process.gid
         try:
-            whole = self._processes.read(process)
+            whole = self._processes.read(process, stat)
         except ProcessGone:
             return self._come_back(process, step)  # in between, or its end is told by `exited`
         except OSError:  # no descriptor is left, for example: again and again until it can be read or ends
@@ -101,6 +110,17 @@ class Settling:
         if not (self._events.from_before and process.announced):
             self._come_back(process, step)
         return None
+
+    def look_at_last(self) -> bool:
+        """The newest process is about to run its program, and is read once it does; whether that may still come."""
+        waiting = next(reversed(self._waiting.values()))
+        try:
+            stat = self._processes.stat(waiting.process)
+        except (ProcessGone, OSError):
+            return False  # its end or its next turn tells what came of it
+        if stat.runs_its_own:
+            self.look(waiting.process, waiting.step, stat)
+        return not stat.runs_its_own
 
     def look_at_newest(self) -> None:
         """A hint: the newest processes that nothing is known of are read at once."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sensor.model.errors import AccessDenied, ProcessGone
 
+READ_ONLY = os.O_RDONLY | os.O_CLOEXEC
 CHUNK = 65_536
 ARGS_LIMIT = 32_768
 """Bytes of a command line that are kept; what is longer is flagged as truncated."""
@@ -20,6 +21,7 @@ ARGS_LIMIT = 32_768
 SURVIVORS = 16
 """Threads that are asked whether they live, where the main one does not; those that have exited are gone at once."""
 
+PF_EXITING = 0x4
 PF_FORKNOEXEC = 0x40
 PF_KTHREAD = 0x200000
 """Bits of field 9 of /proc/PID/stat (include/linux/sched.h); readable for any process, whatever its owner."""
@@ -80,10 +82,16 @@ class Stat(NamedTuple):
         return self.image[1] > 1
 
     @property
-    def is_in_exec(self) -> bool:
-        """Whether the kernel is about to run another program: where its stack begins is final only when it says where
-        its code does (fs/exec.c, setup_arg_pages; the end of load_elf_binary in fs/binfmt_elf.c)."""
-        return self.image_is_known and not self.image[0]
+    def has_exited(self) -> bool:
+        """Whether it has ended or is about to: its memory goes before its state says so (kernel/exit.c, do_exit)."""
+        return self.is_zombie or bool(self.flags & PF_EXITING)
+
+    @property
+    def runs_its_own(self) -> bool:
+        """Whether it has begun a program of its own, and is not about to begin another: in between its memory is new,
+        and the kernel does not say yet where the code begins (fs/exec.c, exec_mmap; the end of load_elf_binary in
+        fs/binfmt_elf.c). What we may not see of the image has ones there (fs/proc/array.c)."""
+        return self.has_executed and (bool(self.image[0]) or self.has_exited)
 
 
 class Credentials(NamedTuple):
@@ -101,16 +109,21 @@ class Procfs:
         self.root = root
 
     def read(self, name: str, limit: int = 1 << 20) -> bytes:
-        """The first `limit` bytes of a file, for example `12/cmdline` or `sys/kernel/pid_max`."""
+        """The first `limit` bytes of a file, for example `12/mountinfo` or `sys/kernel/pid_max`."""
         return self._read_by(_read_all, name, limit)
 
     def record(self, name: str, limit: int) -> bytes:
         """A file that the kernel makes as a whole (`single_open`, fs/seq_file.c), so that one read gives all of it."""
         return self._read_by(os.read, name, limit)
 
+    def memory(self, name: str, limit: int) -> bytes:
+        """What the kernel copies from a process's memory, `12/cmdline` or `12/environ`: as much as is asked for, so
+        that what is shorter was all (fs/proc/base.c, get_mm_cmdline, environ_read)."""
+        return self._read_by(_read_until_short, name, limit)
+
     def pieces(self, name: str) -> Generator[bytes, None, None]:
         """A file, read by read: the kernel gives about a page of whole lines of a table each time (fs/seq_file.c)."""
-        fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
+        fd = self._open(name, READ_ONLY)
         try:
             while piece := os.read(fd, CHUNK):
                 yield piece
@@ -168,7 +181,7 @@ class Procfs:
 
     def args(self, pid: int) -> tuple[tuple[str, ...], bool]:
         """The arguments and whether they were cut at `ARGS_LIMIT`; empty in the middle of an exec."""
-        return split_args(self.read(f"{pid}/cmdline", ARGS_LIMIT + 1))
+        return split_args(self.memory(f"{pid}/cmdline", ARGS_LIMIT + 1))
 
     def is_init_ours(self) -> bool:
         """Whether we are PID 1 of our namespace, and so share it with nobody."""
@@ -217,7 +230,7 @@ class Procfs:
             raise _translated(error, name) from None
 
     def _read_by(self, read: Callable[[int, int], bytes], name: str, limit: int) -> bytes:
-        fd = self._open(name, os.O_RDONLY | os.O_CLOEXEC)
+        fd = self._open(name, READ_ONLY)
         try:
             return read(fd, limit)
         except OSError as error:
@@ -282,6 +295,17 @@ def _read_all(fd: int, limit: int) -> bytes:
     data = os.read(fd, min(limit, CHUNK))
     while len(data) < limit and (more := os.read(fd, min(limit - len(data), CHUNK))):
         data += more
+    return data
+
+
+def _read_until_short(fd: int, limit: int) -> bytes:
+    """Where only the end makes a read short."""
+    data = b""
+    while wanted := min(limit - len(data), CHUNK):
+        piece = os.read(fd, wanted)
+        data += piece
+        if len(piece) < wanted:
+            break
     return data
 
 

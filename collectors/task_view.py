@@ -178,12 +178,15 @@ class Task:
         self._exit_listeners.remove(listener)
 
     def track(self, pid: int) -> Tracked | None:
-        """Take in a PID; None for threads and the kernel's own. Raises ProcessGone.
+        """Take in a PID; None for threads and the kernel's own. Raises ProcessGone."""
+        return self.track_by(self.procfs.stat(pid))
+
+    def track_by(self, stat: Stat) -> Tracked | None:
+        """The same by its stat as it was just read.
 
         A zombie whose end was told is given as it was: taken in anew, it would be told once more.
         """
-        stat = self.procfs.stat(pid)
-        known = self._table.last(pid)
+        known = self._table.last(stat.pid)
         if known is not None and known.start_ticks == stat.start_ticks and (known.ended is None or stat.is_zombie):
             return known
         if known is not None and known.ended is None:
@@ -228,14 +231,15 @@ class Task:
                 return
         self.ended(process, None)
 
-    def read(self, process: Tracked) -> bool:
-        """Read what a process runs: its own program or, until it has executed one, its parent's.
+    def read(self, process: Tracked, stat: Stat | None = None) -> bool:
+        """Read what a process runs: its own program or, until it has executed one, its parent's. `stat` is what its
+        stat says now, where that is known.
 
         False where the facts are not whole: in the middle of an exec, or in the runtime's own init. What was read
         before and still holds is not read again, whoever asked for it then. Raises ProcessGone.
         """
-        stat = self._reader.stat(process)
-        if stat.is_zombie and process.args and (process.executed, process.comm) == (stat.has_executed, stat.comm):
+        stat = stat or self._reader.stat(process)
+        if stat.has_exited and process.args and (process.executed, process.comm) == (stat.has_executed, stat.comm):
             return True  # it takes what is known of it along, and nothing more will be
         process.executed, process.comm = stat.has_executed, stat.comm
         if is_runtime_init(process, stat):
@@ -265,6 +269,10 @@ class Task:
         process.uid, process.gid = found.uid, found.gid
         process.user = self._users.name(process.container or HOST, found.uid)
         return True
+
+    def stat(self, process: Tracked) -> Stat:
+        """As `ProcessReader.stat`."""
+        return self._reader.stat(process)
 
     def had_executed(self, process: Tracked) -> bool:
         """As `ProcessReader.had_executed`."""
@@ -337,12 +345,13 @@ class Task:
         process.own = stat.pid == self._pid or (parent is not None and parent.own)
         process.session = parent.session if parent else None
         process.traced = traced
-        if traced and parent is not None:
-            process.cgroup, process.container = parent.cgroup, parent.container
+        if parent is not None and (traced or parent.settled):
+            process.cgroup, process.container = parent.cgroup, parent.container  # until more of it is read
+        elif not traced:
+            self._place(process)
         if traced and (parent is None or not stat.ppid):
             self._place_living(process)
         elif not traced:
-            self._place(process)
             self._exits.watch(stat.pid, stat.start_ticks)
         self._table.add(process)
         if process.pid == self._pid:
@@ -373,7 +382,7 @@ class Task:
 
     def _place(self, process: Tracked) -> None:
         """Which container it is in; a process that enters from outside changes its cgroup on the way."""
-        raw = self.procfs.read(f"{process.read_by[0]}/cgroup", 65_536)
+        raw = self.procfs.record(f"{process.read_by[0]}/cgroup", 65_536)
         if raw == process.cgroup:
             return
         if process.settled and process.container is not None:

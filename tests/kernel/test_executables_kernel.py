@@ -115,9 +115,9 @@ class Counting(Procfs):
         super().__init__()
         self.environs = 0
 
-    def read(self, name: str, limit: int = 1 << 20) -> bytes:
+    def memory(self, name: str, limit: int) -> bytes:
         self.environs += name.endswith("/environ")
-        return super().read(name, limit)
+        return super().memory(name, limit)
 
 
 def _counting(task: Task) -> Counting:
@@ -128,10 +128,10 @@ def _counting(task: Task) -> Counting:
 class Denied(Procfs):
     """Refuses what the ptrace read check refuses to root with the default capabilities."""
 
-    def read(self, name: str, limit: int = 1 << 20) -> bytes:
+    def memory(self, name: str, limit: int) -> bytes:
         if name.endswith("/environ"):
             raise AccessDenied(name)
-        return super().read(name, limit)
+        return super().memory(name, limit)
 
     def open_exe(self, pid: int) -> int:
         raise AccessDenied(f"{pid}/exe")

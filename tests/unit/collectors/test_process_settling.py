@@ -11,8 +11,7 @@ from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
 from collectors.process_events import ProcessEvents
 from collectors.process_settling import FORKED_S, REREAD_S, Settling
-from collectors.process_table import Tracked
-from collectors.procfs import Procfs, Stat
+from collectors.procfs import PF_EXITING, PF_FORKNOEXEC, Procfs, Stat
 from collectors.task_view import Task
 from sensor.model.counters import Counters
 from sensor.model.errors import ProcessGone
@@ -95,7 +94,7 @@ async def test_a_read_that_an_exec_came_in_between_tells_no_change_and_hides_non
     scene.runs(uid=33, image=None)
     read = scene.task.read
 
-    monkeypatch.setattr(scene.task, "read", lambda process: read(process) and False)
+    monkeypatch.setattr(scene.task, "read", lambda *of: read(*of) and False)
     assert scene.look() == [(Kind.PROCESS_EXEC, 0)]
 
     monkeypatch.setattr(scene.task, "read", read)
@@ -108,6 +107,60 @@ async def test_a_program_that_is_read_while_the_kernel_prepares_it_is_told_once(
     scene.runs(uid=5, image=139_000)  # where its stack begins once all is on it
 
     assert scene.look() == [(Kind.PROCESS_EXEC, 5)]
+
+
+async def test_a_new_process_is_read_once_it_runs_a_program_of_its_own(scene: Scene) -> None:
+    scene.runs(uid=5, image=140_000)
+    stat = scene.task.procfs.stat(7)
+    process = scene.task.track_by(stat)
+    assert process is not None
+    scene.settling.begin(process, stat._replace(flags=PF_FORKNOEXEC))
+    assert process.args is None
+    assert scene.settling.is_one_about_to_run()
+
+    scene.runs(uid=5, image=0, code=0)
+    assert scene.settling.look_at_last(), "its memory is new, and nothing is in it yet"
+    scene.runs(uid=5, image=139_000)
+    assert not scene.settling.look_at_last()
+    assert process.args == ("app",)
+    assert len(scene.emitted.of(Kind.PROCESS_EXEC)) == 1
+
+
+async def test_a_program_of_its_own_is_read_at_once_and_by_the_stat_that_was_read(scene: Scene) -> None:
+    scene.runs(uid=5, image=140_000)
+    stat = scene.task.procfs.stat(7)._replace(comm="app", image=(4096, 8192, 138_000))
+    process = scene.task.track_by(stat)
+    assert process is not None
+
+    scene.settling.begin(process, stat)
+    assert process.args == ("app",)
+    assert scene.emitted.of(Kind.PROCESS_EXEC) == [], "another program has begun since its stat was read"
+
+
+async def test_nothing_more_is_expected_of_a_new_process_that_is_gone(scene: Scene) -> None:
+    scene.runs(uid=5, image=140_000)
+    stat = scene.task.procfs.stat(7)
+    process = scene.task.track_by(stat)
+    assert process is not None
+    scene.settling.begin(process, stat._replace(flags=PF_FORKNOEXEC))
+    (scene.proc.root / "7" / "stat").unlink()
+    assert not scene.settling.look_at_last()
+
+
+async def test_what_exits_while_it_is_read_is_told_with_all_that_was_read(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.runs(uid=5, image=140_000)
+    stat = scene.task.procfs.stat(7)
+    process = scene.task.track_by(stat)
+    assert process is not None
+    gone = stat._replace(flags=PF_EXITING, image=(0, 0, 0))
+    monkeypatch.setattr(scene.task.procfs, "stat", lambda _: gone)
+
+    scene.settling.begin(process, stat)
+    (event,) = scene.emitted.of(Kind.PROCESS_EXEC)
+    assert event.process is not None
+    assert event.process.args == ("app",)
 
 
 async def test_what_is_read_while_a_tracer_attaches_is_the_tracers_to_tell(
@@ -197,7 +250,7 @@ async def test_a_program_of_which_nothing_could_be_read_says_so(scene: Scene, mo
     process = scene.task.track(7)
     assert process is not None
 
-    def gone(_: Tracked) -> bool:
+    def gone(*_: object) -> bool:
         raise ProcessGone("PID 7: gone")
 
     monkeypatch.setattr(scene.task, "read", gone)

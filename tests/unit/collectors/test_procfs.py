@@ -1,13 +1,23 @@
 """Parsing what the kernel says of processes, hostile names and arguments included."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors import procfs as module
-from collectors.procfs import ARGS_LIMIT, Procfs, parse_credentials, parse_stat, split_args, text
+from collectors.procfs import (
+    ARGS_LIMIT,
+    PF_EXITING,
+    PF_FORKNOEXEC,
+    Procfs,
+    parse_credentials,
+    parse_stat,
+    split_args,
+    text,
+)
 from sensor.model.errors import AccessDenied, ProcessGone
 
 FIELDS = (
@@ -39,6 +49,42 @@ def test_image_flags_and_terminal_come_from_their_fields() -> None:
     assert stat.tty_nr == 34817
     assert not stat.has_executed  # 4194368 has PF_FORKNOEXEC
     assert not stat.is_thread
+
+
+IMAGES = {"running": (11, 13, 17), "new memory": (0, 0, 0), "not final yet": (0, 13, 17), "may not be seen": (1, 0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("state", "flags", "image", "runs_its_own"),
+    [
+        ("S", PF_FORKNOEXEC, "running", False),  # its parent's
+        ("S", 0, "running", True),
+        ("S", 0, "may not be seen", True),
+        ("R", 0, "new memory", False),
+        ("R", 0, "not final yet", False),
+        ("R", PF_EXITING, "new memory", True),  # it had one
+        ("Z", 0, "new memory", True),
+    ],
+)
+def test_a_program_has_begun_once_the_kernel_says_where_its_code_is(
+    state: str, flags: int, image: str, runs_its_own: bool
+) -> None:
+    stat = parse_stat(stat_line(b"sh"))._replace(state=state, flags=flags, image=IMAGES[image])
+    assert stat.runs_its_own is runs_its_own
+
+
+def test_what_is_copied_from_memory_is_read_until_a_read_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    procfs, whole = Procfs(str(tmp_path)), b"x" * (2 * module.CHUNK) + b"end"
+    (tmp_path / "environ").write_bytes(whole)
+    reads: list[int] = []
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda fd, size: reads.append(size) or read(fd, size))
+
+    assert procfs.memory("environ", 1 << 20) == whole
+    assert len(reads) == 3, "the third was short, and nothing comes after it"
+    assert procfs.memory("environ", module.CHUNK + 5) == whole[: module.CHUNK + 5]
 
 
 @given(st.binary(max_size=300))

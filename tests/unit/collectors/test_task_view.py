@@ -40,6 +40,20 @@ def test_the_cgroup_names_the_container(proc: FakeProc, task: Task) -> None:
     assert task.own_container == SIDECAR
 
 
+def test_a_child_is_where_its_parent_is_until_it_is_read(proc: FakeProc, task: Task) -> None:
+    for pid, ppid in ((10, 1), (11, 10), (12, 10)):
+        proc.process(pid, ppid, cgroup=f"9:x:/docker/{APP}")
+    task.settle(tracked(task, 10))
+    (proc.root / "11" / "cgroup").unlink()
+    proc.process(12, 10, cgroup=f"9:x:/docker/{SIDECAR}")
+
+    assert tracked(task, 11).container == APP, "without a look at its cgroup"
+    moved = tracked(task, 12)
+    assert moved.container == APP
+    task.read(moved)
+    assert moved.container == SIDECAR
+
+
 def test_the_root_device_tells_containers_apart_where_the_cgroup_does_not(tmp_path: Path) -> None:
     proc = FakeProc(tmp_path, own_root="0:70 / / rw - overlay")
     proc.process(10, 0, root="0:50 / / rw - overlay")
