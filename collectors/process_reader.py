@@ -18,6 +18,7 @@ from sensor.model.identity import process_entity
 TICKS = os.sysconf("SC_CLK_TCK")
 NS = 1_000_000_000
 KNOWN_ONCE = frozenset({"process.preload", "process.sha256", "process.drift"})
+ENDS_WITH_IT = ("process.exe", "process.cwd", "process.preload")
 NOTHING_READ = tuple(Missing(field, "gone") for field in ("process.exe", "process.args", "process.cwd"))
 """What misses of a program that was gone before anything of it was read."""
 _BOOTTIME = time.CLOCK_BOOTTIME
@@ -97,13 +98,24 @@ class ProcessReader:
         missing: list[Missing] = []
         before = Program.of(process)
         process.args, process.args_cut = self._args(process, missing)
-        self._read_credentials(process, missing)  # which say what helper may read the rest
+        process.image = stat.image
+        is_there = self._read_credentials(process, missing)  # which say what helper may read the rest
+        if not is_there and process.survivor is None:
+            return self._took_the_rest_along(process, missing)
         process.exe = self._exe(process, stat, missing)
         process.cwd = _optional("process.cwd", self._gated.cwd, process, missing)
-        process.image = stat.image
         self._once_for_each_program(process, _known_of(process, before, stat), missing)
         process.missing = tuple(missing)
         return self._is_still(process, stat)
+
+    def _took_the_rest_along(self, process: Tracked, missing: list[Missing]) -> bool:
+        """It has ended, and its parent knows. Raises ProcessGone if nothing was read."""
+        if process.args is None:
+            raise ProcessGone(f"PID {process.pid}: gone")
+        process.exe = process.cwd = process.sha256 = process.drift = process.preload = None
+        process.preload_cut = False
+        process.missing = (*missing, *(Missing(field, "gone") for field in ENDS_WITH_IT))
+        return True
 
     def _once_for_each_program(self, process: Tracked, known: Tracked | None, missing: list[Missing]) -> None:
         """What costs more than the rest. `known` is a process of which it is known already, perhaps this one."""
@@ -153,13 +165,15 @@ class ProcessReader:
             return None, False
         return args, cut
 
-    def _read_credentials(self, process: Tracked, missing: list[Missing]) -> None:
+    def _read_credentials(self, process: Tracked, missing: list[Missing]) -> bool:
+        """Whether they are there: a zombie has them too."""
         try:
             found = self._procfs.credentials(process.read_by[0])
         except ProcessGone:
             missing.extend(Missing(field, "gone") for field in ("process.uid", "process.gid"))
-        else:
-            process.uid, process.gid = found.uid, found.gid
+            return False
+        process.uid, process.gid = found.uid, found.gid
+        return True
 
     def _is_still(self, process: Tracked, before: Stat) -> bool:
         """Whether what was read belongs to one program: the same image afterwards, or none any more."""

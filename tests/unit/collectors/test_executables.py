@@ -306,6 +306,12 @@ async def test_a_program_that_has_ended_is_known_by_the_version_of_its_file_that
     assert executables.wanted(process, scene.told.append) == Facts(why_no_hash="gone")
 
 
+async def test_the_file_of_a_program_that_has_ended_is_not_looked_for(scene: Scene) -> None:
+    process = scene.process()
+    process.ended = 1.0
+    assert scene.executables(idle=True).wanted(process, scene.told.append) == Facts(why_no_hash="gone")
+
+
 async def test_where_hashes_are_given_up_new_files_have_none_and_known_ones_keep_theirs(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     found = scene.executables()

@@ -260,6 +260,21 @@ def test_what_entered_and_was_gone_before_it_could_be_read_is_unclear(proc: Fake
     assert task.containers() == [APP]
 
 
+def test_what_ended_after_its_arguments_were_read_has_lost_the_rest(proc: FakeProc, task: Task) -> None:
+    proc.process(10, 1)
+    process = tracked(task, 10)
+    (proc.root / "10" / "status").unlink()
+    assert task.read(process)
+    assert (process.args, process.exe, process.preload) == (("app",), None, None)
+    lost = {"process.uid", "process.gid", "process.exe", "process.cwd", "process.preload"}
+    assert {missing.field for missing in process.missing if missing.reason == "gone"} == lost
+
+    (proc.root / "10" / "cmdline").unlink()
+    process.args = None
+    with pytest.raises(ProcessGone):
+        task.read(process)
+
+
 def test_the_runtime_before_the_program_is_not_whole(proc: FakeProc, task: Task) -> None:
     proc.process(10, 0, comm="runc:[2:INIT]", args=b"runc\0init\0")
     assert not task.read(tracked(task, 10))
