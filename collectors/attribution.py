@@ -15,7 +15,7 @@ from collectors.network_events import DESCRIPTOR, RECENT
 from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, Owner
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
-from sensor.model.protocols import TaskView
+from sensor.model.protocols import HOST, TaskView
 
 LOOKUPS_PER_SECOND, LOOKUPS_SAVED = 100, 1_000
 """Sockets that are looked up; each costs 50 to 200 µs."""
@@ -84,7 +84,7 @@ class Attribution:
         pid = self._holder(sock, quick=quick)
         if self._own.has_inode(sock.inode) or (pid is not None and self._task.is_own(pid)):
             known.own = True
-        elif (owner := self._owner(pid)) is not None:
+        elif (owner := self._owner(pid, _sort(known))) is not None:
             known.owner, known.evidence = owner, DESCRIPTOR
             self._remember(_sort(known), owner)
 
@@ -132,7 +132,9 @@ class Attribution:
         return found[-1][1] if found else None
 
     def _see_listener(self, known: Known, listener: InetSocket) -> None:
-        owner = self._owner(self._holder(listener, quick=True)) if known.direction == INBOUND else None
+        if known.direction != INBOUND:
+            return
+        owner = self._owner(self._holder(listener, quick=True), _sort(known))
         if owner is not None and not self._task.is_own(owner.process.pid):
             self._remember(_sort(known), owner)
 
@@ -141,9 +143,15 @@ class Attribution:
             return None  # there is nobody else to look for
         return self._task.owner_of(sock.inode, uid=sock.uid, quick=quick)
 
-    def _owner(self, pid: int | None) -> Owner | None:
+    def _owner(self, pid: int | None, sort: Hashable) -> Owner | None:
+        """The process with its container, which is known where it is the last owner too: nobody leaves a container."""
         process = None if pid is None else self._task.process(pid)
-        return Owner(process, self._task.container_of(process.pid)) if process else None
+        if process is None:
+            return None
+        last, _ = self._recent.get(sort, (None, 0.0))
+        if last is not None and last.process.entity == process.entity and last.container not in (None, HOST):
+            return Owner(process, last.container)
+        return Owner(process, self._task.container_of(process.pid))
 
     def _remember(self, sort: Hashable, owner: Owner) -> None:
         self._recent[sort] = (owner, self._clock.monotonic())

@@ -108,11 +108,17 @@ class ConnectionAttempts:
 
     def next_due(self) -> float | None:
         """When `settle` has something to do."""
+        for waiting in self._waiting:
+            while waiting and (waiting[0].told or waiting[0].own):  # it ended: nobody is to wake up for it
+                waiting.popleft()
         first, *later = self._waiting
-        alone = [_since(first[0]) + LOOK_S[0]] if first else []
         together = [_since(w[0]) + wait for w, wait in zip(later, LOOK_S[1:], strict=True) if w]
         together += [self._orphans[0][0]] if self._orphans else []
-        return min([*alone, *(at + until_next(TOGETHER_S, at) for at in together)], default=None)
+        due = [_since(first[0]) + LOOK_S[0]] if first else []
+        if together:
+            soonest = min(together)
+            due.append(soonest + until_next(TOGETHER_S, soonest))
+        return min(due, default=None)
 
     def _begin(self, family: int, ends: Ends, direction: str, moment: Moment) -> None:
         known = self._table.at(TCP, ends)

@@ -33,6 +33,7 @@ class DescriptorMap:
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
+        self._found: int | None = None  # the number under which a socket was found last
 
     def look(self, procfs: Procfs, pid: int, wanted: int, most: int) -> Look:
         """Look for a socket, reading at most about `most` links. Raises ProcessGone or AccessDenied.
@@ -40,6 +41,8 @@ class DescriptorMap:
         What is left over comes first when the process is looked at again; of very many descriptors the first are listed
         (`procfs.MOST_LISTED`).
         """
+        if self._has_its_number(procfs, pid, wanted):
+            return Look([wanted], 1)
         numbers = set(procfs.descriptor_numbers(pid))
         for gone in self._known.keys() - numbers:
             del self._known[gone]
@@ -52,8 +55,19 @@ class DescriptorMap:
             if inode := self._read(procfs, pid, number):
                 found.append(inode)
             if inode == wanted:
+                self._found = number
                 break
         return Look(found, links)
+
+    def _has_its_number(self, procfs: Procfs, pid: int, wanted: int) -> bool:
+        """Whether the socket has taken the place of the one that was found last, which a program that makes one after
+        another gives it: then nothing has to be listed."""
+        if self._found is None:
+            return False
+        try:
+            return socket_inode(procfs.link(f"{pid}/fd/{self._found}")) == wanted
+        except ProcessGone:
+            return False
 
     def _in_order(self, numbers: set[int]) -> list[int]:
         """New numbers, then those read last, then the others, the longest unread first."""

@@ -125,8 +125,10 @@ class Exchanges(Generic[Owner]):
 
     def due(self) -> list[Exchange[Owner]]:
         """The queries that have waited long enough."""
-        now = self._clock.monotonic()
         found: list[Exchange[Owner]] = []
+        if not self._waiting:
+            return found
+        now = self._clock.monotonic()
         while self._waiting:
             key, waiting = next(iter(self._waiting.items()))
             if waiting.last + UNANSWERED_S > now:

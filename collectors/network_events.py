@@ -1,5 +1,6 @@
 """The events of sockets: what the kernel says of one, in the words of the model."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from collectors.address_marks import endpoint, scope
@@ -15,6 +16,9 @@ DUMP, DESTROY, TAP = "sock_diag", "sock_diag_destroy", "packet_tap"
 
 ESTABLISHED, REFUSED, TIMED_OUT, RESET = "established", "refused", "timed_out", "reset"
 DESCRIPTOR, RECENT = "descriptor", "recent"
+
+ADDRESSES = 256
+"""Whose texts are kept: most connections have the ends of others before them."""
 
 _NOT_ACCEPTED = Missing("process", "not accepted yet")
 _NO_HOLDER = Missing("process", "nobody readable holds the socket")
@@ -124,18 +128,19 @@ def was_opened_here(info: TcpInfo) -> bool:
 
 def network_of(known: Known) -> Network:
     """Who talks to whom."""
-    ends, mark = known.ends, endpoint(known.ends.dst)
+    ends = known.ends
+    dst, where, marks = _far_end(known.family, ends.dst)
     return Network(
         direction=known.direction,
         transport=_transport(known.protocol),
-        src=_address(known.family, ends.src),
+        src=address_of(known.family, ends.src),
         src_port=ends.src_port,
-        dst=_address(known.family, ends.dst),
+        dst=dst,
         dst_port=ends.dst_port or None,
         hostname=known.hostname,
         owner_evidence=(known.evidence or DESCRIPTOR) if known.owner else None,
-        scope=scope(known.family, ends.dst),
-        marks=(mark,) if mark else (),
+        scope=where,
+        marks=marks,
     )
 
 
@@ -205,8 +210,17 @@ def process_of(owner: Owner | None) -> Process | None:
     return owner.process if owner else None
 
 
-def _address(family: int, raw: bytes) -> str | None:
+@lru_cache(ADDRESSES)
+def address_of(family: int, raw: bytes) -> str | None:
+    """The address for people; None where there is none."""
     return None if is_unspecified(raw) else address_text(family, raw)
+
+
+@lru_cache(ADDRESSES)
+def _far_end(family: int, raw: bytes) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """The address for people, its scope and its marks."""
+    mark = endpoint(raw)
+    return address_of(family, raw), scope(family, raw), (mark,) if mark else ()
 
 
 def _transport(protocol: int) -> str:

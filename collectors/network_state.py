@@ -63,7 +63,7 @@ class NetworkParts:
         self.lossy = False
         """Whether packets were lost since the last full dump."""
         self.catch_up: Callable[[], object] = do_nothing
-        """Takes the packets that wait, so that an end is told with all that came before it."""
+        """Takes the packets that wait, within the share of CPU, so that an end is told with all that came before it."""
         self.retell: Callable[[Event], Event] = unchanged
         """What has to be said otherwise of events of dumps, where something else than a dump stands behind them."""
         self.table = table = SocketTable(counters)

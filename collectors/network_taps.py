@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 from contextlib import closing
+from itertools import islice
 
 from collectors import network_events, packet_filter, packet_tap
 from collectors.allowance import Allowance
@@ -135,30 +136,41 @@ class Following:
         await attend(self._openings.fileno(), self._turn, Rest(self._wait()))
 
     def _turn(self) -> Rest:
-        more = self.take()
+        with self._parts.storm.share.working():
+            more = self.take()
         self._parts.storm.look()
         return Rest(self._wait()) if self._wakes.take(1) and not more else Rest(HOLD_OFF_S, listen=False)
+
+    def catch_up(self) -> None:
+        """Take all that waits now, within reason: what comes meanwhile is later than whatever asks for this, which is
+        within the share's `working`."""
+        for _ in range(CATCH_UPS):
+            if not self.take():
+                return
 
     def take(self) -> bool:
         """Read both taps and do what is due; True where more may be waiting.
 
         Answers are read first and looked at last: whatever opened their connections has come before them.
         """
-        with self._parts.storm.share.working():
-            return self._take()
+        answered = list(islice(iter(self._answers.receive, None), READS))
+        opened = list(islice(iter(self._openings.receive, None), READS))
+        if opened:
+            self._see_openings(opened)
+        for packet in answered:
+            if (segment := parse(packet.data)) is not None:
+                self._parts.attempts.answered(segment, packet.time)
+        if opened or answered:
+            self._see_losses(bool(opened), bool(answered))
+        self._parts.attempts.settle()
+        self._parts.dns.settle()
+        return len(answered) == READS or len(opened) == READS
 
-    def catch_up(self) -> None:
-        """Take all that waits now, within reason: what comes meanwhile is later than whatever asks for this."""
-        for _ in range(CATCH_UPS):
-            if not self.take():
-                return
-
-    def _take(self) -> bool:
-        answered, more = _read(self._answers)
-        opened, more_opened = _read(self._openings)
+    def _see_openings(self, opened: list[Packet]) -> None:
         wall, monotonic = self._clock.wall(), self._clock.monotonic()
-        for segment, packet in opened:
-            if self._skips(segment):
+        for packet in opened:
+            segment = parse(packet.data)
+            if segment is None or self._skips(segment):
                 continue
             sent, within = packet.sent, packet.interface == LOOPBACK
             if segment.protocol == TCP and segment.flags & (SYN | ACK | RST) == SYN:
@@ -167,12 +179,6 @@ class Following:
                 self._parts.attempts.opened(segment, moment, sent=sent, within=within)
             if DNS in (segment.src_port, segment.dst_port):
                 self._parts.dns.segment(segment, sent=sent, within=within)
-        for segment, packet in answered:
-            self._parts.attempts.answered(segment, packet.time)
-        self._see_losses()
-        self._parts.attempts.settle()
-        self._parts.dns.settle()
-        return more or more_opened
 
     def _skips(self, segment: Segment) -> bool:
         storm, (there, port) = self._parts.storm, (segment.dst, segment.dst_port)
@@ -190,9 +196,10 @@ class Following:
             due.append(now + PERIOD_S)
         return max(0.0, min(due) - now) if due else None
 
-    def _see_losses(self) -> None:
-        unanswered = self._answers.newly_dropped()
-        dropped = self._openings.newly_dropped() + unanswered
+    def _see_losses(self, opened: bool, answered: bool) -> None:
+        """Ask only a tap that has just given something: packets find no room while others wait, which are read next."""
+        unanswered = self._answers.newly_dropped() if answered else 0
+        dropped = unanswered + (self._openings.newly_dropped() if opened else 0)
         if unanswered:
             self._parts.attempts.answers_lost()
         if dropped:
@@ -208,15 +215,3 @@ def _age(packet: Packet, now: Timestamp) -> int:
     """How long ago the packet came by, in ns; 0 where that cannot be: the wall clock was set meanwhile."""
     age = 0 if packet.time is None else now - packet.time
     return age if 0 <= age < OLDEST_NS else 0
-
-
-def _read(tap: PacketTap) -> tuple[list[tuple[Segment, Packet]], bool]:
-    """Up to `READS` segments with their packets, and whether more may wait."""
-    found: list[tuple[Segment, Packet]] = []
-    for _ in range(READS):
-        packet = tap.receive()
-        if packet is None:
-            return found, False
-        if (segment := parse(packet.data)) is not None:
-            found.append((segment, packet))
-    return found, True

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from collectors import network_events as events
 from collectors.address_marks import DNS_BYPASS
-from collectors.inet_diag import InetSocket, address_text, is_unspecified
+from collectors.inet_diag import InetSocket
 from collectors.network_fold import NetworkFold
 from collectors.socket_table import OUTBOUND, Known, Owner
 from sensor.model.clock import Clock
@@ -75,5 +75,8 @@ class NetworkTelling:
 
     def _name(self, known: Known) -> None:
         """By what the destination was called when the connection was first told: a name may be forgotten later."""
-        if known.hostname is None and known.direction == OUTBOUND and not is_unspecified(known.ends.dst):
-            known.hostname = self._names.name(address_text(known.family, known.ends.dst), self._clock.monotonic())
+        if known.hostname is not None or known.direction != OUTBOUND:
+            return
+        address = events.address_of(known.family, known.ends.dst)
+        if address is not None:
+            known.hostname = self._names.name(address, self._clock.monotonic())

@@ -107,14 +107,16 @@ class NetworkTracker:
     def end(self, sock: InetSocket) -> None:
         """A socket was destroyed."""
         protocol = UDP if sock.protocol == UDP else TCP
-        fresh = known_of(sock, protocol, None)
-        known = self._table.pop(sock.cookie) or (self._table.pop_loose(fresh.ends) if protocol == TCP else None)
-        if known is None and (self._own.has_cookie(sock.cookie) or self._own.has_asked(fresh.ends)):
+        known = self._table.pop(sock.cookie)
+        told = known or known_of(sock, protocol, None)
+        if known is None and protocol == TCP:
+            known = self._table.pop_loose(told.ends)
+        if known is None and (self._own.has_cookie(sock.cookie) or self._own.has_asked(told.ends)):
             self._counters.add("own_sockets")
             return
-        if known is not None and known.own:
+        told = known or told
+        if told.own:
             return
-        told = known or fresh
         if self._hidden(sock) or (is_unspecified(told.ends.dst) and (protocol == TCP or not sock.src_port)):
             return  # also a listener, or a socket that was never used
         told.direction = told.direction or self._direction(sock, protocol)

@@ -97,7 +97,8 @@ class NetworkWatch:
         while True:
             began = self._clock.monotonic()
             self._busy = 0.0
-            self._parts.catch_up()  # an end that waits for its owner must not wait for the next packet as well
+            with self._parts.storm.share.working():
+                self._parts.catch_up()  # an end that waits for its owner must not wait for the next packet as well
             self._parts.storm.look()
             if self.is_due():
                 await self.round()
@@ -143,17 +144,20 @@ class NetworkWatch:
         heard = list(islice(iter(self._ends.receive, None), READS))
         if heard:
             self._heard = True
-            self._parts.catch_up()
-        with self._parts.storm.share.working():
-            for decoded in heard:
-                self._count(decoded)
-                for sock in decoded.sockets:
-                    if not self._skips(sock):
-                        self._tracker.end(sock)
+            with self._parts.storm.share.working():
+                self._parts.catch_up()
+                self._take(heard)
         if len(heard) < READS:
             self._see_losses()
             self._ends.overflowed = False
         return len(heard)
+
+    def _take(self, heard: list[Decoded]) -> None:
+        for decoded in heard:
+            self._count(decoded)
+            for sock in decoded.sockets:
+                if not self._skips(sock):
+                    self._tracker.end(sock)
 
     def _skips(self, sock: InetSocket) -> bool:
         """Either end may be the server's; which one comes again and again shows it."""

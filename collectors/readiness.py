@@ -13,6 +13,9 @@ class Rest(NamedTuple):
     listen: bool = True
 
 
+SLACK_S = 0.001
+"""A timer that is no further from what is wanted is left as it is."""
+
 Work = Callable[[], Rest | None]
 """Reads what there is. None: it is done."""
 
@@ -46,17 +49,16 @@ class _Attendance:
     def rest(self, rest: Rest) -> None:
         if rest.listen != self._listens:
             self._listen(rest.listen)
-        self._timer = None if rest.seconds is None else self._loop.call_later(rest.seconds, self._turn)
+        self._wake_at(None if rest.seconds is None else self._loop.time() + rest.seconds)
 
     def end(self) -> None:
-        self._stop_timer()
+        self._wake_at(None)
         if self._listens:
             self._listen(False)
 
     def _turn(self) -> None:
         if self.over.done():
             return
-        self._stop_timer()
         try:
             rest = self._work()
         except Exception as error:  # noqa: BLE001 - whoever attends is told
@@ -67,10 +69,16 @@ class _Attendance:
         else:
             self.rest(rest)
 
-    def _stop_timer(self) -> None:
+    def _time_has_come(self) -> None:
+        self._timer = None
+        self._turn()
+
+    def _wake_at(self, at: float | None) -> None:
         if self._timer is not None:
+            if at is not None and abs(self._timer.when() - at) < SLACK_S:
+                return
             self._timer.cancel()
-            self._timer = None
+        self._timer = None if at is None else self._loop.call_at(at, self._time_has_come)
 
     def _listen(self, listens: bool) -> None:
         self._listens = listens

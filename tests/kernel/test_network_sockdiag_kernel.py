@@ -202,7 +202,7 @@ async def test_loopback_is_silent_unless_asked_for(app: AppProcess) -> None:
 
 def test_what_overflows_a_small_buffer_is_counted_exactly(need: Need) -> None:
     need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
-    seen = alone("network_namespace_scene.py", 3000, 50_000)
+    seen = alone("network_namespace_scene.py", 3000, 5_000)
 
     lost = seen["losses"]["netlink_overflow"]
     assert lost > 1000

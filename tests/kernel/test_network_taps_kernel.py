@@ -12,12 +12,14 @@ from network_watched import PAIR, Watched, alone, network_of, pid_of, task_of
 from running import collecting, until
 from scenes import namespaces
 
-from collectors import packet_filter
+from collectors import bpf, packet_filter
+from collectors.netlink_socket import DestroyedSockets
 from collectors.network_sockdiag import NetworkSockdiag
 from collectors.network_state import NetworkState
 from collectors.network_taps import NetworkTaps
 from collectors.packet_filter import Loopback
 from collectors.packet_tap import PacketTap
+from collectors.procfs import Procfs
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.protocols import Status
@@ -206,6 +208,17 @@ async def test_an_address_that_was_asked_for_names_the_connection(watched: Watch
 
     assert network_of(flows["outbound"]).hostname == "db.example.org"
     assert network_of(flows["inbound"]).hostname is None
+
+
+def test_where_nothing_waits_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(PacketTap(bpf.NOTHING)) as tap, closing(DestroyedSockets(Procfs())) as ends:
+        ends.filter(bpf.NOTHING)
+        while ends.receive() is not None:
+            pass
+        with monkeypatch.context() as reading:
+            reading.setattr(tap, "_socket", None)
+            reading.setattr(ends, "_socket", None)
+            assert (tap.receive(), ends.receive()) == (None, None)
 
 
 def test_what_overflows_a_tap_is_counted_exactly(need: Need) -> None:

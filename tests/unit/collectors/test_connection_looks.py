@@ -1,7 +1,7 @@
 """When connections are looked at again: soon where their owner may be found, together where nothing hurries."""
 
 import pytest
-from network_scene import NetworkScene
+from network_scene import NetworkScene, ended
 from test_connection_attempts import OUT, answers, opens, scene
 
 from collectors.connection_attempts import LOOK_S, TOGETHER_S
@@ -40,3 +40,23 @@ def test_what_begins_at_different_moments_is_looked_at_together(scene: NetworkSc
         scene.clock.advance(0.01)
 
     assert len(set(due)) == 1
+
+
+def test_nobody_wakes_up_for_a_connection_that_has_ended(scene: NetworkScene) -> None:
+    opens(scene)
+    answers(scene)
+    scene.tracker.end(ended(OUT))
+    assert scene.emitted.of("network.flow")
+    assert scene.attempts.next_due() is None
+
+
+def test_what_still_waits_is_due_though_what_came_before_it_has_ended(scene: NetworkScene) -> None:
+    opens(scene)
+    answers(scene)
+    scene.clock.advance(TOGETHER_S)
+    opens(scene, OUT._replace(cookie=2, src_port=50002))
+    scene.tracker.end(ended(OUT))
+    due = scene.attempts.next_due()
+
+    assert due is not None
+    assert due - scene.clock.monotonic() >= LOOK_S[1]

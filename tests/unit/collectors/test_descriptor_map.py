@@ -71,6 +71,30 @@ def test_a_number_that_is_used_again_is_found_among_those_read_last(tmp_path: Pa
     assert known.look(app.procfs, 7, 78, 1000) == ([78], 1)
 
 
+def test_a_socket_in_the_place_of_the_last_one_is_found_without_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, known, listed = FakeDescriptors(tmp_path), DescriptorMap(), list[int]()
+    numbers = Procfs.descriptor_numbers
+
+    def count(procfs: Procfs, pid: int, most: int = MOST_LISTED) -> list[int]:
+        listed.append(pid)
+        return numbers(procfs, pid, most)
+
+    monkeypatch.setattr(Procfs, "descriptor_numbers", count)
+    for inode in (77, 78, 79):
+        app.open(3, inode)
+        assert known.look(app.procfs, 7, inode, 1000) == ([inode], 1)
+    assert len(listed) == 1
+
+    app.open(4, 80)
+    assert known.look(app.procfs, 7, 80, 1000) == ([80], 1), "another place, beside a socket that is still there"
+    app.close(4)
+    app.open(5, 81)
+    assert known.look(app.procfs, 7, 81, 1000) == ([81], 1), "another place, the last one is empty"
+    assert len(listed) == 3
+
+
 def test_what_one_look_had_to_leave_out_comes_first_in_the_next(tmp_path: Path) -> None:
     app, known = FakeDescriptors(tmp_path), DescriptorMap()
     for number in range(100):

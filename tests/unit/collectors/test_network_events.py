@@ -6,11 +6,12 @@ import pytest
 
 from collectors import network_events as events
 from collectors.inet_diag import CLOSE, TCP, UDP, InetSocket, TcpInfo, address_bytes
-from collectors.network_events import Payload, payload, was_opened_here
-from collectors.socket_table import INBOUND, OUTBOUND, Known, Owner, known_of
+from collectors.network_events import Payload, network_of, payload, was_opened_here
+from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, Owner, known_of
 from sensor.model.events import Event, Process, Timestamp
 from sensor.model.kinds import Kind
 
+ENDS = Ends(address_bytes("192.0.2.1"), 50000, address_bytes("198.51.100.7"), 443)
 NOW = Timestamp(1_700_000_000_000_000_000)
 
 
@@ -177,3 +178,11 @@ def test_a_loss_is_told_with_what_is_known_of_its_size(count: int | None, bound:
 
     assert event.loss is not None
     assert (event.kind, event.loss.bound, event.loss.count) == (Kind.SENSOR_LOSS, bound, count)
+
+
+def test_the_texts_of_ends_are_made_once_for_all_that_is_told_of_them() -> None:
+    known = Known(socket.AF_INET, TCP, ENDS, None, direction=OUTBOUND)
+    first = network_of(known)
+    made = events.address_of.cache_info().misses
+    assert [network_of(known), network_of(known)] == [first, first]
+    assert events.address_of.cache_info().misses == made

@@ -3,6 +3,8 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from running import until
@@ -94,6 +96,37 @@ async def test_nothing_is_left_of_one_that_was_cancelled(pipe: Pipe) -> None:
 
     assert pipe.read == []
     assert not asyncio.get_running_loop().remove_reader(pipe.reading)
+
+
+async def test_a_timer_is_set_anew_only_where_another_time_is_wanted(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, timers = asyncio.get_running_loop(), list[float]()
+    call_at = loop.call_at
+
+    def count(when: float, *args: Any, **others: Any) -> asyncio.TimerHandle:
+        timers.append(when)
+        return call_at(when, *args, **others)
+
+    began, worked = loop.time(), asyncio.Event()
+    left = iter([lambda: Rest(began + LONG - loop.time())] * 3 + [lambda: Rest(MOMENT), lambda: None])
+
+    def work() -> Rest | None:
+        with suppress(BlockingIOError):
+            os.read(pipe.reading, 100)
+        worked.set()
+        return next(left)()
+
+    monkeypatch.setattr(loop, "call_at", count)
+    attending = asyncio.create_task(attend(pipe.reading, work, Rest(LONG)))
+    for _ in range(4):
+        os.write(pipe.writing, b"x")
+        await worked.wait()
+        worked.clear()
+    monkeypatch.undo()
+    await asyncio.wait_for(attending, DEADLINE_S)
+
+    assert [round(when - began) for when in timers] == [LONG, 0]
 
 
 @pytest.mark.parametrize(("now", "seconds"), [(12.05, 0.05), (12.03, 0.07), (12.0999, 0.0001)])

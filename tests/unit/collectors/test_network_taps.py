@@ -1,0 +1,143 @@
+"""Reading two taps: what belongs together, what was lost, and that nothing is asked of the kernel without need."""
+
+import pytest
+from network_scene import NetworkScene, ends_of, listener, sock
+from test_connection_attempts import OUT, told
+
+from collectors.attribution import DESCRIPTOR
+from collectors.connection_attempts import LOOK_S
+from collectors.inet_diag import InetSocket
+from collectors.network_taps import LOST, READS, Following
+from collectors.packet_headers import Segment
+from collectors.packet_tap import Packet
+
+SYN, SYN_ACK, RST = 0x02, 0x12, 0x14
+LO, ETHERNET = "lo", "eth0"
+
+
+class FakeTap:
+    """A tap that the test fills."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Packet] = []
+        self.dropped = 0
+        self.asked = 0
+
+    def fileno(self) -> int:
+        raise AssertionError("nobody waits here")
+
+    def receive(self) -> Packet | None:
+        return self.waiting.pop(0) if self.waiting else None
+
+    def newly_dropped(self) -> int:
+        self.asked += 1
+        dropped, self.dropped = self.dropped, 0
+        return dropped
+
+
+class NoDns:
+    """Nobody asks."""
+
+    def segment(self, _segment: Segment, *, sent: bool, within: bool) -> None:
+        raise AssertionError("no DNS is sent here")
+
+    def settle(self) -> None: ...
+
+    def next_due(self) -> None: ...
+
+
+class Scene(NetworkScene):
+    """What follows two fake taps."""
+
+    def __init__(self) -> None:
+        super().__init__(loopback=True)
+        self.task.add(42, "c1", sockets=[100, 500])
+        self.dns = NoDns()
+        self.openings, self.answers = FakeTap(), FakeTap()
+        self.following = Following(
+            self,  # type: ignore[arg-type]
+            self.openings,  # type: ignore[arg-type]
+            self.answers,  # type: ignore[arg-type]
+            self.counters,
+            self.clock,
+        )
+
+    def lost(self) -> int:
+        return self.counters.losses[LOST]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def packet(one: InetSocket, flags: int, *, back: bool = False, interface: str = ETHERNET) -> Packet:
+    """A segment of a connection that the task opens, or one that comes back."""
+    ours, theirs = (one.src[:4], one.src_port), (one.dst[:4], one.dst_port)
+    (src, src_port), (dst, dst_port) = (theirs, ours) if back else (ours, theirs)
+    ports = src_port.to_bytes(2, "big") + dst_port.to_bytes(2, "big")
+    ip = b"\x45\0\0\x28" + bytes(5) + b"\x06\0\0" + src + dst
+    return Packet(ip + ports + bytes(8) + bytes([0x50, flags]) + bytes(6), not back, interface)
+
+
+def test_an_answer_belongs_to_what_was_opened_before_it_though_both_are_read_at_once(scene: Scene) -> None:
+    scene.sockets[ends_of(OUT)] = OUT
+    scene.openings.waiting = [packet(OUT, SYN)]
+    scene.answers.waiting = [packet(OUT, SYN_ACK, back=True)]
+    assert not scene.following.take()
+    scene.clock.advance(LOOK_S[1])
+    scene.following.take()
+
+    network = told(scene).network
+    assert network is not None
+    assert (network.outcome, network.owner_evidence) == ("established", DESCRIPTOR)
+
+
+@pytest.mark.parametrize(("interface", "told_ends"), [(LO, {"inbound", "outbound"}), (ETHERNET, {"outbound"})])
+def test_over_loopback_both_ends_are_the_tasks(scene: Scene, interface: str, told_ends: set[str]) -> None:
+    both = sock(src="127.0.0.1", dst="127.0.0.1", src_port=50000, dst_port=8080)
+    scene.sockets[ends_of(listener())] = listener()
+    scene.openings.waiting = [packet(both, SYN, interface=interface)]
+    scene.answers.waiting = [packet(both, SYN_ACK, back=True, interface=interface)]
+    scene.following.take()
+    scene.clock.advance(1)
+    for _ in LOOK_S:
+        scene.following.take()
+
+    assert {network.direction for network in scene.networks("network.connect")} == told_ends
+
+
+def test_more_may_wait_where_as_much_was_read_as_is_read_in_one_go(scene: Scene) -> None:
+    scene.openings.waiting = [packet(OUT, SYN)] * (READS + 1)
+    assert scene.following.take()
+    assert not scene.following.take()
+
+
+@pytest.mark.parametrize(("opened", "answered"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_only_a_tap_that_gives_something_is_asked_what_it_lost(scene: Scene, opened: int, answered: int) -> None:
+    scene.openings.waiting = [packet(OUT, SYN)] * opened
+    scene.answers.waiting = [packet(OUT, SYN_ACK, back=True)] * answered
+    scene.following.take()
+
+    assert (scene.openings.asked, scene.answers.asked) == (opened, answered)
+
+
+def test_what_either_tap_lost_is_told_and_counted(scene: Scene) -> None:
+    scene.openings.waiting, scene.openings.dropped = [packet(OUT, SYN)], 3
+    scene.following.take()
+    assert (scene.lost(), scene.lossy) == (3, True)
+
+    scene.answers.waiting, scene.answers.dropped = [packet(OUT, SYN_ACK, back=True)], 4
+    scene.following.take()
+    assert scene.lost() == 7
+    assert [event.loss.count for event in scene.emitted.of("sensor.loss") if event.loss] == [3, 4]
+
+
+def test_where_answers_were_lost_nobody_is_said_to_have_timed_out(scene: Scene) -> None:
+    scene.openings.waiting = [packet(OUT, SYN)]
+    scene.answers.waiting, scene.answers.dropped = [packet(OUT._replace(src_port=1), RST, back=True)], 1
+    scene.following.take()
+    known = scene.table.at(6, ends_of(OUT))
+
+    assert known is not None
+    assert known.unsure
