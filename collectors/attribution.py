@@ -144,14 +144,14 @@ class Attribution:
         return self._task.owner_of(sock.inode, uid=sock.uid, quick=quick)
 
     def _owner(self, pid: int | None, sort: Hashable) -> Owner | None:
-        """The process with its container, which is known where it is the last owner too: nobody leaves a container."""
-        process = None if pid is None else self._task.process(pid)
-        if process is None:
-            return None
+        """The process with its container. Of the last owner, while it lives, nothing has to be read again for that."""
         last, _ = self._recent.get(sort, (None, 0.0))
-        if last is not None and last.process.entity == process.entity and last.container not in (None, HOST):
-            return Owner(process, last.container)
-        return Owner(process, self._task.container_of(process.pid))
+        if last is not None and last.process.pid == pid and last.container not in (None, HOST):  # nobody leaves one
+            process = self._task.current(last.process.entity)
+            if process is not None and self._task.lived_at(process.entity, self._clock.monotonic()):
+                return Owner(process, last.container)
+        process = None if pid is None else self._task.process(pid)
+        return Owner(process, self._task.container_of(process.pid)) if process else None
 
     def _remember(self, sort: Hashable, owner: Owner) -> None:
         self._recent[sort] = (owner, self._clock.monotonic())

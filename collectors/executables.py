@@ -121,7 +121,7 @@ class Executables:
         Later `done` is called exactly once, on the loop or, with `stopped`, by `close`. Never raises for what a
         process, its files or the kernel do.
         """
-        if process.ended is not None:
+        if process.exiting or process.ended is not None:
             return self._seen_by_tracer(process) or Facts(why_no_hash=GONE)
         if self._looks_are_noticed:
             self.opened(process)

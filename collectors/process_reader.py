@@ -112,6 +112,7 @@ class ProcessReader:
         """It has ended, and its parent knows. Raises ProcessGone if nothing was read."""
         if process.args is None:
             raise ProcessGone(f"PID {process.pid}: gone")
+        process.exiting = True
         process.exe = process.cwd = process.sha256 = process.drift = process.preload = None
         process.preload_cut = False
         process.missing = (*missing, *(Missing(field, "gone") for field in ENDS_WITH_IT))
@@ -189,7 +190,8 @@ class ProcessReader:
         process.comm, process.executed, process.tty = after.comm, after.has_executed, tty_name(after.tty_nr)
         if after.has_executed != before.has_executed or (before.has_executed and not before.runs_its_own):
             return False
-        if after.has_exited:
+        process.exiting = after.has_exited
+        if process.exiting:
             return True
         return process.args is not None and (after.image, after.comm) == (before.image, before.comm)
 

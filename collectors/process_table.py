@@ -30,8 +30,9 @@ class Tracked:
     to the sensor. `entered`: it came into its container from outside, None until that is looked at. `ended` is in
     monotonic seconds. `glimpsed`: it was gone before it could be read, and `start` is about when its program was
     opened. `traced`: a tracer tells of its programs and its end, which then was at `exit_time`; `version` is which
-    version of the executable's file it saw (`executables`). `survivor`: see `procfs.Stat`. `overdue`:
-    it should have run its program long ago, so that whatever it is called is what it runs.
+    version of the executable's file it saw (`executables`). `survivor`: see `procfs.Stat`. `exiting`: it was about to
+    end when it was looked at last, and shows nothing more. `overdue`: it should have run its program long ago, so that
+    whatever it is called is what it runs.
     """
 
     pid: int
@@ -71,6 +72,7 @@ class Tracked:
     glimpsed: bool = False
     traced: bool = False
     survivor: tuple[int, int] | None = None
+    exiting: bool = False
     overdue: bool = False
 
     @property

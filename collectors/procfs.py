@@ -217,7 +217,8 @@ class Procfs:
                 continue
             if not thread.is_zombie:
                 survivor = thread.pid, thread.start_ticks
-                return stat._replace(state=thread.state, image=thread.image, survivor=survivor)
+                flags = stat.flags & ~PF_EXITING  # those of a thread say nothing of the program
+                return stat._replace(state=thread.state, flags=flags, image=thread.image, survivor=survivor)
         return stat
 
     def _entries(self, name: str) -> Iterator[str]:

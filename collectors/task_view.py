@@ -107,8 +107,7 @@ class Task:
         return process.missing if process else ()
 
     def settled(self, entity: str) -> bool:
-        process = self._table.entity(entity)
-        return process is None or process.settled or process.ended is not None
+        return (process := self._table.entity(entity)) is None or process.settled or process.ended is not None
 
     def pids(self) -> Iterable[int]:
         return [process.pid for process in self._table.newest_first()]
@@ -248,7 +247,8 @@ class Task:
             return True
         whole = self._reader.read(process, stat)
         self._table.weigh(process)
-        self._place_living(process)
+        if not process.exiting:
+            self._place_living(process)
         return whole
 
     def living(self) -> list[Tracked]:

@@ -50,7 +50,7 @@ class FakeProc:
         (directory / "task" / str(pid)).mkdir()
         fields = (directory / "stat").read_text().split()
         (thread / "stat").write_text(" ".join([f"{survivor}", *fields[1:]]) + "\n")
-        fields[2], fields[19], fields[25:28], fields[47] = "Z", "2", ["0", "0", "0"], "0"
+        fields[2], fields[8], fields[19], fields[25:28], fields[47] = "Z", "4", "2", ["0", "0", "0"], "0"
         (directory / "task" / str(pid) / "stat").write_text(" ".join(fields) + "\n")
         whole = self.root / str(survivor)
         shutil.copytree(directory, whole, symlinks=True)

@@ -105,6 +105,9 @@ class FakeTaskView:
     def process(self, pid: int) -> Process | None:
         return self.processes.get(pid)
 
+    def current(self, entity: str) -> Process | None:
+        return next((process for process in self.processes.values() if process.entity == entity), None)
+
     def missing(self, entity: str) -> tuple[Missing, ...]:
         return self.unread.get(entity, ())
 

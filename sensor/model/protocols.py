@@ -101,6 +101,10 @@ class TaskView(Protocol):
         """The process as far as it is known, read on demand if it was not yet seen; None when it is gone."""
         ...
 
+    def current(self, entity: str) -> Process | None:
+        """The process as it is known by now, also if it has ended within the last minute; nothing is read for it."""
+        ...
+
     def container_of(self, pid: int) -> str | None:
         """The container of a process that is alive or ended within the last minute."""
         ...
