@@ -1,7 +1,7 @@
 """From what collectors emit to what may leave: held until its process has settled, completed, matched, folded."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 
 from sensor.containers.names import ContainerNames
 from sensor.detect.detector import Detector
@@ -48,7 +48,7 @@ class Enricher:
         self._steps: tuple[Step, ...] = (ProcessStep(task), ContainerStep(names), Masking(counters))
         self._trouble = Trouble("events are lost on their way", clock)
 
-    async def run(self, source: AsyncIterable[Event], sink: Sink) -> None:
+    async def run(self, source: AsyncIterable[Iterable[Event]], sink: Sink) -> None:
         """Enrich until the source ends, then hand on what is still held. Cancelled, it does that too."""
         later = asyncio.get_running_loop().call_later
         fold = Fold(
@@ -66,8 +66,9 @@ class Enricher:
             awaited=self._names.awaited,
         )
         try:
-            async for event in source:
-                hold.put(event)
+            async for events in source:
+                for event in events:
+                    hold.put(event)
         finally:
             hold.flush()
             if self._detector is not None:

@@ -87,6 +87,13 @@ class ProcessStep:
         return with_field(event, _PROCESS, with_field(process, _ANCESTORS, above)) if above else event
 
 
+def may_wait(event: Event) -> bool:
+    """Whether an event will tell the same when it is completed a moment later. A young process may run another program
+    by then, and is taken as it is known then."""
+    process = event.process
+    return process is None or event.kind in _TELLS_OF_PROCESS or not _was_young(event, process)
+
+
 def _was_young(event: Event, process: Process) -> bool:
     """Unknown beginnings count as young, and so does a process of which nothing but its number was told."""
     if process.start is None or (process.exe is None and process.args is None):

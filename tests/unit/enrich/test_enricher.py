@@ -15,6 +15,7 @@ from sensor.model.events import Ancestor, Container, Event, Evidence, Header, Pr
 from sensor.model.kinds import Kind
 from sensor.pipeline.queue import EventQueue
 from tests.fakes import START, FakeClock, FakeTaskView
+from tests.fakes_timers import FakeTimers
 from tests.rules_from import compiled, rule_text
 
 APP = Container("c1", "app", "shop:1.4")
@@ -28,7 +29,8 @@ class View(FakeTaskView):
 class Bench:
     def __init__(self, fold: bool = True) -> None:
         self.view, self.counters = View(), Counters()
-        self.queue = EventQueue(capacity=100, counters=self.counters)
+        timers = FakeTimers()
+        self.queue = EventQueue(capacity=100, counters=self.counters, clock=timers.clock, later=timers.later)
         self.names = names = ContainerNames(sensor=Sensor("s", "e", "0"), platform="docker")
         names.learn(TaskMetadata(Task("docker"), {"c1": APP}))
         self.enricher = Enricher(task=self.view, names=names, counters=self.counters, clock=FakeClock(), fold=fold)
@@ -117,8 +119,8 @@ async def test_a_fault_costs_its_event_only_and_is_counted(caplog: pytest.LogCap
 
 
 async def test_a_source_that_fails_is_not_silenced() -> None:
-    async def failing() -> AsyncIterator[Event]:
-        yield bench.event(7, "a")
+    async def failing() -> AsyncIterator[list[Event]]:
+        yield [bench.event(7, "a")]
         raise OSError("gone")
 
     bench = Bench()
