@@ -224,3 +224,14 @@ async def test_a_fault_of_detection_costs_detections_only(
     assert [event.kind for event in bench.sunk] == [Kind.PROCESS_EXEC]
     assert bench.counters.losses == {"detect_failed": 1}
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_events_of_a_kind_of_which_no_rule_asks_are_not_matched(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    detector = with_detection(bench)
+    asked: list[Kind] = []
+    monkeypatch.setattr(detector, "detect", lambda event: asked.append(event.kind) or [])
+    await bench.run(bench.event(7, "nmap"), bench.event(7, "nmap", kind=Kind.NETWORK_FLOW))
+
+    assert [event.kind for event in bench.sunk] == [Kind.PROCESS_EXEC, Kind.NETWORK_FLOW]
+    assert asked == [Kind.PROCESS_EXEC]
