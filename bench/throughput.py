@@ -103,10 +103,9 @@ class Source:
         self._emitted = emitted(events, times)
         self.made_s = 0.0
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
+    async def __aiter__(self) -> AsyncIterator[list[Event]]:
         while fresh := self._fresh():
-            for event in fresh:
-                yield event
+            yield fresh
             await asyncio.sleep(0)
 
     def _fresh(self) -> list[Event]:

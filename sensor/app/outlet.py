@@ -71,16 +71,16 @@ class Outlet:
         self._encoder = Encoder(counters)
         self._links = Links()
         self._filters = Filters(settings, counters)
-        self._fold = CoarseFold(wanted=self._folds_harder, release=self._admit, counters=counters, later=_later)
+        self._fold = CoarseFold(wanted=self._folds_harder, release=self._admit, counters=counters, later=call_later)
         shippers = _shippers(handover, clock)
         self._spool = Spool(
             [shipper.name for shipper in shippers],
             memory_bytes=settings.spool_bytes,
             counters=counters,
-            later=_later,
+            later=call_later,
         )
         when = SealWhen(settings.batch_events, _batch_bytes(settings.batch_bytes, shippers), settings.batch_age)
-        self._batcher = Batcher(header=header, out=self._sealed, clock=clock, later=_later, when=when)
+        self._batcher = Batcher(header=header, out=self._sealed, clock=clock, later=call_later, when=when)
         self._deliveries = [self._delivery(shipper) for shipper in shippers]
         self._wanted = BRIEF if all(self._is_brief(shipper) for shipper in shippers) else None
         self._going = set(self._deliveries)
@@ -180,8 +180,8 @@ class Outlet:
         )
 
 
-def _later(seconds: float, call: Callable[[], None]) -> Timer:
-    """By the loop that runs then: the outlet is made before it does."""
+def call_later(seconds: float, call: Callable[[], None]) -> Timer:
+    """By the loop that runs then: whoever is given this is made before it does."""
     return asyncio.get_running_loop().call_later(seconds, call)
 
 

@@ -13,7 +13,7 @@ from collectors.procfs import Procfs
 from collectors.registry import collectors
 from collectors.task_view import Task
 from sensor.app.identity import PodNames, container_names, instance
-from sensor.app.outlet import LESS, MB, Outlet
+from sensor.app.outlet import LESS, MB, Outlet, call_later
 from sensor.app.rule_feed import RuleFeed
 from sensor.app.siblings import ALONE_S, Siblings
 from sensor.app.signals import listen
@@ -25,6 +25,7 @@ from sensor.containers.ecs_metadata import EcsMetadata, endpoint
 from sensor.containers.task_metadata import TaskMetadata
 from sensor.detect.detector import Detector
 from sensor.enrich.enricher import Enricher
+from sensor.enrich.process import may_wait
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.events import CollectorHealth, Event
@@ -97,7 +98,9 @@ class Sidecar:
         self._hidden_quota = HiddenQuota(clock)
         self._names = container_names(handover, os.environ, self._task, clock)
         self._metadata = self._ask_ecs(clock)
-        self._queue = EventQueue(capacity=settings.queue_events, counters=counters)
+        self._queue = EventQueue(
+            capacity=settings.queue_events, counters=counters, clock=clock, later=call_later, may_wait=may_wait
+        )
         detector = Detector(header=self._names.header, current=self._task.current, counters=counters, clock=clock)
         self._rules = RuleFeed(detector, settings.rules) if settings.detection and not handover.parked else None
         self._enricher = Enricher(

@@ -18,7 +18,7 @@ class Detector:
     `detections_undecided`.
 
     `undecided` tells the last by the id of the rule: events that it would match if what was not read of them were not
-    there, and might not match if it were known.
+    there, and might not match if it were known. `kinds` are those in which it may find anything.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Detector:
     def use(self, engine: Engine) -> None:
         """Match with the rules of this engine from now on."""
         self._engine = engine
+        self.kinds = engine.kinds
         self._suppressions = Suppressions(engine.rules.suppressions)
 
     def start(self, release: Callable[[Event], None], later: Later) -> None:
@@ -48,8 +49,10 @@ class Detector:
 
     def detect(self, event: Event) -> list[Event]:
         """The detections of an event that are to be told at once."""
+        found, undecided = self._engine.verdict(event, self._header, self._parent_of)
+        if not found and not undecided:
+            return []
         header = self._header()
-        found, undecided = self._engine.verdict(event, header, self._parent_of)
         for rule in undecided:
             self._left_undecided(rule, event, header)
         return [told for rule in found if (told := self._told(rule, event, header)) is not None]

@@ -14,26 +14,31 @@ Form = Callable[["Facts"], Any]
 class Facts(dict[str, Any]):
     """The forms of an event's fields by their keys (`sensor.detect.forms`). Only those that a rule named are known.
 
-    `parent_of` answers for the process above the event's, as it is known by now.
+    `header_of` has the task or pod; `parent_of` answers for the process above the event's, as it is known by now. Few
+    rules ask for either.
     """
 
-    __slots__ = ("event", "forms", "header", "parent_of")
+    __slots__ = ("event", "forms", "header_of", "parent_of")
 
     def __init__(
         self,
         event: Event,
         forms: Mapping[str, Form],
-        header: Header | None = None,
+        header_of: Callable[[], Header] | None = None,
         parent_of: Callable[[Event], Process | None] | None = None,
     ) -> None:
         self.event = event
         self.forms = forms
-        self.header = header
+        self.header_of = header_of
         self.parent_of = parent_of
 
     def __missing__(self, key: str) -> Any:
         value = self[key] = self.forms[key](self)
         return value
+
+    def header(self) -> Header | None:
+        """What stands once in a batch."""
+        return self.header_of() if self.header_of is not None else None
 
     def parent(self) -> Process | None:
         """The process above the event's."""

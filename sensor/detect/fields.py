@@ -22,7 +22,7 @@ An argument zero is what the caller wrote there. So `process.name` is for what s
 """
 
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sensor.detect import getters
@@ -138,18 +138,10 @@ def _is_several(hint: Any) -> bool:
     return any(typing.get_origin(part) is tuple for part in (hint, *typing.get_args(hint)))
 
 
-def texts_of(facts: Facts, text: Callable[[str], str]) -> str:
-    """The texts of the parts that the event has, a line each, as `text` gets them by their fields."""
-    event = facts.event
-    found = [text(name) for name in TEXTS["process"]] if event.process is not None else []
-    for part in ("file", "network", "dns"):
-        if getattr(event, part) is not None:
-            found += [text(name) for name in TEXTS[part]]
-    return "\n".join(found)
-
-
 def _texts(facts: Facts) -> Value:
-    return texts_of(facts, lambda name: str(FIELDS[name].get(facts) or ""))
+    """The texts of the parts that the event has, a line each."""
+    parts = (names for part, names in TEXTS.items() if getattr(facts.event, part) is not None)
+    return "\n".join(str(FIELDS[name].get(facts) or "") for names in parts for name in names)
 
 
 FIELDS: Mapping[str, Field] = {**dict(_sigma()), **dict(_auditd()), **dict(_own()), "*": Field(MATCHED, _texts)}

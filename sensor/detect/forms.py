@@ -9,8 +9,9 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from sensor.detect.facts import Facts, Form, Value
-from sensor.detect.fields import CANONICAL, FIELDS, TEXTS, Field, texts_of
+from sensor.detect.fields import CANONICAL, FIELDS, TEXTS, Field
 from sensor.detect.getters import PLACES, Get
+from sensor.model.events import Event
 
 KEYWORDS = "*"
 VALUE, TEXT, LOWER, BASE, JOINED = "", "=", "|", "/", "+"
@@ -36,29 +37,33 @@ def key(forms: MutableMapping[str, Form], field: str, form: str) -> str:
         if field == KEYWORDS and form == LOWER:
             forms[name] = _lower_texts(forms)
         else:
-            forms[name] = _several(FIELDS[field], form) if FIELDS[field].several else _single(FIELDS[field], form)
+            forms[name] = _several(FIELDS[field], form) if FIELDS[field].several else _single(forms, field, form)
     return name
 
 
 def _lower_texts(forms: MutableMapping[str, Form]) -> Form:
     """Out of forms that conditions ask for as well."""
-    keys = {name: key(forms, name, LOWER) for part in TEXTS.values() for name in part}
-    return lambda facts: texts_of(facts, lambda name: facts[keys[name]])
+    parts = [(Event._fields.index(part), [key(forms, name, LOWER) for name in names]) for part, names in TEXTS.items()]
+
+    def lower_texts(facts: Facts) -> str:
+        event = facts.event
+        return "\n".join([facts[name] for part, names in parts if event[part] is not None for name in names])
+
+    return lower_texts
 
 
-def _single(field: Field, form: str) -> Form:
-    get = field.get
+def _single(forms: MutableMapping[str, Form], field: str, form: str) -> Form:
+    get = FIELDS[field].get
     if form == VALUE:
         return get
     if form == TEXT:
         return lambda facts: text_of(get(facts))
-
-    lower = _lower_at(*PLACES[get]) if get in PLACES else _lower(get)
     if form == LOWER:
-        return lower
+        return _lower_at(*PLACES[get]) if get in PLACES else _lower(get)
+    whole = key(forms, field, LOWER)
 
     def base(facts: Facts) -> str:
-        text = lower(facts)
+        text: str = facts[whole]
         return text[text.rfind("/") + 1 :]
 
     return base

@@ -50,7 +50,7 @@ def header_attribute(part: str, name: str) -> Get:
     """A field of the task or pod, which stands in the header."""
 
     def get(facts: Facts) -> Value:
-        found = getattr(facts.header, part, None)
+        found = getattr(facts.header(), part, None)
         return None if found is None else typing.cast(Value, getattr(found, name))
 
     return get

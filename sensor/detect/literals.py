@@ -1,11 +1,16 @@
 """Which of many texts stand in another: one pass over it, however many they are (docs/adr/0050)."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 Finder = Callable[[str], Iterable[int]]
 """From a text to the numbers of those that stand in it."""
 
 Match = Callable[[str], list[int] | None]
+
+REMEMBERED, SHORT = 128, 512
+"""Texts of which it is remembered what stands in them, and their characters at most: most events come from few
+programs, started in the same ways."""
 
 FEW = 6
 """So many are looked for one by one."""
@@ -25,13 +30,14 @@ def finder(texts: Sequence[str]) -> Finder:
     if match is None:
         return one_by_one
 
-    def together(text: str) -> Iterable[int]:
+    def together(text: str) -> Sequence[int]:
         try:
             return match(text) or ()
         except UnicodeEncodeError:  # a lone surrogate
             return one_by_one(text)
 
-    return together
+    remembering = lru_cache(REMEMBERED)(together)
+    return lambda text: remembering(text) if len(text) <= SHORT else together(text)
 
 
 def _together(texts: Sequence[str]) -> Match | None:

@@ -1,7 +1,8 @@
 """From what collectors emit to what may leave: held until its process has settled, completed, matched, folded."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Iterable
+from functools import partial
 
 from sensor.containers.names import ContainerNames
 from sensor.detect.detector import Detector
@@ -48,57 +49,59 @@ class Enricher:
         self._steps: tuple[Step, ...] = (ProcessStep(task), ContainerStep(names), Masking(counters))
         self._trouble = Trouble("events are lost on their way", clock)
 
-    async def run(self, source: AsyncIterable[Event], sink: Sink) -> None:
+    async def run(self, source: AsyncIterable[Iterable[Event]], sink: Sink) -> None:
         """Enrich until the source ends, then hand on what is still held. Cancelled, it does that too."""
         later = asyncio.get_running_loop().call_later
-        fold = Fold(
-            release=lambda event: self._guarded(sink, event), counters=self._counters, clock=self._clock, later=later
-        )
+        fold = Fold(release=self._guarded(sink), counters=self._counters, clock=self._clock, later=later)
         onward = fold.put if self._folds else sink
         if self._detector is not None:
-            self._detector.start(lambda event: self._guarded(onward, event), later)
+            self._detector.start(self._guarded(onward), later)
         hold = Hold(
             settled=self._task.settled,
-            release=lambda event: self._guarded(lambda event: self._pass_on(event, onward), event),
+            release=self._guarded(partial(self._pass_on, onward)),
             counters=self._counters,
             clock=self._clock,
             later=later,
             awaited=self._names.awaited,
         )
         try:
-            async for event in source:
-                hold.put(event)
+            async for events in source:
+                for event in events:
+                    hold.put(event)
         finally:
             hold.flush()
             if self._detector is not None:
                 self._detector.flush()
             fold.flush()
 
-    def _pass_on(self, event: Event, onward: Sink) -> None:
+    def _pass_on(self, onward: Sink, event: Event) -> None:
         for step in self._steps:
             event = step(event)
         onward(event)
-        for detection in self._detections(event):
-            onward(detection)
+        if self._detector is not None and event.kind in self._detector.kinds:
+            for detection in self._detections(self._detector, event):
+                onward(detection)
 
-    def _detections(self, event: Event) -> list[Event]:
+    def _detections(self, detector: Detector, event: Event) -> list[Event]:
         """What the event led to. A fault there costs these detections, and is counted as `detect_failed`."""
-        if self._detector is None:
-            return []
         try:
-            return self._detector.detect(event)
+            return detector.detect(event)
         except Exception as error:  # noqa: BLE001  # any fault of a rule, told and counted
             self._counters.lost("detect_failed", event.count)
             self._trouble.failed(f"detection, {event.kind}: {type(error).__name__}: {error}")
             return []
 
-    def _guarded(self, work: Sink, event: Event) -> None:
-        """A fault costs this event, with all that was folded into it, which is counted; and no other one.
+    def _guarded(self, work: Sink) -> Callable[[Event], None]:
+        """The work, of which a fault costs its event, with all that was folded into it, which is counted; and no other.
 
         The event does not go on without the step that failed: that might have been masking.
         """
-        try:
-            work(event)
-        except Exception as error:  # noqa: BLE001  # any fault of a step, told and counted
-            self._counters.lost("enrich_failed", event.count)
-            self._trouble.failed(f"{event.kind}: {type(error).__name__}: {error}")
+
+        def guarded(event: Event) -> None:
+            try:
+                work(event)
+            except Exception as error:  # noqa: BLE001  # any fault of a step, told and counted
+                self._counters.lost("enrich_failed", event.count)
+                self._trouble.failed(f"{event.kind}: {type(error).__name__}: {error}")
+
+        return guarded

@@ -37,12 +37,24 @@ _NEWS = frozenset({Kind.PROCESS_IDENTITY, Kind.DETECTION})
 """Kinds that make a process worth telling of, however usual its program is."""
 
 
+@dataclass(slots=True)
+class Runs:
+    """Runs that ended alike: the events of the last one, and the counts of those that it replaced."""
+
+    last: tuple[Event, ...]
+    replaced: list[int]
+
+    def told(self) -> list[Event]:
+        """One event of each kind for all of them."""
+        return [e._replace(count=e.count + n) for e, n in zip(self.last, self.replaced, strict=True)]
+
+
 @dataclass(slots=True, eq=False)
 class Routine:
     """One program that is run in the same way. `seen` and `due`, the end of its window, are in monotonic seconds.
 
-    `ends` are the keys of the exits that were told of; `running` counts the execs held; `folded` has, by how they
-    ended, the events of the runs that are over.
+    `ends` are the keys of the exits that were told of; `running` counts the execs held; `folded` has the runs that are
+    over, by how they ended.
     """
 
     seen: float
@@ -51,7 +63,7 @@ class Routine:
     due: float | None = None
     running: int = 0
     ends: set[bytes] = field(default_factory=set)
-    folded: dict[bytes, tuple[Event, ...]] = field(default_factory=dict)
+    folded: dict[bytes, Runs] = field(default_factory=dict)
 
     def learn(self, end: bytes | None) -> None:
         """From now on a process may end this way without being told of."""
@@ -60,10 +72,14 @@ class Routine:
 
     def fold(self, end: bytes, *events: Event) -> int:
         """Add a run that is over; its facts replace those of the one before it. Returns how many events that saves."""
-        before = self.folded.get(end)
-        counts = [event.count for event in before] if before else [0] * len(events)
-        self.folded[end] = tuple(e._replace(count=e.count + n) for e, n in zip(events, counts, strict=True))
-        return len(events) if before else 0
+        runs = self.folded.get(end)
+        if runs is None:
+            self.folded[end] = Runs(events, [0] * len(events))
+            return 0
+        for at, event in enumerate(runs.last):
+            runs.replaced[at] += event.count
+        runs.last = events
+        return len(events)
 
 
 class Fold:
@@ -154,9 +170,11 @@ class Fold:
         """A held process has ended as usual; its last program takes the exit along, the ones before it have none."""
         for routine, _ in held:
             routine.running -= 1
-        saved = sum(routine.fold(b"", program) for routine, program in held[:-1])
-        routine, program = held[-1]
-        self._counters.add("folded", saved + routine.fold(end, program, event))
+        routine, program = held.pop()
+        saved = routine.fold(end, program, event)
+        for routine, program in held:
+            saved += routine.fold(b"", program)
+        self._counters.add("folded", saved)
 
     def _tell(self, event: Event, entity: str, routine: Routine | None) -> None:
         if routine is not None:
@@ -198,7 +216,7 @@ class Fold:
     def _release_folded(self, routine: Routine) -> None:
         if not routine.folded:
             return
-        over, routine.folded = [event for run in routine.folded.values() for event in run], {}
+        over, routine.folded = [event for runs in routine.folded.values() for event in runs.told()], {}
         routine.window = min(2 * routine.window, LONGEST_WINDOW_S)
         for event in over:
             self._release(event)

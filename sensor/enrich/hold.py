@@ -86,9 +86,10 @@ class Hold:
         self._release(event)
 
     def _is_ready(self, event: Event) -> bool:
-        container = event.container
-        named = container is None or container.name is not None or not self._awaited(container.id)
-        return named and self._is_settled(event)
+        container, process = event.container, event.process
+        if container is not None and container.name is None and self._awaited(container.id):
+            return False
+        return process is None or self._settled(process.entity)
 
     def _is_settled(self, event: Event) -> bool:
         return event.process is None or self._settled(event.process.entity)

@@ -55,8 +55,9 @@ class ProcessStep:
         if event.kind not in _TELLS_OF_PROCESS:
             if _was_young(event, process):
                 event = self._as_known_now(event, process)
-            event = self._with_missing(event, event.process or process)
-        return self._with_ancestors(event)
+                process = event.process or process
+            event = self._with_missing(event, process)
+        return event if process.ancestors else self._with_ancestors(event, process)
 
     def _as_known_now(self, event: Event, process: Process) -> Event:
         now = self._processes.current(process.entity)
@@ -79,12 +80,16 @@ class ProcessStep:
             return event
         return event._replace(evidence=event.evidence._replace(missing=(*event.evidence.missing, *more)))
 
-    def _with_ancestors(self, event: Event) -> Event:
-        process = event.process
-        if process is None or process.ancestors:
-            return event
+    def _with_ancestors(self, event: Event, process: Process) -> Event:
         above = self._processes.ancestors(process.entity)
         return with_field(event, _PROCESS, with_field(process, _ANCESTORS, above)) if above else event
+
+
+def may_wait(event: Event) -> bool:
+    """Whether an event will tell the same when it is completed a moment later. A young process may run another program
+    by then, and is taken as it is known then."""
+    process = event.process
+    return process is None or event.kind in _TELLS_OF_PROCESS or not _was_young(event, process)
 
 
 def _was_young(event: Event, process: Process) -> bool:

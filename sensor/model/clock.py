@@ -31,6 +31,11 @@ Later = Callable[[float, Callable[[], None]], Timer]
 """Calls back after that many seconds, as `loop.call_later` does."""
 
 
+def until_next(period: float, now: float) -> float:
+    """Seconds from a time until the next multiple of a period; who rests until then wakes up together with others."""
+    return period - now % period
+
+
 class SystemClock:
     """The kernel's clocks."""
 

@@ -159,6 +159,8 @@ def _record_encoder(kind: Any, text: bool) -> Encode:
         known |= {f"convert_{name}": convert, f"default_{name}": default}
         differs = f" and _{name} != default_{name}" if default is not None else ""
         value = f"_{name}" if convert is _same else f"convert_{name}(_{name})"
+        if convert is _sent_time:  # as in nearly every case, without a call
+            value = f"_{name} if type(_{name}) is int and 0 <= _{name} <= {INT_MAX} else {value}"
         lines.append(f"    if _{name} is not None{differs}: plain[{name!r}] = {value}")
     exec("\n".join([*lines, "    return plain"]), known)  # noqa: S102  # of our own annotations, nothing from outside
     encode: Encode = known["encode"]
@@ -288,8 +290,6 @@ def _same(value: Any) -> Any:
 
 def _sent_time(value: Any) -> Any:
     """What readers would refuse is refused here, where it costs one event and not the batch around it."""
-    if type(value) is int and 0 <= value <= INT_MAX:  # which is before the year 10000
-        return value
     return _timestamp(value, "a time")
 
 

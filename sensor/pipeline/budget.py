@@ -14,7 +14,7 @@ from zlib import crc32
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.events import Event
-from sensor.model.kinds import Kind, Lane, lane_of
+from sensor.model.kinds import URGENT_KINDS, Kind
 
 DAY_S = 86_400.0
 HEAD_START, SAMPLE_AT, ORDINARY_UNTIL = 0.1, 0.6, 0.85
@@ -25,8 +25,8 @@ LOOK_S = 10.0
 FIRST_GUESS = 100.0
 """Bytes of an event in a batch, until the first batch tells."""
 
-ALWAYS = frozenset({Kind.SENSOR_HEARTBEAT, Kind.CONTAINER_START, Kind.CONTAINER_STOP})
-"""Ordinary kinds that are never left out; urgent ones never are."""
+ALWAYS = URGENT_KINDS | {Kind.SENSOR_HEARTBEAT, Kind.CONTAINER_START, Kind.CONTAINER_STOP}
+"""Kinds that are never left out."""
 
 
 class Budget:
@@ -53,14 +53,14 @@ class Budget:
 
     def folds(self) -> bool:
         """Whether more is to be folded than usual."""
-        if not self._daily:
-            return False
+        if self._used < HEAD_START * self._daily or not self._daily:
+            return False  # whatever the time, which costs a call
         passed = min(1.0, (self._clock.monotonic() - self._began) / DAY_S)
         return self._used >= (HEAD_START + (1 - HEAD_START) * passed) * self._daily
 
     def admits(self, event: Event) -> bool:
         """Whether the event goes out; otherwise it has been counted, with all that was folded into it."""
-        if not self._daily or event.kind in ALWAYS or lane_of(event.kind) is Lane.URGENT:
+        if not self._daily or event.kind in ALWAYS:
             return True
         self._offered += 1
         if (now := self._clock.monotonic()) - self._looked >= LOOK_S:

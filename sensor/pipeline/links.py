@@ -90,6 +90,8 @@ class Links:
             self._run(container, event.process, identity)
 
     def _of_run(self, container: str, process: Process) -> tuple[Link, ...]:
+        if not self._files:
+            return ()
         for path in _run_paths(process):
             if path == process.exe and process.drift is False:
                 continue

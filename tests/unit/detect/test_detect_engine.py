@@ -1,14 +1,17 @@
 """Loading rule sets, and the index that keeps events from rules that cannot match."""
 
+from collections.abc import Sequence
+
 import msgpack
 import pytest
 from hypothesis import given, settings
 
+from sensor.detect import literals
 from sensor.detect.compact import MalformedRules, Problem, Rule, RuleSet, Suppression, Variant, pack, unpack
 from sensor.detect.engine import Engine
 from sensor.detect.facts import Facts
-from sensor.detect.literals import FEW, finder
-from sensor.model.events import Event, Task
+from sensor.detect.literals import FEW, SHORT, finder
+from sensor.model.events import Event, Header, Task
 from sensor.model.kinds import Kind
 from tests.event_strategies import of
 from tests.fakes_pipeline import HEADER
@@ -112,7 +115,7 @@ def test_a_rule_may_ask_for_the_task() -> None:
     engine = Engine(compiled(rule_text("sel: {task.family: shop}\ncondition: sel")))
     header = HEADER._replace(task=Task("docker", family="shop"))
 
-    assert len(engine.matches(exec_event("a"), header)) == 1
+    assert len(engine.matches(exec_event("a"), lambda: header)) == 1
     assert engine.matches(exec_event("a")) == []
 
 
@@ -184,3 +187,30 @@ ENGINE = Engine(
 def test_that_engine_has_all_its_rules() -> None:
     assert (ENGINE.loaded, ENGINE.problems) == (4, [])
     assert set(ENGINE._by_kind) >= {Kind.PROCESS_EXEC, Kind.FILE_CREATE, Kind.NETWORK_CONNECT}
+
+
+def test_a_short_text_that_comes_again_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+
+    def counting(texts: Sequence[str]) -> literals.Match:
+        return lambda text: searched.append(text) or [n for n, part in enumerate(texts) if part in text]
+
+    monkeypatch.setattr(literals, "_together", counting)
+    find = finder([f"text{n}" for n in range(FEW + 1)])
+    long = "text3" + "x" * SHORT
+
+    assert [list(find(text)) for text in ("a text2", "a text2", long, long)] == [[2], [2], [3], [3]]
+    assert searched == ["a text2", long, long]
+
+
+def test_the_header_is_made_for_rules_that_ask_for_it_only() -> None:
+    made: list[Header] = []
+
+    def header() -> Header:
+        made.append(HEADER)
+        return HEADER
+
+    Engine(compiled(rule_text("sel: {process.drift: true}\ncondition: sel"))).matches(exec_event("a"), header)
+    assert made == []
+    Engine(compiled(rule_text("sel: {task.family: shop}\ncondition: sel"))).matches(exec_event("a"), header)
+    assert made == [HEADER]

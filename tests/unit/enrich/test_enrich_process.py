@@ -1,6 +1,6 @@
 import pytest
 
-from sensor.enrich.process import YOUNG_NS, ProcessStep
+from sensor.enrich.process import YOUNG_NS, ProcessStep, may_wait
 from sensor.model.events import Ancestor, Container, Event, Evidence, Missing, Process, Timestamp
 from sensor.model.kinds import Kind
 from tests.fakes import START, FakeTaskView
@@ -109,3 +109,12 @@ def test_a_container_that_was_not_known_yet_is_filled_in_and_a_known_one_kept(vi
 def test_an_event_without_a_process_stays_as_it_is(view: View) -> None:
     told = event(None, Kind.SENSOR_START)
     assert ProcessStep(view)(told) is told
+
+
+def test_only_events_of_a_process_that_may_run_another_program_in_a_moment_cannot_wait() -> None:
+    assert not may_wait(event(PARENTS))
+    assert not may_wait(event(Process("e7", 7, start=START), age_ns=10 * YOUNG_NS))
+    assert may_wait(event(PARENTS, age_ns=YOUNG_NS))
+    assert may_wait(event(PARENTS, Kind.PROCESS_EXEC))
+    assert may_wait(event(PARENTS, Kind.PROCESS_EXIT))
+    assert may_wait(event(None))

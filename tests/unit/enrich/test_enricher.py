@@ -15,6 +15,7 @@ from sensor.model.events import Ancestor, Container, Event, Evidence, Header, Pr
 from sensor.model.kinds import Kind
 from sensor.pipeline.queue import EventQueue
 from tests.fakes import START, FakeClock, FakeTaskView
+from tests.fakes_timers import FakeTimers
 from tests.rules_from import compiled, rule_text
 
 APP = Container("c1", "app", "shop:1.4")
@@ -28,7 +29,8 @@ class View(FakeTaskView):
 class Bench:
     def __init__(self, fold: bool = True) -> None:
         self.view, self.counters = View(), Counters()
-        self.queue = EventQueue(capacity=100, counters=self.counters)
+        timers = FakeTimers()
+        self.queue = EventQueue(capacity=100, counters=self.counters, clock=timers.clock, later=timers.later)
         self.names = names = ContainerNames(sensor=Sensor("s", "e", "0"), platform="docker")
         names.learn(TaskMetadata(Task("docker"), {"c1": APP}))
         self.enricher = Enricher(task=self.view, names=names, counters=self.counters, clock=FakeClock(), fold=fold)
@@ -117,8 +119,8 @@ async def test_a_fault_costs_its_event_only_and_is_counted(caplog: pytest.LogCap
 
 
 async def test_a_source_that_fails_is_not_silenced() -> None:
-    async def failing() -> AsyncIterator[Event]:
-        yield bench.event(7, "a")
+    async def failing() -> AsyncIterator[list[Event]]:
+        yield [bench.event(7, "a")]
         raise OSError("gone")
 
     bench = Bench()
@@ -222,3 +224,14 @@ async def test_a_fault_of_detection_costs_detections_only(
     assert [event.kind for event in bench.sunk] == [Kind.PROCESS_EXEC]
     assert bench.counters.losses == {"detect_failed": 1}
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_events_of_a_kind_of_which_no_rule_asks_are_not_matched(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    detector = with_detection(bench)
+    asked: list[Kind] = []
+    monkeypatch.setattr(detector, "detect", lambda event: asked.append(event.kind) or [])
+    await bench.run(bench.event(7, "nmap"), bench.event(7, "nmap", kind=Kind.NETWORK_FLOW))
+
+    assert [event.kind for event in bench.sunk] == [Kind.PROCESS_EXEC, Kind.NETWORK_FLOW]
+    assert asked == [Kind.PROCESS_EXEC]

@@ -142,3 +142,22 @@ def test_no_budget_is_no_bound() -> None:
     assert rig.offer(10) == 10
     assert rig.budget.used() is None
     assert not rig.budget.folds()
+
+
+def test_while_little_is_used_the_time_is_not_asked_for_to_know_that() -> None:
+    class Asked(FakeClock):
+        times = 0
+
+        def monotonic(self) -> float:
+            self.times += 1
+            return super().monotonic()
+
+    clock = Asked()
+    budget = Budget(MB, clock, Counters())
+    before = clock.times
+    budget.spent(int(HEAD_START * MB) - 1, 1)
+    assert not budget.folds()
+    assert clock.times == before
+    budget.spent(1, 1)
+    assert budget.folds()
+    assert clock.times > before
