@@ -13,16 +13,13 @@ from collectors.inet_diag import TCP, is_loopback
 from collectors.network_telling import Moment, NetworkTelling
 from collectors.packet_filter import RST
 from collectors.packet_headers import Segment
-from collectors.readiness import until_next
 from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, SocketTable
-from sensor.model.clock import Clock
+from sensor.model.clock import Clock, until_together
 from sensor.model.counters import Counters
 
 LOOK_S = (0.02, 0.1, 0.3, 0.5)
 """How long after its first packet a connection is looked at again, while its owner or its answer is not known: for the
-first time only where a process may be found that was not there at once."""
-TOGETHER_S = 0.1
-"""All but the first look wait for a multiple of this, so that many cost one wake-up."""
+first time only where a process may be found that was not there at once. The others wait for `clock.TOGETHER_S`."""
 ORPHAN_S = 0.5
 """So long the end of a connection waits for an owner."""
 MOST_PENDING = 4_096
@@ -117,7 +114,7 @@ class ConnectionAttempts:
         due = [_since(first[0]) + LOOK_S[0]] if first else []
         if together:
             soonest = min(together)
-            due.append(soonest + until_next(TOGETHER_S, soonest))
+            due.append(soonest + until_together(soonest))
         return min(due, default=None)
 
     def _begin(self, family: int, ends: Ends, direction: str, moment: Moment) -> None:

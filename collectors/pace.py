@@ -6,8 +6,7 @@ costs the app some microseconds. What is saved up in quiet times may be spent in
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 from collectors.allowance import Overdraft
@@ -73,14 +72,9 @@ class CpuShare(Overdraft):
         self.drawn += amount
         return super().draw(amount)
 
-    @contextmanager
-    def working(self) -> Iterator[None]:
+    def working(self) -> "Work":
         """What this thread uses within is drawn."""
-        began = self._used()
-        try:
-            yield
-        finally:
-            self.draw(self._used() - began)
+        return Work(self, self._used)
 
     def is_overdrawn(self) -> bool:
         """Whether more than the share was used."""
@@ -95,6 +89,22 @@ class CpuShare(Overdraft):
 
     def _rate_now(self) -> float:
         return max(self._portion.least, self._portion.share * self._cores_then)
+
+
+class Work:
+    """A piece of work on a share. A generator's context (contextlib) would cost as much as some of the pieces."""
+
+    __slots__ = ("_began", "_share", "_used")
+
+    def __init__(self, share: CpuShare, used: Callable[[], float]) -> None:
+        self._share = share
+        self._used = used
+
+    def __enter__(self) -> None:
+        self._began = self._used()
+
+    def __exit__(self, *_: object) -> None:
+        self._share.draw(self._used() - self._began)
 
 
 class ThreadShare(CpuShare):

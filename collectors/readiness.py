@@ -30,11 +30,6 @@ async def attend(fd: int, work: Work, first: Rest) -> None:
         attendance.end()
 
 
-def until_next(period: float, now: float) -> float:
-    """Seconds from a time until the next multiple of a period; who rests until then wakes up together with others."""
-    return period - now % period
-
-
 class _Attendance:
     """Listens all the while that it may, since to begin and to end costs a system call each."""
 

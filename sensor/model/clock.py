@@ -31,9 +31,13 @@ Later = Callable[[float, Callable[[], None]], Timer]
 """Calls back after that many seconds, as `loop.call_later` does."""
 
 
-def until_next(period: float, now: float) -> float:
-    """Seconds from a time until the next multiple of a period; who rests until then wakes up together with others."""
-    return period - now % period
+TOGETHER_S = 0.1
+"""What may wait does so until a multiple of it. Where little happens each wake-up costs as much as the work in it."""
+
+
+def until_together(now: float) -> float:
+    """Seconds from a time until the next multiple of `TOGETHER_S`; who rests until then wakes up with others."""
+    return TOGETHER_S - now % TOGETHER_S
 
 
 class SystemClock:

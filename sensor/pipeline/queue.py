@@ -1,8 +1,8 @@
 """The bounded intake between the collectors and enrichment, for one loop and one consumer.
 
 The consumer gets together what has come together: an event that comes after a pause is handed out at once, those of
-the next moment when the clock comes to a multiple of `PERIOD_S`. Where little happens each wake-up costs as much as
-several events, since nothing is in the CPU's caches any more. What cannot wait, and a queue that fills, end the rest.
+the next moment together with them (`clock.TOGETHER_S`). Where little happens each wake-up costs as much as several
+events, since nothing is in the CPU's caches any more. What cannot wait, and a queue that fills, end the rest.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
-from sensor.model.clock import Clock, Later, Timer, until_next
+from sensor.model.clock import Clock, Later, Timer, until_together
 from sensor.model.counters import Counters
 from sensor.model.events import Event
 from sensor.model.kinds import URGENT_KINDS
@@ -21,9 +21,6 @@ URGENT_ROOM = 1_000
 TURN = 32
 """Events handed out in a row before the loop's other tasks get their turn; collectors have deadlines of 20 ms. Where so
 many wait the rest is over."""
-
-PERIOD_S = 0.1
-"""The collectors rest until multiples of it too: so all wake up together."""
 
 
 class EventQueue:
@@ -90,7 +87,7 @@ class EventQueue:
             await self._rest()
         taken = [self._waiting.popleft() for _ in range(min(TURN, len(self._waiting)))]
         now = self._clock.monotonic()
-        self._rest_until = now + until_next(PERIOD_S, now)
+        self._rest_until = now + until_together(now)
         return taken
 
     def __aiter__(self) -> Self:

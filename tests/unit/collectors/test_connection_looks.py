@@ -4,7 +4,8 @@ import pytest
 from network_scene import NetworkScene, ended
 from test_connection_attempts import OUT, answers, opens, scene
 
-from collectors.connection_attempts import LOOK_S, TOGETHER_S
+from collectors.connection_attempts import LOOK_S
+from sensor.model.clock import TOGETHER_S
 
 __all__ = ["scene"]
 

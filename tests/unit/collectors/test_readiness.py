@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from running import until
 
-from collectors.readiness import Rest, attend, until_next
+from collectors.readiness import Rest, attend
 
 
 class Pipe:
@@ -127,8 +127,3 @@ async def test_a_timer_is_set_anew_only_where_another_time_is_wanted(
     await asyncio.wait_for(attending, DEADLINE_S)
 
     assert [round(when - began) for when in timers] == [LONG, 0]
-
-
-@pytest.mark.parametrize(("now", "seconds"), [(12.05, 0.05), (12.03, 0.07), (12.0999, 0.0001)])
-def test_who_rests_until_the_next_moment_meets_others(now: float, seconds: float) -> None:
-    assert until_next(0.1, now) == pytest.approx(seconds, abs=1e-9)

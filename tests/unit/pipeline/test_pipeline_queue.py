@@ -9,10 +9,11 @@ from fakes_timers import FakeTimers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sensor.model.clock import TOGETHER_S
 from sensor.model.counters import Counters
 from sensor.model.events import Event
 from sensor.model.kinds import Kind
-from sensor.pipeline.queue import PERIOD_S, TURN, URGENT_ROOM, EventQueue
+from sensor.pipeline.queue import TURN, URGENT_ROOM, EventQueue
 
 
 def queue(capacity: int = 3) -> tuple[EventQueue, Counters]:
@@ -194,7 +195,7 @@ async def test_what_comes_soon_after_it_is_handed_out_together_at_the_multiple(c
 
 async def test_after_a_pause_an_event_waits_for_nothing(consumer: Consumer) -> None:
     await consumer.emit("first")
-    await consumer.wait(PERIOD_S)
+    await consumer.wait(TOGETHER_S)
     await consumer.emit("second")
     assert consumer.taken == [["first"], ["second"]]
     assert consumer.timers.set == 0
