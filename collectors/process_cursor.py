@@ -202,26 +202,27 @@ class ProcessCursor:
             self._arrivals.unreadable()
 
     def _look_at_once(self) -> None:
-        opens = self._hints.read()
+        """What is new is read first, since it may be gone in a moment, and what was opened afterwards: the loader's
+        open, which is the second of most programs, is there by then and spares a turn of the loop."""
         unsettled = len(self._settling)
         news = self._follow()
         if unsettled:
             self._settling.look_at_newest()
-        elif opens and not news:
-            self._look_for_later_execs({opened.container for opened in opens if not opened.by_loader})
         if news:
             self._see_it_run()
+        opens = self._hints.read()
+        if opens and not news and not unsettled:
+            self._look_for_later_execs({opened.container for opened in opens if not opened.by_loader})
         self._settling.conclude()
 
     def _see_it_run(self) -> None:
+        """The newest process is looked at until it runs its program."""
         for _ in range(NAPS):
             if not self._settling.is_one_about_to_run():
                 break
             time.sleep(NAP_S)
             if not self._settling.look_at_last():
                 break
-        if self._hints.read():  # the loader's open, which is the second of most programs, is spared a turn of the loop
-            self._settling.look_at_newest()
 
     def _cover_again(self) -> None:
         if self._processes.tracing.active or self._clock.monotonic() - self._covered_at < COVER_S:
