@@ -45,9 +45,10 @@ UNREST_S = 60.0
 """So long after a change the next container may be near; a new one gives no hints before it is known."""
 COVER_S = 10.0
 """How soon a container that gives no hints is tried again: its root may have been out of reach when it came."""
-NAPS, NAP_S = 6, 0.0001
-"""So often, after so long, a new process is looked at on the spot until it runs its program, which may be over in less
-than a millisecond: a turn of the loop takes too long."""
+LOOKS, NAP_S = 16, 1e-6
+"""So often a new process is looked at on the spot until it runs its program, which may be over in less than a
+millisecond: a turn of the loop takes too long. In between the core is left to it, since who is woken by an open may
+well run in the place of who opened; the kernel makes 50 µs of the shortest sleep (prctl(2), PR_SET_TIMERSLACK)."""
 STORM_TOLD_S = 60.0
 """Between two lines in the log about too many processes."""
 
@@ -216,12 +217,12 @@ class ProcessCursor:
         self._settling.conclude()
 
     def _see_it_run(self) -> None:
-        """The newest process is looked at until it runs its program."""
-        for _ in range(NAPS):
-            if not self._settling.is_one_about_to_run():
+        for _ in range(LOOKS):
+            process = self._settling.about_to_run()
+            if process is None:
                 break
             time.sleep(NAP_S)
-            if not self._settling.look_at_last():
+            if not self._settling.look_at_last(process):
                 break
 
     def _cover_again(self) -> None:

@@ -68,10 +68,10 @@ class Settling:
         """Whether the process is to be looked at again anyway."""
         return process.entity in self._waiting
 
-    def is_one_about_to_run(self) -> bool:
-        """Whether the newest process has still to run its program."""
+    def about_to_run(self) -> Tracked | None:
+        """The newest process, if it has still to run its program."""
         newest = next(reversed(self._waiting.values()), None)
-        return newest is not None and not newest.process.announced
+        return newest.process if newest is not None and not newest.process.announced else None
 
     def begin(self, process: Tracked, stat: Stat) -> None:
         """A new process, whose stat was just read: one that runs no program of its own yet is about to, mostly."""
@@ -111,16 +111,15 @@ class Settling:
             self._come_back(process, step)
         return None
 
-    def look_at_last(self) -> bool:
-        """The newest process is about to run its program, and is read once it does; whether that may still come."""
-        waiting = next(reversed(self._waiting.values()))
+    def look_at_last(self, process: Tracked) -> bool:
+        """It is about to run its program, and is read once it does; False where nothing more is to come of it."""
         try:
-            stat = self._processes.stat(waiting.process)
+            stat = self._processes.stat(process)
         except (ProcessGone, OSError):
             return False  # its end or its next turn tells what came of it
         if stat.runs_its_own:
-            self.look(waiting.process, waiting.step, stat)
-        return not stat.runs_its_own
+            self.look(process, self._waiting[process.entity].step, stat)
+        return not process.exiting
 
     def look_at_newest(self) -> None:
         """A hint: the newest processes that nothing is known of are read at once."""
