@@ -11,6 +11,7 @@ from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
 from collectors.process_events import ProcessEvents
 from collectors.process_settling import FORKED_S, REREAD_S, Settling
+from collectors.process_table import Tracked
 from collectors.procfs import PF_EXITING, PF_FORKNOEXEC, Procfs, Stat
 from collectors.task_view import Task
 from sensor.model.counters import Counters
@@ -55,6 +56,13 @@ class Scene:
         """From outside, and called as runc calls itself."""
         stat = self.proc.root / "7" / "stat"
         stat.write_text(stat.read_text().replace("(app) S 1 ", "(runc:[x) S 0 ", 1))
+
+    def new(self) -> tuple[Tracked, Stat]:
+        """It was just seen for the first time, by its stat."""
+        stat = self.task.procfs.stat(7)
+        process = self.task.track_by(stat)
+        assert process is not None
+        return process, stat
 
     def look(self) -> list[tuple[Kind, int | None]]:
         """Look at it, and give all that was told until now."""
@@ -111,9 +119,7 @@ async def test_a_program_that_is_read_while_the_kernel_prepares_it_is_told_once(
 
 async def test_a_new_process_is_read_once_it_runs_a_program_of_its_own(scene: Scene) -> None:
     scene.runs(uid=5, image=140_000)
-    stat = scene.task.procfs.stat(7)
-    process = scene.task.track_by(stat)
-    assert process is not None
+    process, stat = scene.new()
     scene.settling.begin(process, stat._replace(flags=PF_FORKNOEXEC))
     assert process.args is None
     assert scene.settling.about_to_run() is process
@@ -129,20 +135,16 @@ async def test_a_new_process_is_read_once_it_runs_a_program_of_its_own(scene: Sc
 
 async def test_a_program_of_its_own_is_read_at_once_and_by_the_stat_that_was_read(scene: Scene) -> None:
     scene.runs(uid=5, image=140_000)
-    stat = scene.task.procfs.stat(7)._replace(comm="app", image=(4096, 8192, 138_000))
-    process = scene.task.track_by(stat)
-    assert process is not None
+    process, stat = scene.new()
 
-    scene.settling.begin(process, stat)
+    scene.settling.begin(process, stat._replace(image=(4096, 8192, 138_000)))
     assert process.args == ("app",)
     assert scene.emitted.of(Kind.PROCESS_EXEC) == [], "another program has begun since its stat was read"
 
 
 async def test_nothing_more_is_expected_of_a_new_process_that_is_gone(scene: Scene) -> None:
     scene.runs(uid=5, image=140_000)
-    stat = scene.task.procfs.stat(7)
-    process = scene.task.track_by(stat)
-    assert process is not None
+    process, stat = scene.new()
     scene.settling.begin(process, stat._replace(flags=PF_FORKNOEXEC))
     (scene.proc.root / "7" / "stat").unlink()
     assert not scene.settling.look_at_last(process)
@@ -152,9 +154,7 @@ async def test_what_exits_while_it_is_read_is_told_with_all_that_was_read(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.runs(uid=5, image=140_000)
-    stat = scene.task.procfs.stat(7)
-    process = scene.task.track_by(stat)
-    assert process is not None
+    process, stat = scene.new()
     gone = stat._replace(flags=PF_EXITING, image=(0, 0, 0))
     monkeypatch.setattr(scene.task.procfs, "stat", lambda _: gone)
 
