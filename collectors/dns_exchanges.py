@@ -126,12 +126,9 @@ class Exchanges(Generic[Owner]):
     def due(self) -> list[Exchange[Owner]]:
         """The queries that have waited long enough."""
         found: list[Exchange[Owner]] = []
-        if not self._waiting:
-            return found
-        now = self._clock.monotonic()
         while self._waiting:
             key, waiting = next(iter(self._waiting.items()))
-            if waiting.last + UNANSWERED_S > now:
+            if waiting.last + UNANSWERED_S > self._clock.monotonic():
                 break
             self._leave(key)
             found.append(Exchange(key.client, waiting.server, key.question, None, waiting.owner))

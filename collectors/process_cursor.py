@@ -222,7 +222,7 @@ class ProcessCursor:
             if process is None:
                 break
             time.sleep(NAP_S)
-            if not self._settling.look_at_last(process):
+            if not self._settling.read_once_it_runs(process):
                 break
 
     def _cover_again(self) -> None:

@@ -188,7 +188,7 @@ class ProcessReader:
             raise ProcessGone(f"PID {process.pid} is another process by now")
         process.survivor = after.survivor
         process.comm, process.executed, process.tty = after.comm, after.has_executed, tty_name(after.tty_nr)
-        if after.has_executed != before.has_executed or (before.has_executed and not before.runs_its_own):
+        if after.has_executed != before.has_executed or before.is_in_exec:
             return False
         process.exiting = after.has_exited
         if process.exiting:

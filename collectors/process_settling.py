@@ -111,7 +111,7 @@ class Settling:
             self._come_back(process, step)
         return None
 
-    def look_at_last(self, process: Tracked) -> bool:
+    def read_once_it_runs(self, process: Tracked) -> bool:
         """It is about to run its program, and is read once it does; False where nothing more is to come of it."""
         try:
             stat = self._processes.stat(process)

@@ -87,11 +87,16 @@ class Stat(NamedTuple):
         return self.is_zombie or bool(self.flags & PF_EXITING)
 
     @property
+    def is_in_exec(self) -> bool:
+        """Whether the kernel is about to run another program: the memory is new by then, and it does not say yet where
+        the code begins (fs/exec.c, exec_mmap; the end of load_elf_binary in fs/binfmt_elf.c). What we may not see of
+        the image has ones there (fs/proc/array.c)."""
+        return not self.image[0] and not self.has_exited
+
+    @property
     def runs_its_own(self) -> bool:
-        """Whether it has begun a program of its own, and is not about to begin another: in between its memory is new,
-        and the kernel does not say yet where the code begins (fs/exec.c, exec_mmap; the end of load_elf_binary in
-        fs/binfmt_elf.c). What we may not see of the image has ones there (fs/proc/array.c)."""
-        return self.has_executed and (bool(self.image[0]) or self.has_exited)
+        """Whether it has begun a program of its own, and is not about to begin another."""
+        return self.has_executed and not self.is_in_exec
 
 
 class Credentials(NamedTuple):

@@ -347,12 +347,12 @@ class Task:
         process.traced = traced
         if parent is not None and (traced or parent.settled):
             process.cgroup, process.container = parent.cgroup, parent.container  # until more of it is read
-        elif not traced:
-            self._place(process)
-        if traced and (parent is None or not stat.ppid):
-            self._place_living(process)
-        elif not traced:
+        if not traced:
+            if process.cgroup is None:
+                self._place(process)
             self._exits.watch(stat.pid, stat.start_ticks)
+        elif parent is None or not stat.ppid:
+            self._place_living(process)
         self._table.add(process)
         if process.pid == self._pid:
             self.settle(process)  # our own container lives as long as we do, whatever else comes and goes in it

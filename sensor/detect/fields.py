@@ -22,7 +22,7 @@ An argument zero is what the caller wrote there. So `process.name` is for what s
 """
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sensor.detect import getters
@@ -138,10 +138,14 @@ def _is_several(hint: Any) -> bool:
     return any(typing.get_origin(part) is tuple for part in (hint, *typing.get_args(hint)))
 
 
-def _texts(facts: Facts) -> Value:
-    """The texts of the parts that the event has, a line each."""
+def texts_of(facts: Facts, text: Callable[[str], str]) -> str:
+    """The texts of the parts that the event has, a line each, as `text` gets them by their fields."""
     parts = (names for part, names in TEXTS.items() if getattr(facts.event, part) is not None)
-    return "\n".join(str(FIELDS[name].get(facts) or "") for names in parts for name in names)
+    return "\n".join([text(name) for names in parts for name in names])
+
+
+def _texts(facts: Facts) -> Value:
+    return texts_of(facts, lambda name: str(FIELDS[name].get(facts) or ""))
 
 
 FIELDS: Mapping[str, Field] = {**dict(_sigma()), **dict(_auditd()), **dict(_own()), "*": Field(MATCHED, _texts)}

@@ -9,9 +9,8 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from sensor.detect.facts import Facts, Form, Value
-from sensor.detect.fields import CANONICAL, FIELDS, TEXTS, Field
+from sensor.detect.fields import CANONICAL, FIELDS, TEXTS, Field, texts_of
 from sensor.detect.getters import PLACES, Get
-from sensor.model.events import Event
 
 KEYWORDS = "*"
 VALUE, TEXT, LOWER, BASE, JOINED = "", "=", "|", "/", "+"
@@ -43,13 +42,8 @@ def key(forms: MutableMapping[str, Form], field: str, form: str) -> str:
 
 def _lower_texts(forms: MutableMapping[str, Form]) -> Form:
     """Out of forms that conditions ask for as well."""
-    parts = [(Event._fields.index(part), [key(forms, name, LOWER) for name in names]) for part, names in TEXTS.items()]
-
-    def lower_texts(facts: Facts) -> str:
-        event = facts.event
-        return "\n".join([facts[name] for part, names in parts if event[part] is not None for name in names])
-
-    return lower_texts
+    keys = {name: key(forms, name, LOWER) for part in TEXTS.values() for name in part}
+    return lambda facts: texts_of(facts, lambda name: facts[keys[name]])
 
 
 def _single(forms: MutableMapping[str, Form], field: str, form: str) -> Form:

@@ -125,9 +125,9 @@ async def test_a_new_process_is_read_once_it_runs_a_program_of_its_own(scene: Sc
     assert scene.settling.about_to_run() is process
 
     scene.runs(uid=5, image=0, code=0)
-    assert scene.settling.look_at_last(process), "its memory is new, and nothing is in it yet"
+    assert scene.settling.read_once_it_runs(process), "its memory is new, and nothing is in it yet"
     scene.runs(uid=5, image=139_000)
-    scene.settling.look_at_last(process)
+    scene.settling.read_once_it_runs(process)
     assert process.args == ("app",)
     assert scene.settling.about_to_run() is None
     assert len(scene.emitted.of(Kind.PROCESS_EXEC)) == 1
@@ -147,7 +147,7 @@ async def test_nothing_more_is_expected_of_a_new_process_that_is_gone(scene: Sce
     process, stat = scene.new()
     scene.settling.begin(process, stat._replace(flags=PF_FORKNOEXEC))
     (scene.proc.root / "7" / "stat").unlink()
-    assert not scene.settling.look_at_last(process)
+    assert not scene.settling.read_once_it_runs(process)
 
 
 async def test_what_exits_while_it_is_read_is_told_with_all_that_was_read(
