@@ -2,10 +2,12 @@
 
 A busy server has a thousand descriptors, and reading a thousand links takes milliseconds; listing them takes a tenth
 of that. A connection that was just made has a number that is new, or one that was free a moment ago: the kernel gives
-the lowest free one, so numbers that changed lately are the ones that change next. These are read first.
+the lowest free one, so numbers that changed lately are the ones that change next. These are read first; and before
+anything is listed the one that comes next, since a connection may be over while a list is made.
 """
 
 from collections import OrderedDict
+from itertools import count
 from typing import NamedTuple
 
 from collectors.procfs import Procfs
@@ -33,7 +35,8 @@ class DescriptorMap:
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
-        self._found: int | None = None  # the number under which a socket was found last
+        self._next: int | None = None
+        """The number that the next socket has, where it is as the last: that one's, or the lowest that was free."""
 
     def look(self, procfs: Procfs, pid: int, wanted: int, most: int) -> Look:
         """Look for a socket, reading at most about `most` links. Raises ProcessGone or AccessDenied.
@@ -41,7 +44,7 @@ class DescriptorMap:
         What is left over comes first when the process is looked at again; of very many descriptors the first are listed
         (`procfs.MOST_LISTED`).
         """
-        if self._has_its_number(procfs, pid, wanted):
+        if self._is_next(procfs, pid, wanted):
             return Look([wanted], 1)
         numbers = set(procfs.descriptor_numbers(pid))
         for gone in self._known.keys() - numbers:
@@ -55,17 +58,19 @@ class DescriptorMap:
             if inode := self._read(procfs, pid, number):
                 found.append(inode)
             if inode == wanted:
-                self._found = number
+                self._next = number
                 break
+        else:
+            self._next = next(number for number in count() if number not in self._known)
         return Look(found, links)
 
-    def _has_its_number(self, procfs: Procfs, pid: int, wanted: int) -> bool:
-        """Whether the socket has taken the place of the one that was found last, which a program that makes one after
-        another gives it: then nothing has to be listed."""
-        if self._found is None:
+    def _is_next(self, procfs: Procfs, pid: int, wanted: int) -> bool:
+        """Whether the socket has the number that was to come: a program that makes one after another, and closes it,
+        gives it to each."""
+        if self._next is None:
             return False
         try:
-            return socket_inode(procfs.link(f"{pid}/fd/{self._found}")) == wanted
+            return socket_inode(procfs.link(f"{pid}/fd/{self._next}")) == wanted
         except ProcessGone:
             return False
 

@@ -17,6 +17,9 @@ from sensor.model.errors import AccessDenied, ProcessGone
 
 FRESH_S = 0.05
 """So long a process that did not hold a socket is believed not to hold another one that is sought."""
+NEWEST = 2
+"""So many of the socket's uid are asked all the same, once for each socket: a container that has just come connects
+before any socket of it was found, and what was over too soon to be found says nothing of its next."""
 QUICK_S, PATIENT_S = 0.004, 0.01
 """How long one search may take: for a connection that may be over soon, and otherwise."""
 MOST = 65_536
@@ -44,7 +47,7 @@ class SocketOwners:
         self._counters = counters
         self._holders: OrderedDict[int, Tracked] = OrderedDict()
         self._lately: OrderedDict[str, Tracked] = OrderedDict()
-        self._asked: dict[str, float] = {}
+        self._asked: dict[str, tuple[float, int]] = {}
         self._links = Allowance(per_second=LINKS_PER_SECOND, burst=LINKS_SAVED, clock=clock)
 
     def owner(self, inode: int, *, uid: int | None = None, quick: bool = False) -> int | None:
@@ -57,7 +60,7 @@ class SocketOwners:
             self._remember_lately(holder)
             return holder.pid
         until = self._clock.monotonic() + (QUICK_S if quick else PATIENT_S)
-        for process in self._in_order(uid):
+        for process in self._in_order(inode, uid):
             if self._clock.monotonic() > until or not self._links.take(0):
                 self._counters.add("socket_searches_cut")
                 return None
@@ -66,18 +69,21 @@ class SocketOwners:
                 return process.pid
         return None
 
-    def _in_order(self, uid: int | None) -> Iterator[Tracked]:
-        """The likely ones first; what was asked a moment ago, and is not among them, is left out."""
+    def _in_order(self, inode: int, uid: int | None) -> Iterator[Tracked]:
+        """The likely ones first; of the others those are left out that were asked a moment ago, but for the newest."""
         for entity, process in reversed(list(self._lately.items())):
             if process.ended is None:
                 yield process
             else:
                 del self._lately[entity]
         now = self._clock.monotonic()
-        self._asked = {entity: at for entity, at in self._asked.items() if now - at < FRESH_S}
-        others = [p for p in self._processes() if p.entity not in self._asked and p.entity not in self._lately]
-        yield from (p for p in others if uid is None or p.uid in (uid, None))
-        yield from (p for p in others if uid is not None and p.uid not in (uid, None))
+        self._asked = {entity: asked for entity, asked in self._asked.items() if now - asked[0] < FRESH_S}
+        others = [p for p in self._processes() if p.entity not in self._lately]
+        makers = [p for p in others if uid is None or p.uid in (uid, None)]
+        yield from (p for p in makers[:NEWEST] if self._asked.get(p.entity, (now, 0))[1] != inode)
+        yield from (p for p in makers[NEWEST:] if p.entity not in self._asked)
+        if uid is not None:
+            yield from (p for p in others if p.uid not in (uid, None) and p.entity not in self._asked)
 
     def _holds(self, process: Tracked, inode: int) -> bool:
         try:
@@ -85,7 +91,7 @@ class SocketOwners:
         except (ProcessGone, AccessDenied):  # its sockets have no owner then, which the event says in evidence.missing
             found = Look([], 1)
         self._links.spend(found.links)
-        self._asked[process.entity] = self._clock.monotonic()
+        self._asked[process.entity] = self._clock.monotonic(), inode
         for met in found.inodes:
             self._holders[met] = process
         while len(self._holders) > MOST:

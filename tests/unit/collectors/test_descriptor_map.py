@@ -95,6 +95,33 @@ def test_a_socket_in_the_place_of_the_last_one_is_found_without_a_list(
     assert len(listed) == 3
 
 
+def test_a_socket_under_the_number_that_was_free_is_found_without_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, known = FakeDescriptors(tmp_path), DescriptorMap()
+    for number in (0, 1, 2, 4):
+        app.open(number)
+    assert known.look(app.procfs, 7, 76, 1000) == ([], 4), "it is over by now"
+
+    monkeypatch.setattr(Procfs, "descriptor_numbers", lambda *_: pytest.fail("a list was made"))
+    app.open(3, 77)
+    assert known.look(app.procfs, 7, 77, 1000) == ([77], 1)
+
+
+def test_a_socket_that_was_closed_between_the_list_and_its_link_leaves_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, known = FakeDescriptors(tmp_path), DescriptorMap()
+    app.open(0)
+    with monkeypatch.context() as patched:
+        patched.setattr(Procfs, "descriptor_numbers", lambda *_: [0, 1])
+        assert known.look(app.procfs, 7, 76, 1000) == ([], 2)
+
+        patched.setattr(Procfs, "descriptor_numbers", lambda *_: pytest.fail("a list was made"))
+        app.open(1, 77)
+        assert known.look(app.procfs, 7, 77, 1000) == ([77], 1)
+
+
 def test_what_one_look_had_to_leave_out_comes_first_in_the_next(tmp_path: Path) -> None:
     app, known = FakeDescriptors(tmp_path), DescriptorMap()
     for number in range(100):

@@ -4,7 +4,7 @@ from fakes import FakeClock
 
 from collectors.descriptor_map import Look
 from collectors.process_table import Tracked
-from collectors.socket_owners import FRESH_S, LINKS_SAVED, SocketOwners
+from collectors.socket_owners import FRESH_S, LINKS_SAVED, NEWEST, SocketOwners
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Timestamp
@@ -75,13 +75,28 @@ def test_processes_of_the_sockets_uid_come_before_the_others() -> None:
 
 
 def test_who_was_asked_a_moment_ago_is_not_asked_again() -> None:
-    scene = Scene(1, 2)
-    assert (scene.owners.owner(70), scene.owners.owner(71)) == (None, None)
-    assert scene.looked == [2, 1]
+    scene = Scene(*range(1, NEWEST + 3))
+    every = sorted(scene.processes, reverse=True)
+    assert (scene.owners.owner(70), scene.owners.owner(70)) == (None, None)
+    assert scene.looked == every
 
     scene.clock.advance(FRESH_S * 2)
-    scene.owners.owner(71)
-    assert scene.looked == [2, 1, 2, 1]
+    scene.owners.owner(70)
+    assert scene.looked == every * 2
+
+
+def test_the_newest_of_a_sockets_uid_is_asked_for_each_socket() -> None:
+    scene = Scene(*range(1, NEWEST + 5))
+    older, *newest, other = range(3, NEWEST + 5)
+    scene.processes[other].uid = 1000
+    assert scene.owners.owner(70, uid=0) is None  # and so the newest may have closed it a moment ago
+    scene.looked.clear()
+    scene.held = {older: [71], other: [71]}
+    assert scene.owners.owner(71, uid=0) is None, "who is neither was asked a moment ago"
+
+    scene.held = {newest[0]: [72]}
+    assert scene.owners.owner(72, uid=0) == newest[0]
+    assert scene.looked == [*reversed(newest), *reversed(newest)]
 
 
 def test_an_ended_process_holds_nothing() -> None:
