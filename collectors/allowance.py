@@ -13,11 +13,10 @@ class Allowance:
         self._left = burst
         self._at = clock.monotonic()
 
-    def limit(self, *, per_second: float, burst: float) -> None:
-        """Allow more or less from now on; no more is saved than the new burst."""
-        self._save_up()
-        self._rate, self._burst = per_second, burst
-        self._left = min(self._left, burst)
+    def limit(self, *, per_second: float, burst: float, left: float) -> None:
+        """Allow more or less from now on; so much is left, which may be a debt."""
+        self._rate, self._burst, self._left = per_second, burst, left
+        self._at = self._clock.monotonic()
 
     def take(self, amount: float) -> bool:
         """Whether that much may be done now; if so it is spent."""

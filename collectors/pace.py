@@ -6,7 +6,9 @@ costs the app some microseconds. What is saved up in quiet times may be spent in
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 from collectors.allowance import Overdraft
@@ -27,6 +29,9 @@ what is saved up is half as much again as the share of 90 seconds."""
 OTHERS = Portion(0.025, 0.005, 60.0)
 """For the collectors of files and of the network, each: half of what all collectors may take."""
 
+NOTED_S = 1.0
+"""So exactly it is known when a share was drawn."""
+
 HINTS_PER_SECOND = 250
 HINTS_SAVED = 1000
 """Wake-ups by hints: a busy task's 100 programs a second may all be hinted, a shell loop's thousands may not."""
@@ -37,6 +42,14 @@ _QUOTAS = (
 )
 
 
+class Noted(NamedTuple):
+    """At a moment: how much had been drawn by then, and which part of the burst was left."""
+
+    at: float
+    drawn: float
+    left: float
+
+
 class Spent:
     """CPU seconds of the main thread that were drawn from shares of their own."""
 
@@ -45,7 +58,11 @@ class Spent:
 
 
 class CpuShare(Overdraft):
-    """CPU seconds, drawn by whoever uses them. What the task has may be learnt late; then the saved goes with it."""
+    """CPU seconds, drawn by whoever uses them.
+
+    What the task has may be learnt late, or estimated anew. Then what is left is what would be, had it been known: a
+    storm that has drawn more than that meanwhile leaves a debt, of what is saved up at most.
+    """
 
     def __init__(
         self,
@@ -60,6 +77,7 @@ class CpuShare(Overdraft):
         self._used = used
         self.drawn = 0.0
         """All that was drawn until now."""
+        self._past = deque([Noted(clock.monotonic(), 0.0, 1.0)])
         self._cores = cores
         self._portion = portion
         self._cores_then = cores()
@@ -82,10 +100,29 @@ class CpuShare(Overdraft):
         return super().is_overdrawn()
 
     def _follow_cores(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._past[-1].at >= NOTED_S:
+            self._save_up()
+            self._past.append(Noted(now, self.drawn, self._left / self._burst))
+            while now - self._past[1].at > self._portion.saved_s:
+                self._past.popleft()
         if self._cores() != self._cores_then:
             self._cores_then = self._cores()
             self.per_second = self._rate_now()
-            self.limit(per_second=self.per_second, burst=self.per_second * self._portion.saved_s)
+            burst = self.per_second * self._portion.saved_s
+            self.limit(per_second=self.per_second, burst=burst, left=self._left_of(burst, now))
+
+    def _left_of(self, burst: float, now: float) -> float:
+        """What is left, if the share has been what it is now for as long as takes to save all of it up. What was noted
+        is noted anew, as it would have been."""
+        left = burst * self._past[0].left
+        past = [*self._past, Noted(now, self.drawn, 0.0)]
+        self._past.clear()
+        for then, later in pairwise(past):
+            self._past.append(then._replace(left=left / burst))
+            left += (later.at - then.at) * self.per_second - (later.drawn - then.drawn)
+            left = min(burst, max(left, -burst))
+        return left
 
     def _rate_now(self) -> float:
         return max(self._portion.least, self._portion.share * self._cores_then)

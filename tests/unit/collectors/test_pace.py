@@ -1,5 +1,6 @@
 """What collectors allow themselves."""
 
+import pytest
 from fakes import FakeClock
 
 from collectors.allowance import Overdraft
@@ -46,14 +47,86 @@ def test_the_share_follows_what_the_task_has() -> None:
         assert not share.is_overdrawn()
 
 
-def test_a_task_that_turns_out_small_has_less_from_then_on() -> None:
-    clock, used, cores = FakeClock(), [0.0], [2.0]
-    share = ThreadShare(lambda: cores[0], PROCESSES, clock, Spent(), used=lambda: used[0])
-    used[0] = 0.25 * SHARE * SAVED_S * 1.01
-    assert not share.is_overdrawn()
-    cores[0] = 0.25
-    used[0] *= 2
-    assert share.is_overdrawn()
+class Small:
+    """A thread's share of a task whose cores are learnt or estimated anew; `burst` is that of a quarter of a core."""
+
+    def __init__(self, cores: float) -> None:
+        self.clock, self.cores, self._used = FakeClock(), cores, 0.0
+        self.share = ThreadShare(lambda: self.cores, PROCESSES, self.clock, Spent(), used=lambda: self._used)
+        self.burst = 0.25 * SHARE * SAVED_S
+
+    def use(self, seconds: float, within: float = 0.0) -> bool:
+        """Whether that is overdrawn, once it was used bit by bit."""
+        for _ in range(steps := 20 if within else 1):
+            self._used += seconds / steps
+            self.clock.advance(within / steps)
+            overdrawn = self.share.is_overdrawn()
+        return overdrawn
+
+
+def test_what_was_used_before_a_task_turned_out_small_counts_as_if_that_had_been_known() -> None:
+    task = Small(2.0)
+    assert not task.use(task.burst * 0.6)
+    task.cores = 0.25
+    assert not task.use(task.burst * 0.39)
+    assert task.use(task.burst * 0.02)
+
+
+def test_what_a_larger_share_has_given_back_meanwhile_is_not_there_in_a_small_one() -> None:
+    task = Small(2.0)
+    task.clock.advance(600)
+    assert not task.use(5 * 2.0 * SHARE, within=5.0)  # as much as comes back, so that all seems to be left
+    left = task.burst + 5 * 0.25 * SHARE - 5 * 2.0 * SHARE
+    task.cores = 0.25
+    assert not task.use(left - 0.02)
+    assert task.use(0.04)
+
+
+def test_what_was_used_before_is_not_given_back_by_a_later_estimate() -> None:
+    task = Small(2.0)
+    task.use(2 * task.burst, within=5.0)
+    for cores in (0.25, 0.3, 0.25):
+        task.cores = cores
+        assert task.use(SAVED_S / 2 * cores * SHARE, within=SAVED_S / 2)  # all that comes back
+
+
+@pytest.mark.parametrize("since", [0.0, 1.02 * SAVED_S, 2 * SAVED_S])
+def test_what_was_used_long_ago_does_not_count(since: float) -> None:
+    task = Small(2.0)
+    task.use(task.burst * 3)
+    task.clock.advance(600)
+    task.use(0.0)  # from here on it is looked at
+    task.use(0.25 * SHARE * since, within=since)  # what comes back, but for what would be too much to save
+    task.cores = 0.25
+    assert not task.use(task.burst * 0.85)
+    assert task.use(task.burst * 0.17)
+
+
+def test_a_debt_from_before_is_bounded() -> None:
+    task = Small(2.0)
+    assert not task.use(2.0 * SHARE * SAVED_S * 0.99)
+    task.cores = 0.25
+    assert task.use(0.0)
+    assert task.use(0.0, within=SAVED_S + 0.9)
+    assert not task.use(0.0, within=0.2)
+
+
+def test_an_estimate_that_wavers_gives_back_nothing_of_what_was_used() -> None:
+    task = Small(0.25)
+    task.use(task.burst * 1.01)
+    for cores in [0.2, 0.25] * 60:
+        task.cores = cores
+        task.use(task.cores * SHARE, within=1.0)  # all that comes back, for longer than the burst is saved up
+    assert task.use(task.burst * 0.25)  # a tenth of it is what the larger of both gives more in that time
+
+
+def test_an_estimate_that_wavers_costs_nothing() -> None:
+    task = Small(0.25)
+    assert not task.use(task.burst * 0.6)
+    for cores in [0.2, 0.25] * 20:
+        task.cores = cores
+        assert not task.use(0.0)
+    assert not task.use(task.burst * 0.39)
 
 
 def test_what_others_have_spent_of_their_shares_is_not_the_threads() -> None:
