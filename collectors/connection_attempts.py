@@ -104,9 +104,9 @@ class ConnectionAttempts:
             self._adopt()
 
     def next_due(self) -> float | None:
-        """When `settle` has something to do."""
+        """When `settle` has something to do. What has ended meanwhile is let go of: nobody is to wake up for it."""
         for waiting in self._waiting:
-            while waiting and (waiting[0].told or waiting[0].own):  # it ended: nobody is to wake up for it
+            while waiting and (waiting[0].told or waiting[0].own):
                 waiting.popleft()
         first, *later = self._waiting
         together = [_since(w[0]) + wait for w, wait in zip(later, LOOK_S[1:], strict=True) if w]
