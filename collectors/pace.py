@@ -161,7 +161,6 @@ class ThreadShare(CpuShare):
 
     def is_overdrawn(self) -> bool:
         """Whether more than the share was used."""
-        self._follow_cores()
         used = self._used_by_us()
         self.draw(used - self._used_then)
         self._used_then = used

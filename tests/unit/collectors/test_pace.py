@@ -79,7 +79,7 @@ def test_what_a_larger_share_has_given_back_meanwhile_is_not_there_in_a_small_on
     left = task.burst + 5 * 0.25 * SHARE - 5 * 2.0 * SHARE
     task.cores = 0.25
     assert not task.use(left - 0.02)
-    assert task.use(0.04)
+    assert task.use(0.06)
 
 
 def test_what_was_used_before_is_not_given_back_by_a_later_estimate() -> None:
