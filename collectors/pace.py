@@ -47,7 +47,7 @@ class Noted(NamedTuple):
 
     at: float
     drawn: float
-    left: float
+    part: float
 
 
 class Spent:
@@ -115,11 +115,11 @@ class CpuShare(Overdraft):
     def _left_of(self, burst: float, now: float) -> float:
         """What is left, if the share has been what it is now for as long as takes to save all of it up. What was noted
         is noted anew, as it would have been."""
-        left = burst * self._past[0].left
+        left = burst * self._past[0].part
         past = [*self._past, Noted(now, self.drawn, 0.0)]
         self._past.clear()
         for then, later in pairwise(past):
-            self._past.append(then._replace(left=left / burst))
+            self._past.append(then._replace(part=left / burst))
             left += (later.at - then.at) * self.per_second - (later.drawn - then.drawn)
             left = min(burst, max(left, -burst))
         return left
