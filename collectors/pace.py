@@ -8,7 +8,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from itertools import pairwise
 from typing import NamedTuple
 
 from collectors.allowance import Overdraft
@@ -100,28 +99,32 @@ class CpuShare(Overdraft):
         return super().is_overdrawn()
 
     def _follow_cores(self) -> None:
-        now = self._clock.monotonic()
-        if now - self._past[-1].at >= NOTED_S:
-            self._save_up()
-            self._past.append(Noted(now, self.drawn, self._left / self._burst))
-            while now - self._past[1].at > self._portion.saved_s:
-                self._past.popleft()
-        if self._cores() != self._cores_then:
-            self._cores_then = self._cores()
+        now, cores = self._clock.monotonic(), self._cores()
+        if cores != self._cores_then or now - self._past[-1].at >= NOTED_S:
+            self._note(now)
+        if cores != self._cores_then:
+            self._cores_then = cores
             self.per_second = self._rate_now()
             burst = self.per_second * self._portion.saved_s
-            self.limit(per_second=self.per_second, burst=burst, left=self._left_of(burst, now))
+            self.limit(per_second=self.per_second, burst=burst, left=self._left_of(burst))
 
-    def _left_of(self, burst: float, now: float) -> float:
+    def _note(self, now: float) -> None:
+        self._save_up()
+        self._past.append(Noted(now, self.drawn, self._left / self._burst))
+        while now - self._past[1].at > self._portion.saved_s:
+            self._past.popleft()
+
+    def _left_of(self, burst: float) -> float:
         """What is left, if the share has been what it is now for as long as takes to save all of it up. What was noted
         is noted anew, as it would have been."""
-        left = burst * self._past[0].part
-        past = [*self._past, Noted(now, self.drawn, 0.0)]
-        self._past.clear()
-        for then, later in pairwise(past):
-            self._past.append(then._replace(part=left / burst))
-            left += (later.at - then.at) * self.per_second - (later.drawn - then.drawn)
+        past, self._past = self._past, deque()
+        then = past[0]
+        left = burst * then.part
+        for noted in past:
+            left += (noted.at - then.at) * self.per_second - (noted.drawn - then.drawn)
             left = min(burst, max(left, -burst))
+            self._past.append(noted._replace(part=left / burst))
+            then = noted
         return left
 
     def _rate_now(self) -> float:

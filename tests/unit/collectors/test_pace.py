@@ -102,6 +102,22 @@ def test_what_was_used_long_ago_does_not_count(since: float) -> None:
     assert task.use(task.burst * 0.17)
 
 
+def test_what_comes_back_between_two_looks_is_noted() -> None:
+    clock, cores = FakeClock(), [2.0]
+    share = CpuShare(lambda: cores[0], OTHERS, clock)
+    rate, saved_s = 0.25 * OTHERS.share, OTHERS.saved_s
+    share.draw(rate * saved_s * 3)
+    clock.advance(600)
+    assert not share.is_overdrawn()
+    for _ in range(20):
+        clock.advance(1.02 * saved_s / 20)
+        share.draw(rate * 1.02 * saved_s / 20)  # all that comes back
+        assert not share.is_overdrawn()
+    cores[0] = 0.25
+    assert not share.is_overdrawn()
+    assert not share.draw(rate * saved_s * 0.85)
+
+
 def test_a_debt_from_before_is_bounded() -> None:
     task = Small(2.0)
     assert not task.use(2.0 * SHARE * SAVED_S * 0.99)
