@@ -75,7 +75,9 @@ class ProcessReader:
     def runs_another(self, process: Tracked) -> bool:
         """Whether another program than the one that was read last runs in the process. Raises ProcessGone."""
         stat = self.stat(process)
-        return not runs_the_same(process, stat) if stat.image_is_known else stat.comm != process.comm
+        if stat.image_is_known or process.image is None:
+            return not runs_the_same(process, stat)
+        return stat.comm != process.comm
 
     def had_executed(self, process: Tracked) -> bool:
         """Whether a process that has just ended ran a program of its own that was not read: then only its name is left.
@@ -106,7 +108,10 @@ class ProcessReader:
         process.cwd = _optional("process.cwd", self._gated.cwd, process, missing)
         self._once_for_each_program(process, _known_of(process, before, stat), missing)
         process.missing = tuple(missing)
-        return self._is_still(process, stat)
+        whole = self._is_still(process, stat)
+        if not whole and process.args:
+            process.image = None  # parts of two programs, perhaps: all is read again
+        return whole
 
     def _took_the_rest_along(self, process: Tracked, missing: list[Missing]) -> bool:
         """It has ended, and its parent knows. Raises ProcessGone if nothing was read."""

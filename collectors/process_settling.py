@@ -87,7 +87,7 @@ class Settling:
         self._processes.tracing.drain()
         if process.traced:
             return None  # its tracer tells
-        before = Program.of(process) if process.announced else None
+        before = process.told
         user = process.uid, process.gid
         try:
             whole = self._processes.read(process, stat)
@@ -104,6 +104,7 @@ class Settling:
             self._tell(process)
             step = 0  # the next program of a chain may follow this one as soon
         elif before is not None and whole:
+            process.told = Program.of(process)
             self._tell_change(process, user)
         elif before is not None:  # its user is the next program's, of which only half is there
             process.uid, process.gid = user
@@ -143,6 +144,7 @@ class Settling:
         """A tracer saw a program begin then, and all that there is to know of it."""
         self._forget(process)
         self._processes.settle(process)
+        process.told = Program.of(process)
         self._matching.explained(self._clock.monotonic(), process)
         self._hints.ran(process.container, process.exe)
         self._events.executed(process, traced_at=at)
@@ -233,6 +235,7 @@ class Settling:
         if not by_open:
             self._matching.explained(self._clock.monotonic(), process)
         self._hints.ran(process.container, process.exe)
+        process.told = Program.of(process)
         self._events.executed(process, by_open=by_open)
 
     def _name_by_open(self, process: Tracked) -> bool:

@@ -4,9 +4,13 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, takewhile
+from typing import TYPE_CHECKING
 
 from sensor.model.events import Ancestor, Missing, Process, Timestamp
 from sensor.model.weight import weight
+
+if TYPE_CHECKING:
+    from collectors.program import Program
 
 DEAD_KEPT_S = 60.0
 DEAD_KEPT = 4096
@@ -24,15 +28,16 @@ FORGOTTEN = Missing("process.args", "forgotten")
 class Tracked:
     """One process as far as it is known; changes as it is read again, unlike the `Process` made from it.
 
-    `executed`: it runs a program of its own, not its parent's. `settled`: it is past the moments between fork and exec.
-    `announced`: an event told of it; `told_images` are where the last programs lie that were told with their arguments
-    and not by a tracer; `image` is what was read last, perhaps of a program that is not told of yet. `own`: it belongs
-    to the sensor. `entered`: it came into its container from outside, None until that is looked at. `ended` is in
-    monotonic seconds. `glimpsed`: it was gone before it could be read, and `start` is about when its program was
-    opened. `traced`: a tracer tells of its programs and its end, which then was at `exit_time`; `version` is which
-    version of the executable's file it saw (`executables`). `survivor`: see `procfs.Stat`. `exiting`: it was about to
-    end when it was looked at last, and shows nothing more. `overdue`: it should have run its program long ago, so that
-    whatever it is called is what it runs.
+    `executed`: it runs a program of its own, not its parent's. `settled`: it is past the moments between fork and
+    exec. `announced`: an event told of it; `told` is the program that was told last, as it was when it was last read
+    whole, and `image` what was read last, perhaps of one that is not told of yet; `told_images` are where the last
+    programs lie that were told with their arguments and not by a tracer. `own`: it belongs to the sensor. `entered`:
+    it came into its container from outside, None until that is looked at. `ended` is in monotonic seconds.
+    `glimpsed`: it was gone before it could be read, and `start` is about when its program was opened. `traced`: a
+    tracer tells of its programs and its end, which then was at `exit_time`; `version` is which version of the
+    executable's file it saw (`executables`). `survivor`: see `procfs.Stat`. `exiting`: it was about to end when it
+    was looked at last, and shows nothing more. `overdue`: it should have run its program long ago, so that whatever
+    it is called is what it runs.
     """
 
     pid: int
@@ -58,6 +63,7 @@ class Tracked:
     preload: tuple[str, ...] | None = None
     preload_cut: bool = False
     image: tuple[int, int, int] | None = None
+    told: "Program | None" = None
     told_images: tuple[tuple[int, int, int], ...] = ()
     version: tuple[int, int, int, int, int] | None = None
     missing: tuple[Missing, ...] = ()
@@ -93,6 +99,7 @@ class Tracked:
     def forget_args(self) -> None:
         """Its arguments have to make room for others'."""
         self.args, self.args_cut = None, False
+        self.told = self.told and self.told._replace(args=None)
         self.missing = (*self.missing, FORGOTTEN)
 
     def forget_program(self) -> None:

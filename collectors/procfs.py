@@ -220,10 +220,13 @@ class Procfs:
                 thread = parse_stat(self.record(f"{stat.pid}/task/{name}/stat", 4096))
             except ProcessGone:
                 continue
-            if not thread.is_zombie:
-                survivor = thread.pid, thread.start_ticks
-                flags = stat.flags & ~PF_EXITING  # those of a thread say nothing of the program
-                return stat._replace(state=thread.state, flags=flags, image=thread.image, survivor=survivor)
+            if thread.is_zombie:
+                continue
+            if thread.pid == stat.pid:
+                return thread  # one has executed another program meanwhile, and has the number from then on
+            survivor = thread.pid, thread.start_ticks
+            flags = stat.flags & ~PF_EXITING  # those of a thread say nothing of the program
+            return stat._replace(state=thread.state, flags=flags, image=thread.image, survivor=survivor)
         return stat
 
     def _entries(self, name: str) -> Iterator[str]:

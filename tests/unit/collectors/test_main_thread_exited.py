@@ -6,6 +6,8 @@ import pytest
 from fake_proc_tree import FakeProc
 from task_over_proc import looked_at, task_over, tracked
 
+from collectors.procfs import Procfs
+
 pytestmark = pytest.mark.usefixtures("no_pidfds")
 
 
@@ -53,3 +55,13 @@ def test_a_main_thread_that_has_exited_is_no_end_to_the_sweep(proc: FakeProc) ->
     proc.main_thread_exited(10, 11)
     task._exits.sweep(task._ended)
     assert process.ended is None
+
+
+def test_a_thread_that_executes_a_program_while_threads_are_asked_has_the_number_itself(proc: FakeProc) -> None:
+    proc.process(10, 1)
+    proc.main_thread_exited(10, 11)
+    renamed = (proc.root / "10" / "task" / "11" / "stat").read_text().replace("11 (app)", "10 (next)", 1)
+    (proc.root / "10" / "task" / "10" / "stat").write_text(renamed)
+    (proc.root / "10" / "task" / "11" / "stat").unlink()
+    stat = Procfs(str(proc.root)).stat(10)
+    assert (stat.pid, stat.comm, stat.is_zombie, stat.survivor) == (10, "next", False, None)

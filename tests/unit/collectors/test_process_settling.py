@@ -109,6 +109,51 @@ async def test_a_read_that_an_exec_came_in_between_tells_no_change_and_hides_non
     assert scene.look() == [(Kind.PROCESS_EXEC, 0), (Kind.PROCESS_IDENTITY, 33)]
 
 
+@pytest.mark.parametrize("image", [150_000, None])
+async def test_a_program_of_which_only_half_was_read_at_first_is_told_once_it_is_read_whole(
+    scene: Scene, image: int | None
+) -> None:
+    scene.runs(uid=0, image=image and 140_000)
+    scene.look()
+    scene.runs(uid=33, image=image, args=b"other\0")
+    _another_file(scene)
+    process, stat = scene.new()
+    scene.settling.look(process, stat=stat._replace(comm="app-0"))  # its exec came after this was read
+    assert len(scene.emitted.events) == 1
+
+    assert scene.look() == scene.look() == [(Kind.PROCESS_EXEC, 0), (Kind.PROCESS_EXEC, 33)]
+
+
+@pytest.mark.parametrize("image", [150_000, None])
+async def test_a_program_that_somebody_else_read_first_is_told(scene: Scene, image: int | None) -> None:
+    """As the parent of a new process is."""
+    scene.runs(uid=0, image=image and 140_000)
+    scene.look()
+    scene.runs(uid=33, image=image, args=b"other\0")
+    _another_file(scene)
+    process = scene.task.living_process(7)
+    assert process is not None
+    assert scene.task.read(process)
+
+    assert scene.look() == scene.look() == [(Kind.PROCESS_EXEC, 0), (Kind.PROCESS_EXEC, 33)]
+
+
+async def test_what_was_half_read_is_due_for_another_look(scene: Scene) -> None:
+    scene.runs(uid=0, image=None)
+    process, stat = scene.new()
+    scene.settling.look(process, stat=stat._replace(comm="app-0"))
+    assert scene.task.runs_another(process)
+
+    scene.look()
+    assert not scene.task.runs_another(process)
+
+
+def _another_file(scene: Scene) -> None:
+    exe = scene.proc.root / "7" / "exe"
+    exe.unlink()
+    exe.symlink_to("/bin/other")
+
+
 async def test_a_program_that_is_read_while_the_kernel_prepares_it_is_told_once(scene: Scene) -> None:
     scene.runs(uid=5, image=140_000, code=0)
     assert scene.look() == []
