@@ -59,6 +59,10 @@ class OpenHints:
         """Whether a number waits for its explanation."""
         return bool(self._unread)
 
+    def containers(self) -> set[str]:
+        """Where a program was opened that is not accounted for."""
+        return {opened.container for _, opened in self._programs}
+
     def opened(self, now: float, opened: Opened) -> None:
         """Something was opened. What a program that was already read has opened is accounted for."""
         if opened.by_loader:

@@ -49,6 +49,8 @@ LOOKS, NAP_S = 16, 1e-6
 """So often a new process is looked at on the spot until it runs its program, which may be over in less than a
 millisecond: a turn of the loop takes too long. In between the core is left to it, since who is woken by an open may
 well run in the place of who opened; the kernel makes 50 µs of the shortest sleep (prctl(2), PR_SET_TIMERSLACK)."""
+NEAREST = 2
+"""Processes that are looked at so when another program than the one that was told is to be expected in them."""
 STORM_TOLD_S = 60.0
 """Between two lines in the log about too many processes."""
 
@@ -212,8 +214,8 @@ class ProcessCursor:
         if news:
             self._see_it_run()
         opens = self._hints.read()
-        if opens and not news and not unsettled:
-            self._look_for_later_execs({opened.container for opened in opens if not opened.by_loader})
+        if opens and self._settling.about_to_run() is None:
+            self._look_for_later_execs(self._matching.containers() & {opened.container for opened in opens})
         self._settling.conclude()
 
     def _see_it_run(self) -> None:
@@ -234,10 +236,18 @@ class ProcessCursor:
                 self._hints.enter(container_id, self._processes.search_path(container_id))
 
     def _look_for_later_execs(self, containers: set[str]) -> None:
-        """Something that is not new opened a program: perhaps to become it."""
-        for container_id in containers:
-            for process in self._rotation.hurry(container_id):
-                self._settling.look_again(process)
+        """Something that is not new opened a program, perhaps to become it in a moment: the newest are nearest to it,
+        and looked at on the spot."""
+        if not containers:
+            return
+        settled = [process for container_id in containers for process in self._rotation.hurry(container_id)]
+        for process in settled:
+            self._settling.look_again(process)
+        nearest = [*self._settling.told_in(containers), *settled][:NEAREST]
+        for _ in range(LOOKS if nearest else 0):
+            time.sleep(NAP_S)
+            if any(self._settling.tells_another(process) for process in nearest):
+                break
 
     def _rest(self) -> float:
         if self._passing or self._processes.resolution.gives_up(Step.TICK):

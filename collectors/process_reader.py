@@ -72,9 +72,8 @@ class ProcessReader:
         process.survivor = stat.survivor
         return stat
 
-    def runs_another(self, process: Tracked) -> bool:
-        """Whether another program than the one that was read last runs in the process. Raises ProcessGone."""
-        stat = self.stat(process)
+    def runs_another(self, process: Tracked, stat: Stat) -> bool:
+        """Whether another program than the one that was read last runs in the process, by its stat."""
         if stat.image_is_known or process.image is None:
             return not runs_the_same(process, stat)
         return stat.comm != process.comm

@@ -5,6 +5,7 @@ place within moments; so a new process is read again at growing intervals, and a
 """
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -122,6 +123,24 @@ class Settling:
             self.look(process, self._waiting[process.entity].step, stat)
         return not process.exiting
 
+    def told_in(self, containers: set[str]) -> Iterator[Tracked]:
+        """What has told its program and may run another one soon, the newest first."""
+        for process in (waiting.process for waiting in reversed(self._waiting.values())):
+            if process.announced and process.container in containers:
+                yield process
+
+    def tells_another(self, process: Tracked) -> bool:
+        """Whether another program runs in it than the one that was told, and is told now; True for what is gone too."""
+        told = process.told
+        try:
+            stat = self._processes.stat(process)
+            if stat.is_in_exec or (process.args is not None and not self._processes.runs_another(process, stat)):
+                return False
+        except (ProcessGone, OSError):
+            return True  # its end or its next turn tells what came of it
+        self.look(process, stat=stat)
+        return process.told is not told
+
     def look_at_newest(self) -> None:
         """A hint: the newest processes that nothing is known of are read at once."""
         for waiting in list(self._waiting.values())[-NEWEST:]:
@@ -155,6 +174,8 @@ class Settling:
         if process.own:
             return
         if process.announced:
+            if not process.traced:
+                self._tell_last(process)
             self._events.exited(process)
         elif process.traced:
             return  # a fork that ran no program of its own
@@ -204,6 +225,19 @@ class Settling:
             self._processes.settle(process)  # the user has another name
             self._events.identity(process)
 
+    def _tell_last(self, process: Tracked) -> None:
+        """A process that was told of may have ended as another program, by the name that its zombie has, and the open
+        of a file of that name that nothing else accounts for."""
+        if process.container not in self._matching.containers():
+            return
+        with suppress(ProcessGone, OSError):  # reaped already, or /proc cannot be read now
+            comm = self._processes.stat(process).comm
+            if comm == process.comm or (exe := self._matching.claim(process.container, comm)) is None:
+                return
+            if self._processes.had_executed(process):
+                _name(process, exe)
+                self._events.executed(process, by_open=True)
+
     def _forget(self, process: Tracked) -> None:
         if (waiting := self._waiting.pop(process.entity, None)) is not None:
             waiting.timer.cancel()
@@ -241,7 +275,13 @@ class Settling:
     def _name_by_open(self, process: Tracked) -> bool:
         """The executable of a process of which only the kernel's name is left, if its open was seen."""
         self._hints.read()  # its open may have come at the same moment
-        process.exe = self._matching.claim(process.container, process.comm)
-        if process.exe is not None:
-            process.missing = tuple(missing for missing in process.missing if missing.field != "process.exe")
-        return process.exe is not None
+        exe = self._matching.claim(process.container, process.comm)
+        if exe is not None:
+            _name(process, exe)
+        return exe is not None
+
+
+def _name(process: Tracked, exe: str) -> None:
+    """The path of its program is known by the open of its file."""
+    process.exe = exe
+    process.missing = tuple(missing for missing in process.missing if missing.field != "process.exe")

@@ -255,9 +255,9 @@ class Task:
         """The live processes, newest first."""
         return self._table.newest_first()
 
-    def runs_another(self, process: Tracked) -> bool:
-        """Whether another program than the one that was read last runs in the process. Raises ProcessGone."""
-        return self._reader.runs_another(process)
+    def runs_another(self, process: Tracked, stat: Stat | None = None) -> bool:
+        """Whether another program than the one that was read last runs there, by its stat now. Raises ProcessGone."""
+        return self._reader.runs_another(process, stat or self._reader.stat(process))
 
     def changed_user(self, process: Tracked) -> bool:
         """Whether the process runs as another user than when it was read last. Raises ProcessGone."""

@@ -33,6 +33,14 @@ def given_(*opens: Opened) -> OpenHints:
     return hints
 
 
+def test_a_container_has_opens_to_account_for_until_their_programs_are_read() -> None:
+    hints = given_(TRUE, LS, LOADER)
+    hints.explained(0.0, process(42, exe=TRUE.path))
+    assert hints.containers() == {APP}
+    hints.explained(0.0, process(43, exe=LS.path))
+    assert hints.containers() == set()
+
+
 def test_one_of_each_is_an_exec() -> None:
     hints = given_(TRUE, LOADER)
     hints.unread(Unread(0.0, 42, None))

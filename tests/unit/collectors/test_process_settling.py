@@ -6,6 +6,7 @@ import pytest
 from fake_proc_tree import FakeProc
 from fakes import Emitted, FakeClock
 
+from collectors.exec_hints import Opened
 from collectors.exec_telling import ExecTelling
 from collectors.hint_listener import HintListener
 from collectors.open_hints import OpenHints
@@ -30,7 +31,7 @@ class Scene:
         clock = FakeClock()
         self.counters = counters = Counters()
         self.task = Task(instance="t", launcher=None, counters=counters, clock=clock, procfs=Procfs(str(root)))
-        matching = OpenHints(clock)
+        self.matching = matching = OpenHints(clock)
         self.settling = Settling(
             processes=self.task,
             events=ProcessEvents(self.emitted, ExecTelling(self.task, self.emitted), clock),
@@ -42,9 +43,9 @@ class Scene:
             clock=clock,
         )
 
-    def runs(self, *, uid: int, image: int | None, args: bytes = b"app\0", code: int = 4096) -> None:
+    def runs(self, *, uid: int, image: int | None, args: bytes = b"app\0", code: int = 4096, comm: str = "app") -> None:
         """What /proc says of it from now on; no `image` is one that may not be seen (fs/proc/array.c)."""
-        self.proc.process(7, 1, cgroup=f"9:x:/docker/{APP}", args=args)
+        self.proc.process(7, 1, cgroup=f"9:x:/docker/{APP}", args=args, comm=comm)
         directory = self.proc.root / "7"
         (directory / "status").write_text(f"Name:\tapp\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t4\t4\t4\t4\n")
         fields = (directory / "stat").read_text().split()
@@ -146,6 +147,87 @@ async def test_what_was_half_read_is_due_for_another_look(scene: Scene) -> None:
 
     scene.look()
     assert not scene.task.runs_another(process)
+
+
+async def test_another_program_is_told_as_soon_as_it_runs(scene: Scene) -> None:
+    scene.runs(uid=0, image=140_000)
+    scene.look()
+    process, _ = scene.new()
+    assert list(scene.settling.told_in({"elsewhere"})) == []
+    assert list(scene.settling.told_in({str(process.container)})) == [process]
+    assert not scene.settling.tells_another(process)
+
+    scene.runs(uid=0, image=0, code=0)
+    assert not scene.settling.tells_another(process), "its memory is new, and nothing is in it yet"
+    scene.runs(uid=33, image=150_000, args=b"other\0")
+    assert scene.settling.tells_another(process)
+    assert not scene.settling.tells_another(process)
+    assert [e.process and e.process.args for e in scene.emitted.events] == [("app",), ("other",)]
+
+
+async def test_another_program_whose_arguments_are_not_there_yet_is_told_when_they_are(scene: Scene) -> None:
+    scene.runs(uid=0, image=None)
+    scene.look()
+    process, _ = scene.new()
+    scene.runs(uid=0, image=None, args=b"", comm="other")
+    _another_file(scene)
+    assert not scene.settling.tells_another(process)
+
+    scene.runs(uid=0, image=None, args=b"other\0", comm="other")
+    assert scene.settling.tells_another(process)
+
+
+async def test_nothing_more_is_expected_of_a_process_that_is_gone(scene: Scene) -> None:
+    scene.runs(uid=0, image=140_000)
+    scene.look()
+    process, _ = scene.new()
+    (scene.proc.root / "7" / "stat").unlink()
+
+    assert scene.settling.tells_another(process)
+
+
+@pytest.mark.parametrize(
+    ("comm", "opened", "told"),
+    [
+        ("true", "/usr/bin/true", ["/bin/app", "/usr/bin/true"]),
+        ("true", "/usr/bin/ls", ["/bin/app"]),
+        ("app", "/opt/app", ["/bin/app"]),
+        ("true", None, ["/bin/app"]),
+    ],
+)
+async def test_what_ended_as_another_program_is_named_by_the_open_of_its_file(
+    scene: Scene, comm: str, opened: str | None, told: list[str]
+) -> None:
+    scene.runs(uid=5, image=140_000)
+    scene.look()
+    process, _ = scene.new()
+    if opened is not None:
+        scene.matching.opened(0.0, Opened(str(process.container), opened, by_loader=False))
+    scene.runs(uid=5, image=None, comm=comm)
+    stat = scene.proc.root / "7" / "stat"
+    stat.write_text(stat.read_text().replace(") S", ") Z", 1))
+    scene.settling.exited(process)
+
+    execs = scene.emitted.of(Kind.PROCESS_EXEC)
+    assert [e.process and e.process.exe for e in execs] == told
+    assert [e.evidence.source for e in execs] == ["cursor", "open_hint"][: len(told)]
+    missing = {m.field for m in execs[-1].evidence.missing} & {"process.exe", "process.args", "process.cwd"}
+    assert missing == ({"process.args", "process.cwd"} if told[1:] else set())
+    (end,) = scene.emitted.of(Kind.PROCESS_EXIT)
+    assert end.process is not None
+    assert (end.process.exe, end.process.args) == (told[-1], None if told[1:] else ("app",))
+
+
+async def test_what_a_tracer_tells_of_is_not_named_by_an_open(scene: Scene) -> None:
+    scene.runs(uid=5, image=140_000)
+    scene.look()
+    process, _ = scene.new()
+    process.traced = True
+    scene.matching.opened(0.0, Opened(str(process.container), "/usr/bin/true", by_loader=False))
+    scene.runs(uid=5, image=None, comm="true")
+    scene.settling.exited(process)
+
+    assert len(scene.emitted.of(Kind.PROCESS_EXEC)) == 1
 
 
 def _another_file(scene: Scene) -> None:
