@@ -41,9 +41,9 @@ def told(lab: Lab, app: Container, lifetime: Lifetime) -> list[Event]:
     return [e for e in execs if (e["process"].get("exe") or e["process"].get("comm", "")).endswith(lifetime.program)]
 
 
-def counted(commands: list[list[str]], seen: set[Args]) -> int:
-    """How many of the commands were seen with all their arguments."""
-    return sum(tuple(command) in seen for command in commands)
+def counted(programs: list[list[str]], seen: set[Args]) -> int:
+    """How many of the programs were seen with all their arguments."""
+    return sum(tuple(program) in seen for program in programs)
 
 
 def run(lab: Lab, terms: Terms) -> list[Row]:
@@ -55,10 +55,10 @@ def run(lab: Lab, terms: Terms) -> list[Row]:
     for watcher in watchers:
         seen = watcher.seen()
         for number, (lifetime, *_, found, _) in enumerate(rows):
-            found[watcher.name] = counted(lifetime.commands(number), seen)
+            found[watcher.name] = counted(lifetime.programs(number), seen)
     if Strace.why_not() is None:
         for number, (lifetime, *_, found, _) in enumerate(rows):
-            found[Strace.name] = traced(lab, task, terms, lifetime.commands(number))
+            found[Strace.name] = counted(lifetime.programs(number), traced(lab, task, terms, lifetime.commands(number)))
     task.sensor.remove()
     return rows
 
@@ -66,22 +66,21 @@ def run(lab: Lab, terms: Terms) -> list[Row]:
 def row(lab: Lab, task: FargateTask, terms: Terms, number: int) -> Row:
     """One lifetime, as the sensor tells it."""
     lifetime = LIFETIMES[number]
-    commands = lifetime.commands(number)
-    app = spawner(lab, task, terms.user, commands)
+    app = spawner(lab, task, terms.user, lifetime.commands(number))
     seconds = finish(lab, app)
     events = told(lab, app, lifetime)
-    whole = counted(commands, {tuple(event["process"].get("args", ())) for event in events})
+    whole = counted(lifetime.programs(number), {tuple(event["process"].get("args", ())) for event in events})
     sources = Counter(event["evidence"]["source"] for event in events)
     return Row(lifetime, seconds, {TOLD: len(events), WHOLE: whole}, sources)
 
 
-def traced(lab: Lab, task: FargateTask, terms: Terms, commands: list[list[str]]) -> int:
-    """How many of the commands strace saw."""
+def traced(lab: Lab, task: FargateTask, terms: Terms, commands: list[list[str]]) -> set[Args]:
+    """What strace saw of the commands."""
     with TemporaryDirectory() as folder:
         app = spawner(lab, task, terms.user, commands, waits=True)
         strace = Strace(app, Path(folder) / "execs")
         finish(lab, app)
-        return counted(commands, strace.seen())
+        return strace.seen()
 
 
 def show(terms: Terms, rows: list[Row]) -> None:
@@ -96,6 +95,11 @@ def show(terms: Terms, rows: list[Row]) -> None:
     print(table(("program", "count", "spawn to wait", *tools, "the sensor's evidence"), lines))
 
 
+def point(row: Row) -> catch_rate_chart.Point:
+    """The row in the chart."""
+    return row.seconds, {tool: number / row.lifetime.times for tool, number in row.seen.items()}
+
+
 def main() -> int:
     """Run all lifetimes on both terms, print the tables and draw the chart."""
     panels = {}
@@ -105,7 +109,7 @@ def main() -> int:
         for terms in TERMS:
             rows = run(lab, terms)
             show(terms, rows)
-            panels[terms.name] = [(r.seconds, {tool: n / r.lifetime.times for tool, n in r.seen.items()}) for r in rows]
+            panels[terms.name] = [point(row) for row in rows if not row.lifetime.by]
     if (reason := Strace.why_not()) is not None:
         print(f"\nwithout strace: {reason}")
     if not any("pspy" in seen for rows in panels.values() for _, seen in rows):

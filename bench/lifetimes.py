@@ -26,11 +26,15 @@ print(statistics.median(lived))
 
 
 class Lifetime(NamedTuple):
-    """One program run so many `times`; `seconds` is what is asked of `sleep`, None for /bin/true."""
+    """One program run so many `times`; `seconds` is what is asked of `sleep`, None for /bin/true.
+
+    `by` is what runs it in its own place, without a fork.
+    """
 
     name: str
     seconds: float | None
     times: int
+    by: tuple[str, ...] = ()
 
     @property
     def program(self) -> str:
@@ -38,12 +42,18 @@ class Lifetime(NamedTuple):
         return "true" if self.seconds is None else "sleep"
 
     def commands(self, row: int) -> list[list[str]]:
-        """Each with arguments that no other has."""
+        """What is started."""
+        return [[*self.by, *program] for program in self.programs(row)]
+
+    def programs(self, row: int) -> list[list[str]]:
+        """What is looked for, each with arguments that no other has."""
         if self.seconds is None:
             return [["/bin/true", f"{row}.{n}"] for n in range(self.times)]
         return [["/bin/sleep", str(self.seconds), f"0.00000{row:02d}{n:03d}"] for n in range(self.times)]
 
 
+SHELL = ("/bin/sh", "-c", 'exec "$0" "$@"')
+LATER = ("python3", "-c", "import os, sys, time; time.sleep(0.03); _, *args = sys.argv; os.execv(args[0], args)")
 LIFETIMES = (
     Lifetime("/bin/true", None, 500),
     Lifetime("sleep 0.001", 0.001, 120),
@@ -53,6 +63,11 @@ LIFETIMES = (
     Lifetime("sleep 0.02", 0.02, 120),
     Lifetime("sleep 0.05", 0.05, 120),
     Lifetime("sleep 0.1", 0.1, 120),
+    Lifetime("env /bin/true", None, 200, ("/usr/bin/env",)),
+    Lifetime("sh, exec /bin/true", None, 200, SHELL),
+    Lifetime("sh, exec sleep 0.002", 0.002, 200, SHELL),
+    Lifetime("python3, exec /bin/true", None, 200, LATER),
+    Lifetime("python3, exec sleep 0.002", 0.002, 200, LATER),
 )
 
 

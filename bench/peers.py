@@ -80,7 +80,7 @@ class Strace:
     """strace -f from this machine, attached to an app that waits for its tracer."""
 
     name = "strace -f"
-    _EXEC = re.compile(r"execve\(\"[^\"]*\", \[(.*?)\], .*\) = 0")
+    _EXEC = re.compile(r"execve\(\"[^\"]*\", \[(.*)\], (?:0x|\[).*\) = 0")
 
     def __init__(self, app: Container, output: Path) -> None:
         self._output = output

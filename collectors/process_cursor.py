@@ -49,8 +49,8 @@ LOOKS, NAP_S = 16, 1e-6
 """So often a new process is looked at on the spot until it runs its program, which may be over in less than a
 millisecond: a turn of the loop takes too long. In between the core is left to it, since who is woken by an open may
 well run in the place of who opened; the kernel makes 50 µs of the shortest sleep (prctl(2), PR_SET_TIMERSLACK)."""
-NEAREST = 2
-"""Processes that are looked at so when another program than the one that was told is to be expected in them."""
+OTHERS = 10
+"""Processes of a container that are looked at once, where the newest does not run what was opened there."""
 STORM_TOLD_S = 60.0
 """Between two lines in the log about too many processes."""
 
@@ -236,18 +236,21 @@ class ProcessCursor:
                 self._hints.enter(container_id, self._processes.search_path(container_id))
 
     def _look_for_later_execs(self, containers: set[str]) -> None:
-        """Something that is not new opened a program, perhaps to become it in a moment: the newest are nearest to it,
-        and looked at on the spot."""
-        if not containers:
-            return
-        settled = [process for container_id in containers for process in self._rotation.hurry(container_id)]
-        for process in settled:
-            self._settling.look_again(process)
-        nearest = [*self._settling.told_in(containers), *settled][:NEAREST]
-        for _ in range(LOOKS if nearest else 0):
+        """Something that is not new opened a program, perhaps to become it in a moment: most likely the newest."""
+        nearest = self._rotation.hurry(containers, 1)
+        if not any(map(self._see_another_run, nearest)):
+            for process in self._rotation.hurry(containers, OTHERS):
+                self._settling.look_again(process)
+
+    def _see_another_run(self, process: Tracked) -> bool:
+        for _ in range(LOOKS):
             time.sleep(NAP_S)
-            if any(self._settling.tells_another(process) for process in nearest):
-                break
+            try:
+                if self._settling.tells_another(process):
+                    return True
+            except (ProcessGone, OSError):
+                break  # its end or its next turn tells what came of it
+        return False
 
     def _rest(self) -> float:
         if self._passing or self._processes.resolution.gives_up(Step.TICK):

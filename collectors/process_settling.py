@@ -5,7 +5,6 @@ place within moments; so a new process is read again at growing intervals, and a
 """
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -123,21 +122,17 @@ class Settling:
             self.look(process, self._waiting[process.entity].step, stat)
         return not process.exiting
 
-    def told_in(self, containers: set[str]) -> Iterator[Tracked]:
-        """What has told its program and may run another one soon, the newest first."""
-        for process in (waiting.process for waiting in reversed(self._waiting.values())):
-            if process.announced and process.container in containers:
-                yield process
-
     def tells_another(self, process: Tracked) -> bool:
-        """Whether another program runs in it than the one that was told, and is told now; True for what is gone too."""
+        """Whether another program runs in it than the one that was told, and is told now.
+
+        Raises ProcessGone also where it has exited, OSError where /proc cannot be read.
+        """
+        stat = self._processes.stat(process)
+        if stat.has_exited:
+            raise ProcessGone(f"PID {process.pid}: exited")
+        if stat.is_in_exec or (process.args is not None and not self._processes.runs_another(process, stat)):
+            return False
         told = process.told
-        try:
-            stat = self._processes.stat(process)
-            if stat.is_in_exec or (process.args is not None and not self._processes.runs_another(process, stat)):
-                return False
-        except (ProcessGone, OSError):
-            return True  # its end or its next turn tells what came of it
         self.look(process, stat=stat)
         return process.told is not told
 

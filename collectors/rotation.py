@@ -3,12 +3,15 @@
 Best effort, and said so: a change is found when its process's turn comes, and two changes between two turns are one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from itertools import islice
 
 from collectors.process_table import Tracked
 
 READS_PER_SECOND = 10
-"""For the round, and as many again for what hints are about."""
+"""For the round."""
+HURRIED_PER_SECOND = 100
+"""For what hints are about, of all containers together."""
 
 
 class Rotation:
@@ -23,7 +26,7 @@ class Rotation:
     def turn(self, seconds: float) -> list[Tracked]:
         """Those to look at now that so much time has passed since the last turn, at most one second's worth."""
         self._due = min(self._due + seconds * READS_PER_SECOND, READS_PER_SECOND)
-        self._hurried = max(0.0, self._hurried - seconds * READS_PER_SECOND)
+        self._hurried = max(0.0, self._hurried - seconds * HURRIED_PER_SECOND)
         found: list[Tracked] = []
         while self._due >= 1:
             if not self._round and not found:  # nobody has two turns at once
@@ -35,12 +38,13 @@ class Rotation:
             found.append(self._round.pop())
         return [process for process in found if process.ended is None]
 
-    def hurry(self, container_id: str) -> list[Tracked]:
-        """The newest of a container at once, at most one second's worth: something there opened a program.
+    def hurry(self, containers: Collection[str], most: int) -> list[Tracked]:
+        """So many of the newest there at once, within what hints may have: something there opened a program.
 
         They have a budget of their own, so that many opens do not stop the round.
         """
-        newest = [p for p in self._living() if p.container == container_id and p.settled and not p.own]
-        found = newest[: int(READS_PER_SECOND - self._hurried)]
+        most = min(most, int(HURRIED_PER_SECOND - self._hurried))
+        there = (p for p in self._living() if p.container in containers and p.settled and not p.own)
+        found = list(islice(there, most))
         self._hurried += len(found)
         return found

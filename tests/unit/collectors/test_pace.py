@@ -6,7 +6,7 @@ from fakes import FakeClock
 from collectors.allowance import Overdraft
 from collectors.pace import OTHERS, PROCESSES, CpuShare, Spent, ThreadShare, cores_of_container
 from collectors.process_table import Tracked
-from collectors.rotation import READS_PER_SECOND, Rotation
+from collectors.rotation import HURRIED_PER_SECOND, READS_PER_SECOND, Rotation
 from sensor.model.events import Timestamp
 
 
@@ -194,7 +194,8 @@ def test_turns_are_bounded_and_leave_out_the_ended_and_our_own() -> None:
 def test_a_hint_hurries_the_newest_of_its_container_within_a_budget_of_its_own() -> None:
     processes = [_process(pid, "app" if pid % 2 else "other") for pid in range(200)]
     rotation = Rotation(lambda: processes)
-    assert [p.pid for p in rotation.hurry("app")] == list(range(1, 2 * READS_PER_SECOND, 2))
-    assert rotation.hurry("app") == []
+    assert [p.pid for p in rotation.hurry({"app"}, 3)] == [1, 3, 5]
+    assert len(rotation.hurry({"app", "other"}, 200)) == HURRIED_PER_SECOND - 3
+    assert rotation.hurry({"app"}, 1) == []
     assert len(rotation.turn(1)) == READS_PER_SECOND, "the round goes on"
-    assert len(rotation.hurry("app")) == READS_PER_SECOND
+    assert len(rotation.hurry({"app"}, 7)) == 7
