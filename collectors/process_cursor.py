@@ -237,6 +237,8 @@ class ProcessCursor:
 
     def _look_for_later_execs(self, containers: set[str]) -> None:
         """Something that is not new opened a program, perhaps to become it in a moment: most likely the newest."""
+        if not containers:
+            return
         nearest = self._rotation.hurry(containers, 1)
         if not any(map(self._see_another_run, nearest)):
             for process in self._rotation.hurry(containers, OTHERS):
