@@ -3,6 +3,7 @@
 from collectors.exec_hints import Opened
 from collectors.exec_telling import ExecTelling
 from collectors.process_table import Tracked
+from collectors.program import Program
 from sensor.model.clock import Clock
 from sensor.model.events import Container, Event, Evidence, Missing, Process, Timestamp
 from sensor.model.kinds import Kind
@@ -39,6 +40,7 @@ class ProcessEvents:
         `traced_at` is when it began, where a tracer saw that.
         """
         process.announced = True
+        process.told = Program.of(process)
         if traced_at is None and process.image is not None and process.args is not None:
             process.told_images = (*process.told_images, process.image)[-TOLD_IMAGES:]
         cut = (("process.args",) if process.args_cut else ()) + (("process.preload",) if process.preload_cut else ())

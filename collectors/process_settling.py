@@ -132,9 +132,9 @@ class Settling:
             raise ProcessGone(f"PID {process.pid}: exited")
         if stat.is_in_exec or (process.args is not None and not self._processes.runs_another(process, stat)):
             return False
-        told = process.told
+        before = process.told
         self.look(process, stat=stat)
-        return process.told is not told
+        return process.told is not None and process.told.differs(before)
 
     def look_at_newest(self) -> None:
         """A hint: the newest processes that nothing is known of are read at once."""
@@ -158,7 +158,6 @@ class Settling:
         """A tracer saw a program begin then, and all that there is to know of it."""
         self._forget(process)
         self._processes.settle(process)
-        process.told = Program.of(process)
         self._matching.explained(self._clock.monotonic(), process)
         self._hints.ran(process.container, process.exe)
         self._events.executed(process, traced_at=at)
@@ -264,7 +263,6 @@ class Settling:
         if not by_open:
             self._matching.explained(self._clock.monotonic(), process)
         self._hints.ran(process.container, process.exe)
-        process.told = Program.of(process)
         self._events.executed(process, by_open=by_open)
 
     def _name_by_open(self, process: Tracked) -> bool:

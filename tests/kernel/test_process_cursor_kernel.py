@@ -4,13 +4,13 @@ import asyncio
 import errno
 import functools
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from cursor_scene import ROUND_S, Watched, made, process_of, watching
 from fakes import Emitted
 from needs import Need
 from running import collecting, until
@@ -22,56 +22,17 @@ from collectors.task_view import Task
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.errors import ProcessGone
-from sensor.model.events import Event, Process
+from sensor.model.events import Event
 from sensor.model.kinds import Kind
-from sensor.model.protocols import HOST, Status
 from sensor.model.resolution import MOST
 
 pytestmark = pytest.mark.kernel
 
-ROUND_S = 60.0
-"""Enough for two rounds of the slow round through all processes of this machine."""
-
-
-class Watched:
-    """A running cursor that takes this test's children for an app's."""
-
-    def __init__(self, task: Task, cursor: ProcessCursor, emitted: Emitted, counters: Counters) -> None:
-        self.task = task
-        self.cursor = cursor
-        self.emitted = emitted
-        self.counters = counters
-
-    def execs(self, *args: str) -> list[Event]:
-        """What was told of a program with these arguments."""
-        return [e for e in self.emitted.of(Kind.PROCESS_EXEC) if _process(e).args == args]
-
-    def exits(self, *args: str) -> list[Event]:
-        return [e for e in self.emitted.of(Kind.PROCESS_EXIT) if _process(e).args == args]
-
-
-def made(counters: Counters) -> tuple[Task, ProcessCursor]:
-    """A cursor that takes the children of this test for an app's, not for the sensor's own."""
-    clock = SystemClock()
-    task = Task(instance="test", launcher=None, counters=counters, clock=clock, procfs=Procfs(), own_pid=-1)
-    task.own_container, task.left_out = HOST, None  # nor this container for the sensor's, if the tests run in one
-    return task, ProcessCursor(processes=task, counters=counters, clock=clock)
-
 
 @pytest_asyncio.fixture
 async def watched() -> AsyncIterator[Watched]:
-    counters = Counters()
-    task, cursor = made(counters)
-    task.start()
-    async with collecting(cursor, task) as emitted:
-        await until(lambda: emitted.events, "the tree at the start")
-        yield Watched(task, cursor, emitted, counters)
-    task.close()
-
-
-def _process(event: Event) -> Process:
-    assert event.process is not None
-    return event.process
+    async with watching() as found:
+        yield found
 
 
 async def test_a_number_that_may_still_be_on_its_way_when_the_cursor_ends_is_counted(
@@ -93,39 +54,29 @@ async def test_a_number_that_may_still_be_on_its_way_when_the_cursor_ends_is_cou
 
 async def test_what_ran_before_is_told_with_its_parents(watched: Watched) -> None:
     def told() -> list[Event]:
-        return [e for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == os.getpid()]
+        return [e for e in watched.emitted.of(Kind.PROCESS_EXEC) if process_of(e).pid == os.getpid()]
 
     mine = await until(told, "this process")
     assert len(mine) == 1
     assert mine[0].evidence.source == "snapshot"
-    assert _process(mine[0]).exe == os.readlink("/proc/self/exe")
-    assert _process(mine[0]).ancestors[0].pid == os.getppid()
+    assert process_of(mine[0]).exe == os.readlink("/proc/self/exe")
+    assert process_of(mine[0]).ancestors[0].pid == os.getppid()
 
 
 async def test_a_new_program_is_told_once_with_all_its_facts(watched: Watched, tmp_path: os.PathLike[str]) -> None:
     with subprocess.Popen(["sleep", "0.3141"], cwd=tmp_path) as child:
         (event,) = await until(lambda: watched.execs("sleep", "0.3141"), "the exec")
         assert event.evidence.source == "cursor"
-        process = _process(event)
+        process = process_of(event)
         assert (process.pid, process.ppid) == (child.pid, os.getpid())
         assert process.exe is not None
         assert os.path.basename(process.exe) in ("sleep", "coreutils", "busybox")
         assert (process.cwd, process.uid, process.gid) == (str(tmp_path), os.geteuid(), os.getegid())
         assert process.ancestors[0].pid == os.getpid()
     (end,) = await until(lambda: watched.exits("sleep", "0.3141"), "the exit")
-    assert _process(end).entity == process.entity
-    assert _process(end).exit_code == 0
+    assert process_of(end).entity == process.entity
+    assert process_of(end).exit_code == 0
     assert len(watched.execs("sleep", "0.3141")) == 1
-
-
-async def test_each_program_of_a_chain_is_told(watched: Watched) -> None:
-    script = "sleep 0.06; exec env X=1 sh -c 'sleep 0.06; exec sleep 0.077'"
-    with subprocess.Popen(["sh", "-c", script]) as child:
-        await until(lambda: watched.execs("sleep", "0.077"), "the last of the chain")
-    chain = [_process(e) for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == child.pid]
-    names = [p.args[0] if p.args else None for p in chain]
-    assert [name for name in names if name != "env"] == ["sh", "sh", "sleep"]  # which may be too short to be seen
-    assert len({p.entity for p in chain}) == 1
 
 
 async def test_a_fork_without_exec_is_no_program(watched: Watched) -> None:
@@ -139,7 +90,7 @@ async def test_a_fork_without_exec_is_no_program(watched: Watched) -> None:
 async def test_the_exit_code_is_told(watched: Watched) -> None:
     with subprocess.Popen(["sh", "-c", "sleep 0.1; exit 42"]):
         (end,) = await until(lambda: watched.exits("sh", "-c", "sleep 0.1; exit 42"), "the exit")
-    process = _process(end)
+    process = process_of(end)
     missing = {m.field for m in end.evidence.missing}
     assert process.exit_code == 42 or "process.exit_code" in missing
 
@@ -150,7 +101,7 @@ async def test_hostile_names_and_arguments(watched: Watched, tmp_path: os.PathLi
     huge = b"x" * 100_000
     with subprocess.Popen([program, b"-c", b"sleep 0.2; exit", b"\xff\xfe\n", huge]):
         found = await until(lambda: _with_argument(watched.emitted, "\\xff\\xfe\n"), "the program with a hostile name")
-    process = _process(found[0])
+    process = process_of(found[0])
     assert process.args is not None
     assert process.args[0] == f"{tmp_path}/a) R 1\n\\xff"
     assert found[0].evidence.truncated == ("process.args",)
@@ -161,7 +112,7 @@ async def test_threads_are_no_processes(watched: Watched) -> None:
     numbers = watched.counters.seen["cursor.numbers"]
     await asyncio.gather(*(asyncio.to_thread(lambda: None) for _ in range(4)))
     await until(lambda: watched.counters.seen["cursor.numbers"] > numbers, "the threads' numbers")
-    pids = {_process(e).pid for e in watched.emitted.events[before:] if e.process}
+    pids = {process_of(e).pid for e in watched.emitted.events[before:] if e.process}
     assert not pids & {int(t) for t in os.listdir("/proc/self/task")} - {os.getpid()}
 
 
@@ -177,7 +128,7 @@ async def test_what_is_gone_when_looked_at_is_unexplained(watched: Watched, monk
             gone.add(child.pid)
 
     def told() -> set[int]:
-        return gone & {_process(e).pid for e in watched.emitted.of(Kind.PROCESS_EXEC)}
+        return gone & {process_of(e).pid for e in watched.emitted.of(Kind.PROCESS_EXEC)}
 
     await until(lambda: gone <= told() | set(unread), "each of them told or counted")
     await until(
@@ -198,9 +149,9 @@ async def test_what_came_while_we_looked_away_and_lives_is_found(
         assert not watched.cursor.is_up_to_date()
         monkeypatch.undo()
         (event,) = await until(lambda: watched.execs("sleep", "90.25"), "the one that came meanwhile")
-        assert _process(event).ancestors[0].pid == child.pid
+        assert process_of(event).ancestors[0].pid == child.pid
         assert len(await until(lambda: watched.execs("sh", "-c", "sleep 90.25; :"), "its parent, which is hashed")) == 1
-        os.kill(_process(event).pid, 9)
+        os.kill(process_of(event).pid, 9)
 
 
 async def test_what_could_not_be_read_when_it_came_is_found(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +209,7 @@ async def test_own_children_are_left_out_and_counted() -> None:
             assert task.is_own(child.pid)
             assert child.pid in task.own_pids()
         assert not _with_argument(emitted, "0.25")
-        assert os.getpid() not in {_process(e).pid for e in emitted.of(Kind.PROCESS_EXEC)}
+        assert os.getpid() not in {process_of(e).pid for e in emitted.of(Kind.PROCESS_EXEC)}
     task.close()
 
 
@@ -267,7 +218,7 @@ async def test_a_cursor_that_ran_before_tells_nothing_twice(watched: Watched) ->
     async with collecting(again, watched.task) as emitted:
         with subprocess.Popen(["sleep", "0.2"]):
             await until(lambda: watched.execs("sleep", "0.2") or _with_argument(emitted, "0.2"), "something new")
-        assert os.getpid() not in {_process(e).pid for e in emitted.of(Kind.PROCESS_EXEC)}
+        assert os.getpid() not in {process_of(e).pid for e in emitted.of(Kind.PROCESS_EXEC)}
 
 
 async def test_a_zombie_whose_end_was_told_is_not_taken_in_anew(watched: Watched) -> None:
@@ -313,38 +264,7 @@ async def test_hints_come_once_a_root_can_be_reached(monkeypatch: pytest.MonkeyP
 
 
 def _with_argument(emitted: Emitted, argument: str) -> list[Event]:
-    return [e for e in emitted.of(Kind.PROCESS_EXEC) if argument in (_process(e).args or ())]
-
-
-async def test_an_exec_without_a_fork_long_after_the_start_is_found(watched: Watched) -> None:
-    with subprocess.Popen(["sh", "-c", "sleep 0.6; exec sleep 90.125"]) as child:
-        (event,) = await until(lambda: watched.execs("sleep", "90.125"), "the later exec", ROUND_S)
-        child.kill()
-    assert _process(event).pid == child.pid
-
-
-READS_AND_RUNS = """
-import os, sys
-for number in sys.stdin:
-    os.execvp("sleep", ["sleep", number.strip()])
-"""
-
-
-async def test_a_short_program_that_a_settled_process_goes_on_to_run_is_told_by_the_open_of_its_file(
-    watched: Watched,
-) -> None:
-    """It is over long before the slow round comes to it."""
-    await until(lambda: watched.cursor.status().status is Status.OK, "hints of all containers")
-    for number in range(5):
-        command = [sys.executable, "-c", READS_AND_RUNS, f"{number}"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
-            assert child.stdin is not None
-            (event,) = await until(functools.partial(watched.execs, *command), "the program")
-            await until(lambda: not len(watched.cursor._settling), "all to have settled")
-            child.stdin.write(f"0.05{number}625\n".encode())
-            child.stdin.close()
-            (later,) = await until(functools.partial(watched.execs, "sleep", f"0.05{number}625"), "the later exec")
-        assert _process(later).entity == _process(event).entity
+    return [e for e in emitted.of(Kind.PROCESS_EXEC) if argument in (process_of(e).args or ())]
 
 
 async def test_another_uid_is_told_when_its_turn_comes(watched: Watched, need: Need) -> None:
@@ -358,55 +278,18 @@ async def test_another_uid_is_told_when_its_turn_comes(watched: Watched, need: N
         changed = functools.partial(_of_pid, watched, Kind.PROCESS_IDENTITY, child.pid)
         (event,) = await until(changed, "the other uid", ROUND_S)
         child.kill()
-    assert (_process(event).uid, _process(event).gid) == (12345, 12346)
+    assert (process_of(event).uid, process_of(event).gid) == (12345, 12346)
     assert event.evidence.source == "rotation"
 
 
 def _of_pid(watched: Watched, kind: Kind, pid: int) -> list[Event]:
-    return [e for e in watched.emitted.of(kind) if _process(e).pid == pid]
+    return [e for e in watched.emitted.of(kind) if process_of(e).pid == pid]
 
 
 async def test_with_everything_given_up_programs_are_still_told_whole(watched: Watched) -> None:
     watched.task.resolution.level = MOST
     with subprocess.Popen(["sleep", "0.4271"]) as child:
         (event,) = await until(lambda: watched.execs("sleep", "0.4271"), "the exec")
-        assert _process(event).pid == child.pid
-        assert watched.task.settled(_process(event).entity)
+        assert process_of(event).pid == child.pid
+        assert watched.task.settled(process_of(event).entity)
     await until(lambda: watched.exits("sleep", "0.4271"), "the exit")
-
-
-LEADERLESS = """
-import ctypes, os, socket, sys, threading, time
-def goes_on():
-    made = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-    sys.stdin.readline()
-    os.execvp("sleep", ["sleep", "90.625"])
-threading.Thread(target=goes_on).start()
-ctypes.CDLL(None).syscall(60 if os.uname().machine == "x86_64" else 93, 0)
-"""
-
-
-async def test_a_program_whose_main_thread_has_exited_is_whole_and_its_next_one_is_told(watched: Watched) -> None:
-    server = socket.create_server(("127.0.0.1", 0))
-    port = server.getsockname()[1]
-    with server, subprocess.Popen([sys.executable, "-c", LEADERLESS, f"{port}"], stdin=subprocess.PIPE) as child:
-        assert child.stdin is not None
-        client, (_, peer) = await asyncio.to_thread(server.accept)
-        await until(lambda: Procfs().stat(child.pid).survivor, "the exit of its main thread")
-        inode = next(
-            int(row[9]) for row in _tcp() if row[1].endswith(f":{peer:04X}") and row[2].endswith(f":{port:04X}")
-        )
-        assert await until(lambda: watched.task.owner_of(inode), "its socket's owner") == child.pid
-        child.stdin.write(b"\n")
-        child.stdin.flush()
-        (event,) = await until(lambda: watched.execs("sleep", "90.625"), "its next program", ROUND_S)
-        child.kill()
-        client.close()
-    told = [e for e in watched.emitted.of(Kind.PROCESS_EXEC) if _process(e).pid == child.pid]
-    assert [_process(e).args for e in told] == [(sys.executable, "-c", LEADERLESS, f"{port}"), _process(event).args]
-    assert not {m.field for e in told for m in e.evidence.missing} - {"process.sha256"}  # which may take a moment
-
-
-def _tcp() -> list[list[str]]:
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        return [line.split() for line in table][1:]

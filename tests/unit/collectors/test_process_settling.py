@@ -175,6 +175,16 @@ async def test_another_program_whose_arguments_are_not_there_yet_is_told_when_th
     assert scene.settling.tells_another(process)
 
 
+async def test_what_only_took_another_name_tells_no_other_program(scene: Scene) -> None:
+    scene.runs(uid=0, image=None)
+    scene.look()
+    process, _ = scene.new()
+    scene.runs(uid=0, image=None, args=b"app: worker\0", comm="worker")
+
+    assert not scene.settling.tells_another(process)
+    assert len(scene.emitted.events) == 1
+
+
 async def test_nothing_more_is_expected_of_a_process_that_is_gone(scene: Scene) -> None:
     scene.runs(uid=0, image=140_000)
     scene.look()
