@@ -245,13 +245,14 @@ class ProcessCursor:
                 self._settling.look_again(process)
 
     def _see_another_run(self, process: Tracked) -> bool:
+        """Whether it was this one: also where it has ended meanwhile, so that the loop is free for what comes next."""
         for _ in range(LOOKS):
             time.sleep(NAP_S)
             try:
                 if self._settling.tells_another(process):
                     return True
             except (ProcessGone, OSError):
-                break  # its end or its next turn tells what came of it
+                return True  # its end or its next turn tells what came of it
         return False
 
     def _rest(self) -> float:
