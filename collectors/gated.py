@@ -54,7 +54,7 @@ class GatedReads:
         for process in processes:
             try:
                 path = self.environment(process).get("PATH", b"")
-            except (ProcessGone, AccessDenied):
+            except (ProcessGone, AccessDenied, OSError):  # no descriptor is left, for example
                 continue
             return [directory for directory in path.split(b":") if directory.startswith(b"/")]
         return []

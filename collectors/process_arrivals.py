@@ -154,9 +154,12 @@ class Arrivals:
 
     def _is_known(self, pid: int) -> bool:
         process = self._processes.living_process(pid)
-        if process is None:
-            return False
-        return process.announced or process.settled or process.traced or self._settling.waits_for(process)
+        return process is not None and self._is_accounted_for(process)
+
+    def _is_accounted_for(self, process: Tracked) -> bool:
+        """Whether it was told, or is about to be, or runs no program of its own yet."""
+        is_fork = process.settled and not process.executed
+        return process.announced or process.traced or is_fork or self._settling.waits_for(process)
 
     def _look_at_unknown(self, pid: int) -> None:
         if self._is_of_a_followed(pid):
@@ -198,10 +201,19 @@ class Arrivals:
             return False
         if process is not None and not process.own:
             self._processes.tracing.found(process)
+            self._begin_above(process)
         if process is not None and not process.announced and not self._settling.waits_for(process):
             self._counters.processes += 1
             self._settling.begin(process, stat)
         return True
+
+    def _begin_above(self, process: Tracked) -> None:
+        """Its parent's own number may have been looked at before there was anything."""
+        above = process.parent
+        if above is None or above.ended is not None or above.own or self._processes.tracing.active:
+            return
+        if not self._is_accounted_for(above):
+            self._found(above.pid)
 
     def _taken_in(self, stat: Stat) -> Tracked | None:
         """None for threads, for zombies whose end was told, and for our own, which is counted. Raises ProcessGone."""

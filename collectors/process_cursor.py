@@ -207,14 +207,13 @@ class ProcessCursor:
     def _look_at_once(self) -> None:
         """What is new is read first, since it may be gone in a moment, and what was opened afterwards: the loader's
         open, which is the second of most programs, is there by then and spares a turn of the loop."""
-        unsettled = len(self._settling)
-        news = self._follow()
-        if unsettled:
-            self._settling.look_at_newest()
-        if news:
+        unsettled = self._settling.about_to_run()
+        if self._follow():
             self._see_it_run()
+        if unsettled is not None:
+            self._settling.look_at_newest()
         opens = self._hints.read()
-        if opens and self._settling.about_to_run() is None:
+        if opens:
             self._look_for_later_execs(self._matching.containers() & {opened.container for opened in opens})
         self._settling.conclude()
 
@@ -236,7 +235,10 @@ class ProcessCursor:
                 self._hints.enter(container_id, self._processes.search_path(container_id))
 
     def _look_for_later_execs(self, containers: set[str]) -> None:
-        """Something that is not new opened a program, perhaps to become it in a moment: most likely the newest."""
+        """Something that is not new opened a program, perhaps to become it in a moment: most likely the newest. Where
+        one that is new has still to run its program, that is the likelier."""
+        if containers and (new := self._settling.about_to_run()) is not None:
+            containers = containers - {new.container} if new.container is not None else set()
         if not containers:
             return
         nearest = self._rotation.hurry(containers, 1)

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from collectors.environ import Environ, preloads
 from collectors.gated import GatedReads
@@ -78,18 +77,23 @@ class ProcessReader:
             return not runs_the_same(process, stat)
         return stat.comm != process.comm
 
-    def had_executed(self, process: Tracked) -> bool:
+    def had_executed(self, process: Tracked) -> bool | None:
         """Whether a process that has just ended ran a program of its own that was not read: then only its name is left.
 
-        A zombie still says so; without one, what the last look at it showed counts.
+        A zombie still says so. Without one, what the last look at it showed counts, and None says that it showed none.
         """
-        with suppress(ProcessGone, OSError):  # reaped already, or /proc cannot be read now
+        try:
             stat = self.stat(process)
+        except (ProcessGone, OSError):  # reaped already, or /proc cannot be read now
+            if not process.executed:
+                return None
+        else:
             process.executed, process.comm = stat.has_executed, stat.comm
-        if process.executed:
-            process.forget_program()
-            process.missing = NOTHING_READ
-        return process.executed
+            if not process.executed:
+                return False
+        process.forget_program()
+        process.missing = NOTHING_READ
+        return True
 
     def read(self, process: Tracked, stat: Stat) -> bool:
         """Read the program's facts, the shortest-lived first; False when an exec got in between and they may be mixed.
@@ -206,8 +210,10 @@ class ProcessReader:
 
 
 def _known_of(process: Tracked, before: Program, stat: Stat) -> Tracked | None:
-    """Whose facts still hold: its own while it runs the same program, its parent's until it runs one of its own."""
-    if Program.of(process) == before:
+    """Whose facts still hold: its own while it runs the same program, whatever it makes of its arguments, its parent's
+    until it runs one of its own."""
+    now = Program.of(process)
+    if now == before or (process.told is not None and not now.differs(process.told)):
         return process
     parent = process.parent
     if not stat.has_executed and parent is not None and parent.exe == process.exe is not None:

@@ -5,7 +5,9 @@ place within moments; so a new process is read again at growing intervals, and a
 """
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import NamedTuple
 
 from collectors.hint_listener import HintListener
@@ -69,9 +71,8 @@ class Settling:
         return process.entity in self._waiting
 
     def about_to_run(self) -> Tracked | None:
-        """The newest process, if it has still to run its program."""
-        newest = next(reversed(self._waiting.values()), None)
-        return newest.process if newest is not None and not newest.process.announced else None
+        """The newest process that has still to run its program, or to show that it runs none."""
+        return next((waiting.process for waiting in self._unsettled()), None)
 
     def begin(self, process: Tracked, stat: Stat) -> None:
         """A new process, whose stat was just read: one that runs no program of its own yet is about to, mostly."""
@@ -83,7 +84,7 @@ class Settling:
     def look(self, process: Tracked, step: int = 0, stat: Stat | None = None) -> None:
         """Read the process; tell of a program that is new, and come back until it has settled. `stat` is what its stat
         says now, where that is known."""
-        self._forget(process)
+        due = self._forget(process, step)
         self._processes.tracing.drain()
         if process.traced:
             return None  # its tracer tells
@@ -92,7 +93,7 @@ class Settling:
         try:
             whole = self._processes.read(process, stat)
         except ProcessGone:
-            return self._come_back(process, step)  # in between, or its end is told by `exited`
+            return self._come_back(process, step, due)  # in between, or its end is told by `exited`
         except OSError:  # no descriptor is left, for example: again and again until it can be read or ends
             self._counters.lost("proc_unreadable")
             return self._come_back(process, min(step, len(REREAD_S) - 1))
@@ -102,14 +103,14 @@ class Settling:
         is_program = process.executed or self._events.from_before
         if whole and is_program and Program.of(process).differs(before):
             self._tell(process)
-            step = 0  # the next program of a chain may follow this one as soon
+            step, due = 0, None  # the next program of a chain may follow this one as soon
         elif before is not None and whole:
             process.told = Program.of(process)
             self._tell_change(process, user)
         elif before is not None:  # its user is the next program's, of which only half is there
             process.uid, process.gid = user
         if not (self._events.from_before and process.announced):
-            self._come_back(process, step)
+            self._come_back(process, step, due)
         return None
 
     def read_once_it_runs(self, process: Tracked) -> bool:
@@ -120,7 +121,7 @@ class Settling:
             return False  # its end or its next turn tells what came of it
         if stat.runs_its_own:
             self.look(process, self._waiting[process.entity].step, stat)
-        return not process.exiting
+        return not (stat.has_exited or process.exiting)
 
     def tells_another(self, process: Tracked) -> bool:
         """Whether another program runs in it than the one that was told, and is told now.
@@ -137,15 +138,15 @@ class Settling:
         return process.told is not None and process.told.differs(before)
 
     def look_at_newest(self) -> None:
-        """A hint: the newest processes that nothing is known of are read at once."""
-        for waiting in list(self._waiting.values())[-NEWEST:]:
-            if not waiting.process.announced:
-                self.look(waiting.process, waiting.step)
+        """A hint: the newest processes that nothing is known of are read at once. Their next looks come as they were
+        to come, so that no number of hints keeps a fork that runs no program from settling."""
+        for waiting in reversed(list(self._unsettled())):
+            self.look(waiting.process, waiting.step)
 
     def look_again(self, process: Tracked) -> None:
         """A settled process: whether it runs another program, or as another user, than when it was read last."""
         try:
-            if not process.traced and not self.waits_for(process) and self._processes.runs_another(process):
+            if not process.traced and self._processes.runs_another(process):
                 self.look(process)
             elif self._processes.changed_user(process):
                 self._events.identity(process)
@@ -173,10 +174,10 @@ class Settling:
             self._events.exited(process)
         elif process.traced:
             return  # a fork that ran no program of its own
-        elif self._processes.had_executed(process):
+        elif executed := self._processes.had_executed(process):
             self._tell(process)
             self._events.exited(process)
-        elif not process.settled:
+        elif executed is None and not process.settled:
             self.unread(process.pid, process)
 
     def unread(self, pid: int, process: Tracked | None = None, at: float | None = None) -> None:
@@ -232,19 +233,31 @@ class Settling:
                 _name(process, exe)
                 self._events.executed(process, by_open=True)
 
-    def _forget(self, process: Tracked) -> None:
-        if (waiting := self._waiting.pop(process.entity, None)) is not None:
-            waiting.timer.cancel()
+    def _unsettled(self) -> Iterator[_Waiting]:
+        """Of those that were looked at last, newest first. A fork that has settled and may yet run a program is looked
+        at like any other process that has settled."""
+        newest = islice(reversed(self._waiting.values()), NEWEST)
+        return (waiting for waiting in newest if not waiting.process.settled)
 
-    def _come_back(self, process: Tracked, step: int) -> None:
-        """Look again after the next delay; a process that has shown nothing new by the last one is taken as it is."""
+    def _forget(self, process: Tracked, step: int | None = None) -> float | None:
+        """When the look that follows this step was due, in the loop's seconds, if that is what it waited for."""
+        waiting = self._waiting.pop(process.entity, None)
+        if waiting is None:
+            return None
+        waiting.timer.cancel()
+        return waiting.timer.when() if waiting.step == step else None
+
+    def _come_back(self, process: Tracked, step: int, due: float | None = None) -> None:
+        """Look again after the next delay, or when it was due already; a process that has shown nothing new by the
+        last one is taken as it is."""
         shallow = process.announced and self._processes.resolution.gives_up(Step.SETTLING)
         rereads = REREAD_S[:SHALLOW] if shallow else REREAD_S
         if step == len(rereads):
             self._processes.settle(process)
         delays = rereads if process.announced else REREAD_S + FORKED_S
         if step < len(delays):
-            timer = asyncio.get_running_loop().call_later(delays[step], self.look, process, step + 1)
+            loop = asyncio.get_running_loop()
+            timer = loop.call_at(due or loop.time() + delays[step], self.look, process, step + 1)
             self._waiting[process.entity] = _Waiting(process, step, timer)
         elif not process.announced and process.executed:
             self._take_as_it_is(process, step)

@@ -274,7 +274,7 @@ class Task:
         """As `ProcessReader.stat`."""
         return self._reader.stat(process)
 
-    def had_executed(self, process: Tracked) -> bool:
+    def had_executed(self, process: Tracked) -> bool | None:
         """As `ProcessReader.had_executed`."""
         return self._reader.had_executed(process)
 

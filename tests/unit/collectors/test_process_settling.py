@@ -3,84 +3,23 @@
 from pathlib import Path
 
 import pytest
-from fake_proc_tree import FakeProc
-from fakes import Emitted, FakeClock
+from settling_scene import SettlingScene
 
 from collectors.exec_hints import Opened
-from collectors.exec_telling import ExecTelling
-from collectors.hint_listener import HintListener
-from collectors.open_hints import OpenHints
-from collectors.process_events import ProcessEvents
-from collectors.process_settling import FORKED_S, REREAD_S, Settling
-from collectors.process_table import Tracked
-from collectors.procfs import PF_EXITING, PF_FORKNOEXEC, Procfs, Stat
-from collectors.task_view import Task
-from sensor.model.counters import Counters
+from collectors.process_settling import FORKED_S, REREAD_S
+from collectors.procfs import PF_EXITING, PF_FORKNOEXEC, Stat
 from sensor.model.errors import ProcessGone
 from sensor.model.kinds import Kind
 
-APP = "a" * 64
-
-
-class Scene:
-    """One process of an app, whose image may be hidden from who has no SYS_PTRACE."""
-
-    def __init__(self, root: Path) -> None:
-        self.proc = FakeProc(root)
-        self.emitted = Emitted()
-        clock = FakeClock()
-        self.counters = counters = Counters()
-        self.task = Task(instance="t", launcher=None, counters=counters, clock=clock, procfs=Procfs(str(root)))
-        self.matching = matching = OpenHints(clock)
-        self.settling = Settling(
-            processes=self.task,
-            events=ProcessEvents(self.emitted, ExecTelling(self.task, self.emitted), clock),
-            matching=matching,
-            hints=HintListener(
-                root_of=lambda _: None, matching=matching, wake=lambda: None, counters=counters, clock=clock
-            ),
-            counters=counters,
-            clock=clock,
-        )
-
-    def runs(self, *, uid: int, image: int | None, args: bytes = b"app\0", code: int = 4096, comm: str = "app") -> None:
-        """What /proc says of it from now on; no `image` is one that may not be seen (fs/proc/array.c)."""
-        self.proc.process(7, 1, cgroup=f"9:x:/docker/{APP}", args=args, comm=comm)
-        directory = self.proc.root / "7"
-        (directory / "status").write_text(f"Name:\tapp\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t4\t4\t4\t4\n")
-        fields = (directory / "stat").read_text().split()
-        fields[25:28] = ["1", "1", "0"] if image is None else [f"{code}", "8192", f"{image}"]
-        fields[47] = "0" if image is None else f"{image}"
-        (directory / "stat").write_text(" ".join(fields) + "\n")
-
-    def passes_for_the_runtime(self) -> None:
-        """From outside, and called as runc calls itself."""
-        stat = self.proc.root / "7" / "stat"
-        stat.write_text(stat.read_text().replace("(app) S 1 ", "(runc:[x) S 0 ", 1))
-
-    def new(self) -> tuple[Tracked, Stat]:
-        """It was just seen for the first time, by its stat."""
-        stat = self.task.procfs.stat(7)
-        process = self.task.track_by(stat)
-        assert process is not None
-        return process, stat
-
-    def look(self) -> list[tuple[Kind, int | None]]:
-        """Look at it, and give all that was told until now."""
-        process = self.task.track(7)
-        assert process is not None
-        self.settling.look(process)
-        return [(event.kind, event.process and event.process.uid) for event in self.emitted.events]
-
 
 @pytest.fixture
-async def scene(tmp_path: Path, no_pidfds: None) -> Scene:
-    return Scene(tmp_path)
+async def scene(tmp_path: Path, no_pidfds: None) -> SettlingScene:
+    return SettlingScene(tmp_path)
 
 
 @pytest.mark.parametrize("image", [None, 140_000])
 async def test_a_user_that_changes_while_a_process_settles_is_told_whether_its_image_is_visible_or_not(
-    scene: Scene, image: int | None
+    scene: SettlingScene, image: int | None
 ) -> None:
     scene.runs(uid=0, image=140_000)
     assert scene.look() == [(Kind.PROCESS_EXEC, 0)]
@@ -96,7 +35,7 @@ async def test_a_user_that_changes_while_a_process_settles_is_told_whether_its_i
 
 
 async def test_a_read_that_an_exec_came_in_between_tells_no_change_and_hides_none(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: SettlingScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.runs(uid=0, image=140_000)
     scene.look()
@@ -112,7 +51,7 @@ async def test_a_read_that_an_exec_came_in_between_tells_no_change_and_hides_non
 
 @pytest.mark.parametrize("image", [150_000, None])
 async def test_a_program_of_which_only_half_was_read_at_first_is_told_once_it_is_read_whole(
-    scene: Scene, image: int | None
+    scene: SettlingScene, image: int | None
 ) -> None:
     scene.runs(uid=0, image=image and 140_000)
     scene.look()
@@ -126,7 +65,7 @@ async def test_a_program_of_which_only_half_was_read_at_first_is_told_once_it_is
 
 
 @pytest.mark.parametrize("image", [150_000, None])
-async def test_a_program_that_somebody_else_read_first_is_told(scene: Scene, image: int | None) -> None:
+async def test_a_program_that_somebody_else_read_first_is_told(scene: SettlingScene, image: int | None) -> None:
     """As the parent of a new process is."""
     scene.runs(uid=0, image=image and 140_000)
     scene.look()
@@ -139,7 +78,7 @@ async def test_a_program_that_somebody_else_read_first_is_told(scene: Scene, ima
     assert scene.look() == scene.look() == [(Kind.PROCESS_EXEC, 0), (Kind.PROCESS_EXEC, 33)]
 
 
-async def test_what_was_half_read_is_due_for_another_look(scene: Scene) -> None:
+async def test_what_was_half_read_is_due_for_another_look(scene: SettlingScene) -> None:
     scene.runs(uid=0, image=None)
     process, stat = scene.new()
     scene.settling.look(process, stat=stat._replace(comm="app-0"))
@@ -149,7 +88,7 @@ async def test_what_was_half_read_is_due_for_another_look(scene: Scene) -> None:
     assert not scene.task.runs_another(process)
 
 
-async def test_another_program_is_told_as_soon_as_it_runs(scene: Scene) -> None:
+async def test_another_program_is_told_as_soon_as_it_runs(scene: SettlingScene) -> None:
     scene.runs(uid=0, image=140_000)
     scene.look()
     process, _ = scene.new()
@@ -163,7 +102,7 @@ async def test_another_program_is_told_as_soon_as_it_runs(scene: Scene) -> None:
     assert [e.process and e.process.args for e in scene.emitted.events] == [("app",), ("other",)]
 
 
-async def test_another_program_whose_arguments_are_not_there_yet_is_told_when_they_are(scene: Scene) -> None:
+async def test_another_program_whose_arguments_are_not_there_yet_is_told_when_they_are(scene: SettlingScene) -> None:
     scene.runs(uid=0, image=None)
     scene.look()
     process, _ = scene.new()
@@ -175,7 +114,7 @@ async def test_another_program_whose_arguments_are_not_there_yet_is_told_when_th
     assert scene.settling.tells_another(process)
 
 
-async def test_what_only_took_another_name_tells_no_other_program(scene: Scene) -> None:
+async def test_what_only_took_another_name_tells_no_other_program(scene: SettlingScene) -> None:
     scene.runs(uid=0, image=None)
     scene.look()
     process, _ = scene.new()
@@ -185,7 +124,7 @@ async def test_what_only_took_another_name_tells_no_other_program(scene: Scene) 
     assert len(scene.emitted.events) == 1
 
 
-async def test_nothing_more_is_expected_of_a_process_that_is_gone(scene: Scene) -> None:
+async def test_nothing_more_is_expected_of_a_process_that_is_gone(scene: SettlingScene) -> None:
     scene.runs(uid=0, image=140_000)
     scene.look()
     process, _ = scene.new()
@@ -209,7 +148,7 @@ async def test_nothing_more_is_expected_of_a_process_that_is_gone(scene: Scene) 
     ],
 )
 async def test_what_ended_as_another_program_is_named_by_the_open_of_its_file(
-    scene: Scene, comm: str, opened: str | None, told: list[str]
+    scene: SettlingScene, comm: str, opened: str | None, told: list[str]
 ) -> None:
     scene.runs(uid=5, image=140_000)
     scene.look()
@@ -231,7 +170,7 @@ async def test_what_ended_as_another_program_is_named_by_the_open_of_its_file(
     assert (end.process.exe, end.process.args) == (told[-1], None if told[1:] else ("app",))
 
 
-async def test_what_a_tracer_tells_of_is_not_named_by_an_open(scene: Scene) -> None:
+async def test_what_a_tracer_tells_of_is_not_named_by_an_open(scene: SettlingScene) -> None:
     scene.runs(uid=5, image=140_000)
     scene.look()
     process, _ = scene.new()
@@ -243,13 +182,13 @@ async def test_what_a_tracer_tells_of_is_not_named_by_an_open(scene: Scene) -> N
     assert len(scene.emitted.of(Kind.PROCESS_EXEC)) == 1
 
 
-def _another_file(scene: Scene) -> None:
+def _another_file(scene: SettlingScene) -> None:
     exe = scene.proc.root / "7" / "exe"
     exe.unlink()
     exe.symlink_to("/bin/other")
 
 
-async def test_a_program_that_is_read_while_the_kernel_prepares_it_is_told_once(scene: Scene) -> None:
+async def test_a_program_that_is_read_while_the_kernel_prepares_it_is_told_once(scene: SettlingScene) -> None:
     scene.runs(uid=5, image=140_000, code=0)
     assert scene.look() == []
     scene.runs(uid=5, image=139_000)  # where its stack begins once all is on it
@@ -257,7 +196,7 @@ async def test_a_program_that_is_read_while_the_kernel_prepares_it_is_told_once(
     assert scene.look() == [(Kind.PROCESS_EXEC, 5)]
 
 
-async def test_a_new_process_is_read_once_it_runs_a_program_of_its_own(scene: Scene) -> None:
+async def test_a_new_process_is_read_once_it_runs_a_program_of_its_own(scene: SettlingScene) -> None:
     scene.runs(uid=5, image=140_000)
     process, stat = scene.new()
     scene.settling.begin(process, stat._replace(flags=PF_FORKNOEXEC))
@@ -273,7 +212,7 @@ async def test_a_new_process_is_read_once_it_runs_a_program_of_its_own(scene: Sc
     assert len(scene.emitted.of(Kind.PROCESS_EXEC)) == 1
 
 
-async def test_a_program_of_its_own_is_read_at_once_and_by_the_stat_that_was_read(scene: Scene) -> None:
+async def test_a_program_of_its_own_is_read_at_once_and_by_the_stat_that_was_read(scene: SettlingScene) -> None:
     scene.runs(uid=5, image=140_000)
     process, stat = scene.new()
 
@@ -282,7 +221,7 @@ async def test_a_program_of_its_own_is_read_at_once_and_by_the_stat_that_was_rea
     assert scene.emitted.of(Kind.PROCESS_EXEC) == [], "another program has begun since its stat was read"
 
 
-async def test_nothing_more_is_expected_of_a_new_process_that_is_gone(scene: Scene) -> None:
+async def test_nothing_more_is_expected_of_a_new_process_that_is_gone(scene: SettlingScene) -> None:
     scene.runs(uid=5, image=140_000)
     process, stat = scene.new()
     scene.settling.begin(process, stat._replace(flags=PF_FORKNOEXEC))
@@ -291,7 +230,7 @@ async def test_nothing_more_is_expected_of_a_new_process_that_is_gone(scene: Sce
 
 
 async def test_what_exits_while_it_is_read_is_told_with_all_that_was_read(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: SettlingScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.runs(uid=5, image=140_000)
     process, stat = scene.new()
@@ -305,7 +244,7 @@ async def test_what_exits_while_it_is_read_is_told_with_all_that_was_read(
 
 
 async def test_what_is_read_while_a_tracer_attaches_is_the_tracers_to_tell(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: SettlingScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.runs(uid=0, image=140_000)
     process = scene.task.track(7)
@@ -326,7 +265,9 @@ async def test_what_is_read_while_a_tracer_attaches_is_the_tracers_to_tell(
 
 
 @pytest.mark.parametrize("gone", [False, True])
-async def test_the_last_programs_that_were_told_with_their_arguments_are_remembered(scene: Scene, gone: bool) -> None:
+async def test_the_last_programs_that_were_told_with_their_arguments_are_remembered(
+    scene: SettlingScene, gone: bool
+) -> None:
     for image in range(140_000, 140_006):
         scene.runs(uid=0, image=image, args=b"" if gone else b"app\0")
         scene.look()
@@ -335,13 +276,13 @@ async def test_the_last_programs_that_were_told_with_their_arguments_are_remembe
     assert [told[1] for told in process.told_images] == ([] if gone else [*range(140_002, 140_006)])
 
 
-async def test_what_is_read_again_and_is_the_same_is_told_once(scene: Scene) -> None:
+async def test_what_is_read_again_and_is_the_same_is_told_once(scene: SettlingScene) -> None:
     scene.runs(uid=5, image=None)
 
     assert scene.look() == scene.look() == [(Kind.PROCESS_EXEC, 5)]
 
 
-async def test_another_program_is_told_with_its_user_and_nothing_besides(scene: Scene) -> None:
+async def test_another_program_is_told_with_its_user_and_nothing_besides(scene: SettlingScene) -> None:
     scene.runs(uid=0, image=140_000)
     scene.look()
     scene.runs(uid=33, image=150_000, args=b"other\0")
@@ -350,7 +291,7 @@ async def test_another_program_is_told_with_its_user_and_nothing_besides(scene: 
 
 
 async def test_what_cannot_be_read_when_its_turn_comes_is_counted_and_harms_nobody(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: SettlingScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.runs(uid=5, image=140_000)
     scene.look()
@@ -366,7 +307,7 @@ async def test_what_cannot_be_read_when_its_turn_comes_is_counted_and_harms_nobo
     assert scene.counters.losses["proc_unreadable"] == 1
 
 
-async def test_what_passes_for_the_runtime_for_long_is_read_after_all(scene: Scene) -> None:
+async def test_what_passes_for_the_runtime_for_long_is_read_after_all(scene: SettlingScene) -> None:
     scene.runs(uid=5, image=140_000)
     scene.passes_for_the_runtime()
     assert scene.look() == []
@@ -378,7 +319,7 @@ async def test_what_passes_for_the_runtime_for_long_is_read_after_all(scene: Sce
     assert (event.process.args, event.process.exe, event.process.uid) == (("app",), "/bin/app", 5)
 
 
-async def test_what_takes_the_name_of_the_runtime_later_is_read_like_any_other(scene: Scene) -> None:
+async def test_what_takes_the_name_of_the_runtime_later_is_read_like_any_other(scene: SettlingScene) -> None:
     scene.runs(uid=5, image=140_000)
     scene.look()
     scene.runs(uid=5, image=150_000, args=b"implant\0")
@@ -386,7 +327,9 @@ async def test_what_takes_the_name_of_the_runtime_later_is_read_like_any_other(s
     assert scene.look() == [(Kind.PROCESS_EXEC, 5)] * 2
 
 
-async def test_a_program_of_which_nothing_could_be_read_says_so(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_program_of_which_nothing_could_be_read_says_so(
+    scene: SettlingScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene.runs(uid=5, image=140_000)
     process = scene.task.track(7)
     assert process is not None

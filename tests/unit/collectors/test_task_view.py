@@ -382,3 +382,17 @@ def test_sockets_have_their_newest_holder(proc: FakeProc, task: Task) -> None:
         task.track(pid)
     assert task.owner_of(777) == 11
     assert task.owner_of(778) is None
+
+
+def test_a_container_whose_path_cannot_be_read_has_none(
+    proc: FakeProc, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proc.process(10, 1, cgroup=f"9:x:/docker/{APP}")
+    task.settle(tracked(task, 10))
+    assert task.search_path(APP) == [b"/bin"]
+
+    def none_left(*_: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(task.procfs, "_open", none_left)
+    assert task.search_path(APP) == []
