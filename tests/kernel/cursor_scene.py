@@ -35,6 +35,11 @@ class Watched:
     def exits(self, *args: str) -> list[Event]:
         return [e for e in self.emitted.of(Kind.PROCESS_EXIT) if process_of(e).args == args]
 
+    def is_at_rest(self) -> bool:
+        """Whether nothing waits to be looked at but forks that have settled and may yet run a program."""
+        waiting = [one.process for one in self.cursor._settling._waiting.values()]
+        return all(process.settled and not process.announced for process in waiting)
+
 
 def made(counters: Counters) -> tuple[Task, ProcessCursor]:
     """A cursor that takes the children of this test for an app's, not for the sensor's own."""

@@ -2,10 +2,13 @@
 
 import asyncio
 import functools
+import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 import pytest_asyncio
@@ -49,21 +52,40 @@ for number in sys.stdin:
 """
 
 
+FORKS_A_WORKER = "import os, time; os.fork(); time.sleep(60)"
+
+
+@pytest.mark.parametrize("beside", [None, FORKS_A_WORKER])
 async def test_a_short_program_that_a_settled_process_goes_on_to_run_is_told_by_the_open_of_its_file(
-    watched: Watched,
+    watched: Watched, beside: str | None
 ) -> None:
-    """It is over long before the slow round comes to it."""
+    """It is over long before the slow round comes to it. A worker that was forked a moment ago and runs no program does
+    not hide it."""
     await until(lambda: watched.cursor.status().status is Status.OK, "hints of all containers")
-    for number in range(5):
-        command = [sys.executable, "-c", READS_AND_RUNS, f"{number}"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
-            assert child.stdin is not None
-            (event,) = await until(functools.partial(watched.execs, *command), "the program")
-            await until(lambda: not len(watched.cursor._settling), "all to have settled")
-            child.stdin.write(f"0.05{number}625\n".encode())
-            child.stdin.close()
-            (later,) = await until(functools.partial(watched.execs, "sleep", f"0.05{number}625"), "the later exec")
-        assert process_of(later).entity == process_of(event).entity
+    with running_beside(beside):
+        for number in range(5):
+            command = [sys.executable, "-c", READS_AND_RUNS, f"{number}"]
+            with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+                assert child.stdin is not None
+                (event,) = await until(functools.partial(watched.execs, *command), "the program")
+                await until(watched.is_at_rest, "all to have settled")
+                child.stdin.write(f"0.05{number}625\n".encode())
+                child.stdin.close()
+                (later,) = await until(functools.partial(watched.execs, "sleep", f"0.05{number}625"), "the later exec")
+            assert process_of(later).entity == process_of(event).entity
+
+
+@contextmanager
+def running_beside(script: str | None) -> Iterator[None]:
+    """A Python, and what it forks, if there is to be one."""
+    if script is None:
+        yield
+        return
+    with subprocess.Popen([sys.executable, "-c", script], process_group=0) as child:
+        try:
+            yield
+        finally:
+            os.killpg(child.pid, signal.SIGKILL)
 
 
 LEADERLESS = """
