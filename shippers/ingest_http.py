@@ -111,14 +111,13 @@ class IngestHttp:
             raise RetryableError(f"{self._where()}: {error}{hint}", error.retry_after) from None
 
     def _refusal(self, status: int, wait: str | None, body: bytes) -> DeliveryError:
-        hint = ""
+        reason = self._about(f"answered {status}: {error_text(body)}")
         if status == FORBIDDEN and _is_about_a_claim(body):
-            return PermanentError(self._about(f"answered {status}: {error_text(body)}"))
+            return PermanentError(reason)
         if status in CREDENTIALS:
-            hint = self._credentials_refused()
+            reason += self._credentials_refused()
         elif status < 400 or status in ADDRESSES:
-            hint = f" ({TAKEN} was expected: check SENSOR_INGEST_URL)"
-        reason = self._about(f"answered {status}: {error_text(body)}") + hint
+            reason += f" ({TAKEN} was expected: check SENSOR_INGEST_URL)"
         return refusal(status, reason, retry_after(wait, self._clock.wall()))
 
     def _credentials_refused(self) -> str:

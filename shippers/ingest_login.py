@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import deque
 from typing import NamedTuple
 
 from sensor.model.clock import Clock
@@ -23,6 +24,9 @@ AGAIN_S = 30.0
 
 REASON_CHARACTERS = 300
 
+HIDDEN = 4
+"""The last tokens, which no error shows: one lane's answer may repeat what another lane has replaced meanwhile."""
+
 
 class Ticket(NamedTuple):
     """The token of a login; `renew` and `ends` are monotonic seconds, so that no clock that is wrong matters."""
@@ -40,6 +44,7 @@ class IngestLogin:
         self._clock = clock
         self._patience = patience
         self._ticket: Ticket | None = None
+        self._tokens: deque[str] = deque(maxlen=HIDDEN)
         self._not_before = 0.0
         self._turn = asyncio.Lock()
 
@@ -54,9 +59,11 @@ class IngestLogin:
         self._ticket = None
 
     def hide(self, text: str) -> str:
-        """The text without the token and without what it was got with."""
+        """The text without the token, refused or not, and without what it was got with."""
         text = self._proof.hide(text)
-        return text if self._ticket is None else text.replace(self._ticket.token, "<token>")
+        for token in self._tokens:
+            text = text.replace(token, "<token>")
+        return text
 
     async def aclose(self) -> None:
         """Release what the proof holds."""
@@ -77,13 +84,14 @@ class IngestLogin:
     async def _renewed(self, client: httpx.AsyncClient, ingest: httpx.URL) -> Ticket:
         try:
             async with asyncio.timeout(self._patience):
-                self._ticket = await self._exchanged(client, ingest)
+                self._ticket = ticket = await self._exchanged(client, ingest)
         except TimeoutError:
             raise RetryableError(f"login: no answer within {self._patience:g} s") from None
         except httpx.HTTPError as error:
             reason = self.hide(transport_reason(error))[:REASON_CHARACTERS]
             raise RetryableError(f"login: {reason}") from None  # the cause may quote what was sent
-        return self._ticket
+        self._tokens.append(ticket.token)
+        return ticket
 
     async def _exchanged(self, client: httpx.AsyncClient, ingest: httpx.URL) -> Ticket:
         shown = await self._proof.shown(ingest.raw_host.decode("ascii"))

@@ -46,6 +46,7 @@ class Repeats:
         self._windows: dict[Key, Window] = {}
         self._held = 0  # bytes of arguments, of the latest in each window
         self._timer: Timer | None = None
+        self._rings = 0.0  # monotonic seconds
 
     def is_new(self, event: Event) -> bool:
         """Whether the detection is to be told now; if not, it is kept and counted."""
@@ -86,12 +87,21 @@ class Repeats:
             window = self._windows[key] = Window(self._clock.monotonic() + WINDOW_S, WINDOW_S)
             if len(self._windows) > MOST_KNOWN:
                 self._tell(self._windows.pop(next(iter(self._windows))))
-            if self._timer is None:
-                self._timer = self._later(WINDOW_S, self._tick)
+            self._wake_by(window.due)
         return window
+
+    def _wake_by(self, due: float) -> None:
+        """One timer, for the window that ends first: a new one ends before those that have grown."""
+        if self._timer is not None:
+            if self._rings <= due:
+                return
+            self._timer.cancel()
+        self._rings = due
+        self._timer = self._later(due - self._clock.monotonic(), self._tick)
 
     def _tick(self) -> None:
         """End the windows that are over: what came is told and goes on, what did not is forgotten."""
+        self._timer = None
         now = self._clock.monotonic()
         for key, window in list(self._windows.items()):
             if window.due > now:
@@ -104,7 +114,8 @@ class Repeats:
             else:
                 del self._windows[key]
         first = min((window.due for window in self._windows.values()), default=None)
-        self._timer = None if first is None else self._later(max(1.0, first - now), self._tick)
+        if first is not None:
+            self._wake_by(max(first, now + 1.0))
 
     def _tell(self, window: Window) -> None:
         if window.latest is not None:

@@ -28,6 +28,8 @@ MOST_ROUTINES = 512
 """Programs that are known at once. The one that has not come for longest is forgotten, and counts as new again."""
 MOST_RUNNING = 256
 """Processes held at once; further ones go out as they are."""
+MOST_PROGRAMS = 8
+"""Programs that are held of one process; one that executes more is told of, with all that were held."""
 MOST_TOLD = 2048
 """Processes remembered to have been told of, so that their end is told as well."""
 MOST_ENDS = 8
@@ -121,13 +123,16 @@ class Fold:
     def _take_exec(self, event: Event, process: Process) -> None:
         routine = self._routine(event)
         known = routine is not None and routine.told >= FIRST and process.entity not in self._told
-        room = process.entity in self._held or len(self._held) < MOST_RUNNING
-        if routine is not None and known and room:
+        if routine is not None and known and self._has_room(process.entity):
             self._hold(event, process, routine)
             return
         self._tell_above(process)
         self._tell_held(process.entity)
         self._tell(event, process.entity, routine)
+
+    def _has_room(self, entity: str) -> bool:
+        held = self._held.get(entity)
+        return len(self._held) < MOST_RUNNING if held is None else len(held) < MOST_PROGRAMS
 
     def _take_exit(self, event: Event, process: Process) -> None:
         """An exit goes the way of its exec, unless the process ended as none before it."""

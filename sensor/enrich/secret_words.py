@@ -72,12 +72,13 @@ class _Scan:
         """The word, masked as far as it is secret."""
         cut, self._next = self._next, None
         if cut is not None and (self._next_is_value or not _OPTION.fullmatch(word)):
-            return cut(word)
+            behind = cut(word)
+            return behind if behind != word or cut == self._command else self._inside(word)
         if word in _SEPARATORS:
             self._runs("")
             return word
         if "=" in word and (masked := _assignment(word)) is not None:
-            return masked
+            return masked if masked != word else self._inside(word)  # `TOKEN="$(curl -u user:X)"`
         if word[:1] == "-":
             word = self._option(word)
         else:

@@ -128,6 +128,7 @@ class Links:
 
     def _remember(self, name: _Name, brought: _Brought) -> None:
         self._files[name] = brought
+        self._files.move_to_end(name)
         if len(self._files) > MOST_FILES:
             self._files.popitem(last=False)
 
@@ -137,9 +138,10 @@ class Links:
             self._files[name] = brought._replace(gone=True)
 
     def _move_below(self, container: str, old: str, new: str) -> None:
-        for name in [n for n in self._files if n[0] == container and n[1].startswith(old + "/")]:
-            self._files[container, new + name[1][len(old) :]] = self._files[name]
+        below = [(n, b) for n, b in self._files.items() if n[0] == container and n[1].startswith(old + "/")]
+        for name, brought in below:
             self._leaves(name)
+            self._remember((container, new + name[1][len(old) :]), brought)
 
     def _forget(self, container: str) -> None:
         for known in (self._files, self._runs):

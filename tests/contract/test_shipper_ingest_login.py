@@ -10,7 +10,7 @@ import pytest
 from fake_sts import SESSION
 from fakes import FakeClock
 from logins import REGION
-from loopback_http import HANG, TAKEN, Loopback, answer, loopback
+from loopback_http import HANG, TAKEN, Answer, Loopback, Request, answer, loopback
 
 from sensor.config.settings import Settings
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
@@ -51,7 +51,7 @@ async def shipping(
         await shipper.aclose()
 
 
-async def failure(clock: FakeClock, *answers: bytes | str, environ: dict[str, str] | None = None) -> DeliveryError:
+async def failure(clock: FakeClock, *answers: Answer, environ: dict[str, str] | None = None) -> DeliveryError:
     async with loopback(*answers) as server, shipping(server, clock, environ) as shipper:
         with pytest.raises(DeliveryError) as failed:
             await shipper.send([b"batch"])
@@ -111,6 +111,26 @@ async def test_a_token_that_is_refused_is_replaced_by_a_login(clock: FakeClock) 
             await shipper.send([b"batch"])
         await shipper.send([b"batch"])
     assert server.requests[-1].headers["authorization"] == "Bearer t2"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 407, 500])
+@pytest.mark.parametrize("more", [{}, {"claim": "task.arn"}])
+async def test_a_token_that_the_answer_repeats_is_not_shown(
+    clock: FakeClock, status: int, more: dict[str, str]
+) -> None:
+    def echo(request: Request) -> bytes:
+        return answer(status, {"error": f"I do not like {request.headers['authorization']}"} | more)
+
+    error = await failure(clock, granted("ticket"), echo)
+    assert f"answered {status}: I do not like Bearer <token>" in str(error)
+
+
+async def test_a_token_that_was_replaced_meanwhile_is_not_shown_either(clock: FakeClock) -> None:
+    answers = (granted("first"), answer(401), granted("second"), answer(401, {"error": "first, second"}))
+    async with loopback(*answers) as server, shipping(server, clock) as shipper:
+        for reason in ("null", "<token>, <token>"):
+            with pytest.raises(RetryableError, match=reason):
+                await shipper.send([b"batch"])
 
 
 async def test_a_batch_that_may_not_say_what_it_says_is_set_aside(clock: FakeClock) -> None:

@@ -150,8 +150,6 @@ class Disk:
                 self._directory.remove(name)
             return found._replace(corrupt=found.corrupt + 1)
         scan = record.scan(raw, lane, first)
-        if name.endswith(".part"):
-            self._cut(name, scan.end)
         torn = len(raw) - scan.end
         found = found._replace(
             torn=found.torn + torn,
@@ -161,6 +159,8 @@ class Disk:
         if not scan.records:
             self._directory.remove(name)
             return found
+        if name.endswith(".part"):
+            self._cut(name, scan.end)
         kept = Kept(lane, first, _counts(scan.records, first), scan.end)
         return found._replace(segments=(*found.segments, kept))
 

@@ -94,6 +94,48 @@ def test_what_goes_on_is_told_ever_more_seldom_and_what_ended_is_new_again() -> 
     assert len(bench.detect(exec_event("curl x"))) == 1
 
 
+def goes_on_elsewhere(bench: Bench, seconds: float) -> None:
+    """The same detection every twenty seconds, in another container."""
+    for _ in range(int(seconds // 20)):
+        bench.detect(exec_event("curl a")._replace(container=Container("other")))
+        bench.timers.pass_time(20)
+
+
+def beside_a_long_window() -> Bench:
+    bench = Bench()
+    goes_on_elsewhere(bench, 1.1 * LONGEST_WINDOW_S)
+    return bench
+
+
+def test_what_comes_seldom_is_told_at_once_while_something_else_goes_on() -> None:
+    bench = beside_a_long_window()
+
+    first = bench.detect(exec_event("curl b"))
+    goes_on_elsewhere(bench, LONGEST_WINDOW_S / 2)
+    again = bench.detect(exec_event("curl b"))
+
+    assert (len(first), len(again)) == (1, 1)
+
+
+def test_different_things_that_come_seldom_are_told_each_while_something_else_goes_on() -> None:
+    bench = beside_a_long_window()
+    told = 0
+
+    for number in range(MOST_DIFFERENT + 5):
+        told += len(bench.detect(exec_event(f"curl {number}")))
+        goes_on_elsewhere(bench, 2 * WINDOW_S)
+
+    assert told == MOST_DIFFERENT + 5
+
+
+def test_there_is_one_timer() -> None:
+    bench = beside_a_long_window()
+
+    bench.detect(*(exec_event(f"curl {number}") for number in range(MOST_DIFFERENT)))
+
+    assert len(bench.timers.waiting) == 1
+
+
 def test_another_container_is_another_thing() -> None:
     bench = Bench()
     other = exec_event("curl x")._replace(container=Container("c2"))

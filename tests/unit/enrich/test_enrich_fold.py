@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor.enrich import fold as fold_module
-from sensor.enrich.fold import FIRST, FORGOTTEN_S, LONGEST_WINDOW_S, MOST_ENDS, WINDOW_S, Fold
+from sensor.enrich.fold import FIRST, FORGOTTEN_S, LONGEST_WINDOW_S, MOST_ENDS, MOST_PROGRAMS, WINDOW_S, Fold
 from sensor.enrich.fold_key import fold_key
 from sensor.model.counters import Counters
 from sensor.model.events import Ancestor, Detection, Event, Evidence, File, Network, Process
@@ -312,6 +312,18 @@ def test_few_processes_are_held_at_once(usual: Bench, monkeypatch: pytest.Monkey
     monkeypatch.setattr(fold_module, "MOST_RUNNING", 2)
     held = [usual.started() for _ in range(5)]
     assert [told.entity for told in usual.told()] == [process.entity for process in held[2:]]
+
+
+def test_a_process_that_executes_itself_again_and_again_is_told_of_and_little_of_it_is_held(usual: Bench) -> None:
+    process, held = usual.started(), []
+    for _ in range(999):
+        usual.became(process, "sleep")
+        held.append(len(usual.fold._held.get(process.entity, ())))
+    assert max(held) == MOST_PROGRAMS
+    assert usual.told() == [("exec", process.entity, 1)] * 1000
+    usual.ended(process)
+    assert usual.told() == [("exit", process.entity, 1)]
+    assert usual.timers.waiting == []
 
 
 def test_few_of_the_told_are_remembered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

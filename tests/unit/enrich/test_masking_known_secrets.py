@@ -100,6 +100,22 @@ CASES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("bash", "-lc", r'sh -c "mysql -u \"me\" -pabc"'), ("bash", "-lc", r'sh -c "mysql -u \"me\" -p***"')),
     (("ssh", "h", "A='mysql -phunter2 shop'; $A"), ("ssh", "h", "A='mysql -p*** shop'; $A")),
     (("app", "--command=mysql -phunter2 shop"), ("app", "--command=mysql -p*** shop")),
+    # commands whose output is a secret
+    (("sh", "-c", 'OUT="$(curl -u me:abc h)"'), ("sh", "-c", 'OUT="$(curl -u me:*** h)"')),
+    (("sh", "-c", "TOKEN=$(curl -u me:abc h)"), ("sh", "-c", "TOKEN=$(curl -u me:*** h)")),
+    (("sh", "-c", 'TOKEN="$(curl -u me:abc h)"'), ("sh", "-c", 'TOKEN="$(curl -u me:*** h)"')),
+    (("sh", "-c", 'export TOKEN="$(curl -u me:abc h)"'), ("sh", "-c", 'export TOKEN="$(curl -u me:*** h)"')),
+    (("sh", "-c", 'TOKEN="`curl -u me:abc h`"'), ("sh", "-c", 'TOKEN="`curl -u me:*** h`"')),
+    (("sh", "-c", 'PASSWORD="$(mysql -uroot -pabc x)"'), ("sh", "-c", 'PASSWORD="$(mysql -uroot -p*** x)"')),
+    (("sh", "-c", 'DB_PASSWORD="$(app --token abc x)"'), ("sh", "-c", 'DB_PASSWORD="$(app --token *** x)"')),
+    (("sh", "-c", 'app --token "$(curl -u me:abc h)"'), ("sh", "-c", 'app --token "$(curl -u me:*** h)"')),
+    (("sh", "-c", 'app --token="$(curl -u me:abc h)"'), ("sh", "-c", 'app --token="$(curl -u me:*** h)"')),
+    (
+        ("sh", "-c", 'curl -H "Authorization: Bearer $(curl -u me:abc h)" x'),
+        ("sh", "-c", 'curl -H "Authorization: Bearer $(curl -u me:*** h)" x'),
+    ),
+    (("sh", "-c", "TOKEN=\"$(curl -d 'password: abc' h)\""), ("sh", "-c", "TOKEN=\"$(curl -d 'password: ***' h)\"")),
+    (("app", "--token", "$(curl -u me:abc h)"), ("app", "--token", "$(curl -u me:*** h)")),
 ]  # fmt: skip
 
 

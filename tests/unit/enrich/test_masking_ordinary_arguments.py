@@ -53,6 +53,7 @@ ORDINARY: list[tuple[str, ...]] = [
     ("kube-apiserver", "--authorization-mode=RBAC,Node", "--service-account-key-file=/k"),
     ("sh", "-c", 'exec app --password="$DB_PASSWORD" --token=$(cat /run/token) "$@"'),
     ("sh", "-c", 'curl -H "Authorization: Bearer $TOKEN" postgres://me:${PGPASS}@db'),
+    ("sh", "-c", 'TOKEN="$X" PASSWORD="$(cat "/run/pw")" app --token "$(vault kv get -field=value a/b)"'),
     ("sh", "-c", "test -n \"$TOKEN\" || echo 'no token given'"),
     ("sh", "-c", "while true; do date; sleep 1; done"),
     ("postgres: me shop [local] idle",),
@@ -89,6 +90,8 @@ HOSTILE = {
     "nested": "'\"(;$`" * LENGTH,
     "name": "secret_" * LENGTH,
     "bearer": "bearer " * LENGTH,
+    "substitutions": 'token="$(' * LENGTH,
+    "substitutions with blanks": 'token="$( ' * LENGTH,
 }
 SUFFIX = " password=x token private key ://"  # wakes the rules that a string's own text does not
 

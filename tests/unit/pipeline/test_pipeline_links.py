@@ -2,6 +2,8 @@
 
 import stat
 
+import pytest
+
 from sensor.detect.compact import Rule
 from sensor.detect.detector import detection_event
 from sensor.model.events import Container, Event, Evidence, File, Link, Process, Timestamp
@@ -127,6 +129,32 @@ def test_a_renamed_directory_takes_its_files_along() -> None:
     brought = scene.id
     scene.file(Kind.FILE_RENAME, "/tmp/b", "/tmp/a", drift=None, mode=stat.S_IFDIR | 0o755)
     assert scene.run("/tmp/b/x") == (Link(brought, BROUGHT_BY),)
+
+
+@pytest.mark.parametrize(("files", "renames", "names"), [(100, 100, 101), (100, 100, 2), (MOST_FILES, 2, 3)])
+def test_a_directory_that_is_renamed_again_and_again_stays_within_the_bound(
+    files: int, renames: int, names: int
+) -> None:
+    scene = Scene()
+    for number in range(files):
+        scene.file(Kind.FILE_CREATE, f"/a/d0/{number}")
+    for number in range(renames):
+        old, new = (f"/a/d{n % names}" for n in (number, number + 1))
+        scene.file(Kind.FILE_RENAME, new, old, drift=None, mode=stat.S_IFDIR | 0o755)
+    assert len(scene.links._files) <= MOST_FILES
+    last = f"/a/d{renames % names}"
+    assert scene.run(f"{last}/0") == (Link("s/e/ordinary/1", BROUGHT_BY),)
+    assert scene.run(f"{last}/{files - 1}") == (Link(f"s/e/ordinary/{files}", BROUGHT_BY),)
+
+
+def test_files_whose_directory_was_renamed_back_are_not_forgotten_before_others() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/a/d0/x")
+    for old, new in (("/a/d0", "/a/d1"), ("/a/d1", "/a/d0")):
+        scene.file(Kind.FILE_RENAME, new, old, drift=None, mode=stat.S_IFDIR | 0o755)
+    for number in range(MOST_FILES - 1):
+        scene.file(Kind.FILE_CREATE, f"/tmp/{number}")
+    assert scene.run("/a/d0/x") == (Link("s/e/ordinary/1", BROUGHT_BY),)
 
 
 def test_a_run_that_is_told_after_its_file_was_deleted_is_linked_and_the_next_file_is_another() -> None:

@@ -113,6 +113,22 @@ async def test_a_damaged_record_is_passed_over_and_counted(tmp_path: Path) -> No
     assert rig.counters.losses["spool_corrupt"] == 3
 
 
+async def test_a_segment_without_a_sound_record_is_counted_once_and_gone(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.batch(1, 2, 3)
+    path = tmp_path / NAME / rig.files()[0]
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    rig = await rig.again()
+    assert rig.counters.losses["spool_corrupt"] == 3
+    assert rig.files() == []
+    rig = await rig.again()
+    assert "spool_corrupt" not in rig.counters.losses
+    rig.put(4)
+    assert await rig.read() == [4]
+
+
 async def test_damage_after_the_start_is_counted_when_it_is_met(tmp_path: Path) -> None:
     rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
     rig.batch(1, 2, 3, padding=KIB)
