@@ -50,7 +50,7 @@ OPTIONS: Mapping[str, set[str]] = {
     "kubectl create": {"--cert", "--key"},
     "kubectl get": {"--field-selector", "--raw"},
     "kubectl run": {"--annotations", "--dry-run", "--image"},
-    "kubectl wait": {"--for"},
+    "kubectl wait": {"--for", "--timeout"},
 }
 """Long options of the same, as far as documents use them: a misspelt one is told, a new one is to be looked up."""
 

@@ -2,7 +2,9 @@
 
 import re
 import shutil
+from collections.abc import Iterable
 
+import document_order
 import helm_chart
 import pytest
 from document_calls import complain
@@ -28,10 +30,11 @@ def workplace(tmp_path, need) -> Workplace:
     return Workplace(tmp_path)
 
 
-def judged(workplace: Workplace, block: str) -> list[str]:
-    calls, fault = workplace.run(block)
-    said = [complain(call, workplace.folder) for call in calls]
-    return [one for one in (fault, *said) if one]
+def judged(workplace: Workplace, blocks: Iterable[str]) -> list[str]:
+    ran = [workplace.run(block) for block in blocks]
+    calls = [call for called, _ in ran for call in called]
+    said = [fault for _, fault in ran] + [complain(call, workplace.folder) for call in calls]
+    return [one for one in said if one] + document_order.complain(calls)
 
 
 def test_nobody_is_told_to_take_the_package_from_an_index():
@@ -48,7 +51,7 @@ def test_nobody_is_told_to_take_the_package_from_an_index():
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_command_of_a_document_works(name, workplace):
-    assert [said for block in DOCUMENTS[name] for said in judged(workplace, block)] == []
+    assert judged(workplace, DOCUMENTS[name]) == []
 
 
 def test_blocks_are_found_in_both_forms_and_no_others():
@@ -88,10 +91,14 @@ def test_blocks_are_found_in_both_forms_and_no_others():
         ("kubectl -n a exec b -c fargate-sensor -- fargate-sensor no-such-command", "no-such-command"),
         ("curl 'http://127.0.0.1:8080/v1/events?kinds=process.exec'", "kinds"),
         ("sed s/a/b/ absent.yaml | kubectl apply -f -", "absent.yaml"),
+        ("helm install a helm/fargate-sensor\nhelm test a", "install with --wait"),
+        ("kubectl run a --image b\nkubectl exec a -- sh", "wait for it"),
+        ("kubectl -n c run a --image b\nkubectl wait --for=condition=Ready pod/b\nkubectl -n c logs a", "wait for it"),
+        ("kubectl create namespace a\nkubectl label namespace b c=d", "nothing has created it"),
     ],
 )
 def test_what_is_wrong_is_told(block, said, workplace):
-    assert said in " ".join(judged(workplace, block))
+    assert said in " ".join(judged(workplace, [block]))
 
 
 @pytest.mark.parametrize(("command", "code"), [("check", 1), ("doctor", 1), ("health", 1), ("inject", 0)])
