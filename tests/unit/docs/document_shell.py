@@ -93,8 +93,6 @@ class Workplace:
         for name in ("Dockerfile", "helm"):
             (self.folder / name).symlink_to(PROJECT / name)
         shutil.copytree(PROJECT / "task-definitions", self.folder / "task-definitions")
-        for path in (PROJECT / "task-definitions").glob("*.json"):
-            (self.folder / path.name).symlink_to(path)
         rules = self.folder / "my-rules"
         rules.mkdir()
         shutil.copy(PROJECT / "rules" / "account_file.yml", rules)

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Iterable
 
+import aws_calls
 import document_order
 import helm_chart
 import pytest
@@ -52,6 +53,22 @@ def test_nobody_is_told_to_take_the_package_from_an_index():
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_command_of_a_document_works(name, workplace):
     assert judged(workplace, DOCUMENTS[name]) == []
+
+
+def test_each_role_of_a_task_definition_is_made_with_its_policy(workplace):
+    """Of the definitions that task-definitions/README.md registers."""
+    calls = [call for block in DOCUMENTS["task-definitions/README.md"] for call in workplace.run(block)[0]]
+    given = [(call.words[1], dict(aws_calls.options(call.words[2:]))) for call in calls if call.program == "aws"]
+    made, allowed = (
+        {name for verb, options in given if verb == wanted for name in options["--role-name"]}
+        for wanted in ("create-role", "put-role-policy")
+    )
+    registered = [options["--cli-input-json"][0] for verb, options in given if verb == "register-task-definition"]
+    texts = [(workplace.folder / file.removeprefix("file://")).read_text() for file in registered]
+    needed = {name for text in texts for name in re.findall(r":role/([\w-]+)", text)}
+
+    assert len(texts) == 3
+    assert needed == made == allowed
 
 
 def test_blocks_are_found_in_both_forms_and_no_others():
