@@ -36,4 +36,10 @@ def _labelled(before: Sequence[str], line: str) -> str | None:
     return "nothing has created it" if lacks else None
 
 
-_CHECKS = (_tested, _entered, _labelled)
+def _tailed(before: Sequence[str], line: str) -> str | None:
+    """A task on Fargate needs about a minute as well."""
+    early = re.match(r"aws logs tail (?!.*--follow\b)", line) and any("aws ecs run-task" in one for one in before)
+    return "the task may not have said anything yet; follow it" if early else None
+
+
+_CHECKS = (_tested, _entered, _labelled, _tailed)

@@ -112,6 +112,7 @@ def test_blocks_are_found_in_both_forms_and_no_others():
         ("kubectl run a --image b\nkubectl exec a -- sh", "wait for it"),
         ("kubectl -n c run a --image b\nkubectl wait --for=condition=Ready pod/b\nkubectl -n c logs a", "wait for it"),
         ("kubectl create namespace a\nkubectl label namespace b c=d", "nothing has created it"),
+        ("aws ecs run-task --task-definition a\naws logs tail /ecs/a --since 10m", "follow it"),
     ],
 )
 def test_what_is_wrong_is_told(block, said, workplace):
