@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path as FilePath
 
 from deploy.checks.check import Finding
-from deploy.checks.documents import Document, documents
+from deploy.checks.documents import ABSENT, Document, documents
 from deploy.checks.fingerprint import fingerprint, portable
 from deploy.checks.problems import Problem
 from deploy.checks.section import Reading, Section
 
 VERSION = 1
+MEND = "--write-baseline makes one"
 
 
 def written(findings: Iterable[Finding]) -> str:
@@ -41,7 +42,8 @@ def known(file: FilePath) -> Iterator[tuple[str, int] | Problem]:
     """Fingerprints and how many findings of each a baseline knows; what is wrong in it is a `Problem`."""
     for document in documents(file):
         if isinstance(document, Problem):
-            yield document
+            absent = document.text == ABSENT
+            yield document._replace(text=f"{ABSENT}, though --baseline names it: {MEND}") if absent else document
         else:
             yield from _rows(document)
 
@@ -50,7 +52,7 @@ def _rows(document: Document) -> Iterator[tuple[str, int] | Problem]:
     reading = Reading()
     top = Section(document.content, (), reading)
     if top.number("version") != VERSION or not isinstance(top.raw("findings"), list):
-        yield Problem(document.file, None, f"is no baseline of version {VERSION}: --write-baseline makes one")
+        yield Problem(document.file, None, f"is no baseline of version {VERSION}: {MEND}")
         return
     for row in top.sections("findings"):
         mark, count = row.text("fingerprint"), row.number("count")

@@ -22,6 +22,8 @@ _OURS = re.compile(
 """What no document that has something to check is without."""
 LARGEST = 32 * 1024 * 1024
 """Bytes of a file. Plans of large estates have some ten millions."""
+ABSENT = "does not exist"
+"""The text of the `Problem` of a file that is not there; who reads a file that an option names adds the option."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _read(file: FilePath) -> bytes:
 def _begin(file: FilePath) -> bytes:
     """The bytes of a file; of one that is larger than the largest, a byte more than that."""
     if not file.is_file():
-        raise Unreadable(None, "is no file" if file.exists() else "does not exist")
+        raise Unreadable(None, "is no file" if file.exists() else ABSENT)
     with file.open("rb") as stream:
         return stream.read(LARGEST + 1)
 

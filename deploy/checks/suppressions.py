@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import NamedTuple
 
 from deploy.checks.check import Finding
-from deploy.checks.documents import Document, documents
+from deploy.checks.documents import ABSENT, Document, documents
 from deploy.checks.fingerprint import portable
 from deploy.checks.problems import Note, Problem
 from deploy.checks.section import Reading, Section
@@ -45,7 +45,8 @@ def suppressions(file: FilePath, checks: Collection[str], today: date) -> Iterat
     """Those of a file; a wrong one is a `Problem` and keeps no other from being used. `checks` are ids that exist."""
     for document in documents(file):
         if isinstance(document, Problem):
-            yield document
+            absent = document.text == ABSENT
+            yield document._replace(text=f"{ABSENT}, though --config names it") if absent else document
         else:
             yield from _of_document(document, checks, today)
 

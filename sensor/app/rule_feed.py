@@ -63,7 +63,7 @@ class RuleFeed:
             signature = await _in_thread(lambda: signature_of(self._paths))
             if signature != self._seen and (signature != failed or now() >= due):
                 try:
-                    self._take(await self._loaded(await _compiled(self._paths)))
+                    self._take(await engine_with(self._paths))
                     self._seen, failed = signature, None
                 except (OSError, MalformedRules, TimeoutError) as error:
                     reason = str(error) or type(error).__name__
@@ -82,15 +82,10 @@ class RuleFeed:
         text = f"{len(self._problems)} problems in rules, the first: {first.source}: {first.text}"
         return CollectorHealth("degraded", one_line(text), figures)
 
-    async def _loaded(self, own: bytes) -> Engine:
-        """What ships, and the users' rules, which replace those with the same id. Ten thousand take seconds."""
-        return await _in_thread(lambda: Engine(shipped().joined(unpack(own))))
-
     def _take(self, engine: Engine) -> None:
         self._detector.use(engine)
-        idle = sum(rule.not_here is not None for rule in engine.rules.rules)
-        log.info("%d rules are loaded, %d can match nothing here", engine.loaded, idle)
-        self._tell([*engine.rules.problems, *engine.problems])
+        log.info("%s", summary(engine))
+        self._tell(problems_of(engine))
 
     def _tell(self, problems: Sequence[Problem]) -> None:
         self._problems = problems
@@ -98,6 +93,26 @@ class RuleFeed:
             log.warning("rules: %s: %s", one_line(problem.source), one_line(problem.text))
         if len(problems) > MOST_LINES:
             log.warning("rules: and %d more problems", len(problems) - MOST_LINES)
+
+
+async def engine_with(paths: Sequence[str]) -> Engine:
+    """What ships, and the users' rules, which replace those with the same id. Ten thousand take seconds.
+
+    Raises `OSError`, `MalformedRules` and `TimeoutError` where the child that compiles fails.
+    """
+    own = await _compiled(paths)
+    return await _in_thread(lambda: Engine(shipped().joined(unpack(own))))
+
+
+def summary(engine: Engine) -> str:
+    """How many rules are loaded, and how many of them are idle."""
+    idle = sum(rule.not_here is not None for rule in engine.rules.rules)
+    return f"{engine.loaded} rules are loaded, {idle} can match nothing here"
+
+
+def problems_of(engine: Engine) -> Sequence[Problem]:
+    """What was found when the rules were compiled, and when they were loaded."""
+    return [*engine.rules.problems, *engine.problems]
 
 
 def signature_of(paths: Iterable[str]) -> Signature:

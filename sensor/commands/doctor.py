@@ -11,7 +11,7 @@ from sensor.commands.arguments import Parser
 from sensor.config.validate import Checked, check
 from sensor.config.variables import PREFIX
 from sensor.containers.platform import detect
-from sensor.doctor import aws, destination, ecs, machine, pod, report, resources, senses, spool
+from sensor.doctor import aws, destination, ecs, machine, pod, report, resources, rules, senses, spool
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst
 from sensor.model.protocols import HOST, Status
 
@@ -49,7 +49,7 @@ def all_checks(checked: Checked, configured: bool) -> Iterator[Check]:
     if found := ecs.check(os.environ, seen):
         yield found
     yield from configuration(checked, configured)
-    for look in (spool.check, destination.check, aws.check):
+    for look in (rules.check, spool.check, destination.check, aws.check):
         if found := look(checked.settings):
             yield found
 

@@ -27,6 +27,7 @@ that ship. `check` tells every error with its file and line. `test` runs the cas
 (NAME.cases.yml), and with --events tells which rules the events of a file find, one JSON object a line as
 `watch --json` writes them. `tune` proposes suppressions from such a file, and shows what each would have hidden."""
 
+ACTIONS = ("list", "check", "test", "tune")
 MOST_TOLD = 10
 """Lines without an event; where no event was among so many there is none."""
 LONGEST_LINE = 4 * 1024 * 1024
@@ -35,8 +36,8 @@ LONGEST_LINE = 4 * 1024 * 1024
 def main(argv: list[str]) -> int:
     """Exit code 0 when all is well, 1 when something was found to be wrong, 2 for wrong usage."""
     parser = Parser("rules", ABOUT, "fargate-sensor rules check /etc/fargate-sensor/rules")
-    parser.add_argument("action", choices=("list", "check", "test", "tune"), help="what to do")
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="files and directories of rules")
+    parser.add_argument("action", choices=ACTIONS, metavar="|".join(ACTIONS), help="what to do")
+    parser.add_argument("paths", nargs="*", default=[], metavar="PATH", help="files and directories of rules")
     parser.add_argument(
         "--events", metavar="FILE", help="for test and tune: events, one JSON object a line; - is standard input"
     )

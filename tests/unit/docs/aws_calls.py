@@ -11,7 +11,7 @@ from botocore import xform_name
 from botocore.validate import ParamValidator
 
 GLOBAL = {"--region", "--query", "--output", "--profile"}
-CLI_ONLY = {("logs", "tail"): {"--since", "--format"}, ("ecr", "get-login-password"): set[str]()}
+CLI_ONLY = {("logs", "tail"): {"--since", "--format", "--follow"}, ("ecr", "get-login-password"): set[str]()}
 """Commands of the command line that are no operation of a service, with their options."""
 
 

@@ -50,7 +50,7 @@ OPTIONS: Mapping[str, set[str]] = {
     "kubectl create": {"--cert", "--key"},
     "kubectl get": {"--field-selector", "--raw"},
     "kubectl run": {"--annotations", "--dry-run", "--image"},
-    "kubectl wait": {"--for"},
+    "kubectl wait": {"--for", "--timeout"},
 }
 """Long options of the same, as far as documents use them: a misspelt one is told, a new one is to be looked up."""
 
@@ -90,7 +90,14 @@ def _pip(call: Call, _: Path) -> str | None:
     found = re.fullmatch(r"install \.\[(\w+)\]", " ".join(call.words))
     if found is None:
         return "not installed from a checkout"
+    if not call.venv:
+        return "outside of a venv Debian, Ubuntu and Homebrew refuse it (PEP 668)"
     return None if found[1] in extras else "no such extra"
+
+
+def _python(call: Call, _: Path) -> str | None:
+    """Only what makes a venv is told of it."""
+    return None if len(call.words) == len(("-m", "venv", "DIRECTORY")) else "no venv has such options"
 
 
 def _curl(call: Call, _: Path) -> str | None:
@@ -166,4 +173,5 @@ _PROGRAMS: Mapping[str, Callable[[Call, Path], str | None]] = {
     "kubectl": _unrun,
     "make": _make,
     "pip": _pip,
+    "python3": _python,
 }

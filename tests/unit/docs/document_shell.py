@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 PROJECT = Path(__file__).parents[3]
 REAL = ("base64", "openssl", "sed", "sh", "sleep")
-STOOD_IN = ("aws", "curl", "docker", "eksctl", "fargate-sensor", "helm", "kind", "kubectl", "make", "pip")
+STOOD_IN = ("aws", "curl", "docker", "eksctl", "fargate-sensor", "helm", "kind", "kubectl", "make", "pip", "python3")
 SHELLS = {"sh", "bash", "console", "shell"}
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?: {4}[^\n]*\n|\n(?= {4}))+")
@@ -33,10 +33,18 @@ FILES = {
 
 STAND_IN = """\
 #!{python} -IS
-import json, os, subprocess, sys
+import json, os, shutil, subprocess, sys
 name, words = os.path.basename(sys.argv[0]), sys.argv[1:]
+venv = ".venv" if name == "make" else words[2] if words[:2] == ["-m", "venv"] else None
+if venv:
+    os.makedirs(venv + "/bin", exist_ok=True)
+    shutil.copy({sensor_stand_in!r}, venv + "/bin/fargate-sensor")
+    with open(venv + "/bin/activate", "w") as activate:
+        activate.write("export VIRTUAL_ENV=" + venv)
+elif name == "python3":
+    os.execv({python!r}, [name, *words])
 given = sys.stdin.read() if "-" in words or "--password-stdin" in words else ""
-call = {{"program": name, "words": words, "given": given}}
+call = {{"program": name, "words": words, "given": given, "venv": os.environ.get("VIRTUAL_ENV", "")}}
 if name == "fargate-sensor":
     done = subprocess.run([{sensor!r}, *words], input=given, capture_output=True, text=True, timeout=60)
     call |= {{"code": done.returncode, "said": done.stderr}}
@@ -50,17 +58,20 @@ elif "get-login-password" in words:
 with open({log!r}, "a") as log:
     log.write(json.dumps(call) + "\\n")
 """
-"""`fargate-sensor` is the real one, whose exit code is kept and does not end the block; the others only tell."""
+"""`fargate-sensor` is the real one, whose exit code is kept and does not end the block; the others only tell.
+
+`make` and `python3 -m venv` leave as much of a venv as the documents use; else `python3` is the real one too."""
 
 
 class Call(NamedTuple):
-    """How a program was called; `code` and `said` (standard error) are those of `fargate-sensor`."""
+    """How a program was called, in which venv; `code` and `said` (standard error) are those of `fargate-sensor`."""
 
     program: str
     words: Sequence[str]
     given: str
     code: int | None = None
     said: str = ""
+    venv: str = ""
 
 
 def blocks(text: str) -> list[str]:
@@ -83,18 +94,17 @@ class Workplace:
         for name in REAL:
             (self._bin / name).symlink_to(shutil.which(name) or name)
         sensor = str(Path(sys.executable).with_name("fargate-sensor"))
+        mine = str(self._bin / "fargate-sensor")
+        text = STAND_IN.format(python=sys.executable, sensor=sensor, sensor_stand_in=mine, log=str(self._log))
         for name in STOOD_IN:
             stand_in = self._bin / name
-            stand_in.write_text(STAND_IN.format(python=sys.executable, sensor=sensor, log=str(self._log)))
+            stand_in.write_text(text)
             stand_in.chmod(0o755)
-        (self._bin / "python3").symlink_to(sys.executable)
 
     def _lay_out(self) -> None:
         for name in ("Dockerfile", "helm"):
             (self.folder / name).symlink_to(PROJECT / name)
         shutil.copytree(PROJECT / "task-definitions", self.folder / "task-definitions")
-        for path in (PROJECT / "task-definitions").glob("*.json"):
-            (self.folder / path.name).symlink_to(path)
         rules = self.folder / "my-rules"
         rules.mkdir()
         shutil.copy(PROJECT / "rules" / "account_file.yml", rules)
@@ -107,7 +117,8 @@ class Workplace:
     def run(self, block: str) -> tuple[list[Call], str]:
         """What a block called, and what is wrong with it as a whole: nothing, or bash's words."""
         self._log.write_text("")
-        environment = {"PATH": str(self._bin), "INGEST_READ_TOKEN": "read-token", "LC_ALL": "C.UTF-8"}
+        names = {"PATH": str(self._bin), "HOME": str(self.folder)}
+        environment = {**names, "INGEST_READ_TOKEN": "read-token", "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
             [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", block + "\nwait"],
             cwd=self.folder,

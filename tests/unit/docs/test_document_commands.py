@@ -2,7 +2,10 @@
 
 import re
 import shutil
+from collections.abc import Iterable
 
+import aws_calls
+import document_order
 import helm_chart
 import pytest
 from document_calls import complain
@@ -28,10 +31,11 @@ def workplace(tmp_path, need) -> Workplace:
     return Workplace(tmp_path)
 
 
-def judged(workplace: Workplace, block: str) -> list[str]:
-    calls, fault = workplace.run(block)
-    said = [complain(call, workplace.folder) for call in calls]
-    return [one for one in (fault, *said) if one]
+def judged(workplace: Workplace, blocks: Iterable[str]) -> list[str]:
+    ran = [workplace.run(block) for block in blocks]
+    calls = [call for called, _ in ran for call in called]
+    said = [fault for _, fault in ran] + [complain(call, workplace.folder) for call in calls]
+    return [one for one in said if one] + document_order.complain(calls)
 
 
 def test_nobody_is_told_to_take_the_package_from_an_index():
@@ -48,7 +52,23 @@ def test_nobody_is_told_to_take_the_package_from_an_index():
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_command_of_a_document_works(name, workplace):
-    assert [said for block in DOCUMENTS[name] for said in judged(workplace, block)] == []
+    assert judged(workplace, DOCUMENTS[name]) == []
+
+
+def test_each_role_of_a_task_definition_is_made_with_its_policy(workplace):
+    """Of the definitions that task-definitions/README.md registers."""
+    calls = [call for block in DOCUMENTS["task-definitions/README.md"] for call in workplace.run(block)[0]]
+    given = [(call.words[1], dict(aws_calls.options(call.words[2:]))) for call in calls if call.program == "aws"]
+    made, allowed = (
+        {name for verb, options in given if verb == wanted for name in options["--role-name"]}
+        for wanted in ("create-role", "put-role-policy")
+    )
+    registered = [options["--cli-input-json"][0] for verb, options in given if verb == "register-task-definition"]
+    texts = [(workplace.folder / file.removeprefix("file://")).read_text() for file in registered]
+    needed = {name for text in texts for name in re.findall(r":role/([\w-]+)", text)}
+
+    assert len(texts) == 3
+    assert needed == made == allowed
 
 
 def test_blocks_are_found_in_both_forms_and_no_others():
@@ -67,7 +87,10 @@ def test_blocks_are_found_in_both_forms_and_no_others():
         ("fargate-sensor check --verbose absent/ not-there.json", "not-there.json: does not exist"),
         ("fargate-sensor check task.jsonn", "task.jsonn"),
         ("fargate-sensor check task.json chart/", "not checked"),
-        ("pip install '.[nothing]'", "no such extra"),
+        ("python3 -m venv a && . a/bin/activate && pip install '.[nothing]'", "no such extra"),
+        ("python3 -m venv a && pip install '.[deploy]'", "outside of a venv"),
+        ("python3 -m venv --ask a", "no venv has such options"),
+        (".venv/bin/fargate-sensor rules check my-rules/", "No such file"),
         ("pip install 'fargate-sensor[deploy]'", "not installed from a checkout"),
         ("aws ecs no-such-operation", "no operation"),
         ("aws ecs run-task --cluster default", "taskDefinition"),
@@ -88,10 +111,15 @@ def test_blocks_are_found_in_both_forms_and_no_others():
         ("kubectl -n a exec b -c fargate-sensor -- fargate-sensor no-such-command", "no-such-command"),
         ("curl 'http://127.0.0.1:8080/v1/events?kinds=process.exec'", "kinds"),
         ("sed s/a/b/ absent.yaml | kubectl apply -f -", "absent.yaml"),
+        ("helm install a helm/fargate-sensor\nhelm test a", "install with --wait"),
+        ("kubectl run a --image b\nkubectl exec a -- sh", "wait for it"),
+        ("kubectl -n c run a --image b\nkubectl wait --for=condition=Ready pod/b\nkubectl -n c logs a", "wait for it"),
+        ("kubectl create namespace a\nkubectl label namespace b c=d", "nothing has created it"),
+        ("aws ecs run-task --task-definition a\naws logs tail /ecs/a --since 10m", "follow it"),
     ],
 )
 def test_what_is_wrong_is_told(block, said, workplace):
-    assert said in " ".join(judged(workplace, block))
+    assert said in " ".join(judged(workplace, [block]))
 
 
 @pytest.mark.parametrize(("command", "code"), [("check", 1), ("doctor", 1), ("health", 1), ("inject", 0)])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.process_cursor import RESTING_S
 from deploy.commands import inject as inject_command
 from ingest.config import PREFIX, Settings
 from sensor.config.settings import SETTINGS, variable
@@ -114,6 +115,11 @@ def test_every_destination_is_documented():
     titles = re.findall(r"^\| `(\w+)` \|", (PROJECT / "docs/destinations.md").read_text(), re.MULTILINE)
 
     assert titles == list(FACTORIES)
+
+
+@pytest.mark.parametrize("name", ["README.md", "SECURITY.md", "docs/architecture.md"])
+def test_how_long_the_timer_rests_is_told_as_it_is(name):
+    assert f"{RESTING_S * 1_000:.0f} ms" in (PROJECT / name).read_text()
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/inject.md", "docs/eks.md", "task-definitions/README.md"])

@@ -180,6 +180,16 @@ def test_a_baseline_that_cannot_be_written_is_told(folder: Path, capsys) -> None
     assert told == "nowhere/known.json: cannot be written: No such file or directory\n"
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [("--config", "--config names it"), ("--baseline", "--baseline names it: --write-baseline makes one")],
+)
+def test_a_file_that_is_not_there_is_told_with_its_option(folder: Path, capsys, option: str, told: str) -> None:
+    result, error = report(capsys, option, "nofile", code=1)
+    assert len(found(result["findings"])) == 2
+    assert error == f"nofile: does not exist, though {told}\n"
+
+
 def test_text_counts_what_does_not_count(folder: Path, capsys) -> None:
     suppress(folder, PRIVILEGED, "  until: 2027-01-01")
     main(["infra", "--write-baseline", "known.json"], TODAY)

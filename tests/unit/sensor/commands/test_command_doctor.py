@@ -49,6 +49,14 @@ def test_an_ingest_that_does_not_answer_is_told() -> None:
     assert "hush" not in done.stdout + done.stderr
 
 
+@pytest.mark.kernel
+def test_rules_that_are_not_there_are_told() -> None:
+    done = doctor("--json", "--destinations", "stdout", SENSOR_RULES="/nope")
+    (rules,) = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "rules"]
+    assert (rules["status"], done.stderr) == ("degraded", "")
+    assert rules["reason"].startswith("/nope: no such file")
+
+
 def test_switched_off_collectors_are_not_looked_at() -> None:
     found = json.loads(doctor("--json", "--no-files", "--no-network", "--destinations", "stdout").stdout)
     names = [check["name"] for check in found["checks"]]

@@ -107,6 +107,15 @@ def test_wrong_usage_is_two(argv: list[str], monkeypatch: pytest.MonkeyPatch) ->
     assert code == 2
 
 
+def test_who_says_not_what_to_do_is_told_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    assert capsys.readouterr().err == (
+        "fargate-sensor rules: the following arguments are required: list|check|test|tune; "
+        "see fargate-sensor rules --help\n"
+    )
+
+
 def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str], rules: Path) -> None:
     assert main(["test", str(rules), "--events", str(rules / "none")]) == 1
     assert "cannot be read" in capsys.readouterr().err

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from collectors.procfs import Procfs
+from sensor.app import rule_feed
 from sensor.config.settings import Settings
-from sensor.doctor import aws, destination, machine, pod, resources, spool
+from sensor.detect.shipped import shipped
+from sensor.doctor import aws, destination, machine, pod, resources, rules, spool
 from sensor.doctor.check import Check, degraded, ok, unavailable, worst
 from sensor.model.protocols import HOST, Status
 from tests.local_http import QuietHandler, serving
+from tests.rules_from import rule_text
 
 OVERLAY = "22 21 0:{} / / rw - overlay overlay rw\n"
 DISK = "22 21 8:1 / / rw - ext4 /dev/sda1 rw\n"
@@ -309,3 +312,33 @@ def test_a_spool_directory_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         assert found is not None
         assert status(found) is Status.DEGRADED
         assert str(tmp_path) in (found.capability.reason or "")
+
+
+def test_rules_are_compiled_where_there_are_some(tmp_path: Path) -> None:
+    (tmp_path / "own.yml").write_text(rule_text("sel: {Image: x}\ncondition: sel", title="own"))
+    where = (str(tmp_path),)
+    assert rules.check(Settings()) is None
+    assert rules.check(Settings(rules=where, detection=False)) is None
+    found = rules.check(Settings(rules=where))
+    assert found == ok("rules", f"{len(shipped().rules) + 1} rules are loaded, 0 can match nothing here")
+
+
+@pytest.mark.parametrize(
+    ("where", "said"), [("missing", "/missing: no such file"), ("", "/a.yml:2: not readable"), ("", ", and 1 more; ")]
+)
+def test_rules_that_cannot_be_used_are_told_with_their_file(where: str, said: str, tmp_path: Path) -> None:
+    for name in ("a.yml", "b.yml"):
+        (tmp_path / name).write_text("a: [")
+    found = rules.check(Settings(rules=(str(tmp_path / where),)))
+    assert found is not None
+    assert status(found) is Status.DEGRADED
+    assert said in str(found.capability.reason)
+    assert "fargate-sensor rules check" in str(found.capability.mend)
+
+
+def test_a_compiler_of_rules_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule_feed.sys, "executable", "/bin/false")
+    found = rules.check(Settings(rules=("/rules",)))
+    assert found is not None
+    assert status(found) is Status.DEGRADED
+    assert "the compiler ended with 1" in str(found.capability.reason)
