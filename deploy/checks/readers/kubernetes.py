@@ -14,6 +14,7 @@ POD_FIELDS = {
     "hostPID": "pidMode",
     "hostIPC": "ipcMode",
     "hostNetwork": "networkMode",
+    "terminationGracePeriodSeconds": "stopTimeout",
 }
 FIELDS = {
     "image": "image",
@@ -83,14 +84,14 @@ def _ends(section: Section) -> bool:
 def _container(section: Section, spec: Section, *, runs_first: bool) -> Container:
     section = section.alone()
     pod, security = spec.section("securityContext"), section.section("securityContext")
-    user = security.text("runAsUser")
+    user = security.decided("runAsUser")
     non_root = security.flag("runAsNonRoot")
     return Container(
         name=section.text("name") or "without a name",
         path=section.path,
         image=section.text("image"),
         runs_first=runs_first,
-        user=pod.text("runAsUser") if user is None else user,
+        user=pod.decided("runAsUser") if user is None else user,
         non_root=bool(pod.flag("runAsNonRoot") if non_root is None else non_root),
         read_only_root=bool(security.flag("readOnlyRootFilesystem")),
         privileged=bool(security.flag("privileged")),
