@@ -131,3 +131,34 @@ def test_a_service_whose_addresses_the_deployment_decides(tmp_path: Path) -> Non
     text = f"Resources: {{S: {{Type: AWS::ECS::Service, Properties: {{NetworkConfiguration: {network}}}}}}}\n"
     result = checked(tmp_path / "s.yaml", text, "public-ip")
     assert (len(result.findings), result.undecided) == (0, 1)
+
+
+REPOSITORY = '!Join ["", [!Ref Account, ".dkr.ecr.", !Ref "AWS::Region", ".amazonaws.com/", !Ref Repo, "{}"]]'
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ('!Sub "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/${Repo}:latest"', ["the tag is latest"]),
+        ('!Sub "${RepoUri}:stable"', ["the tag is stable"]),
+        (REPOSITORY.format(":latest"), ["the tag is latest"]),
+        ('"{{resolve:ssm:/a:1/repository}}:latest"', ["the tag is latest"]),
+        ('"$REPO:latest"', ["the tag is latest"]),
+        ('"${REGISTRY:-localhost:5000}/app"', ["the image has no tag, which means latest"]),
+        ('!Sub "a:${AWS::StackName}"', None),
+        ('"app:$TAG"', None),
+        ('"app:${TAG:-latest}"', None),
+        ('!Sub "${Image}"', None),
+        (RESOLVED, None),
+        (REPOSITORY.format(""), None),
+        ('!Sub "${Repo}:v1"', []),
+        ('!Sub "app:1.2-${Build}"', []),
+        ('!Sub "${Repo}@${Digest}"', []),
+        ("localhost:5000/app:latest", ["the tag is latest"]),
+    ],
+)
+def test_a_tag_is_judged_beside_holes(tmp_path: Path, image: str, said: list[str] | None) -> None:
+    text = TEMPLATE.format(parameters=PARAMETERS, task="Family: f", container="Essential: true")
+    result = checked(tmp_path / "t.yaml", text.replace('"app:1.0.0"', image), "mutable-image-tag")
+    assert [finding.flaw.text for finding in result.findings] == (said or [])
+    assert result.undecided == (said is None)
