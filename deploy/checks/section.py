@@ -135,7 +135,9 @@ class Section:
         path, name = self.place(key), self._dotted(key)
         if isinstance(value, list) and self.reading.spelling is snake:
             value, path = (value[0] if value else None), (*path, 0)
-        if value is not None and not isinstance(value, dict):
+        if value is UNKNOWN:
+            self.reading.unknown.add(name)
+        elif value is not None and not isinstance(value, dict):
             self._absent(key, value, "a mapping")
         return Section(value, path, self.reading, name)
 
