@@ -75,8 +75,8 @@ locals {
     "awslogs-multiline-pattern", "awslogs-datetime-format", "include-pattern", "exclude-pattern",
   ]
   logging = concat(
-    [for container in local.given : container if try(container.essential, true)],
-    [for container in local.given : container if !try(container.essential, true)],
+    [for container in local.given : container if try(coalesce(container.essential), true)],
+    [for container in local.given : container if !try(coalesce(container.essential), true)],
   )
   logs = [
     for container in local.logging : merge(container.logConfiguration, {
