@@ -8,6 +8,8 @@ from deploy.checks.readers.ecs_rejected import LOOKED_AT
 
 
 def _find(task: Task) -> Iterator[Flaw | Undecided]:
+    if task.empty:
+        yield Flaw("it has no container", key="containers")
     if not task.fargate:
         return
     for name in task.rejected:
@@ -26,7 +28,7 @@ CHECK = Check(
     severity=Severity.HIGH,
     subject=Task,
     why="The definition cannot be registered, or its tasks and pods never start.",
-    mend="Take it out, or bring it within what Fargate has.",
+    mend="Take it out, or bring it within what Fargate has; give what has no container one.",
     references=("cfn-lint E3048", "cfn-lint E3053", "cfn-lint E3713"),
     reads=("requiresCompatibilities", "containerDefinitions"),
     find=_find,

@@ -33,6 +33,7 @@ def task(section: Section, containers: list[Container] | None = None, name: str 
         mounts=tuple(_mounts(section)),
         rejected=tuple(ecs_rejected.of_task(section)),
         windows=system.upper().startswith("WINDOWS"),
+        empty=section.raw("containerDefinitions") in ([], "[]"),  # Terraform has them as JSON
         unknown=frozenset(n for n in section.reading.unknown if not n.startswith("containerDefinitions.")),
     )
 

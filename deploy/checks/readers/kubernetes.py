@@ -75,6 +75,7 @@ def _pod(template: Section, kind: str, name: str) -> Task:
         stop_timeout=spec.number("terminationGracePeriodSeconds"),
         rejected=tuple(_rejected(spec, kind)),
         windows=not runs_on_linux(spec.content),
+        empty=spec.raw("containers") == [],
         unknown=_unknown(POD_FIELDS, spec),
     )
 
