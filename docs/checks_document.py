@@ -26,9 +26,9 @@ nothing in it that is ours (`containerDefinitions`, `AWS::ECS::`, `planned_value
 as not checked, counted, and fails nothing. A file that is named has to be readable. Told, too, and no failure are the
 templates of a chart, which `helm template` has to render first, and what `Fn::ForEach` makes in a template.
 
-What only the deployment knows (a parameter without a default, a value that is known after apply, a hole in a chart's
-template) is not judged; the questions that stay open are counted. The sensor's own container is asked for
-secrets and its settings only.
+What only the deployment knows (a parameter without a default, a value that is known after apply, a text with `${{...}}`
+or `{{{{resolve:...}}}}` in it, a hole in a chart's template) is not judged; the questions that stay open are counted.
+The sensor's own container is asked for secrets and its settings only.
 
 ## Suppressions
 

@@ -16,6 +16,10 @@ from deploy.checks.sensor_shape import is_ours
 ECS_ONLY = frozenset({"no-logging", "blocking-logging", "logging-without-buffer", "stop-timeout"})
 """Checks of containers that mean nothing in a pod: the kubelet logs, and the pod has one time to stop in."""
 
+LINUX_ONLY = frozenset({"writable-root"})
+"""Checks of containers whose advice cannot be followed on Windows, which has no read-only root. Sources:
+ContainerDefinition in the API reference of ECS, and `os` of a pod in that of Kubernetes."""
+
 SENSOR_TOO = frozenset({"secret-in-environment"})
 """What is asked about our own sidecar as about any container."""
 
@@ -98,13 +102,19 @@ def _document(checks: tuple[Check, ...], document: Document, result: Result) -> 
 def _questions(checks: tuple[Check, ...], subject: Subject) -> Iterator[tuple[Check, Subject, str]]:
     """Which checks are asked about the subject and the containers in it, and what it is called."""
     yield from ((check, subject, subject.name) for check in checks if check.subject is type(subject))
-    for container in subject.containers if isinstance(subject, Task) else ():
+    if not isinstance(subject, Task):
+        return
+    for container in subject.containers:
         name = f"{subject.name}, container {container.name}"
-        ours, pod = is_ours(container), isinstance(subject, Task) and subject.pod
         for check in checks:
-            exempt = (ours and check.id not in SENSOR_TOO) or (pod and check.id in ECS_ONLY)
-            if check.subject is Container and not exempt:
+            if check.subject is Container and not _exempt(check, subject, container):
                 yield check, container, name
+
+
+def _exempt(check: Check, task: Task, container: Container) -> bool:
+    if is_ours(container) and check.id not in SENSOR_TOO:
+        return True
+    return (task.pod and check.id in ECS_ONLY) or (task.windows and check.id in LINUX_ONLY)
 
 
 def _cannot_tell(check: Check, subject: Subject) -> bool:

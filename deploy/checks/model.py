@@ -89,6 +89,8 @@ class Task(NamedTuple):
     stop_timeout: int | None = None
     rejected: tuple[str, ...] = ()
     windows: bool = False
+    empty: bool = False
+    """Its list of containers is there and empty; one that is not there may come from elsewhere, as with a patch."""
 
 
 class ExecLogs(NamedTuple):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from deploy.checks.holes import has_hole, is_hole
 from deploy.checks.marks import Path
 
 Spelling = Callable[[str], str]
@@ -77,9 +78,23 @@ class Section:
             return None
         return value
 
-    def text(self, key: str) -> str | None:
-        """Text; a number is taken for text, and by CloudFormation true and false are."""
+    def whole(self, key: str) -> Any:
+        """The value as `raw` has it; a text with a hole in it is unknown."""
         value = self.raw(key)
+        if has_hole(value):
+            self.reading.unknown.add(self._dotted(key))
+            return None
+        return value
+
+    def text(self, key: str) -> str | None:
+        """Text, holes and all; a number is taken for text, and by CloudFormation true and false are."""
+        return self._as_text(key, self.raw(key))
+
+    def decided(self, key: str) -> str | None:
+        """Text that is known whole."""
+        return self._as_text(key, self.whole(key))
+
+    def _as_text(self, key: str, value: Any) -> str | None:
         if isinstance(value, bool) and self.reading.spelling is pascal:
             return str(value).lower()
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -88,14 +103,14 @@ class Section:
 
     def flag(self, key: str) -> bool | None:
         """True or false; CloudFormation takes them as text too."""
-        value = self.raw(key)
+        value = self.whole(key)
         if isinstance(value, str) and value.lower() in ("true", "false"):
             return value.lower() == "true"
         return value if isinstance(value, bool) else self._absent(key, value, "true or false")
 
     def number(self, key: str) -> int | None:
         """A whole number, or one written as text."""
-        value = self.raw(key)
+        value = self.whole(key)
         if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
             return int(value)
         if isinstance(value, int) and not isinstance(value, bool):
@@ -104,11 +119,15 @@ class Section:
         return None
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of text."""
+        """A list of text; it is unknown where nothing in it is known."""
         value = self.raw(key)
         if not isinstance(value, list):
             return self._absent(key, value, "a list") or ()
-        return tuple(str(one) for one in map(self.reading.resolve, value) if isinstance(one, str | int | float))
+        items = [UNKNOWN if is_hole(one) else one for one in map(self.reading.resolve, value)]
+        known = tuple(str(one) for one in items if isinstance(one, str | int | float))
+        if UNKNOWN in items and not known:
+            self.reading.unknown.add(self._dotted(key))
+        return known
 
     def section(self, key: str) -> "Section":
         """A mapping within; an empty one where there is none. Terraform writes a block as a list of one."""
@@ -116,7 +135,9 @@ class Section:
         path, name = self.place(key), self._dotted(key)
         if isinstance(value, list) and self.reading.spelling is snake:
             value, path = (value[0] if value else None), (*path, 0)
-        if value is not None and not isinstance(value, dict):
+        if value is UNKNOWN:
+            self.reading.unknown.add(name)
+        elif value is not None and not isinstance(value, dict):
             self._absent(key, value, "a mapping")
         return Section(value, path, self.reading, name)
 

@@ -1,7 +1,7 @@
 """What our own sidecar looks like, by the specification that injection writes."""
 
 from deploy.checks.model import Container, Task
-from deploy.sidecar.specification import NAME, Sidecar, repository
+from deploy.sidecar.specification import NAME, Sidecar, is_sensor_image, repository
 
 CAPABILITIES = frozenset(Sidecar(image=NAME).capabilities)
 LEAST_STOP_TIMEOUT = 30
@@ -39,7 +39,7 @@ def is_ours(container: Container) -> bool:
     """Name, image and rights of the sidecar; one that only bears its name is judged like any other container."""
     return (
         container.name == NAME
-        and repository(container.image or "").startswith(NAME)
+        and is_sensor_image(container.image or "")
         and container.read_only_root
         and not container.privileged
         and CAPABILITIES.issuperset(container.added)

@@ -89,9 +89,10 @@ def _changed(document: Document, options: argparse.Namespace) -> list[Told]:
             place = _line(options.file, one, option)
             raise CannotDo([f"{place} is needed the first time; see fargate-sensor inject ecs --help"], 2)
     try:
-        return [_placed(one, told) for one in chosen for told in inject(one, wishes)]
+        told = [_placed(one, line) for one in chosen for line in inject(one, wishes)]
     except CannotInject as error:
         raise CannotDo([_line(options.file, chosen[0], reason) for reason in error.reasons]) from error
+    return [*values.other_name(wishes.image), *told]
 
 
 def _chosen(document: Document, names: Sequence[str]) -> list[Definition]:

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from deploy.commands import files, pod_options
+from deploy.commands import files, pod_options, values
 from deploy.commands.complaints import CannotDo
 from deploy.documents.stream import Stream
 from deploy.pod import left_alone, manifest
@@ -33,7 +33,7 @@ def work(content: bytes, options: argparse.Namespace) -> tuple[str, str, list[To
     stream = Stream(content)
     found = manifest.pods(stream)
     _demand_pods(found.pods, options.file)
-    told = list(found.notes)
+    told = [*found.notes, *values.other_name(None if wishes is None else wishes.image)]
     for one in found.pods:
         lines = take_out(one) if wishes is None else put_in(one, wishes)
         told += [line._replace(text=f"{one.place}: {line.text}") for line in lines]

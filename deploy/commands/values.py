@@ -5,7 +5,9 @@ Values that may be secrets are never repeated: a misplaced token is a token.
 
 from collections.abc import Iterable
 
+from deploy.sidecar.specification import NAME, is_sensor_image
 from deploy.sidecar.variables import SECRETS, is_image, is_name, mistake
+from deploy.told import Told, note
 
 
 def image(text: str) -> str:
@@ -13,6 +15,13 @@ def image(text: str) -> str:
     if not is_image(text):
         raise ValueError(f"{ascii(text)[:80]} is no image")
     return text
+
+
+def other_name(image: str | None) -> list[Told]:
+    """What to tell of an image in which nobody would look for the sensor."""
+    if image is None or is_sensor_image(image):
+        return []
+    return [note(f"the image is not called {NAME}: fargate-sensor check takes it for an app's, with rights too many")]
 
 
 def variables(given: Iterable[str]) -> dict[str, str]:

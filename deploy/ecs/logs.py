@@ -6,8 +6,9 @@ from deploy.documents.shared import copied
 from deploy.ecs.definition import Definition
 from deploy.ecs.fields import Fields, is_intrinsic, text
 
-OF_THE_APPS_LINES = ("awslogs-multiline-pattern", "awslogs-datetime-format")
-"""Options by which lines of the app are joined; the sensor's are one event each."""
+OF_THE_APPS_LINES = ("awslogs-multiline-pattern", "awslogs-datetime-format", "include-pattern", "exclude-pattern")
+"""Options by which lines of the app are joined (awslogs) or chosen (awsfirelens); the sensor's are one event each, and
+none may be left out. Source: "Filtering Fluentd and Fluent Bit logs", developer guide of ECS."""
 
 
 def log_configuration(definition: Definition) -> Any:

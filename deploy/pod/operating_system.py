@@ -42,5 +42,7 @@ def _excludes_linux(expression: Mapping[str, Any]) -> bool:
 
 
 def _has_windows_options(spec: Mapping[str, Any]) -> bool:
-    contexts = [one.get("securityContext") for one in (spec, *spec["containers"])]
+    listed = spec.get("containers")
+    holders = [spec, *(listed if isinstance(listed, list) else [])]
+    contexts = [one.get("securityContext") for one in holders if isinstance(one, Mapping)]
     return any(isinstance(one, Mapping) and one.get("windowsOptions") for one in contexts)

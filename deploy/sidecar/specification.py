@@ -50,6 +50,11 @@ class Sidecar:
     health_check: HealthCheck = HealthCheck()
 
 
+def is_sensor_image(image: str) -> bool:
+    """Whether the name of an image says that the sensor is in it."""
+    return repository(image).startswith(NAME)
+
+
 def repository(image: str) -> str:
     """`fargate-sensor` of `123456789012.dkr.ecr.eu-central-1.amazonaws.com/security/fargate-sensor:0.1.0@sha256:…`."""
     return image.partition("@")[0].rpartition("/")[2].partition(":")[0]

@@ -70,16 +70,19 @@ locals {
     var.spool ? { SENSOR_SPOOL_DIR = local.specification.spool_dir } : {},
   )
 
-  # The sensor's log goes where the app's goes, without the patterns by which the app's lines are joined.
+  # The sensor's log goes where the app's goes, without the patterns by which the app's lines are joined or chosen.
+  of_the_apps_lines = [
+    "awslogs-multiline-pattern", "awslogs-datetime-format", "include-pattern", "exclude-pattern",
+  ]
   logging = concat(
-    [for container in local.given : container if try(container.essential, true)],
-    [for container in local.given : container if !try(container.essential, true)],
+    [for container in local.given : container if try(coalesce(container.essential), true)],
+    [for container in local.given : container if !try(coalesce(container.essential), true)],
   )
   logs = [
     for container in local.logging : merge(container.logConfiguration, {
       for key, value in { options = {
         for name, option in try(coalesce(container.logConfiguration.options), {}) : name => option
-        if !contains(["awslogs-multiline-pattern", "awslogs-datetime-format"], name)
+        if !contains(local.of_the_apps_lines, name)
       } } : key => value if try(container.logConfiguration.options, null) != null
     }) if try(container.logConfiguration, null) != null && try(container.firelensConfiguration, null) == null
   ]

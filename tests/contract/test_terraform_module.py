@@ -81,9 +81,21 @@ def chain():
     return [router, *waiting, {"name": "app", "image": "app:1", "logConfiguration": {"logDriver": "awsfirelens"}}]
 
 
+def with_nulls():
+    """Containers as `jsonencode` writes them where variables are null; of the essential ones the last alone logs."""
+    unset = ("essential", "dependsOn", "volumesFrom", "firelensConfiguration", "healthCheck", "logConfiguration")
+    app, web = ({"name": name, "image": "app:1", **dict.fromkeys(unset)} for name in ("app", "web"))
+    splunk = {"logDriver": "splunk", "options": None}
+    return [
+        app,
+        app | {"name": "a", "essential": False, "logConfiguration": splunk},
+        web | {"logConfiguration": {"logDriver": "awslogs"}},
+    ]
+
+
 def given():
-    """Containers of all definitions whose values a template does not compute, and the longest chain."""
-    return {"chain": chain()} | {
+    """Containers of all definitions whose values a template does not compute, the longest chain, and nulls."""
+    return {"chain": chain(), "nulls": with_nulls()} | {
         f"{file.stem}-{number}": request["containerDefinitions"]
         for file in FILES
         if "template" not in file.name

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 
-from deploy.checks.check import Check, Flaw, Severity
+from deploy.checks.check import UNDECIDED, Check, Flaw, Severity, Undecided
+from deploy.checks.holes import emptied
 from deploy.checks.model import Container
 
 
-def _find(container: Container) -> Iterator[Flaw]:
-    image = container.image or ""
+def _find(container: Container) -> Iterator[Flaw | Undecided]:
+    image = emptied(container.image or "")
     name = image.rpartition("/")[2]
-    if not image or "@" in image or "$" in name:
-        return
     tag = name.partition(":")[2]
-    if not any(c.isdigit() for c in tag):
+    if not image or "@" in image or any(c.isdigit() for c in tag):
+        return
+    if "$" in (tag or name):
+        yield UNDECIDED
+    else:
         yield Flaw(f"the tag is {tag}" if tag else "the image has no tag, which means latest")
 
 

@@ -8,6 +8,8 @@ from deploy.checks.sensor_shape import is_agent, is_centre, sensor_of
 
 
 def _find(task: Task) -> Iterator[Flaw]:
+    if task.windows:  # The sensor is for Linux.
+        return
     if sensor_of(task) is not None or any(is_agent(one) or is_centre(one) for one in task.containers):
         return
     if task.containers:

@@ -22,6 +22,6 @@ CHECK = Check(
     why="SIGKILL follows SIGTERM after this time, whatever is still being written.",
     mend="Set terminationGracePeriodSeconds to what an orderly stop takes; the default is 30.",
     references=(),
-    reads=(),
+    reads=("stopTimeout",),
     find=_find,
 )

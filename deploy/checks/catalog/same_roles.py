@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 
-from deploy.checks.check import Check, Flaw, Severity
+from deploy.checks.check import UNDECIDED, Check, Flaw, Severity, Undecided
+from deploy.checks.holes import UNNAMED, has_hole, may_be_equal
 from deploy.checks.model import Task
 
 
-def _find(task: Task) -> Iterator[Flaw]:
-    if task.task_role is not None and task.task_role == task.execution_role:
+def _find(task: Task) -> Iterator[Flaw | Undecided]:
+    own, other = task.task_role, task.execution_role
+    if own is None or other is None:
+        return
+    if own == other and UNNAMED not in own:
         yield Flaw("taskRoleArn and executionRoleArn are the same")
+    elif (has_hole(own) or has_hole(other)) and may_be_equal(own, other):
+        yield UNDECIDED
 
 
 CHECK = Check(

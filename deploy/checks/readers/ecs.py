@@ -5,6 +5,7 @@ Source: the API reference of RegisterTaskDefinition and CreateService.
 
 from typing import Any
 
+from deploy.checks.holes import has_hole
 from deploy.checks.model import Container, ExecLogs, Logging, Mount, Service, Task, Variable
 from deploy.checks.readers import ecs_rejected
 from deploy.checks.section import UNKNOWN, Section
@@ -14,24 +15,25 @@ def task(section: Section, containers: list[Container] | None = None, name: str 
     """A task definition; `containers` where they stand elsewhere than in it."""
     if containers is None:
         containers = [container(one) for one in section.sections("containerDefinitions")]
-    hosts = [key for key in ("pidMode", "ipcMode", "networkMode") if section.text(key) == "host"]
-    system = section.section("runtimePlatform").text("operatingSystemFamily") or ""
+    hosts = [key for key in ("pidMode", "ipcMode", "networkMode") if section.decided(key) == "host"]
+    system = section.section("runtimePlatform").decided("operatingSystemFamily") or ""
     return Task(
         name=f"task {name or section.text('family') or 'without a family'}",
         path=section.path,
         pod=False,
         fargate=_on_fargate(section),
         containers=tuple(containers),
-        cpu=section.text("cpu"),
-        memory=section.text("memory"),
+        cpu=section.decided("cpu"),
+        memory=section.decided("memory"),
         task_role=section.text("taskRoleArn"),
         execution_role=section.text("executionRoleArn"),
-        shared_pids=section.text("pidMode") == "task",
+        shared_pids=section.decided("pidMode") == "task",
         host=tuple(hosts),
         fault_injection=bool(section.flag("enableFaultInjection")),
         mounts=tuple(_mounts(section)),
         rejected=tuple(ecs_rejected.of_task(section)),
         windows=system.upper().startswith("WINDOWS"),
+        empty=section.raw("containerDefinitions") in ([], "[]"),  # Terraform has them as JSON
         unknown=frozenset(n for n in section.reading.unknown if not n.startswith("containerDefinitions.")),
     )
 
@@ -45,7 +47,7 @@ def container(section: Section) -> Container:
         path=section.path,
         image=section.text("image"),
         essential=section.flag("essential") is not False,
-        user=section.text("user"),
+        user=section.decided("user"),
         read_only_root=bool(section.flag("readonlyRootFilesystem")),
         privileged=bool(section.flag("privileged")),
         added=tuple(sorted(capabilities.texts("add"))),
@@ -70,7 +72,7 @@ def service(section: Section, name: str, exec_logs: ExecLogs | None) -> Service:
     """A service; `exec_logs` are those of its cluster, None where the cluster is not in the document."""
     network = section.section("networkConfiguration")
     inner = network.section("awsvpcConfiguration")
-    public = (inner if inner.content else network).raw("assignPublicIp")
+    public = (inner if inner.content else network).whole("assignPublicIp")
     exec_enabled = bool(section.flag("enableExecuteCommand"))
     unknown = set(section.reading.unknown)
     if exec_enabled and exec_logs is None:
@@ -93,7 +95,7 @@ def exec_logs(section: Section, task: Task | None) -> ExecLogs | None:
     DEFAULT is what the API takes where nothing is said, and means the awslogs configuration of the task.
     """
     configuration = section.section("configuration").section("executeCommandConfiguration")
-    logging = configuration.text("logging") or "DEFAULT"
+    logging = configuration.decided("logging") or "DEFAULT"
     log = configuration.section("logConfiguration")
     destination = any(log.raw(key) for key in ("cloudWatchLogGroupName", "s3BucketName"))
     if any("logConfiguration." not in name for name in section.reading.unknown):
@@ -114,7 +116,7 @@ def _on_fargate(section: Section) -> bool:
     declared = section.texts("requiresCompatibilities") or section.texts("compatibilities")
     if declared:
         return "FARGATE" in declared
-    return section.text("networkMode") == "awsvpc" and section.text("cpu") is not None
+    return section.decided("networkMode") == "awsvpc" and section.decided("cpu") is not None
 
 
 def _open(section: Section) -> Any:
@@ -137,14 +139,14 @@ def _logging(section: Section) -> Logging | None:
     options = log.raw("options")
     options = options if isinstance(options, dict) else {}
     mode, size = (log.reading.resolve(options.get(key)) for key in ("mode", "max-buffer-size"))
-    if UNKNOWN in (mode, size):
+    if UNKNOWN in (mode, size) or has_hole(mode):
         log.reading.unknown.add("logConfiguration.options")
-    return Logging(log.text("logDriver"), *(one if isinstance(one, str) else None for one in (mode, size)))
+    return Logging(log.decided("logDriver"), *(one if isinstance(one, str) else None for one in (mode, size)))
 
 
 def _mounts(section: Section) -> Any:
     for volume in section.sections("volumes"):
         efs = volume.section("efsVolumeConfiguration")
         if efs.content:
-            iam = efs.section("authorizationConfig").text("iam") == "ENABLED"
-            yield Mount(volume.text("name") or "", efs.text("transitEncryption") == "ENABLED", iam, efs.path)
+            iam = efs.section("authorizationConfig").decided("iam") == "ENABLED"
+            yield Mount(volume.text("name") or "", efs.decided("transitEncryption") == "ENABLED", iam, efs.path)

@@ -9,6 +9,12 @@ from collections.abc import Iterator
 from deploy.checks.section import Section
 from deploy.fargate import EPHEMERAL_GIB, LOG_DRIVERS, NETWORK_MODE, NOT_TAKEN, NOT_TAKEN_LINUX, STOP_TIMEOUT
 
+LOOKED_AT = frozenset(
+    {"volumes", "placementConstraints", "networkMode", "ipcMode", "ephemeralStorage", "linuxParameters"}
+    | {"resourceRequirements", "logConfiguration", "stopTimeout", "portMappings"}.union(NOT_TAKEN)
+)
+"""Of a task definition and of its containers; what of it is unknown leaves open whether Fargate takes it."""
+
 
 def of_task(section: Section) -> Iterator[str]:
     """In a task definition beside its containers, each by its name."""
@@ -20,9 +26,9 @@ def of_task(section: Section) -> Iterator[str]:
             yield f"host.sourcePath of the volume {name}"
     if section.raw("placementConstraints"):
         yield "placementConstraints"
-    if (section.text("networkMode") or _default(section)) not in (NETWORK_MODE, "host"):
+    if (section.decided("networkMode") or _default(section)) not in (NETWORK_MODE, "host"):
         yield f"a networkMode other than {NETWORK_MODE}; where none is named it is bridge"
-    if section.text("ipcMode") not in (None, "", "host"):
+    if section.decided("ipcMode") not in (None, "", "host"):
         yield "ipcMode"
     size = section.section("ephemeralStorage").number("sizeInGiB")
     if size is not None and size not in EPHEMERAL_GIB:
@@ -34,9 +40,9 @@ def of_container(section: Section) -> Iterator[str]:
     yield from (key for key in NOT_TAKEN if section.raw(key))
     linux = section.section("linuxParameters")
     yield from (f"linuxParameters.{key}" for key in NOT_TAKEN_LINUX if linux.raw(key))
-    if any(one.text("type") == "GPU" for one in section.sections("resourceRequirements")):
+    if any(one.decided("type") == "GPU" for one in section.sections("resourceRequirements")):
         yield "resourceRequirements of type GPU"
-    driver = section.section("logConfiguration").text("logDriver")
+    driver = section.section("logConfiguration").decided("logDriver")
     if driver is not None and driver not in LOG_DRIVERS:
         yield f"a logDriver other than {', '.join(LOG_DRIVERS)}"
     timeout = section.number("stopTimeout")

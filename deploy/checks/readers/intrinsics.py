@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from deploy.checks.holes import UNNAMED
 from deploy.checks.section import UNKNOWN
 
 NO_ECHO = "{{resolve:no-echo:"
@@ -50,8 +51,7 @@ class Intrinsics:
         own = argument[1] if isinstance(argument, list) and len(argument) > 1 and isinstance(argument[1], dict) else {}
 
         def known(found: re.Match[str]) -> str:
-            value = UNKNOWN if found[1] in own else self._reference(found[1])
-            return found[0] if value is UNKNOWN or value is None else str(value)
+            return UNNAMED if found[1] in own else self._referred(found[1])
 
         return _VARIABLE.sub(known, text)
 
@@ -64,5 +64,11 @@ class Intrinsics:
         """A part of a join; nested functions are not followed, so that a small template cannot grow."""
         if isinstance(part, str | int | float):
             return str(part)
-        value = self._reference(part["Ref"]) if isinstance(part, dict) and "Ref" in part else UNKNOWN
-        return "${?}" if value is UNKNOWN or value is None else str(value)
+        return self._referred(part["Ref"]) if isinstance(part, dict) and "Ref" in part else UNNAMED
+
+    def _referred(self, name: Any) -> str:
+        """What a name refers to, or a hole of this name."""
+        value = self._reference(name)
+        if value is UNKNOWN or value is None:
+            return f"${{{name}}}" if isinstance(name, str) else UNNAMED
+        return str(value)

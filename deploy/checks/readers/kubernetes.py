@@ -6,6 +6,7 @@ from typing import Any
 from deploy.checks.model import Container, Task, Variable
 from deploy.checks.section import UNKNOWN, Section
 from deploy.kubernetes import TEMPLATES
+from deploy.pod.operating_system import runs_on_linux
 
 HOST = {"hostPID": "pid", "hostIPC": "ipc", "hostNetwork": "network"}
 
@@ -14,11 +15,13 @@ POD_FIELDS = {
     "hostPID": "pidMode",
     "hostIPC": "ipcMode",
     "hostNetwork": "networkMode",
+    "terminationGracePeriodSeconds": "stopTimeout",
 }
 FIELDS = {
     "image": "image",
     "securityContext.runAsUser": "user",
     "securityContext.runAsNonRoot": "user",
+    "securityContext.windowsOptions": "user",
     "securityContext.readOnlyRootFilesystem": "readonlyRootFilesystem",
     "securityContext.privileged": "privileged",
     "securityContext.capabilities": "linuxParameters",
@@ -71,6 +74,8 @@ def _pod(template: Section, kind: str, name: str) -> Task:
         host=tuple(name for key, name in HOST.items() if spec.flag(key)),
         stop_timeout=spec.number("terminationGracePeriodSeconds"),
         rejected=tuple(_rejected(spec, kind)),
+        windows=not runs_on_linux(spec.content),
+        empty=spec.raw("containers") == [],
         unknown=_unknown(POD_FIELDS, spec),
     )
 
@@ -83,14 +88,13 @@ def _ends(section: Section) -> bool:
 def _container(section: Section, spec: Section, *, runs_first: bool) -> Container:
     section = section.alone()
     pod, security = spec.section("securityContext"), section.section("securityContext")
-    user = security.text("runAsUser")
     non_root = security.flag("runAsNonRoot")
     return Container(
         name=section.text("name") or "without a name",
         path=section.path,
         image=section.text("image"),
         runs_first=runs_first,
-        user=pod.text("runAsUser") if user is None else user,
+        user=_user(security) or _user(pod),
         non_root=bool(pod.flag("runAsNonRoot") if non_root is None else non_root),
         read_only_root=bool(security.flag("readOnlyRootFilesystem")),
         privileged=bool(security.flag("privileged")),
@@ -100,6 +104,11 @@ def _container(section: Section, spec: Section, *, runs_first: bool) -> Containe
         rejected=tuple(_host_ports(section)),
         unknown=_unknown(FIELDS, section) | ({"user"} & _unknown(FIELDS, spec)),
     )
+
+
+def _user(security: Section) -> str | None:
+    """Windows has a name in place of the number."""
+    return security.decided("runAsUser") or security.section("windowsOptions").decided("runAsUserName")
 
 
 def _unknown(fields: dict[str, str], section: Section) -> frozenset[str]:

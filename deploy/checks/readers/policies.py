@@ -28,7 +28,7 @@ def unknown_policy(holder: Section, name: str) -> Statement:
 
 
 def _statement(one: Section, name: str) -> Iterator[Statement]:
-    effect = one.text("Effect")
+    effect = one.decided("Effect")
     if effect != "Allow" and "Effect" not in one.unknown():
         return
     yield Statement(

@@ -5,6 +5,7 @@ Source: https://developer.hashicorp.com/terraform/internals/json-format
 
 import json
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 from deploy.checks.marks import Path
@@ -77,10 +78,20 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _with_unknown(fields: dict[str, Any], unknown: Any) -> dict[str, Any]:
-    """The values, with what is only known after apply in its place instead of left out."""
-    after = unknown if isinstance(unknown, dict) else {}
-    return {**fields, **{key: UNKNOWN for key, value in after.items() if value is True}}
+def _with_unknown(planned: Any, unknown: Any, depth: int = 0) -> Any:
+    """The values, with what is only known after apply in its place instead of left out; `unknown` has True there."""
+    if unknown is True:
+        return UNKNOWN
+    if depth > DEEPEST:
+        return planned
+    if isinstance(unknown, dict) and isinstance(planned, dict | None):
+        known = planned or {}
+        filled = {key: _with_unknown(known.get(key), one, depth + 1) for key, one in unknown.items()}
+        return {**known, **{key: one for key, one in filled.items() if one is not None}} or planned
+    if isinstance(unknown, list) and isinstance(planned, list | None):
+        pairs = zip_longest(planned or [], unknown)
+        return [_with_unknown(one, after, depth + 1) for one, after in pairs] or planned
+    return planned
 
 
 def _containers(fields: dict[str, Any], path: Path, task: Reading, readings: list[Reading]) -> list[Container]:

@@ -44,6 +44,23 @@ def test_the_document_is_all_that_goes_to_standard_output(capfd: pytest.CaptureF
     assert all(line.startswith("fargate-sensor inject: note: ") for line in err.splitlines())
 
 
+@pytest.mark.parametrize(("platform", "file"), [("ecs", SINGLE), ("pod", POD)])
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ("registry.example.org/security/runtime-sensor:0.1.0", 1),
+        ("registry.example.org/fargate-sensor/app:0.1.0", 1),
+        (IMAGE, 0),
+        ("registry.example.org:5000/fargate-sensor-tracing", 0),
+    ],
+)
+def test_an_image_in_which_no_check_looks_for_the_sensor_is_told_once(
+    capfd: pytest.CaptureFixture[str], platform: str, file: Path, image: str, told: int
+) -> None:
+    assert main([platform, str(file), "--image", image, "--ingest-url", "https://ingest.example.org"]) == 0
+    assert capfd.readouterr().err.count("note: the image is not called fargate-sensor: ") == told
+
+
 def test_standard_input_and_the_entry_point() -> None:
     done = subprocess.run([*CLI, "-", *OPTIONS], input=SINGLE.read_bytes(), capture_output=True, timeout=30)
     assert done.returncode == 0

@@ -137,10 +137,15 @@ def test_health_checks_are_handed_over_as_they_are_now() -> None:
     assert "SENSOR_PROBE_COMMANDS" not in variables(injected(with_check(second, "NONE")))
 
 
-def test_the_log_goes_where_the_app_logs_without_its_patterns() -> None:
-    described = json.loads(injected((FOLDER / "described.json").read_bytes()))
-    app, sensor = described["containerDefinitions"]
-    patterns = {"awslogs-multiline-pattern"}
+@pytest.mark.parametrize(
+    ("file", "patterns"),
+    [
+        ("described.json", {"awslogs-multiline-pattern"}),
+        ("firelens.json", {"include-pattern", "exclude-pattern"}),
+    ],
+)
+def test_the_log_goes_where_the_app_logs_without_its_patterns(file: str, patterns: set[str]) -> None:
+    *_, app, sensor = json.loads(injected((FOLDER / file).read_bytes()))["containerDefinitions"]
     assert sensor["logConfiguration"]["options"] == {
         key: value for key, value in app["logConfiguration"]["options"].items() if key not in patterns
     }

@@ -14,6 +14,7 @@ NETWORK = "a networkMode other than awsvpc; where none is named it is bridge"
 STORAGE = "ephemeralStorage outside 21 to 200 GiB"
 DRIVER = "a logDriver other than awslogs, awsfirelens, splunk"
 TIMEOUT = "a stopTimeout outside 2 to 120 seconds"
+EMPTY = "it has no container"
 PORT = "a hostPort other than its containerPort"
 
 
@@ -26,7 +27,8 @@ def refused(tmp_path: Path, name: str, content: Any) -> list[str]:
 
 
 def task(**fields: Any) -> dict[str, Any]:
-    sound = {"family": "f", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "containerDefinitions": []}
+    sound = {"family": "f", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc"}
+    sound["containerDefinitions"] = [{"name": "app", "image": "app:1"}]
     return {key: value for key, value in (sound | fields).items() if value is not None}
 
 
@@ -114,4 +116,27 @@ def test_terraform_is_asked_the_same(tmp_path: Path) -> None:
     }
     resource = {"mode": "managed", "type": "aws_ecs_task_definition", "address": "a.b", "values": values}
     plan = {"planned_values": {"root_module": {"resources": [resource]}}}
-    assert refused(tmp_path, "plan.json", plan) == [NETWORK, "ipcMode", STORAGE]
+    assert refused(tmp_path, "plan.json", plan) == [EMPTY, NETWORK, "ipcMode", STORAGE]
+
+
+POD = "apiVersion: v1\nkind: Pod\nspec: {%s}\n"
+DEFINED = "Resources: {T: {Type: AWS::ECS::TaskDefinition, Properties: {%s}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ('{"family": "x", "containerDefinitions": []}', [EMPTY]),
+        ('{"family": "x", "containerDefinitions": [{"name": "a", "image": "a:1"}]}', []),
+        (POD % "containers: []", [EMPTY]),
+        (POD % "initContainers: [{name: a}], containers: []", [EMPTY]),
+        (POD % "containers: [{name: a}]", []),
+        (POD % "nodeSelector: {a: b}", []),
+        (DEFINED % "ContainerDefinitions: []", [EMPTY]),
+        (DEFINED % "ContainerDefinitions: !Ref Given", []),
+        (DEFINED % "ContainerDefinitions: [!If [A, {Name: a}, !Ref AWS::NoValue]]", []),
+        (DEFINED % "Fn::Transform: {Name: AWS::Include}", []),
+    ],
+)
+def test_a_task_or_pod_has_a_container(tmp_path: Path, content: str, found: list[str]) -> None:
+    assert refused(tmp_path, "t.yaml", content) == found

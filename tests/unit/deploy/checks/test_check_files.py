@@ -261,6 +261,7 @@ OVERRIDE = "Logging: OVERRIDE\n          LogConfiguration: "
         ("Logging: DEFAULT", f"{OVERRIDE}{{S3BucketName: sessions}}", [], 0),
         ("Logging: DEFAULT", f"{OVERRIDE}{{CloudWatchLogGroupName: !Ref Group}}", [], 0),
         ("Logging: DEFAULT", "Logging: !If [Production, OVERRIDE, NONE]", [], 1),
+        ("Logging: DEFAULT", 'Logging: !Sub "${Logging}"', [], 1),
         ("LogDriver: awslogs", "LogDriver: !Ref Driver", [], 1),
         ("TaskDefinition: !Ref TaskDefinition", "TaskDefinition: !Ref Elsewhere", [], 1),
         ("EnableExecuteCommand: true", "EnableExecuteCommand: false", [], 0),

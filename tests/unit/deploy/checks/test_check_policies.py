@@ -43,6 +43,7 @@ def judged(file: Path, content: str) -> tuple[list[str], int]:
         ("Effect: Allow, Action: [s3:GetObject, !Ref Action], Resource: '*'", [], 1),
         ("Effect: Allow, Action: ['s3:*', !Ref Action], Resource: '*'", [S3], 0),
         ("Effect: !Ref Effect, Action: '*', Resource: '*'", [], 1),
+        ("Effect: !Sub '${Effect}', Action: '*', Resource: '*'", [], 1),
     ],
 )
 def test_a_statement(tmp_path: Path, statement: str, texts: list[str], open_questions: int) -> None:

@@ -120,3 +120,41 @@ def test_sessions_that_go_where_no_container_logs(tmp_path: Path) -> None:
     code = content["configuration"]["root_module"]["resources"][0]["expressions"]
     code["task_definition"] = {"references": ["aws_ecs_task_definition.web.arn", "aws_ecs_task_definition.web"]}
     assert judged(tmp_path, content)[0] == {"exec-without-logging"}
+
+
+EXEC = {"cloud_watch_log_group_name": None, "s3_key_prefix": "exec"}
+
+
+@pytest.mark.parametrize(
+    ("log", "after", "found", "open_questions"),
+    [
+        ([EXEC], {"log_configuration": [{"s3_bucket_name": True}]}, set(), 0),
+        (None, {"log_configuration": [{"s3_bucket_name": True}]}, set(), 0),
+        ([], {"log_configuration": [{"s3_bucket_name": True}]}, set(), 0),
+        ([EXEC], {"log_configuration": [{}]}, {"exec-without-logging"}, 0),
+        ([EXEC], {"log_configuration": [{"s3_bucket_name": False}]}, {"exec-without-logging"}, 0),
+        ([EXEC], {}, {"exec-without-logging"}, 0),
+        ([EXEC], {"log_configuration": [True]}, set(), 1),
+        ([EXEC], {"log_configuration": True}, set(), 1),
+        ([EXEC], {"logging": True}, set(), 1),
+    ],
+)
+def test_what_is_known_after_apply_within_a_block(
+    tmp_path: Path, log: Any, after: dict[str, Any], found: set[str], open_questions: int
+) -> None:
+    configured = {"logging": None if "logging" in after else "OVERRIDE", "log_configuration": log}
+    main = cluster("aws_ecs_cluster.main", [configured])
+    content = plan(main, service("aws_ecs_service.web"), cluster_is=MAIN)
+    unknown = {"configuration": [{"execute_command_configuration": [after]}]}
+    content["resource_changes"].append({"address": main["address"], "change": {"after_unknown": unknown}})
+    assert judged(tmp_path, content) == (found, open_questions)
+
+
+def test_what_is_unknown_may_be_nested_as_deep_as_json(tmp_path: Path) -> None:
+    levels = 600
+    text = json.dumps(plan(cluster("aws_ecs_cluster.main", LOST), service("aws_ecs_service.web"), cluster_is=MAIN))
+    deep = '{"tags": ' * levels + "{}" + "}" * levels
+    (tmp_path / "plan.json").write_text(text.replace('"cluster": true', f'"cluster": true, "tags": {deep}'))
+    result = run(catalog(), [tmp_path / "plan.json"])
+    assert not result.problems
+    assert "exec-without-logging" in {finding.check.id for finding in result.findings}
