@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from collectors.watch_names import KnownNames
 from collectors.watch_plan import Ranked, Spot, mask_of, mask_of_file
+from sensor.model.events import Timestamp
 from sensor.model.kinds import Kind
 
 BUDGET = "budget"
@@ -31,10 +32,12 @@ REMEMBERED = 1000
 
 
 class FileId(NamedTuple):
-    """Which file it is."""
+    """Which file it is. Its number is another file's once it is gone, so that only `born_ns` tells the two apart, where
+    the file system keeps it; on an overlay it is another for the same file once that was changed for the first time."""
 
     device: int
     inode: int
+    born_ns: Timestamp | None = None
 
 
 class Place(NamedTuple):
