@@ -1,13 +1,15 @@
 """What a directory that is moved holds is told once: by its old path or, where that was not told, by the new one."""
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from file_scene import make_root
 from file_still import Still
 
+from collectors.file_hold_off import HOLD_OFF_S
 from collectors.file_look import TOO_MANY
 
 pytestmark = pytest.mark.kernel
@@ -92,3 +94,50 @@ def test_what_came_right_after_the_move_or_to_where_nobody_watched_yet_is_told(s
     still.work()
     created = {path for kind, path in still.told() if kind == "create"}
     assert created == {"/var/www/a/new", "/var/www/b/new/before.php", "/var/www/b/after.php"}
+
+
+def another_job_is_moved_in(still: Still) -> None:
+    put(still, "tmp/c/job")
+    (still.root / "etc/app").rename(still.root / "etc/app.old")
+    (still.root / "tmp/c").rename(still.root / "etc/app")
+
+
+def another_job_is_written_anew(still: Still) -> None:
+    shutil.rmtree(still.root / "etc/app")
+    write_another_job(still)
+
+
+def another_job_is_written_where_the_directory_was_moved_aside(still: Still) -> None:
+    (still.root / "etc/app").rename(still.root / "opt/app")
+    write_another_job(still)
+
+
+def another_job_is_written_where_the_first_was_moved_aside(still: Still) -> None:
+    (still.root / "etc/app/job").rename(still.root / "opt/job")
+    (still.root / "etc/app").rmdir()
+    write_another_job(still)
+
+
+def write_another_job(still: Still) -> None:
+    (still.root / "etc/app").mkdir()
+    (still.root / "etc/app/job").write_text("evil")
+
+
+@pytest.mark.parametrize(
+    "comes",
+    [
+        another_job_is_moved_in,
+        another_job_is_written_anew,
+        another_job_is_written_where_the_directory_was_moved_aside,
+        another_job_is_written_where_the_first_was_moved_aside,
+    ],
+)
+def test_a_file_that_takes_the_place_of_one_just_told_is_told(still: Still, comes: Callable[[Still], None]) -> None:
+    (still.root / "opt").mkdir()
+    put(still, "etc/app/job")
+    still.clock.advance(0.5)
+    comes(still)
+    still.work()
+    still.clock.advance(HOLD_OFF_S)
+    still.work()
+    assert ("create", "/etc/app/job") in still.told()
