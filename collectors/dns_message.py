@@ -6,11 +6,12 @@ but for the bits that EDNS adds to the response code.
 """
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from collectors import dns_numbers as numbers
 from collectors.dns_rdata import READERS, unknown_text
-from collectors.dns_wire import Malformed, Names, TooMuch, name_at
+from collectors.dns_wire import MOST_STEPS, Malformed, Names, TooMuch, name_at
 
 MOST_ANSWERS = 64
 """Records that are told of one answer; also the most that are passed over behind them in search of EDNS."""
@@ -18,6 +19,9 @@ MOST_TEXT = 8192
 """Characters of the values of all records of one answer together."""
 MOST_SEGMENTS = 128
 """UDP_MAX_SEGMENTS in include/linux/udp.h."""
+MOST_STEPS_OF_ALL = 20 * MOST_SEGMENTS
+"""Labels and pointers read in one datagram: ten of each message, to find its end and to read it. Without a bound one of
+33 kB was made that took 38 ms."""
 QUERY = "QUERY"
 _INTERNET = 1
 
@@ -76,19 +80,19 @@ class _Section(NamedTuple):
     fault: str | None = None
 
 
-def parse(data: bytes) -> DnsMessage | None:
+def parse(data: bytes, names: Names | None = None) -> DnsMessage | None:
     """The message, without the two bytes of length that TCP puts before it.
 
     None where there is no header, or a question is promised and not there: that is no DNS. A message without a
-    question is one (a server that cannot read a query answers so).
+    question is one (a server that cannot read a query answers so). `names` are given where its steps are bounded.
     """
     if len(data) < _HEADER.size:
         return None
     ident, flags, questions, count, authorities, additional = _HEADER.unpack_from(data)
-    names = Names()
+    names = names or Names()
     try:
         question, at = _question(data, names) if questions else (None, _HEADER.size)
-    except Malformed:
+    except (Malformed, TooMuch):
         return None
     opcode, rcode = numbers.opcode_text(flags >> 11 & 15), flags & 15
     section = _Section([], None)
@@ -111,24 +115,38 @@ def parse(data: bytes) -> DnsMessage | None:
     )
 
 
-def messages(data: bytes) -> list[bytes]:
+def parse_all(data: bytes) -> Iterator[DnsMessage | None]:
+    """The messages of a datagram, each as `parse` has it; None once for all the rest, where it is too much work."""
+    names = Names(MOST_STEPS_OF_ALL - MOST_STEPS)
+    for one in messages(data, names):
+        if not names.another():
+            yield None
+            return
+        yield parse(one, names)
+
+
+def messages(data: bytes, names: Names) -> Iterator[bytes]:
     """The messages of a datagram: one, or several where the kernel cuts it only later (UDP_SEGMENT, udp(7)).
 
-    What lies behind a message whose end is found is taken for another one.
+    What lies behind a message whose end is found is taken for another one; what is left when the steps are used up, for
+    one as a whole.
     """
-    found: list[bytes] = []
-    while (end := _end(data)) is not None and end < len(data) and len(found) < MOST_SEGMENTS - 1:
-        found.append(data[:end])
+    for _ in range(MOST_SEGMENTS - 1):
+        names.another()
+        end = _end(data, names)
+        if end is None or end >= len(data):
+            break
+        yield data[:end]
         data = data[end:]
-    return [*found, data]
+    yield data
 
 
-def _end(data: bytes) -> int | None:
+def _end(data: bytes, names: Names) -> int | None:
     """Where the message ends; None where no end is found."""
     if len(data) < _HEADER.size:
         return None
     _ident, _flags, questions, *records = _HEADER.unpack_from(data)
-    names, at = Names(), _HEADER.size
+    at = _HEADER.size
     try:
         for _ in range(min(questions, MOST_ANSWERS)):
             at = name_at(data, at, len(data), names)[1] + _QUESTION.size

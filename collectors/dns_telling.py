@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from collectors import network_events as events
 from collectors.attribution import Attribution
 from collectors.dns_exchanges import Client, Exchange, Exchanges
-from collectors.dns_message import DnsMessage, messages, parse
+from collectors.dns_message import DnsMessage, parse, parse_all
 from collectors.dns_names import DnsNames
 from collectors.dns_streams import DnsStreams
 from collectors.inet_diag import TCP, UDP, address_text
@@ -22,7 +22,7 @@ from sensor.model.kinds import Kind
 FIN = 0x01
 """TCP flag (RFC 9293)."""
 UNREADABLE = "dns_unreadable"
-"""The reason of a loss: what came from or went to port 53 is no DNS message."""
+"""The reason of a loss: what came from or went to port 53 is no DNS message, or too much work to read."""
 
 _NO_ANSWER = Missing("dns.rcode", "no answer seen")
 _NO_PROCESS = Missing("process", "nobody readable holds the socket")
@@ -54,8 +54,7 @@ class DnsTelling:
 
     def segment(self, segment: Segment, *, sent: bool, within: bool) -> None:
         """A datagram, or a piece of a stream. `within`: over loopback, so that both ends are the task's."""
-        for data in self._messages(segment):
-            message = parse(data)
+        for message in self._messages(segment):
             if message is None:
                 self._counters.lost(UNREADABLE)
                 continue
@@ -72,11 +71,11 @@ class DnsTelling:
         """When `settle` has something to do, in monotonic seconds."""
         return self._exchanges.next_due()
 
-    def _messages(self, segment: Segment) -> Iterable[bytes]:
+    def _messages(self, segment: Segment) -> Iterable[DnsMessage | None]:
         if segment.protocol == UDP:
-            return messages(segment.payload) if segment.whole else (segment.payload,)
+            return parse_all(segment.payload) if segment.whole else (parse(segment.payload),)
         flags = {"syn": bool(segment.flags & SYN), "fin": bool(segment.flags & FIN), "rst": bool(segment.flags & RST)}
-        return self._streams.feed(segment[:6], segment.sequence, segment.payload, **flags)
+        return map(parse, self._streams.feed(segment[:6], segment.sequence, segment.payload, **flags))
 
     def _message(self, segment: Segment, message: DnsMessage, *, sent: bool, within: bool) -> None:
         if not message.is_response:

@@ -27,13 +27,25 @@ class TooMuch(Exception):
 
 
 class Names:
-    """The names of one message that were read, by where they begin, and the steps that are left for others."""
+    """The names of one message that were read, by where they begin, and the steps that are left for others.
 
-    __slots__ = ("known", "steps")
+    `spare` are steps for more than one message: of a datagram that holds several, each read twice.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("known", "spare", "steps")
+
+    def __init__(self, spare: int = 0) -> None:
         self.known: dict[int, str] = {}
         self.steps = MOST_STEPS
+        self.spare = spare
+
+    def another(self) -> bool:
+        """Another message is read, or the same again, with what steps are left; whether there are any."""
+        self.known.clear()
+        left = max(self.steps, 0) + self.spare
+        self.steps = min(left, MOST_STEPS)
+        self.spare = left - self.steps
+        return self.steps > 0
 
 
 def name_at(data: bytes, start: int, end: int, names: Names) -> tuple[str, int]:

@@ -24,6 +24,7 @@ from collectors.inotify_stream import (
     OVERFLOW,
     Notice,
 )
+from collectors.moved_directories import Contents, MovedDirectories, was_told
 from collectors.watch_coverage import Coverage
 from collectors.watch_plan import INODE
 from collectors.watch_table import Place, WatchTable
@@ -70,12 +71,11 @@ class Change(NamedTuple):
 
 
 class _Departure(NamedTuple):
-    """The first half of a rename. `known`: the containers for which what was moved is a directory with watches."""
+    """The first half of a rename."""
 
     time: float
     name: bytes
     places: tuple[Place, ...]
-    known: frozenset[str]
 
 
 class ChangeReader:
@@ -85,6 +85,8 @@ class ChangeReader:
         self._table = table
         self._coverage = coverage
         self._departures: OrderedDict[int, _Departure] = OrderedDict()
+        self._moved = MovedDirectories(table)
+        self._overtaken: tuple[Notice, Contents] = (NOTHING, {})
         self._modified: dict[tuple[int, bytes], tuple[Change, ...]] = {}
         self._written: OrderedDict[tuple[int, bytes], None] = OrderedDict()
         self._last, self._last_read = NOTHING, 0.0
@@ -117,7 +119,8 @@ class ChangeReader:
         return first.time + PAIRING_S if first else None
 
     def _give_up_oldest(self) -> Iterator[Change]:
-        _, departure = self._departures.popitem(last=False)
+        cookie, departure = self._departures.popitem(last=False)
+        self._moved.stayed_away(cookie)
         yield from told(Kind.FILE_DELETE, departure.places, departure.name)
 
     def _of_directory(self, notice: Notice, places: tuple[Place, ...], now: float) -> Iterator[Change]:
@@ -189,12 +192,14 @@ class ChangeReader:
             yield from _renamed(departure, places, notice.name)
         else:
             yield from told(Kind.FILE_CREATE, places, notice.name)
+        is_directory = bool(notice.mask & IS_DIRECTORY)
+        self._overtaken = notice, self._moved.contents(places, notice.name) if is_directory else {}
+        held = self._moved.arrived(notice.cookie)
         for place in places:
             self._remember_name(place, notice.name)
-            known = departure is not None and place.container in departure.known
-            is_directory = bool(notice.mask & IS_DIRECTORY)
-            found = self._coverage.appeared(place, notice.name, is_directory=is_directory, tell=not known)
-            yield from self._found(place.container, found)
+            found = self._coverage.appeared(place, notice.name, is_directory=is_directory, tell=True)
+            news = self._found(place.container, found)
+            yield from news if departure is None else _untold(news, departure, held, place.path + b"/" + notice.name)
 
     def _found(self, container: str, paths: Iterable[bytes]) -> Iterator[Change]:
         for path in paths:
@@ -207,8 +212,9 @@ class ChangeReader:
         if notice.mask & DELETE:
             yield from told(Kind.FILE_DELETE, places, notice.name)
         else:
-            known = frozenset(place.container for place in places if self._is_covered(place, notice.name))
-            self._departures[notice.cookie] = _Departure(now, notice.name, places, known)
+            self._departures[notice.cookie] = _Departure(now, notice.name, places)
+            if notice.mask & IS_DIRECTORY:
+                self._moved.left(notice.cookie, self._moved.contents(places, notice.name), self._exchanged(notice))
             if len(self._departures) > REMEMBERED:
                 yield from self._give_up_oldest()
         for place in places:
@@ -218,13 +224,15 @@ class ChangeReader:
             elif self._coverage.moved_away(place, notice.name):
                 self._remember_name(place, notice.name)
 
+    def _exchanged(self, notice: Notice) -> Contents:
+        """What was watched where something has just been moved to, if what is moved next has that name: in an exchange
+        that is what leaves."""
+        (arrived, contents), self._overtaken = self._overtaken, (NOTHING, {})
+        return contents if (arrived.wd, arrived.name) == (notice.wd, notice.name) else {}
+
     def _remember_name(self, place: Place, name: bytes) -> None:
         if any(spot.has(name) for spot in place.spots):
             self._table.names.add(place.container, place.path, name)
-
-    def _is_covered(self, place: Place, name: bytes) -> bool:
-        below = self._table.at(place.container, place.path + b"/" + name)
-        return below is not None and bool(below.entries)
 
     def _attributes(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
         if notice.name:
@@ -256,7 +264,7 @@ def told(kind: Kind, places: Sequence[Place], name: bytes) -> Iterator[Change]:
     """The change for each container that wants it, by the path that matters most there."""
     told = set()
     for place in places:
-        if place.container not in told and (programs := _wanted(place, kind, name)) is not None:
+        if place.container not in told and (programs := place.wanted(kind, name)) is not None:
             told.add(place.container)
             yield Change(kind, place.container, place.path + b"/" + name, programs=programs)
 
@@ -269,17 +277,6 @@ def _of_inodes(kind: Kind, places: Sequence[Place]) -> Iterator[Change]:
             yield Change(kind, place.container, place.path)
 
 
-def _wanted(place: Place, kind: Kind, name: bytes) -> bool | None:
-    """None where no entry wants the change; whether only programs are wanted, where one does."""
-    programs = None
-    for _, entry in place.entries:
-        if entry.wants(kind, name):
-            if not entry.programs:
-                return False
-            programs = True
-    return programs
-
-
 def _renamed(departure: _Departure, places: Sequence[Place], name: bytes) -> Iterator[Change]:
     """Both halves of a rename, container by container; one that sees only one of them sees no rename."""
     here, there = _by_container(places), _by_container(departure.places)
@@ -287,14 +284,23 @@ def _renamed(departure: _Departure, places: Sequence[Place], name: bytes) -> Ite
         if container not in there:
             yield from told(Kind.FILE_CREATE, new, name)
             continue
-        wanted = [_wanted(place, Kind.FILE_RENAME, name) for place in new]
-        wanted += [_wanted(place, Kind.FILE_RENAME, departure.name) for place in there[container]]
+        wanted = [place.wanted(Kind.FILE_RENAME, name) for place in new]
+        wanted += [place.wanted(Kind.FILE_RENAME, departure.name) for place in there[container]]
         if any(programs is not None for programs in wanted):
             path, old_path = new[0].path + b"/" + name, there[container][0].path + b"/" + departure.name
             yield Change(Kind.FILE_RENAME, container, path, old_path, programs=False not in wanted)
     for container, old in there.items():
         if container not in here:
             yield from told(Kind.FILE_DELETE, old, departure.name)
+
+
+def _untold(found: Iterable[Change], departure: _Departure, held: Sequence[Contents], top: bytes) -> Iterator[Change]:
+    """What was found in a renamed directory, now `top`, and was not told by its old path."""
+    for change in found:
+        below = change.path.removeprefix(top)
+        before = (p.path + b"/" + departure.name + below for p in departure.places if p.container == change.container)
+        if not any(was_told(held, change.container, path, programs=change.programs) for path in before):
+            yield change
 
 
 def _by_container(places: Sequence[Place]) -> dict[str, list[Place]]:

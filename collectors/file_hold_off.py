@@ -20,11 +20,14 @@ _Key = tuple[str, bytes, Kind]
 
 @dataclass(slots=True)
 class _Held:
-    """A hold-off that began at `since`. `scanned`: the change told was found by a scan and its notice may follow."""
+    """A hold-off that began at `since`; its latest change came at `last`. `scanned`: that was found by a scan and its
+    notice may follow. `gone`: what was created has been deleted or moved away."""
 
     since: float
     latest: Change
+    last: float
     scanned: bool
+    gone: bool = False
     folded: int = 0
 
 
@@ -42,15 +45,14 @@ class HoldOff:
     def offer(self, change: Change, now: float) -> Iterator[Change]:
         """What is to be told now; to be consumed whole."""
         key = (change.container, change.path, change.kind)
+        self._note_gone(change)
         held = self._held.get(key)
         if held is not None and now < held.since + self._seconds:
-            self._fold(held, change)
+            self._fold(held, change, now)
             return
         if held is not None:
             yield from self._end(key)
-        if change.kind is Kind.FILE_DELETE:
-            self._forget_scan(change)
-        self._held[key] = _Held(now, change, scanned=change.source == SCAN)
+        self._held[key] = _Held(now, change, now, scanned=change.source == SCAN)
         yield change
         if len(self._held) > self._most:
             yield from self._end(next(iter(self._held)))
@@ -64,7 +66,7 @@ class HoldOff:
             again = bool(held.folded)
             yield from self._end(key)
             if again:
-                self._held[key] = _Held(now, held.latest, scanned=False)
+                self._held[key] = _Held(now, held.latest, held.last, scanned=held.scanned, gone=held.gone)
 
     def next_due(self) -> float | None:
         """When `due` may have something; None while nothing is folded."""
@@ -77,22 +79,36 @@ class HoldOff:
         for key in [key for key in self._held if container in (key[0], None)]:
             yield from self._end(key)
 
-    def _fold(self, held: _Held, change: Change) -> None:
-        if change.source == SCAN or held.scanned:
-            held.scanned = False  # the scan and the notice saw one and the same change
-            return
-        if change.source != INOTIFY and held.folded:
+    def _fold(self, held: _Held, change: Change, now: float) -> None:
+        is_another = change.source == SCAN and (held.gone or self._came_with_directory(change, held.last))
+        is_echo = not is_another and (change.source == SCAN or held.scanned)
+        held.scanned, held.gone = is_another, False
+        if is_echo:
+            return  # the scan and the notice saw one and the same change
+        held.last = now
+        if change.source != INOTIFY and not is_another and held.folded:
             return  # how often is not known, and the end of the hold-off tells how the file is then
         self._folded += not held.folded
         held.folded += change.count
         self.folded += change.count
         held.latest = change
 
-    def _forget_scan(self, change: Change) -> None:
-        """What is created after a deletion is another file than the scan found."""
-        created = self._held.get((change.container, change.path, Kind.FILE_CREATE))
+    def _came_with_directory(self, change: Change, last: float) -> bool:
+        """Whether a directory above it was made or moved there since: what a scan finds in that is another file."""
+        path = change.path
+        while path := path.rpartition(b"/")[0]:
+            for kind in (Kind.FILE_CREATE, Kind.FILE_RENAME):
+                above = self._held.get((change.container, path, kind))
+                if above is not None and above.last > last and above.latest.source == INOTIFY:
+                    return True
+        return False
+
+    def _note_gone(self, change: Change) -> None:
+        """What is created after this is another file, whether a scan finds it or a notice tells."""
+        path = change.path if change.kind is Kind.FILE_DELETE else change.old_path
+        created = None if path is None else self._held.get((change.container, path, Kind.FILE_CREATE))
         if created is not None:
-            created.scanned = False
+            created.scanned, created.gone = False, True
 
     def _end(self, key: _Key) -> Iterator[Change]:
         held = self._held.pop(key)

@@ -17,7 +17,7 @@ from collectors.allowance import Allowance
 from collectors.file_poll import POLL_S, NoNotices
 from collectors.file_rescan import FORGOTTEN
 from collectors.file_telling import Hashes
-from collectors.file_watch import FileWatch
+from collectors.file_watch import LATENCY_S, FileWatch
 from collectors.inotify_stream import InotifyStream
 from collectors.pace import OTHERS, CpuShare, Spent, cores_of_container
 from collectors.procfs import Procfs
@@ -187,8 +187,8 @@ class FileInotify:
         return CpuShare(self._cores, OTHERS, self._clock, self._spent)
 
     async def _something(self, stream: InotifyStream, watch: FileWatch) -> bool:
-        """Return when the stream is readable, something is due, or the watch asks for its turn; whether that took a
-        while."""
+        """Return when the stream is readable, something is due, or the watch asks for its turn; whether that took so
+        long that nothing was queued when this was called: it returns at once where something is."""
         loop, due = asyncio.get_running_loop(), watch.next_due()
         begin = self._clock.monotonic()
         loop.add_reader(stream.fileno(), watch.wake.set)
@@ -200,7 +200,7 @@ class FileInotify:
             loop.remove_reader(stream.fileno())
             if timer is not None:
                 timer.cancel()
-        return self._clock.monotonic() > begin
+        return self._clock.monotonic() - begin >= LATENCY_S
 
 
 def _refusal(error: OSError) -> Capability:

@@ -158,7 +158,7 @@ class FileWatch:
         self.wake.set()  # others may have the room that it leaves
 
     def was_idle(self) -> None:
-        """Nothing was to be read until just now: what comes next has happened since."""
+        """Nothing was to be read for `LATENCY_S` at least, until just now: what comes next has happened since."""
         self._read_at = max(self._read_at, self._clock.monotonic() - LATENCY_S)
 
     def work(self) -> bool:

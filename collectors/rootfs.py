@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 from collectors import statx
 from sensor.model.errors import AccessDenied, SensorError
+from sensor.model.events import Timestamp
 from sensor.model.protocols import Capability, Status
 
 OPENAT2 = 437
@@ -94,13 +95,20 @@ def status(root_fd: int, path: bytes, *, remote: Sequence[bytes] | None = None) 
     Where the remote mounts are known and it is none, only its directory is opened, so that no watch for opens fires:
     kernels before 6.10 take an open for a handle for one.
     """
-    directory, _, name = path.rpartition(b"/")
-    if remote is not None and name not in (b"", b".", b".."):
-        with held(open_directory(root_fd, directory or b"/", remote=remote)) as parent:
-            if not remote or statx.place(parent, name).mount_id == statx.place(parent).mount_id:
-                return os.stat(name, dir_fd=parent, follow_symlinks=False)
-    with held(open_handle(root_fd, path, remote=remote)) as handle:
-        return os.fstat(handle)
+    with _unopened(root_fd, path, remote) as (fd, name):
+        return _status(fd, name)
+
+
+def status_and_birth(
+    root_fd: int, path: bytes, *, remote: Sequence[bytes] | None = None
+) -> tuple[os.stat_result, Timestamp | None]:
+    """The same, and when it was made (`statx.born_ns`); None where the kernel does not say."""
+    with _unopened(root_fd, path, remote) as (fd, name):
+        found = _status(fd, name)
+        try:
+            return found, statx.born_ns(fd, name)
+        except OSError:
+            return found, None
 
 
 @contextmanager
@@ -130,6 +138,23 @@ def capability() -> Capability:
     finally:
         os.close(root)
     return Capability(Status.OK)
+
+
+@contextmanager
+def _unopened(root_fd: int, path: bytes, remote: Sequence[bytes] | None) -> Iterator[tuple[int, bytes]]:
+    """The directory of what is at the path, and its name there; where it is to be opened, its handle and no name."""
+    directory, _, name = path.rpartition(b"/")
+    if remote is not None and name not in (b"", b".", b".."):
+        with held(open_directory(root_fd, directory or b"/", remote=remote)) as parent:
+            if not remote or statx.place(parent, name).mount_id == statx.place(parent).mount_id:
+                yield parent, name
+                return
+    with held(open_handle(root_fd, path, remote=remote)) as handle:
+        yield handle, b""
+
+
+def _status(fd: int, name: bytes) -> os.stat_result:
+    return os.stat(name, dir_fd=fd, follow_symlinks=False) if name else os.fstat(fd)
 
 
 def _resolve(root_fd: int, path: bytes, flags: int, remote: Sequence[bytes] | None) -> int:

@@ -145,7 +145,9 @@ class SocketTable:
         return [k for k in self._known.values() if k.protocol == TCP and not k.ends.dst_port and not k.own]
 
     def add_loose(self, known: Known) -> None:
-        """Remember a connection that has no cookie yet."""
+        """Remember a connection that has no cookie yet, in place of one that had its ends before."""
+        if (before := self._loose.get(known.ends)) is not None:
+            self._drop_loose(before)
         self._loose[known.ends] = known
         if known.direction == OUTBOUND:  # of the others the port is the listener's
             self._loose_by_port.setdefault(known.ends.src_port, []).append(known)
@@ -220,7 +222,9 @@ class SocketTable:
         return next((known for known in self._aborted.values() if known.ends.src_port == ends.src_port), None)
 
     def _drop_loose(self, known: Known) -> None:
-        self._loose.pop(known.ends, None)
+        if self._loose.get(known.ends) is not known:
+            return  # another has its ends by now
+        del self._loose[known.ends]
         self._aborted.pop(known.ends, None)
         alike = self._loose_by_port.get(known.ends.src_port, [])
         if known in alike:

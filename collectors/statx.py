@@ -51,12 +51,13 @@ def place(fd: int, name: bytes = b"") -> Place:
     return Place(mount, os.makedev(major, minor))
 
 
-def born_ns(fd: int) -> Timestamp | None:
-    """When the file was made; None where the file system does not keep it or has it as 0. May ask a server.
+def born_ns(fd: int, name: bytes = b"") -> Timestamp | None:
+    """When the file of a descriptor was made, or what has the name in a directory; None where the file system does not
+    keep it or has it as 0. May ask a server. Raises OSError.
 
     On an overlay it is the time when the image was unpacked or, for what was changed since, the time of the change.
     """
-    mask, _, _, seconds, ns, *_ = _statx(fd, _BIRTH)
+    mask, _, _, seconds, ns, *_ = _statx(fd, _BIRTH, name)
     return Timestamp(seconds * NS + ns) if mask & _BIRTH and seconds else None
 
 

@@ -189,7 +189,7 @@ class Coverage:
             status = rootfs.status(reach.root_fd, place.path, remote=reach.remote)
         except (rootfs.Refused, AccessDenied, OSError):
             return False
-        return place.file == FileId(status.st_dev, status.st_ino)
+        return place.file is not None and (place.file.device, place.file.inode) == (status.st_dev, status.st_ino)
 
     def verify(self, place: Place) -> None:
         """Look whether the path still leads to what was watched, and watch what it leads to."""
@@ -294,8 +294,8 @@ class Coverage:
         if reach is None or self._removed(path):
             return
         with self._or_left_out(container, path):
-            status = rootfs.status(reach.root_fd, path, remote=reach.remote)
-            file = FileId(status.st_dev, status.st_ino)
+            status, born_ns = rootfs.status_and_birth(reach.root_fd, path, remote=reach.remote)
+            file = FileId(status.st_dev, status.st_ino, born_ns)
             if held is not None and held.file == file:
                 return
             if held is not None and held.file is not None:

@@ -15,6 +15,8 @@ from typing import NamedTuple, Protocol
 
 from collectors.watch_names import KnownNames
 from collectors.watch_plan import Ranked, Spot, mask_of, mask_of_file
+from sensor.model.events import Timestamp
+from sensor.model.kinds import Kind
 
 BUDGET = "budget"
 """Why a directory is not watched: the sensor's share of the kernel's watches is used up."""
@@ -30,10 +32,12 @@ REMEMBERED = 1000
 
 
 class FileId(NamedTuple):
-    """Which file it is."""
+    """Which file it is. Its number is another file's once it is gone, so that only `born_ns` tells the two apart, where
+    the file system keeps it; on an overlay it is another for the same file once that was changed for the first time."""
 
     device: int
     inode: int
+    born_ns: Timestamp | None = None
 
 
 class Place(NamedTuple):
@@ -59,6 +63,16 @@ class Place(NamedTuple):
     def is_secret(self) -> bool:
         """Whether it is a file whose opening is told."""
         return self.file is not None and any(spot.is_secret(os.path.basename(self.path)) for spot in self.spots)
+
+    def wanted(self, kind: Kind, name: bytes) -> bool | None:
+        """Whether a change to the file of this name is told only if it can run; None where it is not told."""
+        programs = None
+        for _, entry in self.entries:
+            if entry.wants(kind, name):
+                if not entry.programs:
+                    return False
+                programs = True
+        return programs
 
 
 class Watcher(Protocol):
@@ -99,6 +113,13 @@ class WatchTable:
     def at(self, container: str, path: bytes) -> Place | None:
         """The place of this path, if it is watched."""
         return self._paths.get(container, {}).get(path)
+
+    def at_or_below(self, container: str, path: bytes) -> list[Place]:
+        """The place of this path and all below it; none where the path is not watched."""
+        if (place := self.at(container, path)) is None:
+            return []
+        prefix = path + b"/"
+        return [place, *(p for name, p in self._paths[container].items() if name.startswith(prefix))]
 
     def paths(self, container: str) -> Collection[bytes]:
         """All of a container that are watched."""
@@ -145,13 +166,8 @@ class WatchTable:
     def drop_from(self, container: str, path: bytes) -> None:
         """Forget a directory and all below it; nothing is there to be watched any more."""
         self._unwatched.get(container, {}).pop(path, None)
-        place = self.at(container, path)
-        if place is None:
-            return
-        self.drop(place)
-        prefix = path + b"/"
-        for other in [p for name, p in self._paths[container].items() if name.startswith(prefix)]:
-            self.drop(other)
+        for place in self.at_or_below(container, path):
+            self.drop(place)
 
     def keep(self, container: str, paths: Set[bytes]) -> None:
         """Forget all of a container but these."""

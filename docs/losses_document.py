@@ -65,7 +65,7 @@ MEANINGS = {
     ),
     "datagrams_skipped": ("datagrams that went by with them, DNS among them: queries, and ends of UDP", MORE_CPU),
     "sock_diag_refused": ("a question about one socket was refused for a while", "see `doctor`, `connections`"),
-    "dns_unreadable": ("a packet of port 53 that is no DNS, or malformed", "nothing, unless it is many"),
+    "dns_unreadable": ("a packet of port 53 that is no DNS, malformed, or too much work", "nothing, unless it is many"),
     "network_dump_failed": ("a look at all sockets did not come to its end", "nothing, unless it is many"),
     "network_ends_denied": ("ends of sockets may not be heard: short connections may go by", "see `doctor`"),
     "network_socket_forgotten": ("connections that ended without a notice, or too many at once", "nothing"),

@@ -98,3 +98,16 @@ def test_the_old_secret_is_let_go_where_a_fifo_takes_its_place(still: Still) -> 
     (still.root / "etc/fifo").read_text()
     assert "open" not in {kind for kind, _ in after(still)}
     assert still.watch.watches == watches - 1
+
+
+def test_what_was_told_of_two_directories_is_not_told_again_when_they_are_exchanged(still: Still) -> None:
+    exchange(still.root / "etc/cron.x", still.root / "etc/cron.d")
+    assert after(still) == {("rename", "/etc/cron.d"), ("rename", "/etc/cron.x")}
+
+
+def test_what_was_not_told_of_one_of_them_is_told_where_it_is_now(still: Still) -> None:
+    (still.root / "tmp/x").mkdir(parents=True)
+    (still.root / "tmp/x/authorized_keys").write_text("key")
+    still.work()
+    exchange(still.root / "tmp/x", still.root / "root/.ssh")
+    assert ("create", "/root/.ssh/authorized_keys") in after(still)

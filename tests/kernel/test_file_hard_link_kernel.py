@@ -9,6 +9,7 @@ import pytest
 from file_scene import APP, make_root
 from file_still import Still
 
+from collectors import statx
 from sensor.model.kinds import Kind
 
 pytestmark = pytest.mark.kernel
@@ -59,6 +60,19 @@ def test_a_mode_that_is_changed_through_a_hard_link_is_told(still: Still) -> Non
     (still.root / "opt/link").chmod(0o666)
     still.work()
     assert still.watch.folded == 1, "with that of the link itself"
+
+
+def test_a_mode_that_is_changed_for_the_first_time_is_told_though_an_overlay_then_has_another_birth(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.link(still.root / "etc/passwd", still.root / "opt/link")
+    still.work()
+    still.emitted.events.clear()
+    still.clock.advance(10.0)
+    monkeypatch.setattr(statx, "born_ns", lambda *_: still.clock.wall())
+    (still.root / "opt/link").chmod(0o666)
+    still.work()
+    assert still.told() == {("attributes", "/etc/passwd")}
 
 
 def test_a_change_by_the_files_own_name_is_told_once(still: Still) -> None:

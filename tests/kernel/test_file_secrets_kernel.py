@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import AsyncIterator, Collection
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from fakes import FakeTaskView
 from file_scene import APP, FileScene, make_root, watching
+from file_still import Still
 
 from sensor.model.kinds import Kind
 from sensor.model.protocols import OpenFile
@@ -109,6 +111,25 @@ async def test_a_secret_costs_one_watch_and_lets_go_of_it(scene: FileScene) -> N
     assert (APP, b"/root/.ssh/id_rsa") not in remembered(scene)
     scene.task.stop_container(APP)
     assert not remembered(scene)
+
+
+def test_a_secret_whose_successor_got_its_number_unseen_is_watched_after_the_loss(tmp_path: Path) -> None:
+    root = make_root(tmp_path, ["etc"])
+    secret = root / "etc/shadow"
+    secret.write_text("old")
+    still, number = Still(root), secret.stat().st_ino
+    with closing(still):
+        still.start()
+        still.work()
+        secret.unlink()
+        secret.write_text("new")
+        if secret.stat().st_ino != number:
+            pytest.skip("this file system gave the new file another number")
+        still.watch.discard()
+        still.work()
+        read(secret)
+        still.work()
+        assert ("open", "/etc/shadow") in still.told()
 
 
 def remembered(scene: FileScene) -> Collection[tuple[str, bytes]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from collectors import rootfs
+from collectors import rootfs, statx
 from sensor.model.protocols import Status
 
 pytestmark = pytest.mark.kernel
@@ -139,6 +139,26 @@ def test_links_are_not_followed_where_that_is_asked(root: Path, root_fd: int) ->
         rootfs.open_directory(root_fd, b"/link", follow=False)
     with pytest.raises(rootfs.Refused, match="no regular file: l"):
         rootfs.open_file(root_fd, b"/link", follow=False)
+
+
+@pytest.mark.parametrize("remote", [None, (), (b"/mnt/efs",)])
+def test_the_birth_is_that_of_what_is_at_the_path(root: Path, root_fd: int, remote: tuple[bytes, ...] | None) -> None:
+    (root / "file").touch()
+    (root / "link").symlink_to("file")
+    for name in (b"file", b"link"):
+        with rootfs.held(rootfs.open_handle(root_fd, name)) as handle:
+            expected = (os.fstat(handle).st_ino, statx.born_ns(handle))
+        status, born_ns = rootfs.status_and_birth(root_fd, b"/" + name, remote=remote)
+        assert (status.st_ino, born_ns) == expected
+
+
+def test_where_the_kernel_tells_no_birth_the_status_is_there(root_fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "no statx")
+
+    monkeypatch.setattr(statx, "born_ns", refused)
+    status, born_ns = rootfs.status_and_birth(root_fd, b"/")
+    assert (status.st_ino, born_ns) == (os.fstat(root_fd).st_ino, None)
 
 
 def test_names_may_be_any_bytes(root: Path, root_fd: int) -> None:

@@ -8,7 +8,7 @@ from dns_bytes import ASKED, address, answer, header, name, opt, pointer, query,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.dns_message import MOST_ANSWERS, MOST_SEGMENTS, MOST_TEXT, DnsMessage, Question, messages, parse
+from collectors.dns_message import MOST_ANSWERS, MOST_TEXT, DnsMessage, Question, parse
 
 
 def parsed(data: bytes) -> DnsMessage:
@@ -329,33 +329,3 @@ def check(message: DnsMessage | None) -> None:
     assert len(message.answers) <= MOST_ANSWERS
     assert sum(len(one.value) for one in message.answers) <= MOST_TEXT
     assert all(0 <= one.ttl < 1 << 31 for one in message.answers)
-
-
-ONE = query(1)
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (ONE, [ONE]),
-        (b"", [b""]),
-        (ONE * 10, [ONE] * 10),
-        (ONE * MOST_SEGMENTS, [ONE] * MOST_SEGMENTS),
-        (ONE * (MOST_SEGMENTS + 2), [*[ONE] * (MOST_SEGMENTS - 1), ONE * 3]),
-        (ONE + b"\0", [ONE, b"\0"]),
-        (ONE[:-1], [ONE[:-1]]),
-        (answer(address("192.0.2.1")) + ONE, [answer(address("192.0.2.1")), ONE]),
-    ],
-)
-def test_a_datagram_may_hold_messages_that_the_kernel_cuts_apart_later(data: bytes, expected: list[bytes]) -> None:
-    assert messages(data) == expected
-
-
-def test_additional_records_belong_to_their_message() -> None:
-    padded = header(2, 0x100, (1, 0, 0, 1)) + question("other.example.net") + opt()
-    assert messages(padded * 3) == [padded] * 3
-
-
-@given(st.binary(max_size=600))
-def test_no_bytes_are_lost_between_messages(data: bytes) -> None:
-    assert b"".join(messages(data)) == data

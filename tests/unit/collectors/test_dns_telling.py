@@ -180,6 +180,13 @@ def test_what_is_no_dns_is_counted(scene: Scene) -> None:
     assert scene.counters.losses == {"dns_unreadable": 1}
 
 
+def test_the_rest_of_a_datagram_that_is_too_much_work_is_counted(scene: Scene) -> None:
+    records = (b"\1a" * 60 + b"\0" + struct.pack("!HHIH", 2, 1, 60, 0)) * 9
+    laborious = struct.pack("!6H", 7, 0x100, 1, 0, 9, 0) + name("www.example.org") + struct.pack("!HH", 1, 1) + records
+    scene.ask(laborious * 128)
+    assert scene.counters.losses == {"dns_unreadable": 1}
+
+
 def test_an_answer_that_was_cut_says_so(scene: Scene) -> None:
     scene.reply(answer("db.example.org")[:-2])
 

@@ -226,9 +226,12 @@ def test_new_directories_are_followed_and_what_they_hold_is_told(scene: Scene) -
 
 def test_what_a_renamed_directory_holds_is_news_only_if_it_was_not_watched_before(scene: Scene) -> None:
     scene.watch("c", b"/www/known", 9)
-    scene.read((WWW, MOVED_FROM | IS_DIRECTORY, b"known", 5), (WWW, MOVED_TO | IS_DIRECTORY, b"a", 5))
-    scene.read((WWW, MOVED_FROM | IS_DIRECTORY, b"unknown", 6), (WWW, MOVED_TO | IS_DIRECTORY, b"b", 6))
-    assert [seen.tell for seen in scene.coverage.appearances] == [False, True]
+    scene.watch("c", b"/www/now", 10)
+    scene.coverage.holds = [b"/www/now/shell.php"]
+    known = scene.read((WWW, MOVED_FROM | IS_DIRECTORY, b"known", 5), (WWW, MOVED_TO | IS_DIRECTORY, b"now", 5))
+    unknown = scene.read((WWW, MOVED_FROM | IS_DIRECTORY, b"unknown", 6), (WWW, MOVED_TO | IS_DIRECTORY, b"now", 6))
+    assert summary(known) == [("rename", b"/www/now")]
+    assert summary(unknown) == [("rename", b"/www/now"), ("create", b"/www/now/shell.php")]
 
 
 def test_what_leaves_is_let_go(scene: Scene) -> None:

@@ -1,5 +1,7 @@
 """Folding, on a clock that the test moves."""
 
+import pytest
+
 from collectors.file_changes import RESCAN, SCAN, Change
 from collectors.file_hold_off import HoldOff
 from sensor.model.kinds import Kind
@@ -102,6 +104,55 @@ def test_a_creation_after_a_deletion_is_not_taken_for_the_scans() -> None:
     offer(held, NEW._replace(kind=Kind.FILE_DELETE), 0.1)
     assert offer(held, NEW, 0.2) == []
     assert list(held.due(2.0)) == [NEW._replace(since=0.0)]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        NEW._replace(kind=Kind.FILE_DELETE),
+        Change(Kind.FILE_RENAME, "c", b"/opt/new", b"/etc/new"),
+        Change(Kind.FILE_CREATE, "c", b"/etc"),  # after half of a rename
+        Change(Kind.FILE_RENAME, "c", b"/etc", b"/tmp/etc"),
+    ],
+)
+def test_a_scan_finds_another_file_where_the_one_before_went_or_its_directory_is_another(gone: Change) -> None:
+    held = HoldOff(2.0)
+    scanned = NEW._replace(source=SCAN)
+    offer(held, NEW, 0.0)
+    offer(held, gone, 0.1)
+    assert offer(held, scanned, 0.2) == []
+    assert offer(held, NEW, 0.3) == [], "its notice"
+    assert list(held.due(2.0)) == [scanned._replace(since=0.0)]
+
+
+def test_a_scan_finds_another_file_after_the_second_deletion_too() -> None:
+    held = HoldOff(2.0)
+    deletion = NEW._replace(kind=Kind.FILE_DELETE)
+    for change in (NEW, deletion, NEW, deletion):
+        offer(held, change, 0.0)
+    scanned = NEW._replace(source=SCAN)
+    offer(held, scanned, 1.9)
+    assert list(held.due(2.0)) == [scanned._replace(count=2, since=0.0), deletion._replace(since=0.0)]
+
+
+def test_a_notice_that_comes_after_the_end_is_still_that_of_what_a_scan_found() -> None:
+    held = HoldOff(2.0)
+    offer(held, NEW, 0.0)
+    offer(held, NEW._replace(kind=Kind.FILE_DELETE), 0.1)
+    offer(held, NEW._replace(source=SCAN), 1.9)
+    assert len(list(held.due(2.0))) == 1
+    assert offer(held, NEW, 2.1) == []
+    assert held.next_due() is None
+
+
+def test_the_same_file_is_found_in_a_directory_that_was_there_before_or_was_found_itself() -> None:
+    held = HoldOff(2.0)
+    scanned, directory = NEW._replace(source=SCAN), NEW._replace(path=b"/etc")
+    offer(held, directory, 0.0)
+    offer(held, NEW, 0.1)
+    offer(held, directory._replace(path=b"/", source=SCAN), 0.2)
+    assert offer(held, scanned, 0.3) == []
+    assert held.next_due() is None
 
 
 def test_what_a_comparison_finds_of_a_file_that_was_told_is_told_at_the_end() -> None:

@@ -1,5 +1,6 @@
 """The table is bounded, knows what was seen when, and counts what it could not keep."""
 
+import pytest
 from network_scene import ends_of, sock
 
 from collectors.inet_diag import TCP, UDP
@@ -93,6 +94,23 @@ def test_a_connection_without_a_cookie_is_known_by_its_ends_and_by_its_port_once
     assert sockets.pop_loose(one.ends) is one
     assert sockets.pop_loose(ends_of(sock(src_port=50002, dst="0.0.0.0", dst_port=0))) is other
     assert sockets.pop_loose(other.ends) is None
+
+
+@pytest.mark.parametrize("cookie_of_the_first", [None, 7])
+def test_of_two_connections_with_the_same_ends_the_later_has_them_and_nothing_is_left_of_either(
+    cookie_of_the_first: int | None,
+) -> None:
+    sockets, _ = table()
+    before, now = known(1), known(1)
+    sockets.add_loose(before)
+    sockets.aborted(before)
+    sockets.add_loose(now)
+    if cookie_of_the_first is not None:
+        sockets.attach(cookie_of_the_first, before)
+
+    assert sockets.pop_loose(now.ends) is now
+    assert sockets.pop_loose(ends_of(sock(src_port=50001, dst="0.0.0.0", dst_port=0))) is None
+    assert not sockets._loose_by_port
 
 
 def test_an_inbound_connection_is_not_known_by_its_port_alone() -> None:
