@@ -181,9 +181,9 @@ async def test_what_is_too_old_goes_with_its_counts(reopen: Reopen, clock: FakeC
     latest = (await store.state()).latest
     assert await store.retain() == 1200
     assert await found(store) == [2000]
-    (task,) = await store.tasks(10)
+    (task,) = (await store.tasks(10)).tasks
     assert (task.events, task.containers) == (1, 1)
-    assert await store.containers("t1") == [Container("c2")]
+    assert await store.containers("t1", 10) == [Container("c2")]
     assert await store.state() == (await store.state())._replace(events=1, tasks=1, latest=latest, oldest=latest)
     assert await store.retain() == 0
 
@@ -200,7 +200,7 @@ async def test_a_clock_that_was_ahead_does_not_hold_up_retention(reopen: Reopen,
     await store.append(rows(*events(range(1, 601)), epoch="e3"))
     assert await store.retain() >= ahead + 590
     assert 600 <= (await store.state()).events <= 610
-    assert {run.epoch for run in (await store.tasks(1))[0].sensors} <= {"e2", "e3"}
+    assert {run.epoch for run in (await store.tasks(1)).tasks[0].sensors} <= {"e2", "e3"}
 
 
 async def test_a_clock_that_was_behind_costs_nothing_that_came_before(reopen: Reopen, clock: FakeClock) -> None:

@@ -80,7 +80,7 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
     db.commit()
     db.close()
     store = open_store(tmp_path)
-    (task,) = await store.tasks(10)
+    (task,) = (await store.tasks(10)).tasks
     assert (task.events, task.catch, task.last_hour) == (3, Catch(0, 7), Catch(0, 0))
     await store.aclose()
 
@@ -95,7 +95,7 @@ async def test_what_was_stored_before_there_were_logins_is_claimed(tmp_path: Pat
     store = open_store(tmp_path)
     await store.append(rows(event(1), principal="somebody"))
     await store.append(rows(event(1), epoch="e2", principal="somebody"))
-    (task,) = await store.tasks(10)
+    (task,) = (await store.tasks(10)).tasks
     assert {run.epoch: run.principal for run in task.sensors} == {"e1": None, "e2": "somebody"}
     assert (task.identity, task.events) == ("mixed", 5)
     await store.aclose()
@@ -115,7 +115,7 @@ async def test_a_task_that_was_proven_before_headers_had_a_principal_keeps_its_h
     store = open_store(tmp_path)
     for seq, name in ((1, "t1"), (2, "t2")):
         await store.append(rows(event(seq), epoch="e2", task=name, family="new"))
-    assert {task.id: bool(task.header) for task in await store.tasks(10)} == {"t1": False, "t2": True}
+    assert {task.id: bool(task.header) for task in (await store.tasks(10)).tasks} == {"t1": False, "t2": True}
     await store.aclose()
 
 
@@ -123,13 +123,13 @@ async def test_stops_and_missing_numbers_of_before_are_taken_from_the_events(tmp
     store = open_store(tmp_path)
     await store.append(rows(*events([3, 4, 7]), event(8, Kind.SENSOR_STOP)))
     await store.append(rows(event(1), epoch="e2", task="t2"))
-    before = await store.tasks(10)
+    before = (await store.tasks(10)).tasks
     await store.aclose()
     db = sqlite3.connect(tmp_path / sqlite_file.FILE)
     db.executescript("DROP TABLE lanes; ALTER TABLE watches DROP COLUMN stopped; PRAGMA user_version = 4;")
     db.close()
     store = open_store(tmp_path)
-    assert await store.tasks(10) == before
+    assert (await store.tasks(10)).tasks == before
     assert {task.id: (task.stopped, task.sensors[0].not_arrived) for task in before} == {
         "t1": (True, 2),
         "t2": (False, 0),
@@ -179,7 +179,7 @@ async def test_on_a_full_disk_nothing_is_half_stored(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="full"):
         await store.append(rows(*events(range(2, 500), process=large), task="t2"))
     assert (await store.state()).events == 1
-    assert [task.id for task in await store.tasks(10)] == ["t1"]
+    assert [task.id for task in (await store.tasks(10)).tasks] == ["t1"]
     assert len((await store.events(Query())).events) == 1
     assert (await store.append(rows(event(2)))).accepted == 1
     await store.aclose()
@@ -250,6 +250,20 @@ async def test_a_page_of_huge_events_ends_early(tmp_path: Path, monkeypatch: pyt
     huge = await store.append(rows(event(7, process=process("p", args=("x" * 20_000,)))))
     assert huge.accepted == 1
     assert len((await store.events(Query())).events) == 1, "one is given however large it is"
+    await store.aclose()
+
+
+async def test_a_page_of_tasks_with_long_texts_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_tasks, "PAGE_BYTES", 2_800)
+    store = open_store(tmp_path)
+    for n in range(6):
+        await store.append(rows(event(n + 1), task=f"t{n % 3}", epoch=f"e{n}", version="v" * 500))
+    for limit in (3, 2):
+        page = await store.tasks(limit)
+        assert ([task.id for task in page.tasks], page.more) == (["t2", "t1"], True)
+    await store.append(rows(event(7), task="t2", family="f" * 5_000))
+    page = await store.tasks(3)
+    assert ([task.id for task in page.tasks], page.more) == (["t2"], True), "one is given however large it is"
     await store.aclose()
 
 
