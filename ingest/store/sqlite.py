@@ -110,7 +110,6 @@ class SqliteStore:
             deleted += piece
         deleted += await self._write(partial(sqlite_retention.make_room, limit=self._file_limit, needed=0))
         await self._write(partial(sqlite_retention.forget_minutes, now=now))
-        await self._write(sqlite_retention.forget_the_empty)
         while await self._write(sqlite_retention.shrink):
             pass
         return deleted

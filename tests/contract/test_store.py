@@ -241,6 +241,24 @@ async def test_the_size_is_bounded_and_the_newest_are_kept(reopen: Reopen) -> No
     assert task.events == len(kept)
 
 
+LONG = "\U00010000" * 500
+CROWDS = {
+    "containers": lambda n: rows(*(event(s, container=Container(f"{s}{LONG}", LONG)) for s in range(n, n + 4))),
+    "tasks": lambda n: rows(event(1), sensor=f"s{n}", task=f"t{n}", family=LONG * 4),
+    "senders": lambda n: rows(event(1), sensor=f"s{n}", epoch=f"{n}{LONG}", version=LONG),
+}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_what_has_no_event_left_takes_no_room_from_others(reopen: Reopen, crowd: str) -> None:
+    store = await reopen(size=4 * 1024 * 1024)
+    for n in range(0, 2400, 4):
+        await store.append(CROWDS[crowd](n + 1))
+    await store.append(rows(*events(range(1, 51)), task="quiet", sensor="quiet"))
+    await store.append(rows(event(1), task="other", sensor="other"))
+    assert len(await found(store, task="quiet")) == 50
+
+
 async def test_space_is_given_back(reopen: Reopen, clock: FakeClock) -> None:
     store = await reopen(days=1)
     for n in range(0, 4000, 200):

@@ -56,6 +56,30 @@ async def test_a_proven_header_takes_the_place_of_a_claimed_one_and_not_the_othe
         assert task.header["task"]["family"] == kept
 
 
+async def test_a_proven_name_of_a_container_takes_the_place_of_a_claimed_one_and_not_the_other_way(
+    store: Store,
+) -> None:
+    forged, later = Container("c1", "harmless", "evil:1"), APP._replace(name="later")
+    steps = [
+        (None, forged, forged),
+        ("somebody", APP, APP),
+        (None, forged, APP),
+        ("somebody else", forged, APP),
+        ("somebody", later, later),
+        (None, forged._replace(image_id="sha256:0"), later._replace(image_id="sha256:0")),
+    ]
+    for seq, (principal, told, kept) in enumerate(steps, 1):
+        await store.append(rows(event(seq, container=told), epoch=f"e{seq}", principal=principal))
+        assert await store.containers("t1", 10) == [kept]
+
+
+async def test_what_was_stored_before_changes_no_container_beside_what_is_new(store: Store) -> None:
+    await store.append(rows(event(1, container=APP)))
+    renamed, never = APP._replace(name="x"), Container("c2", "never")
+    assert await store.append(rows(event(2), event(1, container=renamed), event(1, container=never))) == Appended(1, 2)
+    assert await store.containers("t1", 10) == [APP]
+
+
 async def test_what_was_stored_before_changes_nothing_when_it_comes_as_another_tasks(
     store: Store, clock: FakeClock
 ) -> None:

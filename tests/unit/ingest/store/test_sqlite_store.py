@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fakes import FakeClock
 from ingest_samples import event, events, open_store, process, rows
 
 from ingest.store import sqlite_file, sqlite_search, sqlite_tasks
@@ -13,6 +14,7 @@ from ingest.store.errors import StoreSlow, StoreUnavailable, StoreUnusable
 from ingest.store.protocol import Catch, Query
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
+from sensor.model.events import Container, Health
 from sensor.model.kinds import Kind
 
 
@@ -135,6 +137,43 @@ async def test_stops_and_missing_numbers_of_before_are_taken_from_the_events(tmp
         "t2": (False, 0),
     }
     await store.aclose()
+
+
+async def test_what_was_left_without_events_is_deleted(tmp_path: Path) -> None:
+    db = of_version(5, tmp_path)
+    db.execute("INSERT INTO tasks VALUES (1, 't1', NULL, '{}', 1, 2, NULL)")
+    db.execute("INSERT INTO senders VALUES (1, 's1', 'e1')")
+    db.execute("INSERT INTO watches VALUES (1, 1, '0.1', NULL, 1, 2, 0, 0, 0, 0, 0, 0, NULL, 0)")
+    db.execute("INSERT INTO containers VALUES (1, 1, 'c1', 'app', NULL, NULL, 0)")
+    db.execute("INSERT INTO minutes VALUES (1, 1, 1, 1)")
+    db.execute("INSERT INTO lanes VALUES (1, 'ordinary', 1, 1, 1)")
+    db.commit()
+    db.close()
+    await open_store(tmp_path).aclose()
+    assert sizes(tmp_path) == {"tasks": 0, "senders": 0, "watches": 0, "containers": 0, "minutes": 0, "lanes": 0}
+
+
+async def test_nothing_is_kept_of_what_has_no_event(tmp_path: Path) -> None:
+    clock = FakeClock()
+    store = open_store(tmp_path, clock=clock, days=1)
+    beat = event(1, Kind.SENSOR_HEARTBEAT, health=Health(1, 1, seen=1))
+    await store.append(rows(beat, event(2, container=Container("c1"))))
+    await store.append(rows(event(1, container=Container("c2")), event(3)))
+    assert sizes(tmp_path) == {"tasks": 1, "senders": 1, "watches": 1, "containers": 1, "minutes": 1, "lanes": 1}
+    clock.advance(86401)
+    await store.retain()
+    assert sizes(tmp_path) == {"tasks": 0, "senders": 0, "watches": 0, "containers": 0, "minutes": 0, "lanes": 0}
+    await store.aclose()
+
+
+def sizes(directory: Path) -> dict[str, int]:
+    """How many rows there are beside the events."""
+    db = sqlite3.connect(directory / sqlite_file.FILE)
+    tables = ("tasks", "senders", "watches", "containers", "minutes", "lanes")
+    try:
+        return {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
+    finally:
+        db.close()
 
 
 def test_only_the_tasks_that_are_listed_are_summed_up(file: Path) -> None:
