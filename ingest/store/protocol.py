@@ -49,11 +49,14 @@ class Found(NamedTuple):
 
 class Page(NamedTuple):
     """Events in the order asked for. `reached` is the last arrival looked at, matching or not; `more` says whether
-    there is something beyond it. A page may be short, even empty, and still have more: looking is bounded in time."""
+    there is something beyond it. A page may be short, even empty, and still have more: looking is bounded in time.
+    `oldest` is the oldest arrival that was stored then, as in `State`: what came before it was not looked at.
+    """
 
     events: Sequence[Found]
     reached: int
     more: bool
+    oldest: int
 
 
 class SensorSeen(NamedTuple):

@@ -1,6 +1,7 @@
 """What is particular to the embedded store: its file, its lock, a full disk, its time limits."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from ingest.store.errors import StoreSlow, StoreUnavailable, StoreUnusable
 from ingest.store.protocol import Catch, Query
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
+from ingest.store.sqlite_search import bounds
 from sensor.model.events import Container, Health
 from sensor.model.kinds import Kind
 
@@ -278,6 +280,21 @@ def test_a_page_that_runs_out_of_time_says_where_to_go_on(
     db.close()
     assert len(pages) == 10
     assert [each.arrival for page in pages for each in page.events] == [500]
+
+
+def test_what_is_deleted_while_a_page_is_looked_for_is_still_on_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bounds_before_a_deletion(db: sqlite3.Connection) -> tuple[int, int]:
+        found = bounds(db)
+        with contextlib.closing(sqlite_file.connect(file)) as other:
+            other.execute("DELETE FROM events WHERE arrival <= 500")
+        return found
+
+    monkeypatch.setattr(sqlite_search, "bounds", bounds_before_a_deletion)
+    db = sqlite_file.connect(file)
+    query = Query(newest_first=False, cursor=200)
+    pages = [sqlite_search.search(db, query) for _ in range(2)]
+    db.close()
+    assert [(page.oldest, page.events[0].arrival) for page in pages] == [(1, 201), (501, 501)]
 
 
 async def test_a_page_of_huge_events_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
