@@ -31,6 +31,13 @@ function drawn(node) {
   return `<${node.type} ${node.props.role ?? ""}> ${drawn(node.props.children)} </${node.type}>`;
 }
 
+/** The names of the components in what is drawn, which are not drawn themselves. */
+function kinds(node) {
+  if (Array.isArray(node)) return node.flatMap(kinds);
+  if (typeof node?.type === "function") return [node.type.name];
+  return node?.props ? kinds(node.props.children) : [];
+}
+
 test("a search says what the filter is, whoever changed it, and keeps what is being typed", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const search = alone(Search, { value: "", onChange: (value) => become(value) });
@@ -66,11 +73,11 @@ test("a task is live, silent or stopped by the ingest's clock", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 10_000_000 });
   const view = alone(TasksView, { api: {} });
   const task = { id: "t1", last_seen: "1970-01-01T00:00:00Z", stopped: false };
-  view.answered({ tasks: [task], truncated: false, now: "1970-01-01T00:01:00.000000000Z" }, null);
+  view.answered("", { tasks: [task], truncated: false, now: "1970-01-01T00:01:00.000000000Z" }, null);
   assert.equal(silence(task, view.state.now), 0);
   assert.match(drawn(Reporting({ task, now: view.state.now })), /live/);
   t.mock.timers.tick(60_000);
-  view.answered(null, new Error("no answer"));
+  view.answered("", null, new Error("no answer"));
   assert.match(drawn(Reporting({ task, now: view.state.now })), /silent for +2 min/);
   assert.deepEqual(view.state.tasks, [task]);
   assert.match(drawn(Reporting({ task: { ...task, stopped: true }, now: view.state.now })), /stopped +2 min ago/);
@@ -137,6 +144,30 @@ test("a search of tasks asks the ingest, and takes no answer to what was asked b
   view.componentWillUnmount();
   assert.deepEqual(asked.map(({ q, signal }) => [q, signal.aborted]), [["", true], ["shop", false]]);
   assert.deepEqual([view.state.q, view.state.tasks], ["shop", [{ id: "new" }]]);
+});
+
+test("a search without a match can be cleared, and says nothing else until that is answered", async () => {
+  const asked = [];
+  const view = alone(TasksView, { api: { tasks: () => new Promise((answer) => asked.push(answer)) } });
+  const reply = (...ids) => asked.at(-1)({ tasks: ids.map((id) => ({ id })), now: "1970-01-01T00:00:00Z" });
+  const shown = () => {
+    const parts = kinds(view.render(view.props, view.state));
+    return ["Search", "NoMatch", "NoTasks", "TaskTable"].filter((name) => parts.includes(name));
+  };
+  view.componentDidMount();
+  reply("t1");
+  await settled();
+  view.poll("none");
+  assert.deepEqual(shown(), ["Search", "TaskTable"]);
+  reply();
+  await settled();
+  assert.deepEqual(shown(), ["Search", "NoMatch"]);
+  view.poll("");
+  assert.deepEqual(shown(), ["Search", "NoMatch"]);
+  reply();
+  await settled();
+  assert.deepEqual(shown(), ["NoTasks"]);
+  view.componentWillUnmount();
 });
 
 test("only rows stand in the grid of processes", () => {
