@@ -44,7 +44,8 @@ def protocol(most: int, first_s: float = FIRST_SECONDS) -> type[H11Protocol]:
 
 
 class _Connection(H11Protocol):
-    """One connection. The deadline runs while no request is being answered, whatever bytes come in meanwhile."""
+    """One connection. The deadline runs while no request is being answered, whatever bytes come in meanwhile; it begins
+    anew for who has read on of the answer before, which may be large."""
 
     most: int
     first_s: float
@@ -75,7 +76,13 @@ class _Connection(H11Protocol):
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()
-        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+        self._deadline = self.loop.call_later(seconds, self._end, seconds, self.transport.get_write_buffer_size())
+
+    def _end(self, seconds: float, unsent: int) -> None:
+        if self.transport.get_write_buffer_size() < unsent:
+            self._wait(seconds)
+        else:
+            self.transport.abort()
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ingest import parameters, tree
 from ingest.answers import Refused, answer, answer_text
-from ingest.store.protocol import Catch, Store, TaskSummary
+from ingest.store.protocol import Catch, Store, TaskPage, TaskSummary
 from ingest.store.rows import identity
 from sensor.model.clock import Clock
 from sensor.model.counters import catch_rate
@@ -28,11 +28,8 @@ class Queries:
     async def tasks(self, request: Request) -> Response:
         """A page of the tasks, the one heard of last first; `truncated` when there are more, from the cursor `next`."""
         asked = parameters.parsed(parameters.Tasks, request.query_params)
-        found = await self._store.tasks(asked.limit + 1, asked.q, asked.cursor)
-        listed, more = found[: asked.limit], len(found) > asked.limit
-        following = f"{listed[-1].last_seen}/{listed[-1].id}" if more else None
-        tasks = [task_to_json(summary) for summary in listed]
-        return answer({"tasks": tasks, "truncated": more, "next": following, "now": to_rfc3339(self._clock.wall())})
+        page = await self._store.tasks(asked.limit, asked.q, asked.cursor)
+        return await asyncio.to_thread(_tasks_answer, page, self._clock.wall())
 
     async def tree(self, request: Request) -> Response:
         """The processes of one task, by container."""
@@ -42,7 +39,7 @@ class Queries:
         if summary is None:
             raise Refused(404, f"no events of a task {name!r} are stored")
         history = await tree.history(self._store, name)
-        containers = await self._store.containers(name)
+        containers = await self._store.containers(name, tree.MOST_CONTAINERS + 1)
         return await asyncio.to_thread(_tree_answer, summary, history, containers, self._clock.wall())
 
     async def events(self, request: Request) -> Response:
@@ -51,6 +48,13 @@ class Queries:
         page = await self._store.events(query)
         following = json.dumps(str(page.reached) if page.more else None)
         return answer_text(f'{{"events":[{",".join(found.text for found in page.events)}],"next":{following}}}')
+
+
+def _tasks_answer(page: TaskPage, now: Timestamp) -> Response:
+    """Made in a thread: a full page takes a good part of a second."""
+    following = f"{page.tasks[-1].last_seen}/{page.tasks[-1].id}" if page.more else None
+    tasks = [task_to_json(summary) for summary in page.tasks]
+    return answer({"tasks": tasks, "truncated": page.more, "next": following, "now": to_rfc3339(now)})
 
 
 def _tree_answer(

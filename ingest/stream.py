@@ -3,8 +3,9 @@
 A stream reads the store from its own cursor whenever something was stored, as `tail -f` reads a file, so there is
 no buffer to fill: a client that reads slowly holds one page. One that falls too far behind is moved to the end and told
 `event: lost` with the number of events that went by (all of them, where it has filters: at most that many were its).
-`id` is the arrival number. A comment every `QUIET_SECONDS` keeps the line open; it brings the cursor along, so that a
-client whose filters match rarely resumes from where it is.
+One whose next events retention has deleted is told so as well. `id` is the arrival number. A comment every
+`QUIET_SECONDS` keeps the line open; it brings the cursor along, so that a client whose filters match rarely resumes
+from where it is.
 """
 
 import asyncio
@@ -70,6 +71,9 @@ class Streams:
                     cursor += behind
                     yield self._lost(behind, cursor)
                 page = await self._store.events(query._replace(newest_first=False, limit=PAGE, cursor=cursor))
+                gone = page.oldest - 1 - cursor
+                if gone > 0:  # deleted for their age or the room, while this was on its way to them
+                    yield self._lost(gone, page.oldest - 1)
                 cursor = max(cursor, page.reached)
                 caught_up = caught_up or not page.more
                 if page.events:

@@ -1,8 +1,8 @@
 """The processes of a task as trees, one set a container, built from what was told of their execs and exits.
 
-Whatever sensors claim, this ends and stays small: events, processes and depth are bounded, each process stands in one
-place, and a circle of parents is cut open. What is left out is said with `truncated`. A process whose exec or exit was
-folded with others stands for `count` of them.
+Whatever sensors claim, this ends and stays small: events, processes, containers and depth are bounded, each process
+stands in one place, and a circle of parents is cut open. What is left out is said with `truncated`. A process whose
+exec or exit was folded with others stands for `count` of them.
 """
 
 import json
@@ -24,6 +24,9 @@ SECONDS = 8.0
 MOST_PROCESSES = 30_000
 MOST_DEPTH = 100
 """Levels in one tree: JSON readers give up on deep nesting. What is deeper stands at the top of its container."""
+
+MOST_CONTAINERS = 1_000
+"""Containers listed by their names, the newest ones; others are there where a process of them is."""
 
 PAGE = 1_000
 
@@ -49,7 +52,8 @@ class History(NamedTuple):
 
 
 class Forest(NamedTuple):
-    """The containers in their public form; `truncated` when processes were left out or cut off their parents."""
+    """The containers in their public form; `truncated` when some or processes were left out, or processes
+    cut off their parents."""
 
     containers: list[dict[str, Any]]
     truncated: bool
@@ -72,7 +76,8 @@ async def history(store: Store, task: str) -> History:
 
 
 def forest(texts: Iterable[str], containers: Sequence[Container]) -> Forest:
-    """The trees. `containers` comes first and in its order, whether or not a process is known in it."""
+    """The trees. `containers` comes first and in its order, whether or not a process is known in it; the last
+    `MOST_CONTAINERS` of them are listed."""
     grove = _Grove()
     events = sorted((json.loads(text) for text in texts), key=lambda event: str(event["time"]))
     for event in events:
@@ -80,11 +85,11 @@ def forest(texts: Iterable[str], containers: Sequence[Container]) -> Forest:
     for event in events:
         grove.add_ancestors(event)
     roots = grove.arranged()
-    named = {container.id: container for container in containers}
+    named = {container.id: container for container in containers[-MOST_CONTAINERS:]}
     for identity in roots:
         named.setdefault(identity, Container(identity))
     listed = [{"id": c.id, "name": c.name, "image": c.image, "processes": roots.get(c.id, [])} for c in named.values()]
-    return Forest(listed, grove.truncated)
+    return Forest(listed, grove.truncated or len(containers) > MOST_CONTAINERS)
 
 
 class _Grove:

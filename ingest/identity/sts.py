@@ -19,6 +19,8 @@ NAMESPACE = "{https://sts.amazonaws.com/doc/2011-06-15/}"
 
 _ARN = re.compile(r"arn:(aws[\w-]*):sts::(\d{12}):assumed-role/([\w+=,.@-]{1,64})/([\w+=,.@-]{2,64})", re.ASCII)
 _CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
+_PASSING = re.compile(r"Throttl|RequestLimitExceeded|ServiceUnavailable|InternalFailure")
+"""Codes of what passes by itself and proves nothing: AWS throttles with status 400."""
 
 
 class Admitted(NamedTuple):
@@ -39,14 +41,17 @@ class Sts:
     async def caller(self, request: SignedRequest) -> AwsPrincipal:
         """Who signed it.
 
-        Raises `Refused`: 401 where STS does not know, 403 for who is not let in, 503 without an answer.
+        Raises `Refused`: 401 where STS does not know, 403 for who is not let in, 503 while it has no answer.
         """
         status, kind, body = await self._asked(request)
         if status >= 500 or status == 429:
             raise retry_later(503, f"STS answered {status}: try again", AGAIN_S)
         if status != httpx.codes.OK:
-            code = _CODE.search(body)
-            raise Refused(401, f"aws: STS answered {status}: {code[1].decode() if code else 'no reason given'}")
+            found = _CODE.search(body)
+            code = found[1].decode() if found else "no reason given"
+            if _PASSING.search(code):
+                raise retry_later(503, f"STS answered {status}: {code}: try again", AGAIN_S)
+            raise Refused(401, f"aws: STS answered {status}: {code}")
         principal = _principal(kind, body)
         if principal.partition != request.partition:
             raise Refused(401, "aws: STS named a caller of another partition")

@@ -7,7 +7,7 @@ from ingest.store.rows import Rows
 from sensor.model.events import Container, Timestamp
 
 PAGE_BYTES = 8 * 1024 * 1024
-"""A page ends early when its texts pass this, so that a thousand huge events do not fill the memory."""
+"""A page of events or tasks ends early when its texts pass this: a thousand huge ones do not fill the memory."""
 
 
 class Appended(NamedTuple):
@@ -49,11 +49,14 @@ class Found(NamedTuple):
 
 class Page(NamedTuple):
     """Events in the order asked for. `reached` is the last arrival looked at, matching or not; `more` says whether
-    there is something beyond it. A page may be short, even empty, and still have more: looking is bounded in time."""
+    there is something beyond it. A page may be short, even empty, and still have more: looking is bounded in time.
+    `oldest` is the oldest arrival that was stored then, as in `State`: what came before it was not looked at.
+    """
 
     events: Sequence[Found]
     reached: int
     more: bool
+    oldest: int
 
 
 class SensorSeen(NamedTuple):
@@ -110,6 +113,13 @@ class TaskSummary(NamedTuple):
     stopped: bool
 
 
+class TaskPage(NamedTuple):
+    """Tasks, the one heard of last first; `more` says whether there are any behind them."""
+
+    tasks: Sequence[TaskSummary]
+    more: bool
+
+
 class Place(NamedTuple):
     """Where a listing of tasks goes on: behind the one of that name, which was last heard of then (ns)."""
 
@@ -144,8 +154,8 @@ class Store(Protocol):
         """The events that match."""
         ...
 
-    async def tasks(self, limit: int, text: str | None = None, behind: Place | None = None) -> Sequence[TaskSummary]:
-        """The tasks that have events, the one heard of last first.
+    async def tasks(self, limit: int, text: str | None = None, behind: Place | None = None) -> TaskPage:
+        """The tasks that have events, at most `limit` of them.
 
         Each word of `text` must be somewhere in the name, the platform or the header, as in `Query`.
         """
@@ -155,8 +165,8 @@ class Store(Protocol):
         """One task, None when nothing of it is stored."""
         ...
 
-    async def containers(self, task: str) -> Sequence[Container]:
-        """The containers of a task that have events, in the order in which they were first seen."""
+    async def containers(self, task: str, limit: int) -> Sequence[Container]:
+        """The containers of a task that have events, the newest `limit` in the order in which they were first seen."""
         ...
 
     async def news(self, after: int, timeout_s: float) -> int:

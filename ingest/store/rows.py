@@ -19,7 +19,7 @@ LARGEST_COUNT = 2**32
 """Counts that sensors report are cut here, so that sums over millions of them stay within `LARGEST`."""
 
 LONGEST_NAME = 512
-"""Characters that a sensor's id, its epoch or a task's name may have."""
+"""Characters that a task's name, a container's id and each text of a sensor may have: these are listed."""
 
 LARGEST_HEADER = 16 * 1024
 """Bytes of a header's JSON, which each event of its batch repeats; a pod's labels are 4 KiB of it at most."""
@@ -29,7 +29,8 @@ LARGEST_TEXT = 2 * 1024 * 1024
 
 
 class Row(NamedTuple):
-    """One event. `time` in ns is cut at `LARGEST`; `text` has the exact one.
+    """One event. `time` in ns is cut at `LARGEST`, name and images of the container at `LONGEST_NAME`; `text` has the
+    exact ones.
 
     The last four come from reports about the sensor itself: `seen`, `unexplained` and `losses_told` in this event
     alone, `losses_running` since the start of the sensor.
@@ -74,6 +75,8 @@ def prepare(batch: Batch, principal: str | None, *, most_bytes: int) -> Rows:
     _check_name("batch.sensor.id", header.sensor.id)
     _check_name("batch.sensor.epoch", header.sensor.epoch)
     _check_name("batch: the name of the task", task)
+    _check_length("batch.sensor.version", header.sensor.version)
+    _check_length("batch.sensor.config", header.sensor.config or "")
     _check_header(header)
     try:
         rows, size = _rows(batch, principal, most_bytes)
@@ -102,6 +105,11 @@ def _check_name(where: str, name: str) -> None:
         raise MalformedEvent(f"{where}: must have 1 to {LONGEST_NAME} characters, has {len(name)}")
     if not name.isprintable():
         raise MalformedEvent(f"{where}: {name[:40]!r} has characters that are not printable")
+
+
+def _check_length(where: str, text: str) -> None:
+    if len(text) > LONGEST_NAME:
+        raise MalformedEvent(f"{where}: may have {LONGEST_NAME} characters, has {len(text)}")
 
 
 def _check_header(header: Header) -> None:
@@ -134,7 +142,7 @@ def _row(header: Header, event: Event, index: int, principal: str | None) -> Row
         seq=event.seq,
         time=min(event.time, LARGEST),
         kind=str(event.kind),
-        container=event.container,
+        container=_listed(event.container, index) if event.container else None,
         entity=process.entity if process else None,
         pid=process.pid if process and 0 <= process.pid <= LARGEST else None,
         text=text,
@@ -143,6 +151,12 @@ def _row(header: Header, event: Event, index: int, principal: str | None) -> Row
         losses_told=_count(1 if loss.count is None else loss.count) if loss else 0,
         losses_running=_count(sum(health.losses.values())) if health else 0,
     )
+
+
+def _listed(container: Container, index: int) -> Container:
+    """A container as the store lists it: a long name is cut and costs no event, for images may have long ones."""
+    _check_length(f"batch.events[{index}].container.id", container.id)
+    return Container(container.id, *(text and text[:LONGEST_NAME] for text in container[1:]))
 
 
 def _count(reported: int) -> int:

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from ingest.store import sqlite_retention, sqlite_search, sqlite_tasks
 from ingest.store.errors import StoreTooSmall
-from ingest.store.protocol import Appended, Page, Place, Query, State, TaskSummary
+from ingest.store.protocol import Appended, Page, Place, Query, State, TaskPage, TaskSummary
 from ingest.store.rows import Rows
 from ingest.store.sqlite_append import append
 from ingest.store.sqlite_file import FILE, LOG_BYTES, Connect, connect, lock, open_to_read, open_to_write
@@ -77,7 +77,7 @@ class SqliteStore:
         """See `Store.events`."""
         return await self._readers.ask(partial(sqlite_search.search, query=query))
 
-    async def tasks(self, limit: int, text: str | None = None, behind: Place | None = None) -> Sequence[TaskSummary]:
+    async def tasks(self, limit: int, text: str | None = None, behind: Place | None = None) -> TaskPage:
         """See `Store.tasks`."""
         now = self._clock.wall()
         return await self._readers.ask(partial(sqlite_tasks.tasks, limit=limit, text=text, behind=behind, now=now))
@@ -86,9 +86,9 @@ class SqliteStore:
         """See `Store.task`."""
         return await self._readers.ask(partial(sqlite_tasks.task, name=name, now=self._clock.wall()))
 
-    async def containers(self, task: str) -> Sequence[Container]:
+    async def containers(self, task: str, limit: int) -> Sequence[Container]:
         """See `Store.containers`."""
-        return await self._readers.ask(partial(sqlite_tasks.containers, name=task))
+        return await self._readers.ask(partial(sqlite_tasks.containers, name=task, limit=limit))
 
     async def news(self, after: int, timeout_s: float) -> int:
         """See `Store.news`."""
@@ -110,7 +110,6 @@ class SqliteStore:
             deleted += piece
         deleted += await self._write(partial(sqlite_retention.make_room, limit=self._file_limit, needed=0))
         await self._write(partial(sqlite_retention.forget_minutes, now=now))
-        await self._write(sqlite_retention.forget_the_empty)
         while await self._write(sqlite_retention.shrink):
             pass
         return deleted

@@ -8,7 +8,6 @@ from ingest.store.protocol import Appended
 from ingest.store.rows import Row, Rows
 from ingest.store.sqlite_schema import MINUTE_NS
 from sensor.model.codec import part_to_json
-from sensor.model.events import Container
 from sensor.model.kinds import Kind
 
 _TASK = """
@@ -34,11 +33,22 @@ ON CONFLICT (sensor, epoch) DO UPDATE SET epoch = excluded.epoch
 RETURNING id
 """
 _CONTAINER = """
-INSERT INTO containers (task, runtime_id, name, image, image_id, events) VALUES (?, ?, ?, ?, ?, 0)
-ON CONFLICT (task, runtime_id) DO UPDATE SET name = coalesce(excluded.name, name),
-    image = coalesce(excluded.image, image), image_id = coalesce(excluded.image_id, image_id)
+INSERT INTO containers (task, runtime_id, events) VALUES (?, ?, 0)
+ON CONFLICT (task, runtime_id) DO UPDATE SET events = events
 RETURNING id
 """
+_IN_CONTAINER = """
+UPDATE containers SET events = events + ?, name = coalesce(?, name), image = coalesce(?, image),
+    image_id = coalesce(?, image_id)
+WHERE id = ?
+"""
+_IN_CONTAINER_OF_ANOTHER = """
+UPDATE containers SET events = events + ?, name = coalesce(name, ?), image = coalesce(image, ?),
+    image_id = coalesce(image_id, ?)
+WHERE id = ?
+"""
+"""As with the header: what is known of a container of a proven task is replaced only by who has proven it."""
+
 _EVENT = """
 INSERT INTO events (sender, lane, seq, task, received, time, kind, container, entity, pid, text)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -92,9 +102,9 @@ def _store(db: sqlite3.Connection, rows: Rows, now: int) -> int:
     containers = _containers(db, task, rows.rows)
     fresh = [row for row in rows.rows if _insert(db, row, task, sender, now, containers)]
     if fresh:
-        db.execute(_HEADER, (platform, text, rows.principal, task, rows.principal))
+        own = db.execute(_HEADER, (platform, text, rows.principal, task, rows.principal)).rowcount == 1
         _count(db, rows, task, sender, now, fresh)
-        _count_containers(db, fresh, containers)
+        _count_containers(db, fresh, containers, own=own)
     return len(fresh)
 
 
@@ -113,9 +123,9 @@ def _heard(db: sqlite3.Connection, rows: Rows, now: int) -> None:
 
 
 def _containers(db: sqlite3.Connection, task: int, rows: tuple[Row, ...]) -> dict[str, int]:
-    """The row number of each container named in the batch, by its id; names that became known later are kept."""
-    named: dict[Container, None] = dict.fromkeys(row.container for row in rows if row.container is not None)
-    return {container.id: int(db.execute(_CONTAINER, (task, *container)).fetchone()[0]) for container in named}
+    """The row number of each container in the batch, by its id; what is told of it counts with its events."""
+    named = dict.fromkeys(row.container.id for row in rows if row.container is not None)
+    return {container: int(db.execute(_CONTAINER, (task, container)).fetchone()[0]) for container in named}
 
 
 def _insert(db: sqlite3.Connection, row: Row, task: int, sender: int, now: int, containers: dict[str, int]) -> bool:
@@ -145,8 +155,13 @@ def _count(db: sqlite3.Connection, rows: Rows, task: int, sender: int, now: int,
         db.execute(_MINUTE, (task, now // MINUTE_NS, seen, unexplained))
 
 
-def _count_containers(db: sqlite3.Connection, fresh: list[Row], containers: dict[str, int]) -> None:
-    counts = Counter(row.container.id for row in fresh if row.container)
-    db.executemany(
-        "UPDATE containers SET events = events + ? WHERE id = ?", [(n, containers[key]) for key, n in counts.items()]
-    )
+def _count_containers(db: sqlite3.Connection, fresh: list[Row], containers: dict[str, int], *, own: bool) -> None:
+    """Count what is new in each container, and keep names that became known; `own` is whether these may replace others.
+
+    A container of which nothing is new leaves no row.
+    """
+    counts = Counter(row.container for row in fresh if row.container)
+    told = [(n, *texts, containers[key]) for (key, *texts), n in counts.items()]
+    db.executemany(_IN_CONTAINER if own else _IN_CONTAINER_OF_ANOTHER, told)
+    unused = containers.keys() - {container.id for container in counts}
+    db.executemany("DELETE FROM containers WHERE id = ? AND events = 0", [(containers[key],) for key in unused])

@@ -23,6 +23,18 @@ SPARE_SHARE = 8
 SHRINK_PAGES = 1_000
 """Pages given back in one step (4 MB)."""
 
+_EMPTY_CONTAINER = ("DELETE FROM containers WHERE id = ? AND events = 0",)
+_EMPTY_WATCH = ("DELETE FROM watches WHERE task = ? AND sender = ? AND events = 0",)
+_EMPTY_TASK = (
+    "DELETE FROM tasks WHERE id = ? AND NOT EXISTS (SELECT 1 FROM watches WHERE watches.task = tasks.id)",
+    "DELETE FROM minutes WHERE task = ? AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = minutes.task)",
+)
+_EMPTY_SENDER = (
+    "DELETE FROM senders WHERE id = ? AND NOT EXISTS (SELECT 1 FROM watches WHERE watches.sender = senders.id)",
+    "DELETE FROM lanes WHERE sender = ? AND NOT EXISTS (SELECT 1 FROM senders WHERE senders.id = lanes.sender)",
+)
+"""A task or a sender is empty once its watches are gone. Numbers are given again: what has one must go with it."""
+
 
 def make_room(db: sqlite3.Connection, limit: int, needed: int) -> int:
     """Delete the oldest events until `needed` bytes more, which should be below it, stay within `limit`; the number
@@ -80,16 +92,6 @@ def forget_minutes(db: sqlite3.Connection, now: int) -> None:
     db.execute("DELETE FROM minutes WHERE minute <= ? OR minute > ?", (minute - 2 * MINUTES, minute + MINUTES))
 
 
-def forget_the_empty(db: sqlite3.Connection) -> None:
-    """Delete the tasks, senders, their lanes, and containers of which no event is left."""
-    db.execute("DELETE FROM watches WHERE events = 0")
-    db.execute("DELETE FROM containers WHERE events = 0")
-    db.execute("DELETE FROM tasks WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.task = tasks.id)")
-    db.execute("DELETE FROM minutes WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = minutes.task)")
-    db.execute("DELETE FROM senders WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.sender = senders.id)")
-    db.execute("DELETE FROM lanes WHERE NOT EXISTS (SELECT 1 FROM senders WHERE senders.id = lanes.sender)")
-
-
 def shrink(db: sqlite3.Connection) -> bool:
     """Give some free pages back to the file system; False when there are few enough of them."""
     if _number(db, "freelist_count") <= _number(db, "page_count") // SPARE_SHARE:
@@ -116,6 +118,21 @@ def _uncount(db: sqlite3.Connection, edge: int) -> None:
         (edge,),
     ).fetchall()
     db.executemany("UPDATE containers SET events = events - ? WHERE id = ?", contained)
+    _forget(db, {(task, sender) for *_, task, sender in watched}, {container for _, container in contained})
+
+
+def _forget(db: sqlite3.Connection, watches: set[tuple[int, int]], containers: set[int]) -> None:
+    """Delete those of which no event is left: they are as large as sensors make them, and would cost events room."""
+    tasks, senders = ({(key,) for key in keys} for keys in zip(*watches, strict=True))
+    empty = (
+        ({(container,) for container in containers}, _EMPTY_CONTAINER),
+        (watches, _EMPTY_WATCH),
+        (tasks, _EMPTY_TASK),
+        (senders, _EMPTY_SENDER),
+    )
+    for keys, statements in empty:
+        for statement in statements:
+            db.executemany(statement, keys)
 
 
 def _number(db: sqlite3.Connection, pragma: str) -> int:

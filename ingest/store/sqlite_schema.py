@@ -6,7 +6,8 @@ A sensor may change its mind about its task, so `watches` counts by sender and t
 told of processes by the minute (since 1970) in which they came in, for the last hour. `watches.principal` is who all
 batches of that run were bound to, NULL where one was not; `tasks.principal` is who has proven to be the task that
 `header` tells of, NULL where that is only claimed. `lanes` has the first and the last number that came in each lane of
-a sender, and how many did: those that are missing between them were lost on the way.
+a sender, and how many did: those that are missing between them were lost on the way. What has no event left is deleted
+with the last one, all that hangs on it too: the numbers of these rows are given again.
 """
 
 import sqlite3
@@ -113,6 +114,14 @@ MIGRATIONS = (
         PRIMARY KEY (sender, lane)
     ) WITHOUT ROWID;
     INSERT INTO lanes SELECT sender, lane, min(seq), max(seq), count(*) FROM events GROUP BY sender, lane;
+    """,
+    """
+    DELETE FROM watches WHERE events = 0;
+    DELETE FROM containers WHERE events = 0;
+    DELETE FROM tasks WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.task = tasks.id);
+    DELETE FROM minutes WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = minutes.task);
+    DELETE FROM senders WHERE NOT EXISTS (SELECT 1 FROM watches WHERE watches.sender = senders.id);
+    DELETE FROM lanes WHERE NOT EXISTS (SELECT 1 FROM senders WHERE senders.id = lanes.sender);
     """,
 )
 """One script a version: the first makes version 1, each later one leads from the version before it to its own."""

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
 from ingest.store.protocol import PAGE_BYTES, Found, Page, Query
@@ -37,10 +37,18 @@ _CONDITIONS = {
 
 
 def search(db: sqlite3.Connection, query: Query, seconds: float = SECONDS) -> Page:
-    """One page of matching events."""
+    """One page of matching events.
+
+    In order of arrival it is of one state of the store: retention deletes at that end, and between two statements.
+    """
+    with nullcontext() if query.newest_first else _one_state(db):
+        return _search(db, query, seconds)
+
+
+def _search(db: sqlite3.Connection, query: Query, seconds: float) -> Page:
     first, last = bounds(db)
     until = time.monotonic() + seconds
-    gathered = _Gathering(query)
+    gathered = _Gathering(query, first)
     for low, high in _windows(first, last, query):
         with closing(_in_window(db, query, low, high, gathered.wanted())) as found:
             fits = gathered.add(found)
@@ -50,6 +58,17 @@ def search(db: sqlite3.Connection, query: Query, seconds: float = SECONDS) -> Pa
             edge = low if query.newest_first else high
             return gathered.page(edge, more=edge != (first if query.newest_first else last))
     return gathered.page(first if query.newest_first else max(last, query.cursor or 0), more=False)
+
+
+@contextmanager
+def _one_state(db: sqlite3.Connection) -> Iterator[None]:
+    """What is read meanwhile is read as of the first statement."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if db.in_transaction:  # SQLite ends it by itself after some errors
+            db.execute("COMMIT")
 
 
 def bounds(db: sqlite3.Connection) -> tuple[int, int]:
@@ -65,8 +84,9 @@ def bounds(db: sqlite3.Connection) -> tuple[int, int]:
 class _Gathering:
     """The events of one page, until it is full by number or by bytes."""
 
-    def __init__(self, query: Query) -> None:
+    def __init__(self, query: Query, oldest: int) -> None:
         self.events: list[Found] = []
+        self._oldest = oldest
         self._limit = query.limit
         self._bytes = 0
 
@@ -85,7 +105,7 @@ class _Gathering:
         return True
 
     def page(self, reached: int, *, more: bool) -> Page:
-        return Page(self.events, reached, more)
+        return Page(self.events, reached, more, self._oldest)
 
 
 def _windows(first: int, last: int, query: Query) -> Iterator[tuple[int, int]]:

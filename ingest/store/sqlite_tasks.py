@@ -3,9 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
-from ingest.store.protocol import Catch, Place, SensorSeen, TaskSummary
+from ingest.store.protocol import PAGE_BYTES, Catch, Place, SensorSeen, TaskPage, TaskSummary
 from ingest.store.rows import LARGEST_COUNT
 from ingest.store.sqlite_schema import MINUTE_NS
 from ingest.store.sqlite_search import having
@@ -43,18 +44,27 @@ WHERE task = ? AND events > 0 ORDER BY last_seen DESC, sender DESC LIMIT ?
 _CATCH = "SELECT coalesce(sum(seen), 0), coalesce(sum(unexplained), 0) FROM minutes WHERE task = ? AND minute > ?"
 _CONTAINERS = """
 SELECT runtime_id, containers.name, image, image_id FROM containers JOIN tasks ON tasks.id = containers.task
-WHERE tasks.name = ? AND events > 0 ORDER BY containers.id
+WHERE tasks.name = ? AND events > 0 ORDER BY containers.id DESC LIMIT ?
 """
 
 
 def tasks(
     db: sqlite3.Connection, limit: int, now: int, text: str | None = None, behind: Place | None = None
-) -> list[TaskSummary]:
-    """The tasks heard of last, at most `limit` of them; `now` in ns."""
+) -> TaskPage:
+    """The tasks heard of last, at most `limit` of them and no more than a page holds; `now` in ns."""
     condition, values = having(_SEARCHED, text)
     place = (behind.last_seen, *behind) if behind else ()
     query = TASKS.format(condition=condition + (BEHIND if behind else ""))
-    return [_summary(db, row, now) for row in db.execute(query, (*values, *place, limit)).fetchall()]
+    listed: list[TaskSummary] = []
+    size = 0
+    with closing(db.execute(query, (*values, *place, limit + 1))) as found:
+        for row in found:
+            summary = _summary(db, row, now)
+            size += _size(row, summary)
+            if len(listed) == limit or (listed and size > PAGE_BYTES):
+                return TaskPage(listed, more=True)
+            listed.append(summary)
+    return TaskPage(listed, more=False)
 
 
 def task(db: sqlite3.Connection, name: str, now: int) -> TaskSummary | None:
@@ -63,9 +73,9 @@ def task(db: sqlite3.Connection, name: str, now: int) -> TaskSummary | None:
     return _summary(db, row, now) if row else None
 
 
-def containers(db: sqlite3.Connection, name: str) -> list[Container]:
-    """The containers of one task."""
-    return [Container(*row) for row in db.execute(_CONTAINERS, (name,)).fetchall()]
+def containers(db: sqlite3.Connection, name: str, limit: int) -> list[Container]:
+    """The newest containers of one task, the oldest of them first."""
+    return [Container(*row) for row in reversed(db.execute(_CONTAINERS, (name, limit)).fetchall())]
 
 
 def _summary(db: sqlite3.Connection, row: Sequence[Any], now: int) -> TaskSummary:
@@ -90,6 +100,11 @@ def _summary(db: sqlite3.Connection, row: Sequence[Any], now: int) -> TaskSummar
         identity="claimed" if not verified else "verified" if verified == runs and principals == 1 else "mixed",
         stopped=any(sensor.stopped for sensor in sensors if sensor.first_seen == began_last),
     )
+
+
+def _size(row: Sequence[Any], summary: TaskSummary) -> int:
+    """Characters of the texts of a task and of its runs."""
+    return sum(len(value) for part in (row, *summary.sensors) for value in part if isinstance(value, str))
 
 
 def _seen(row: Sequence[Any]) -> SensorSeen:

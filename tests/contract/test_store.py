@@ -181,9 +181,9 @@ async def test_what_is_too_old_goes_with_its_counts(reopen: Reopen, clock: FakeC
     latest = (await store.state()).latest
     assert await store.retain() == 1200
     assert await found(store) == [2000]
-    (task,) = await store.tasks(10)
+    (task,) = (await store.tasks(10)).tasks
     assert (task.events, task.containers) == (1, 1)
-    assert await store.containers("t1") == [Container("c2")]
+    assert await store.containers("t1", 10) == [Container("c2")]
     assert await store.state() == (await store.state())._replace(events=1, tasks=1, latest=latest, oldest=latest)
     assert await store.retain() == 0
 
@@ -200,7 +200,7 @@ async def test_a_clock_that_was_ahead_does_not_hold_up_retention(reopen: Reopen,
     await store.append(rows(*events(range(1, 601)), epoch="e3"))
     assert await store.retain() >= ahead + 590
     assert 600 <= (await store.state()).events <= 610
-    assert {run.epoch for run in (await store.tasks(1))[0].sensors} <= {"e2", "e3"}
+    assert {run.epoch for run in (await store.tasks(1)).tasks[0].sensors} <= {"e2", "e3"}
 
 
 async def test_a_clock_that_was_behind_costs_nothing_that_came_before(reopen: Reopen, clock: FakeClock) -> None:
@@ -239,6 +239,24 @@ async def test_the_size_is_bounded_and_the_newest_are_kept(reopen: Reopen) -> No
     task = await store.task("t1")
     assert task is not None
     assert task.events == len(kept)
+
+
+LONG = "\U00010000" * 500
+CROWDS = {
+    "containers": lambda n: rows(*(event(s, container=Container(f"{s}{LONG}", LONG)) for s in range(n, n + 4))),
+    "tasks": lambda n: rows(event(1), sensor=f"s{n}", task=f"t{n}", family=LONG * 4),
+    "senders": lambda n: rows(event(1), sensor=f"s{n}", epoch=f"{n}{LONG}", version=LONG),
+}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+async def test_what_has_no_event_left_takes_no_room_from_others(reopen: Reopen, crowd: str) -> None:
+    store = await reopen(size=4 * 1024 * 1024)
+    for n in range(0, 2400, 4):
+        await store.append(CROWDS[crowd](n + 1))
+    await store.append(rows(*events(range(1, 51)), task="quiet", sensor="quiet"))
+    await store.append(rows(event(1), task="other", sensor="other"))
+    assert len(await found(store, task="quiet")) == 50
 
 
 async def test_space_is_given_back(reopen: Reopen, clock: FakeClock) -> None:

@@ -81,8 +81,8 @@ function Warnings({ tree: { task, truncated }, now }) {
     }
     ${
       truncated &&
-      html`<p class="banner">× This tree is not whole: the task has had more processes, or deeper ones, than one answer
-      holds. All that is kept is among its <a href=${eventsAddress({ task: task.id })}>events</a>.</p>`
+      html`<p class="banner">× This tree is not whole: the task has had more processes or containers, or deeper trees,
+      than one answer holds. All that is kept is among its <a href=${eventsAddress({ task: task.id })}>events</a>.</p>`
     }`;
 }
 

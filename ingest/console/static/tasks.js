@@ -17,7 +17,8 @@ export function silence(task, now) {
 }
 
 export class TasksView extends Component {
-  state = { tasks: null, truncated: false, error: null, q: "", now: Date.now() };
+  /** `found` is the search that the tasks shown are the answer to; `q` the one that was asked last. */
+  state = { tasks: null, truncated: false, error: null, q: "", found: "", now: Date.now() };
   clock = new IngestClock();
 
   componentDidMount() {
@@ -30,34 +31,34 @@ export class TasksView extends Component {
     this.setState({ q });
     this.polling = new Polling({
       load: (signal) => this.props.api.tasks(q, signal),
-      onAnswer: (answer, error) => this.answered(answer, error),
+      onAnswer: (answer, error) => this.answered(q, answer, error),
     });
     this.polling.start();
   }
 
-  answered(answer, error) {
+  answered(q, answer, error) {
     if (answer) this.clock.hear(answer);
-    const { tasks, truncated } = answer ?? this.state;
-    this.setState({ tasks, truncated, error, now: this.clock.now() });
+    const { tasks, truncated, found } = answer ? { ...answer, found: q } : this.state;
+    this.setState({ tasks, truncated, found, error, now: this.clock.now() });
   }
 
   componentWillUnmount() {
     this.polling.stop();
   }
 
-  render(_, { tasks, truncated, error, q, now }) {
+  render(_, { tasks, truncated, error, q, found, now }) {
     return html`<section class="view">
       <header class="view-head">
         <h1>Tasks ${tasks && html`<span class="tally">${count(tasks.length)}</span>`}</h1>
         ${
-          (tasks?.length > 0 || q) &&
+          (tasks?.length > 0 || q || found) &&
           html`<${Search} label="Find" placeholder="words of name, id, platform" value=${q}
           onChange=${(value) => this.poll(value)} />`
         }
       </header>
       ${error && html`<${Failure} error=${error} shown=${tasks !== null} retry=${() => this.polling.now()} />`}
       ${!tasks && !error && html`<p class="waiting">Asking the ingest…</p>`}
-      ${tasks?.length === 0 && (q ? html`<${NoMatch} />` : html`<${NoTasks} />`)}
+      ${tasks?.length === 0 && (found ? html`<${NoMatch} />` : html`<${NoTasks} />`)}
       ${truncated && html`<p class="banner">× There are more tasks than are listed here: these were heard of last. Find
         others by their name or id.</p>`}
       ${tasks?.length > 0 && html`<${TaskTable} tasks=${tasks} now=${now} />`}

@@ -27,7 +27,13 @@ async def at_once(_: Request) -> Response:
     return PlainTextResponse("done")
 
 
-APP = Starlette(routes=[Route("/", at_once, methods=["GET", "POST"]), Route("/slow", slow)])
+async def large(_: Request) -> Response:
+    return PlainTextResponse("x" * LARGE)
+
+
+LARGE = 16 * 1024 * 1024
+ROUTES = [Route("/", at_once, methods=["GET", "POST"]), Route("/slow", slow), Route("/large", large)]
+APP = Starlette(routes=ROUTES)
 
 Connect = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -89,6 +95,22 @@ async def test_who_has_asked_may_wait_for_the_answer_and_ask_again(bounded: Call
         await asyncio.sleep(0.5)
         writer.write(HEAD + b"\r\n")
         assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+@pytest.mark.parametrize("reads_on", [True, False])
+async def test_a_large_answer_is_sent_for_as_long_as_it_is_read(bounded: Callable[..., None], reads_on: bool) -> None:
+    bounded(keep_alive_s=0)
+    async with served(APP) as address:
+        reader, writer = await connected(address, HEAD.replace(b"/ ", b"/large ") + b"\r\n")
+        received = 0
+        if not reads_on:
+            await asyncio.sleep(1)
+        with suppress(ConnectionResetError):
+            while chunk := await reader.read(128 * 1024):
+                received += len(chunk)
+                await asyncio.sleep(0.01)
+        assert (received > LARGE) is reads_on
         writer.close()
 
 

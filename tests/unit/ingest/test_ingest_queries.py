@@ -152,7 +152,7 @@ class ShortPages:
     """A store that ran out of time before it found anything."""
 
     async def events(self, query: Query) -> Page:
-        return Page([], 2**60, more=True)
+        return Page([], 2**60, more=True, oldest=1)
 
 
 async def test_an_empty_page_can_have_a_next_one_and_cursors_keep_all_digits() -> None:

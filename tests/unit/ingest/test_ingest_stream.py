@@ -2,7 +2,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from starlette.routing import Route
 from ingest.config import Address
 from ingest.metrics import Metrics
 from ingest.server import Endpoint
-from ingest.store.protocol import Store
+from ingest.store.protocol import Page, Query, Store
 from ingest.stream import Streams
 from sensor.model.kinds import Kind
 
@@ -122,6 +122,34 @@ async def test_a_client_is_told_what_is_no_longer_stored(tmp_path: Path) -> None
         lost, first = await take(stream, 2)
     assert (lost.event, lost.data) == ("lost", "6")
     assert first.seq == 11
+    await store.aclose()
+
+
+@pytest.mark.parametrize(("query", "left"), [("", range(501, 901)), ("?kind=dns", [900])])
+async def test_a_client_that_resumes_is_told_what_is_deleted_before_it_comes_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str, left: Sequence[int]
+) -> None:
+    clock = FakeClock()
+    store = open_store(tmp_path / "aging", clock=clock, days=1)
+    await store.append(rows(*events(range(1, 201), kind=Kind.DNS_QUERY), *events(range(201, 501))))
+    clock.advance(2 * 86400)
+    await store.append(rows(*events(range(501, 900)), event(900, Kind.DNS_QUERY)))
+    plainly = store.events
+
+    async def then_retain(asked: Query) -> Page:
+        page = await plainly(asked._replace(limit=100 if query else asked.limit))
+        await store.retain()
+        return page
+
+    monkeypatch.setattr(store, "events", then_retain)
+    streams = Streams(store, Metrics(), most=1, lag=100)
+    app = Starlette(routes=[Route("/v1/stream", streams.get)])  # no endpoint: it would delete before anybody asks
+    async with served(app, streams.close) as address, streaming(address, query, last_event_id="0") as stream:
+        first = await take(stream, 100 if query else 200)
+        lost, *rest = await take(stream, 1 + len(left))
+    assert [each.seq for each in first] == list(range(1, len(first) + 1))
+    assert (lost.event, lost.id, lost.data) == ("lost", "500", str(500 - len(first)))
+    assert [each.seq for each in rest] == list(left)
     await store.aclose()
 
 

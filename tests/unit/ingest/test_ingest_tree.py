@@ -155,6 +155,15 @@ def test_more_processes_than_one_answer_holds(monkeypatch: pytest.MonkeyPatch) -
     assert len(list(walk(found.containers[0]["processes"]))) == 5
 
 
+def test_more_containers_than_one_answer_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "MOST_CONTAINERS", 2)
+    there = [Container(f"c{n}", f"n{n}") for n in range(3)]
+    for containers, truncated in ((there, True), (there[1:], False)):
+        found = grown(executed(1, "p", container=Container("c0")), containers=containers)
+        assert [(each["id"], each["name"]) for each in found.containers] == [("c1", "n1"), ("c2", "n2"), ("c0", None)]
+        assert found.truncated is truncated
+
+
 NAMES = st.sampled_from("abcdef")
 
 

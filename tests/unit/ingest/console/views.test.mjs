@@ -1,9 +1,12 @@
-// The parts of the views that hold something of their own: the search, the clock, and what is said of a task.
+// The parts of the views that hold something of their own: the search, the clock, what is asked again and again, and
+// what is said of a task.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Api, Unreachable } from "../../../../ingest/console/static/api.js";
 import { Search } from "../../../../ingest/console/static/parts.js";
+import { Polling } from "../../../../ingest/console/static/polling.js";
 import { Reporting, TasksView, silence } from "../../../../ingest/console/static/tasks.js";
 import { ContainerTree } from "../../../../ingest/console/static/tree.js";
 import { IngestClock } from "../../../../ingest/console/static/time.js";
@@ -26,6 +29,13 @@ function drawn(node) {
   if (typeof node !== "object") return String(node);
   if (typeof node.type === "function") return node.type.prototype?.render ? "" : drawn(node.type(node.props));
   return `<${node.type} ${node.props.role ?? ""}> ${drawn(node.props.children)} </${node.type}>`;
+}
+
+/** The names of the components in what is drawn, which are not drawn themselves. */
+function kinds(node) {
+  if (Array.isArray(node)) return node.flatMap(kinds);
+  if (typeof node?.type === "function") return [node.type.name];
+  return node?.props ? kinds(node.props.children) : [];
 }
 
 test("a search says what the filter is, whoever changed it, and keeps what is being typed", (t) => {
@@ -63,15 +73,61 @@ test("a task is live, silent or stopped by the ingest's clock", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 10_000_000 });
   const view = alone(TasksView, { api: {} });
   const task = { id: "t1", last_seen: "1970-01-01T00:00:00Z", stopped: false };
-  view.answered({ tasks: [task], truncated: false, now: "1970-01-01T00:01:00.000000000Z" }, null);
+  view.answered("", { tasks: [task], truncated: false, now: "1970-01-01T00:01:00.000000000Z" }, null);
   assert.equal(silence(task, view.state.now), 0);
   assert.match(drawn(Reporting({ task, now: view.state.now })), /live/);
   t.mock.timers.tick(60_000);
-  view.answered(null, new Error("no answer"));
+  view.answered("", null, new Error("no answer"));
   assert.match(drawn(Reporting({ task, now: view.state.now })), /silent for +2 min/);
   assert.deepEqual(view.state.tasks, [task]);
   assert.match(drawn(Reporting({ task: { ...task, stopped: true }, now: view.state.now })), /stopped +2 min ago/);
 });
+
+const settled = () => new Promise(setImmediate);
+
+/** Two ways not to answer: nothing comes, or half of it. Both end when the request is given up. */
+const HANGING = {
+  "no answer": (signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  "half an answer": async (signal) =>
+    new Response(
+      new ReadableStream({
+        start(body) {
+          body.enqueue(new TextEncoder().encode('{"tasks":'));
+          signal.addEventListener("abort", () => body.error(signal.reason));
+        },
+      }),
+    ),
+};
+
+for (const [what, hang] of Object.entries(HANGING))
+  test(`a question that gets ${what} is given up, told and asked again`, async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const asked = [];
+    const told = [];
+    const fetch = (_, { signal }) => {
+      asked.push(signal);
+      return hang(signal);
+    };
+    const api = new Api({ fetch, session: { token: "" } });
+    const polling = new Polling({
+      load: (signal) => api.tasks("", signal),
+      onAnswer: (answer, error) => told.push([answer, error.constructor]),
+    });
+    polling.start();
+    await settled();
+    t.mock.timers.tick(59_999);
+    await settled();
+    assert.deepEqual(told, []);
+    t.mock.timers.tick(1);
+    await settled();
+    assert.deepEqual(told, [[null, Unreachable]]);
+    t.mock.timers.tick(5000);
+    await settled();
+    assert.deepEqual(asked.map((signal) => signal.aborted), [true, false]);
+    polling.stop();
+    await settled();
+    assert.deepEqual([asked[1].aborted, told.length], [true, 1]);
+  });
 
 test("a search of tasks asks the ingest, and takes no answer to what was asked before", async () => {
   const asked = [];
@@ -84,10 +140,34 @@ test("a search of tasks asks the ingest, and takes no answer to what was asked b
   const reply = (id) => ({ tasks: [{ id }], truncated: false, now: "1970-01-01T00:00:00Z" });
   asked[1].answer(reply("new"));
   asked[0].answer(reply("old"));
-  await new Promise(setImmediate);
+  await settled();
   view.componentWillUnmount();
-  assert.deepEqual(asked.map(({ q, signal }) => [q, signal.aborted]), [["", true], ["shop", true]]);
+  assert.deepEqual(asked.map(({ q, signal }) => [q, signal.aborted]), [["", true], ["shop", false]]);
   assert.deepEqual([view.state.q, view.state.tasks], ["shop", [{ id: "new" }]]);
+});
+
+test("a search without a match can be cleared, and says nothing else until that is answered", async () => {
+  const asked = [];
+  const view = alone(TasksView, { api: { tasks: () => new Promise((answer) => asked.push(answer)) } });
+  const reply = (...ids) => asked.at(-1)({ tasks: ids.map((id) => ({ id })), now: "1970-01-01T00:00:00Z" });
+  const shown = () => {
+    const parts = kinds(view.render(view.props, view.state));
+    return ["Search", "NoMatch", "NoTasks", "TaskTable"].filter((name) => parts.includes(name));
+  };
+  view.componentDidMount();
+  reply("t1");
+  await settled();
+  view.poll("none");
+  assert.deepEqual(shown(), ["Search", "TaskTable"]);
+  reply();
+  await settled();
+  assert.deepEqual(shown(), ["Search", "NoMatch"]);
+  view.poll("");
+  assert.deepEqual(shown(), ["Search", "NoMatch"]);
+  reply();
+  await settled();
+  assert.deepEqual(shown(), ["NoTasks"]);
+  view.componentWillUnmount();
 });
 
 test("only rows stand in the grid of processes", () => {

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_sts import ANSWER, SESSION, FakeSts, Session, fake_sts
+from fake_sts import ANSWER, ERROR, SESSION, FakeSts, Session, fake_sts
 from fakes import FakeClock
 from ingest_samples import READING, WRITING, client_of, event, plain
 from logins import AWS_LOGINS, INGEST, TASK, aws_login
@@ -136,6 +136,9 @@ GOOD = ANSWER.format(arn=SESSION.arn, account="123456789012")
         ((500, "text/xml", b""), 503),
         ((429, "text/xml", b""), 503),
         ((302, "text/xml", b""), 401),
+        ((400, "text/xml", ERROR.format(code="Throttling").encode()), 503),
+        ((400, "text/xml", ERROR.format(code="RequestLimitExceeded").encode()), 503),
+        ((400, "text/xml", ERROR.format(code="RequestExpired").encode()), 401),
         ((200, "text/html", GOOD.encode()), 503),
         ((200, "text/xml", GOOD.encode()[:-30]), 503),
         ((200, "text/xml", b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + GOOD.encode()), 503),

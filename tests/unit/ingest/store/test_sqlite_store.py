@@ -1,11 +1,13 @@
 """What is particular to the embedded store: its file, its lock, a full disk, its time limits."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fakes import FakeClock
 from ingest_samples import event, events, open_store, process, rows
 
 from ingest.store import sqlite_file, sqlite_search, sqlite_tasks
@@ -13,6 +15,8 @@ from ingest.store.errors import StoreSlow, StoreUnavailable, StoreUnusable
 from ingest.store.protocol import Catch, Query
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
+from ingest.store.sqlite_search import bounds
+from sensor.model.events import Container, Health
 from sensor.model.kinds import Kind
 
 
@@ -80,7 +84,7 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
     db.commit()
     db.close()
     store = open_store(tmp_path)
-    (task,) = await store.tasks(10)
+    (task,) = (await store.tasks(10)).tasks
     assert (task.events, task.catch, task.last_hour) == (3, Catch(0, 7), Catch(0, 0))
     await store.aclose()
 
@@ -95,7 +99,7 @@ async def test_what_was_stored_before_there_were_logins_is_claimed(tmp_path: Pat
     store = open_store(tmp_path)
     await store.append(rows(event(1), principal="somebody"))
     await store.append(rows(event(1), epoch="e2", principal="somebody"))
-    (task,) = await store.tasks(10)
+    (task,) = (await store.tasks(10)).tasks
     assert {run.epoch: run.principal for run in task.sensors} == {"e1": None, "e2": "somebody"}
     assert (task.identity, task.events) == ("mixed", 5)
     await store.aclose()
@@ -115,7 +119,7 @@ async def test_a_task_that_was_proven_before_headers_had_a_principal_keeps_its_h
     store = open_store(tmp_path)
     for seq, name in ((1, "t1"), (2, "t2")):
         await store.append(rows(event(seq), epoch="e2", task=name, family="new"))
-    assert {task.id: bool(task.header) for task in await store.tasks(10)} == {"t1": False, "t2": True}
+    assert {task.id: bool(task.header) for task in (await store.tasks(10)).tasks} == {"t1": False, "t2": True}
     await store.aclose()
 
 
@@ -123,18 +127,55 @@ async def test_stops_and_missing_numbers_of_before_are_taken_from_the_events(tmp
     store = open_store(tmp_path)
     await store.append(rows(*events([3, 4, 7]), event(8, Kind.SENSOR_STOP)))
     await store.append(rows(event(1), epoch="e2", task="t2"))
-    before = await store.tasks(10)
+    before = (await store.tasks(10)).tasks
     await store.aclose()
     db = sqlite3.connect(tmp_path / sqlite_file.FILE)
     db.executescript("DROP TABLE lanes; ALTER TABLE watches DROP COLUMN stopped; PRAGMA user_version = 4;")
     db.close()
     store = open_store(tmp_path)
-    assert await store.tasks(10) == before
+    assert (await store.tasks(10)).tasks == before
     assert {task.id: (task.stopped, task.sensors[0].not_arrived) for task in before} == {
         "t1": (True, 2),
         "t2": (False, 0),
     }
     await store.aclose()
+
+
+async def test_what_was_left_without_events_is_deleted(tmp_path: Path) -> None:
+    db = of_version(5, tmp_path)
+    db.execute("INSERT INTO tasks VALUES (1, 't1', NULL, '{}', 1, 2, NULL)")
+    db.execute("INSERT INTO senders VALUES (1, 's1', 'e1')")
+    db.execute("INSERT INTO watches VALUES (1, 1, '0.1', NULL, 1, 2, 0, 0, 0, 0, 0, 0, NULL, 0)")
+    db.execute("INSERT INTO containers VALUES (1, 1, 'c1', 'app', NULL, NULL, 0)")
+    db.execute("INSERT INTO minutes VALUES (1, 1, 1, 1)")
+    db.execute("INSERT INTO lanes VALUES (1, 'ordinary', 1, 1, 1)")
+    db.commit()
+    db.close()
+    await open_store(tmp_path).aclose()
+    assert sizes(tmp_path) == {"tasks": 0, "senders": 0, "watches": 0, "containers": 0, "minutes": 0, "lanes": 0}
+
+
+async def test_nothing_is_kept_of_what_has_no_event(tmp_path: Path) -> None:
+    clock = FakeClock()
+    store = open_store(tmp_path, clock=clock, days=1)
+    beat = event(1, Kind.SENSOR_HEARTBEAT, health=Health(1, 1, seen=1))
+    await store.append(rows(beat, event(2, container=Container("c1"))))
+    await store.append(rows(event(1, container=Container("c2")), event(3)))
+    assert sizes(tmp_path) == {"tasks": 1, "senders": 1, "watches": 1, "containers": 1, "minutes": 1, "lanes": 1}
+    clock.advance(86401)
+    await store.retain()
+    assert sizes(tmp_path) == {"tasks": 0, "senders": 0, "watches": 0, "containers": 0, "minutes": 0, "lanes": 0}
+    await store.aclose()
+
+
+def sizes(directory: Path) -> dict[str, int]:
+    """How many rows there are beside the events."""
+    db = sqlite3.connect(directory / sqlite_file.FILE)
+    tables = ("tasks", "senders", "watches", "containers", "minutes", "lanes")
+    try:
+        return {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
+    finally:
+        db.close()
 
 
 def test_only_the_tasks_that_are_listed_are_summed_up(file: Path) -> None:
@@ -179,7 +220,7 @@ async def test_on_a_full_disk_nothing_is_half_stored(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="full"):
         await store.append(rows(*events(range(2, 500), process=large), task="t2"))
     assert (await store.state()).events == 1
-    assert [task.id for task in await store.tasks(10)] == ["t1"]
+    assert [task.id for task in (await store.tasks(10)).tasks] == ["t1"]
     assert len((await store.events(Query())).events) == 1
     assert (await store.append(rows(event(2)))).accepted == 1
     await store.aclose()
@@ -241,6 +282,21 @@ def test_a_page_that_runs_out_of_time_says_where_to_go_on(
     assert [each.arrival for page in pages for each in page.events] == [500]
 
 
+def test_what_is_deleted_while_a_page_is_looked_for_is_still_on_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bounds_before_a_deletion(db: sqlite3.Connection) -> tuple[int, int]:
+        found = bounds(db)
+        with contextlib.closing(sqlite_file.connect(file)) as other:
+            other.execute("DELETE FROM events WHERE arrival <= 500")
+        return found
+
+    monkeypatch.setattr(sqlite_search, "bounds", bounds_before_a_deletion)
+    db = sqlite_file.connect(file)
+    query = Query(newest_first=False, cursor=200)
+    pages = [sqlite_search.search(db, query) for _ in range(2)]
+    db.close()
+    assert [(page.oldest, page.events[0].arrival) for page in pages] == [(1, 201), (501, 501)]
+
+
 async def test_a_page_of_huge_events_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_search, "PAGE_BYTES", 10_000)
     store = open_store(tmp_path)
@@ -250,6 +306,20 @@ async def test_a_page_of_huge_events_ends_early(tmp_path: Path, monkeypatch: pyt
     huge = await store.append(rows(event(7, process=process("p", args=("x" * 20_000,)))))
     assert huge.accepted == 1
     assert len((await store.events(Query())).events) == 1, "one is given however large it is"
+    await store.aclose()
+
+
+async def test_a_page_of_tasks_with_long_texts_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_tasks, "PAGE_BYTES", 2_800)
+    store = open_store(tmp_path)
+    for n in range(6):
+        await store.append(rows(event(n + 1), task=f"t{n % 3}", epoch=f"e{n}", version="v" * 500))
+    for limit in (3, 2):
+        page = await store.tasks(limit)
+        assert ([task.id for task in page.tasks], page.more) == (["t2", "t1"], True)
+    await store.append(rows(event(7), task="t2", family="f" * 5_000))
+    page = await store.tasks(3)
+    assert ([task.id for task in page.tasks], page.more) == (["t2"], True), "one is given however large it is"
     await store.aclose()
 
 

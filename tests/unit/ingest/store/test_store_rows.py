@@ -1,6 +1,7 @@
 """Batches made ready to be kept."""
 
 import gc
+import re
 import weakref
 
 import pytest
@@ -31,6 +32,23 @@ def test_nothing_of_a_batch_is_held_when_it_is_prepared(right: bool) -> None:
     del texts, source, image, exe, process, told
     gc.collect()
     assert [each() for each in watched] == [None] * 3
+
+
+def test_a_long_name_of_a_container_is_cut_where_it_is_listed_and_whole_in_the_event() -> None:
+    (row,) = rows(event(1, container=Container("c", "n" * 512, "i" * 513))).rows
+    assert row.container == Container("c", "n" * 512, "i" * 512)
+    assert "i" * 513 in row.text
+
+
+@pytest.mark.parametrize(
+    ("config", "container", "where"),
+    [("c" * 513, "c1", "batch.sensor.config"), ("c" * 512, "c" * 513, "batch.events[0].container.id")],
+)
+def test_what_is_listed_or_told_apart_by_is_bounded(config: str, container: str, where: str) -> None:
+    sender = header()
+    told = sender._replace(sensor=sender.sensor._replace(config=config))
+    with pytest.raises(MalformedEvent, match=rf"^{re.escape(where)}: may have 512 characters, has 513"):
+        prepare(Batch(told, (event(1, container=Container(container)),)), None, most_bytes=10_000)
 
 
 def test_the_size_of_a_batch_is_that_of_its_texts_in_utf_8() -> None:
