@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sensor.model.clock import Clock
 from sensor.model.errors import RetryableError
 from shippers.http_client import httpx
-from shippers.http_outcome import body_head, error_text, retry_after, transport_reason
+from shippers.http_outcome import CREDENTIALS, body_head, error_text, retry_after, transport_reason
 from shippers.login_proof import Proof
 
 PATH = "/v1/login"
@@ -100,7 +100,8 @@ class IngestLogin:
             body = await body_head(response)
         if response.status_code != httpx.codes.OK:
             reason = self.hide(error_text(body))[:REASON_CHARACTERS]
-            self._proof.refused()
+            if response.status_code in CREDENTIALS:
+                self._proof.refused()
             wait = retry_after(response.headers.get("Retry-After"), self._clock.wall())
             raise RetryableError(f"login answered {response.status_code}: {reason}", wait)
         return _ticket(body, asked)

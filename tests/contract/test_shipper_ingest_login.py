@@ -140,11 +140,17 @@ async def test_a_batch_that_may_not_say_what_it_says_is_set_aside(clock: FakeClo
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 429, 500, 503])
-async def test_a_login_that_fails_is_tried_again_whatever_the_reason(clock: FakeClock, status: int) -> None:
+async def test_a_login_that_fails_is_tried_again_whatever_the_reason(
+    clock: FakeClock, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With other credentials only where it was these that were not accepted."""
+    refused: list[AwsProof] = []
+    monkeypatch.setattr(AwsProof, "refused", refused.append)
     error = await failure(clock, answer(status, {"error": f"no, {SESSION.token}"}, Retry_After="7"))
     assert isinstance(error, RetryableError)
     assert error.retry_after == 7
     assert str(error).endswith(f"login answered {status}: no, <secret>")
+    assert bool(refused) == (status in (401, 403))
 
 
 @pytest.mark.parametrize(
