@@ -145,7 +145,7 @@ async def test_a_login_that_fails_is_tried_again_whatever_the_reason(
 ) -> None:
     """With other credentials only where it was these that were not accepted."""
     refused: list[AwsProof] = []
-    monkeypatch.setattr(AwsProof, "refused", refused.append)
+    monkeypatch.setattr(AwsProof, "refused", lambda proof: refused.append(proof))
     error = await failure(clock, answer(status, {"error": f"no, {SESSION.token}"}, Retry_After="7"))
     assert isinstance(error, RetryableError)
     assert error.retry_after == 7

@@ -35,6 +35,11 @@ class Watched:
     def exits(self, *args: str) -> list[Event]:
         return [e for e in self.emitted.of(Kind.PROCESS_EXIT) if process_of(e).args == args]
 
+    def has_ended(self, started: Event) -> bool:
+        """Whether the end of the process was told."""
+        entity = process_of(started).entity
+        return any(process_of(e).entity == entity for e in self.emitted.of(Kind.PROCESS_EXIT))
+
     def is_at_rest(self) -> bool:
         """Whether nothing waits to be looked at but forks that have settled and may yet run a program."""
         waiting = [one.process for one in self.cursor._settling._waiting.values()]
