@@ -23,7 +23,8 @@ DEPTH = 3
 STACKED = 8
 """Names before a value that are looked at: `--env=OPTIONS=-Dpassword=X`."""
 
-_QUOTED = r""""(?:[^"\\]|\\.)*+"|'[^']*+'"""
+_QUOTED = r""""(?:[^"\\$]|\\.|\$\([^()]*+\)|\$)*+"|'[^']*+'"""
+"""Quotes within `"$(...)"` do not end it."""
 _QUOTED_PART = re.compile(_QUOTED, re.DOTALL)
 _SHELL_WORD = re.compile(rf"""(?:{_QUOTED}|\\.|[^\s'"\\;|&()<>`])++|[;|&()`\n]|['"\\<>]""", re.DOTALL)
 _SEPARATORS = frozenset(";|&()`\n")

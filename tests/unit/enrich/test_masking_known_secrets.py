@@ -115,6 +115,9 @@ CASES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
         ("sh", "-c", 'curl -H "Authorization: Bearer $(curl -u me:*** h)" x'),
     ),
     (("sh", "-c", "TOKEN=\"$(curl -d 'password: abc' h)\""), ("sh", "-c", "TOKEN=\"$(curl -d 'password: ***' h)\"")),
+    (("sh", "-c", 'OUT="$(curl -u "me:abc" h)"; id'), ("sh", "-c", 'OUT="$(curl -u "me:***" h)"; id')),
+    (("sh", "-c", 'TOKEN="$(curl -u "me:abc" "$U")"'), ("sh", "-c", 'TOKEN="$(curl -u "me:***" "$U")"')),
+    (("sh", "-c", 'echo "$A $(app --token "abc") $B"'), ("sh", "-c", 'echo "$A $(app --token "***") $B"')),
     (("app", "--token", "$(curl -u me:abc h)"), ("app", "--token", "$(curl -u me:*** h)")),
 ]  # fmt: skip
 
