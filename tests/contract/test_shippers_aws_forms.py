@@ -18,6 +18,7 @@ from sensor.model.events import Process
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding
 from sensor.pipeline.encode import Encoded
+from shippers.kinesis import KEY_CHARACTERS, Kinesis
 from shippers.record_facts import facts
 from shippers.s3 import bucket_address
 
@@ -52,6 +53,12 @@ async def test_an_event_over_the_limit_is_cut_to_it_and_says_so(name: str) -> No
     assert sum(map(len, requests)) == 12
     if name == "firehose":
         assert max(len(request.body) for request in server.requests) < 4 * 2**20
+
+
+def test_a_request_to_a_shard_is_within_its_mib_with_all_of_its_keys() -> None:
+    limits = Kinesis.limits
+    assert limits.request_bytes + limits.records * KEY_CHARACTERS <= 2**20
+    assert limits.record_bytes + KEY_CHARACTERS <= 2**20, "one that is longer than a request goes alone"
 
 
 # Each in its own way
