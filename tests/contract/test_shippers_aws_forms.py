@@ -9,12 +9,12 @@ import msgpack
 import pytest
 from aws_sending import AWS, TASK, at, carried, delivered, fine, records, shipping
 from aws_server import BUCKET, REGION, AwsServer, objects
-from fakes_pipeline import alone, encoded, event, zstd
+from fakes_pipeline import HEADER, alone, encoded, event, zstd
 from loopback_http import loopback
 
 from sensor.model.codec import to_wire
 from sensor.model.counters import Counters
-from sensor.model.events import Process
+from sensor.model.events import Header, Pod, Process
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding
 from sensor.pipeline.encode import Encoded
@@ -124,6 +124,16 @@ async def test_a_retry_writes_the_same_object_again(aws: AwsServer, encoding: En
     assert key == f"{day}/s1/epoch1-ordinary-000000000007-000000000009.jsonl.gz"
     assert bodies[0] == bodies[1]
     assert gzip.decompress(bodies[0]).splitlines() == sent
+
+
+@pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
+async def test_what_a_pod_tells_goes_below_the_region_of_the_bucket(encoding: Encoding) -> None:
+    header = Header(HEADER.sensor, pod=Pod("shop", "shop-1", "u1"))
+    async with loopback(fine("s3")) as server, shipping("s3", at(server), encoding=encoding) as shipper:
+        assert not await shipper.send(records(1, encoding=encoding, header=header))
+    (request,) = server.requests
+    start = f"/{BUCKET}/fargate-sensor/account%3Dunknown/region%3D{REGION}/eventDay%3D20231114/"
+    assert request.target.startswith(start)
 
 
 async def test_days_go_to_partitions_of_their_own_and_zstd_is_understood(aws: AwsServer) -> None:
