@@ -1,7 +1,7 @@
 """Cutting an event's long fields, so that no argument list is too long to be told at all."""
 
 import json
-from bisect import bisect_right
+import re
 from typing import Any
 
 from sensor.model.events import Header
@@ -19,6 +19,8 @@ MAPS = frozenset({"counters", "losses", "collectors", "figures", "labels"})
 LABELS = "pod.labels"
 MOST_BYTES = 6
 """Of a character in JSON, where a control character is written as `\\u0001`."""
+_BEGUN = re.compile(r"(?:u[0-9a-f]{0,3})?\Z")
+"""What a cut may leave of the writing of its last character, behind a backslash."""
 
 
 def trimmed(plain: dict[str, Any], size: int, items: int, also: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -59,13 +61,24 @@ def _head(values: list[Any], path: str, most: int, cut: set[str]) -> list[Any]:
 
 
 def _start(text: str, path: str, size: int, cut: set[str]) -> str:
-    if len(text) * MOST_BYTES <= size or _size(text) <= size:
+    if len(text) * MOST_BYTES <= size:
         return text
-    cut.add(path)
-    start = text[:size]
-    return start[: bisect_right(range(1, len(start) + 1), size, key=lambda length: _size(start[:length]))]
+    start = _written(text[:size], size)
+    if len(start) < len(text):
+        cut.add(path)
+    return start
 
 
-def _size(text: str) -> int:
-    """Bytes of a text in JSON, without its quotes; a lone surrogate is written as the encoder writes it."""
-    return len(json.dumps(text, ensure_ascii=False).encode(errors="backslashreplace")) - 2
+def _written(text: str, size: int) -> str:
+    """As much of a text as JSON writes in so many bytes; a lone surrogate is written as the encoder writes it."""
+    written = json.dumps(text, ensure_ascii=False)[1:-1].encode(errors="backslashreplace")
+    if len(written) <= size:
+        return text
+    return text[: len(json.loads(f'"{_without_half(written[:size].decode(errors="ignore"))}"'))]
+
+
+def _without_half(written: str) -> str:
+    """A text as JSON writes it, without what is left of an escape that was cut through."""
+    stem = written[: len(written) - len(_BEGUN.findall(written[-4:])[0])]
+    backslashes = len(stem) - len(stem.rstrip("\\"))
+    return stem[:-1] if backslashes % 2 else written

@@ -10,6 +10,8 @@ from typing import Any, Union
 import pytest
 from annotated_types import Ge
 from fakes_pipeline import HEADER, event
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sensor.config.settings import Settings
 from sensor.model import events
@@ -28,7 +30,7 @@ LINE_BYTES = 16_383
 """Of a line on stdout without its end, unless it is set otherwise."""
 LEAST_LINE_BYTES = 12_287
 
-CHARACTERS = pytest.mark.parametrize("character", ["x", "\x01", "'", '"', "漢", "😀"], ids=ascii)
+CHARACTERS = pytest.mark.parametrize("character", ["x", "\x01", "'", '"', "\\", "漢", "😀"], ids=ascii)
 ENCODINGS = pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
 
 SENSOR = Sensor("s" * 72, "e" * 19, "10.10.10", "c" * 16)
@@ -70,6 +72,11 @@ def longest(kind: Any, text: str) -> Any:
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return max(kind, key=len)
     return {str: text, bool: False, int: 2**63, float: -1234567.123456, Timestamp: 2**62}[kind]
+
+
+def written_bytes(text: str) -> int:
+    """Bytes of a text in JSON, without its quotes."""
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="backslashreplace")) - 2
 
 
 def record(of: Event, header: Header, encoding: Encoding, most: int) -> tuple[bytes, Counters]:
@@ -126,10 +133,18 @@ def test_a_text_is_cut_to_the_bytes_that_json_needs(character: str) -> None:
     plain = {"process": {"args": [character * 300]}, "evidence": {"source": "test"}}
     cut = trimmed(plain, 200, 3)
     (kept,) = cut["process"]["args"]
-    one = len(json.dumps(character, ensure_ascii=False).encode()) - 2
-    assert kept == character * (200 // one)
+    assert kept == character * (200 // written_bytes(character))
     assert cut["evidence"]["truncated"] == ["process.args"]
     assert plain["evidence"] == {"source": "test"}
+
+
+@given(text=st.text(st.sampled_from("x\\u\x01\n\"'0漢😀\udcff"), max_size=80), size=st.integers(1, 200))
+@settings(deadline=None, max_examples=300)
+def test_a_text_is_cut_before_the_first_character_without_room(text: str, size: int) -> None:
+    kept = trimmed({"evidence": {"source": text}}, size, 3)["evidence"]["source"]
+    assert text.startswith(kept)
+    assert written_bytes(kept) <= size
+    assert kept == text or written_bytes(text[: len(kept) + 1]) > size
 
 
 def test_maps_and_a_pods_labels_are_cut_and_named() -> None:
