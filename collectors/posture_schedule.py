@@ -18,6 +18,8 @@ MOST_PROGRAMS = 64
 class _Place:
     due: float
     looked: float | None = None
+    second: float = 0.0
+    """When the look after the first one is due, whatever brings others nearer."""
     programs: set[str] = field(default_factory=set)
 
 
@@ -63,6 +65,8 @@ class Schedule:
             return None
         container_id = min(due)[1]
         place = self._places[container_id]
-        place.due = now + (SECOND_S if place.looked is None else ROUND_S)
+        if place.looked is None:
+            place.second = now + SECOND_S
+        place.due = place.second if now < place.second else now + ROUND_S
         place.looked = now
         return container_id

@@ -5,6 +5,7 @@ import re
 from typing import NamedTuple
 
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
+from shippers.http_outcome import ADDRESSES, CREDENTIALS, LATER
 
 PASSING = re.compile(
     r"Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|SlowDown|LimitExceeded|ServiceUnavailable"
@@ -23,6 +24,8 @@ DENIED = re.compile(
     r"|(?i:KMS).*(Denied|Disabled|InvalidState|NotFound|OptInRequired|InvalidKeyUsage)|InvalidKMSResource"
 )
 ABSENT = re.compile(r"ResourceNotFound|NoSuchBucket|QueueDoesNotExist|NonExistentQueue")
+MISDIRECTED = re.compile(r"InvalidAddress|UnknownOperation")
+"""What another service than the one that was meant answers."""
 ELSEWHERE = re.compile(r"PermanentRedirect|AuthorizationHeaderMalformed|TemporaryRedirect|IllegalLocationConstraint")
 SKEW = re.compile(r"Signature (not yet current|expired)")
 
@@ -67,8 +70,9 @@ def said(body: bytes, code: str = "") -> Said:
 def fault(aim: Aim, status: int, error: Said, wait: float | None = None, *, what: str | None = None) -> DeliveryError:
     """The error for an answer; `what` says what happened where it is more than the status.
 
-    What can be mended while events wait is tried again: keys, permissions, names. What is left are requests that the
-    service calls wrong: these are refused, and what was in them is lost alone.
+    What can be mended while events wait is tried again: keys, permissions, names, addresses; and so is what a proxy or
+    load balancer answers, which has no code. What is left are requests that the service calls wrong: these are refused,
+    and what was in them is lost alone.
     """
     happened = what or f"{aim.service} answered {status}"
     reason = f"{happened}: {error}"
@@ -78,8 +82,10 @@ def fault(aim: Aim, status: int, error: Said, wait: float | None = None, *, what
         return RetryableError(f"{reason} ({advice})")
     if status == 403 or status < 400:
         return RetryableError(f"{reason} (check the role of this task, the region and proxies)")
-    if status >= 500 or status in (408, 429):
+    if status >= 500 or status in LATER:
         return RetryableError(reason, wait)
+    if not error.code and status in CREDENTIALS | ADDRESSES:
+        return RetryableError(f"{reason} (check AWS_ENDPOINT_URL, {aim.setting} and proxies)")
     return PermanentError(reason)
 
 
@@ -99,6 +105,8 @@ def _advice(aim: Aim, error: Said) -> str | None:
         return f"the role of this task needs {aim.permission}"
     if ABSENT.search(error.code):
         return f"check {aim.setting} and SENSOR_AWS_REGION"
+    if MISDIRECTED.search(error.code):
+        return f"check {aim.setting}, SENSOR_AWS_REGION or AWS_ENDPOINT_URL"
     if ELSEWHERE.search(error.code):
         return f"{aim.setting} is in another region: check SENSOR_AWS_REGION"
     return None

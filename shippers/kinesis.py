@@ -12,7 +12,8 @@ from shippers.record_facts import facts
 
 MIB = 1024 * 1024
 KEY_CHARACTERS = 256
-"""Of a partition key, at most; it counts as part of the record."""
+"""Of a partition key, at most; each record's counts as part of it, and of the request."""
+RECORDS = 500
 
 AIM = Aim("kinesis", "SENSOR_KINESIS_STREAM", "kinesis:PutRecords on the stream")
 
@@ -25,7 +26,7 @@ class Kinesis:
     """
 
     name = "kinesis"
-    limits = Limits(records=500, record_bytes=MIB - KEY_CHARACTERS, request_bytes=MIB - KEY_CHARACTERS)
+    limits = Limits(records=RECORDS, record_bytes=MIB - KEY_CHARACTERS, request_bytes=MIB - RECORDS * KEY_CHARACTERS)
 
     def __init__(self, aws: Aws, *, stream: str, encoding: Encoding = Encoding.JSON) -> None:
         self.encoding = encoding

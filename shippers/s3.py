@@ -13,7 +13,7 @@ from sensor.model.protocols import Encoding, Limits, Roll
 from shippers.aws_client import Aws, AwsClient
 from shippers.aws_endpoints import given_endpoint, suffix
 from shippers.aws_outcome import Aim
-from shippers.record_facts import Facts, facts
+from shippers.record_facts import UNKNOWN, Facts, facts
 from shippers.sigv4 import Request
 
 if sys.version_info >= (3, 14):
@@ -43,7 +43,8 @@ class S3:
     """An object holds the records of one `send`; of more than one only where they are of two days, or of two starts.
 
     Its key, `prefix/account=A/region=R/eventDay=yyyymmdd/sensor/epoch-lane-first-last`, follows from the records, and
-    so do its bytes: what was cut off and is sent again overwrites itself.
+    so do its bytes: what was cut off and is sent again overwrites itself. The region is the bucket's where the record
+    has none, as those of pods.
     """
 
     name = "s3"
@@ -75,7 +76,7 @@ class S3:
         """All or nothing: an object that was there before the error is written again as it was."""
         days: dict[tuple[str, ...], list[tuple[Facts, bytes]]] = {}
         for record in records:
-            of = facts(record)
+            of = self._facts(record)
             days.setdefault((of.account, of.region, of.day, of.epoch), []).append((of, record))
         for found in days.values():
             await self._put([of for of, _ in found], [record for _, record in found])
@@ -83,6 +84,10 @@ class S3:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+    def _facts(self, record: bytes) -> Facts:
+        of = facts(record)
+        return of._replace(region=self._aws.region) if of.region == UNKNOWN else of
 
     async def _put(self, of: Sequence[Facts], records: Sequence[bytes]) -> None:
         lines = b"".join(record + b"\n" for record in records)

@@ -7,7 +7,7 @@ from collections import Counter
 from deploy.checks.readers.intrinsics import NO_ECHO
 from sensor.enrich.secret_shapes import MASK
 from sensor.enrich.secret_text import mask_text
-from sensor.model.secret_names import is_secret_name, is_secret_value
+from sensor.model.secret_names import is_secret_by_name
 
 DYNAMIC = re.compile(r"\{\{resolve:(?:secretsmanager|ssm-secure):")
 _RANDOM = re.compile(r"(?!/)[A-Za-z0-9+/_=-]{32,256}")
@@ -31,7 +31,7 @@ def reveals(name: str, value: str) -> str | None:
         return None
     written = _HOLE.sub(_HOLE_FILLED, value)
     whole = written == value
-    if whole and name not in _NAMES_OF_SECRETS and is_secret_name(name) and is_secret_value(name, value):
+    if whole and name not in _NAMES_OF_SECRETS and is_secret_by_name(name, value):
         return "has the name of a secret"
     if mask_text(written).replace(MASK, _HOLE_FILLED) != written.replace(MASK, _HOLE_FILLED):
         return "has a value in the form of a secret"

@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--events", metavar="FILE", help="for test and tune: events, one JSON object a line; - is standard input"
     )
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)
     paths = options.paths or [p.strip() for p in os.environ.get(variable("rules"), "").split(",") if p.strip()]
     if options.events and options.action not in ("test", "tune"):
         parser.error("--events goes with test and tune")
@@ -151,12 +151,14 @@ def _tune(paths: Sequence[str], name: str) -> int:
     """Proposals on standard output, as a file of suppressions."""
     from sensor.commands.rules_tune import groups, proposals
 
+    rules = _compiled(paths)
+    code = _tell(rules.problems)
     recording = _Recording(name)
-    found = groups(Engine(shipped().joined(_compiled(paths))), (event for _, event in recording.events()))
+    found = groups(Engine(shipped().joined(rules)), (event for _, event in recording.events()))
     lines = list(proposals(found, datetime.datetime.now(datetime.UTC).date()))
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stderr.write(f"{recording.read} events, {sum(line.startswith('  - rule') for line in lines)} proposals\n")
-    return 1 if recording.wrong else 0
+    return max(code, 1 if recording.wrong else 0)
 
 
 def _replay(engine: Engine, name: str) -> int:

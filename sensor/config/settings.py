@@ -92,7 +92,7 @@ class Settings:
     ] = False
     stdout_line_bytes: Annotated[
         int,
-        Ge(2 * KIB),
+        Ge(12 * KIB),
         Le(4 * MIB),
         doc(
             "Bytes of a line on `stdout`, at most; an event that is longer has its long fields cut. Log drivers split "

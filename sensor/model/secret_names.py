@@ -23,7 +23,11 @@ _ENDS_IN_WORD = re.compile(rf"{WORDS}\Z", re.IGNORECASE)
 _PATH = re.compile(r"(?:~|\.{1,2})?/[\w.@~+/-]*\w")
 _REFERENCE = re.compile(r"\$(?:[A-Z_][A-Z0-9_]*|\{\w+\}|\(.*)?|`.*", re.DOTALL)
 _PLAIN = frozenset({"", "true", "false", "yes", "no", "none", "null"})
+_SWITCHES = frozenset({"on", "off", "1", "0"})
+"""Of variables such as MYSQL_ALLOW_EMPTY_PASSWORD; on a command line they may be a short password and are masked."""
 _MAY_BE_PATH = re.compile(r"private[_.-]?key\Z|(?<![a-z])pwd\Z", re.IGNORECASE)
+_DIRECTORIES = frozenset({"PWD", "OLDPWD"})
+"""Variables in which every shell has its directory (POSIX, 2.5.3), whatever that is called."""
 _BUILD_SECRET = ("id=", "type=", "source=", "src=")
 PASSWORD_IN_URL = re.compile(r"""(?P<start>://[^\s/?#:@'"]{0,256}:)(?P<secret>[^\s/?#'"]+)(?P<end>@)""")
 """The password of `scheme://user:password@host`."""
@@ -48,6 +52,13 @@ def is_reference(value: str) -> bool:
     return _REFERENCE.fullmatch(value.strip("'\"")) is not None
 
 
+def is_secret_by_name(name: str, value: str) -> bool:
+    """Whether a variable of an environment has the name of a secret, and a value that gives it away."""
+    if name in _DIRECTORIES or value.lower() in _SWITCHES:
+        return False
+    return is_secret_name(name) and is_secret_value(name, value)
+
+
 def is_secret_variable(name: str, value: str) -> bool:
     """Whether a variable of an environment holds a secret: by its name, or as a URL with a password in it.
 
@@ -55,7 +66,7 @@ def is_secret_variable(name: str, value: str) -> bool:
     """
     if value.startswith("arn:"):
         return False
-    if is_secret_name(name):
-        return is_secret_value(name, value)
+    if is_secret_by_name(name, value):
+        return True
     found = PASSWORD_IN_URL.search(value)
     return found is not None and not is_reference(found["secret"])

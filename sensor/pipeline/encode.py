@@ -54,10 +54,10 @@ class Encoder:
 
     def _bytes(self, plain: dict[str, Any]) -> bytes:
         data: bytes = self._pack(plain)
-        for characters, items in STEPS:
+        for size, items in STEPS:
             if len(data) <= self._max_bytes:
                 return data
-            data = self._pack(trimmed(plain, characters, items))
+            data = self._pack(trimmed(plain, size, items))
         if len(data) > self._max_bytes:
             raise ValueError(f"{len(data)} bytes are left after its long fields were cut, {self._max_bytes} allowed")
         return data

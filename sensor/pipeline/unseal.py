@@ -16,7 +16,7 @@ from sensor.model.kinds import Kind
 from sensor.model.protocols import Encoding
 from sensor.pipeline.batch import Sealed
 from sensor.pipeline.compression import decompressed
-from sensor.pipeline.trim import STEPS, trimmed
+from sensor.pipeline.trim import STEPS, trimmed_alone
 
 MOST_PLAIN = 32 * 1024 * 1024
 """Bytes of a batch after decompression, at most: the spool may hold what others put there."""
@@ -91,10 +91,10 @@ class JsonRecords:
     def _fitting(self, plain: Any, header: Header) -> bytes:
         """As it is, or with as little cut as it takes; what is still too large then is for the outbox to count."""
         data = self._data(plain, header)
-        for characters, items in STEPS:
+        for size, items in STEPS:
             if len(data) <= self._record_bytes:
                 break
-            data = self._data(trimmed(plain, characters, items), header)
+            data = self._data(*trimmed_alone(plain, header, size, items))
         return data
 
     def _data(self, plain: Any, header: Header) -> bytes:

@@ -9,15 +9,16 @@ import msgpack
 import pytest
 from aws_sending import AWS, TASK, at, carried, delivered, fine, records, shipping
 from aws_server import BUCKET, REGION, AwsServer, objects
-from fakes_pipeline import alone, encoded, event, zstd
+from fakes_pipeline import HEADER, alone, encoded, event, zstd
 from loopback_http import loopback
 
 from sensor.model.codec import to_wire
 from sensor.model.counters import Counters
-from sensor.model.events import Process
+from sensor.model.events import Header, Pod, Process
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding
 from sensor.pipeline.encode import Encoded
+from shippers.kinesis import KEY_CHARACTERS, Kinesis
 from shippers.record_facts import facts
 from shippers.s3 import bucket_address
 
@@ -52,6 +53,12 @@ async def test_an_event_over_the_limit_is_cut_to_it_and_says_so(name: str) -> No
     assert sum(map(len, requests)) == 12
     if name == "firehose":
         assert max(len(request.body) for request in server.requests) < 4 * 2**20
+
+
+def test_a_request_to_a_shard_is_within_its_mib_with_all_of_its_keys() -> None:
+    limits = Kinesis.limits
+    assert limits.request_bytes + limits.records * KEY_CHARACTERS <= 2**20
+    assert limits.record_bytes + KEY_CHARACTERS <= 2**20, "one that is longer than a request goes alone"
 
 
 # Each in its own way
@@ -117,6 +124,16 @@ async def test_a_retry_writes_the_same_object_again(aws: AwsServer, encoding: En
     assert key == f"{day}/s1/epoch1-ordinary-000000000007-000000000009.jsonl.gz"
     assert bodies[0] == bodies[1]
     assert gzip.decompress(bodies[0]).splitlines() == sent
+
+
+@pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
+async def test_what_a_pod_tells_goes_below_the_region_of_the_bucket(encoding: Encoding) -> None:
+    header = Header(HEADER.sensor, pod=Pod("shop", "shop-1", "u1"))
+    async with loopback(fine("s3")) as server, shipping("s3", at(server), encoding=encoding) as shipper:
+        assert not await shipper.send(records(1, encoding=encoding, header=header))
+    (request,) = server.requests
+    start = f"/{BUCKET}/fargate-sensor/account%3Dunknown/region%3D{REGION}/eventDay%3D20231114/"
+    assert request.target.startswith(start)
 
 
 async def test_days_go_to_partitions_of_their_own_and_zstd_is_understood(aws: AwsServer) -> None:

@@ -36,9 +36,19 @@ def test_a_new_program_brings_the_next_look_nearer_once() -> None:
     assert not schedule.ran("a", "/bin/new", 102)
     assert not schedule.ran("a", "/bin/newer", 103), "the look that is due covers it"
     assert schedule.take(100 + AGAIN_S) == "a"
+    assert schedule.take(100 + SECOND_S) == "a"
     assert not schedule.ran("a", "/bin/new", 500)
     assert schedule.ran("a", "/bin/newest", 500)
     assert schedule.next_due() == 500 + FIRST_S
+
+
+def test_a_new_program_in_the_first_minute_leaves_the_look_after_a_minute_where_it_is() -> None:
+    schedule = looked(Schedule(), 5)
+    assert schedule.ran("a", "/usr/bin/x", 10)
+    assert schedule.take(5 + AGAIN_S) == "a"
+    assert schedule.next_due() == 5 + SECOND_S
+    assert schedule.take(5 + SECOND_S) == "a"
+    assert schedule.next_due() == 5 + SECOND_S + ROUND_S
 
 
 def test_programs_before_the_first_look_change_nothing() -> None:

@@ -44,10 +44,12 @@ def test_what_others_said_is_one_short_line() -> None:
         ("KmsInvalidKeyUsage", "", "the role of this task needs kinesis:PutRecords on the stream"),
         ("InvalidKMSResourceException", "", "the role of this task needs kinesis:PutRecords on the stream"),
         ("ResourceNotFoundException", "", "check SENSOR_KINESIS_STREAM and SENSOR_AWS_REGION"),
+        ("InvalidAddress", "", "check SENSOR_KINESIS_STREAM, SENSOR_AWS_REGION or AWS_ENDPOINT_URL"),
+        ("UnknownOperationException", "", "check SENSOR_KINESIS_STREAM, SENSOR_AWS_REGION or AWS_ENDPOINT_URL"),
         ("PermanentRedirect", "", "SENSOR_KINESIS_STREAM is in another region: check SENSOR_AWS_REGION"),
     ],
 )
-@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("status", [400, 403, 404])
 def test_what_can_be_mended_is_tried_again_and_says_how(code: str, message: str, advice: str, status: int) -> None:
     error = fault(AIM, status, Said(code, message))
     assert isinstance(error, RetryableError)
@@ -78,9 +80,16 @@ def test_what_the_service_calls_wrong_is_refused(status: int) -> None:
     assert isinstance(fault(AIM, status, Said("ValidationException", "no")), PermanentError)
 
 
-@pytest.mark.parametrize("status", [100, 204, 302, 403, 408, 429, 500, 503])
-def test_an_answer_of_something_else_is_tried_again(status: int) -> None:
-    assert isinstance(fault(AIM, status, Said("", "")), RetryableError)
+@pytest.mark.parametrize("status", [100, 204, 302, 401, 403, 404, 405, 407, 408, 410, 421, 425, 429, 500, 503])
+@pytest.mark.parametrize("body", [b"", b"<html><title>Not here</title></html>", b'{"message":"no route"}'])
+def test_an_answer_of_something_else_is_tried_again(status: int, body: bytes) -> None:
+    assert isinstance(fault(AIM, status, said(body)), RetryableError)
+
+
+@pytest.mark.parametrize("status", [404, 407, 421])
+def test_an_answer_of_something_else_says_what_to_check(status: int) -> None:
+    error = fault(AIM, status, Said("", ""))
+    assert str(error).endswith("(check AWS_ENDPOINT_URL, SENSOR_KINESIS_STREAM and proxies)")
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,10 @@ def test_a_secret_is_found_beside_what_only_the_deployment_knows(value: str) -> 
         ("DB_PASSWORD", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:orders/db-AbCdEf"),
         ("ID", f"${{Stage}}{RANDOM}"),
         ("PLACE", f"/{RANDOM}"),
+        ("MYSQL_ALLOW_EMPTY_PASSWORD", "1"),
     ],
 )
-def test_a_hole_and_a_reference_are_no_secret(name: str, value: str) -> None:
+def test_a_hole_a_reference_and_a_switch_are_no_secret(name: str, value: str) -> None:
     assert reveals(name, value) is None
 
 

@@ -85,6 +85,36 @@ def test_test_tells_what_events_find(rules: Path, capsys: pytest.CaptureFixture[
     assert f"{events}:3: no event" in told.err
 
 
+@pytest.mark.parametrize("action", ["test", "tune"])
+def test_rules_may_be_named_behind_the_events(
+    action: str, rules: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SENSOR_RULES", raising=False)
+    events = rules / "events.jsonl"
+    events.write_text((json.dumps(part_to_json(exec_event("nmap x"))) + "\n") * 5)
+
+    assert main([action, "--events", str(events), str(rules)]) == 0
+    assert "scans" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("action", ["test", "tune"])
+@pytest.mark.parametrize(
+    "text", ["detection: [", "suppressions:\n  - {rule: x}\n", None], ids=["rule", "entry", "none"]
+)
+def test_what_is_wrong_with_rules_is_told_whatever_the_events_find(
+    action: str, text: str | None, rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events, bad = rules / "events.jsonl", rules / "bad.yml"
+    events.write_text((json.dumps(part_to_json(exec_event("nmap x"))) + "\n") * 5)
+    if text is not None:
+        bad.write_text(text)
+
+    assert main([action, str(rules / "good.yml"), str(bad), "--events", str(events)]) == 1
+    told = capsys.readouterr()
+    assert f"{bad}:" in told.err
+    assert "scans" in told.out
+
+
 def test_what_a_line_has_cannot_drive_the_terminal(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = part_to_json(exec_event("/usr/bin/true"))
     assert isinstance(plain, dict)
