@@ -65,6 +65,18 @@ CASES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
         ("x", "Authorization: ***"),
     ),
     (("x", "Cookie: a=b; session=abc"), ("x", "Cookie: ***")),
+    (("curl", "-H", "Cookie:a=b; session=abc"), ("curl", "-H", "Cookie:***")),
+    (("curl", "--header=Cookie:a=b; session=abc"), ("curl", "--header=Cookie:***")),
+    (("sh", "-c", "curl -H 'Cookie: a=b; session=abc' h"), ("sh", "-c", "curl -H 'Cookie: ***' h")),
+    (("sh", "-c", 'echo "GET / Cookie:a=b; c d|e"'), ("sh", "-c", 'echo "GET / Cookie:***"')),
+    (("sh", "-c", "nc h 80 <<X\nCookie: a|b; c d\nX"), ("sh", "-c", "nc h 80 <<X\nCookie: ***\nX")),
+    # headers that a shell reads without quotes
+    (("sh", "-c", ": cookie:abc; id >/srv/x"), ("sh", "-c", ": cookie:***; id >/srv/x")),
+    (("sh", "-c", "http h Cookie:a=b && id"), ("sh", "-c", "http h Cookie:***&& id")),
+    (("sh", "-c", "curl -H Cookie: a=b; c=d; id"), ("sh", "-c", "curl -H Cookie: ***; id")),
+    (("sh", "-c", r"curl -H Cookie:a=b\;\ c=d; id"), ("sh", "-c", "curl -H Cookie:***; id")),
+    (("sh", "-c", "curl -H Authorization:Basic abc|id"), ("sh", "-c", "curl -H Authorization:Basic ***|id")),
+    (("sh", "-c", "curl -H X-Api-Key:abc|sh"), ("sh", "-c", "curl -H X-Api-Key:***|sh")),
     (("x", "X-Vault-Token: abc"), ("x", "X-Vault-Token: ***")),
     (("x", "use bearer abcdefghijklmnopqrstuvwxyz"), ("x", "use bearer ***")),
     # addresses
