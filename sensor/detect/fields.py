@@ -10,7 +10,7 @@ undecided (`figures` of `detection`).
 |---|---|
 | `Image`, `exe` | the executable as the kernel has it, links followed: /bin/sh is /usr/bin/dash on Debian |
 | `CommandLine`, `proctitle` | the arguments with a space between each two, secrets among them |
-| `process.name` | the last part of the path of the executable, of argument zero, and of a `#!` script |
+| `process.name` | the last part of the path of the executable, of argument zero, and of a `#!` script; the tool of `busybox wget` |
 | `OriginalFileName` | the last part of the executable's path |
 | `LogonId` | the user id, as Sysmon for Linux has it |
 | `Parent…` | of the nearest ancestor; its arguments and user are those that it shows while the event passes |
