@@ -6,6 +6,7 @@ it has just passed over. Each is tried only where one of its hints stands in the
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import NamedTuple
 
 from sensor.enrich.secret_shapes import MASK, mask_shapes
@@ -32,14 +33,15 @@ def mask_text(text: str) -> str:
 def mask_bare_headers(command: str, words: Iterable[int]) -> str:
     """A shell's command with the headers masked that stand without quotes; `words` are the places where words begin.
 
-    What another command follows stays, which `mask_text` would take for the rest of the value. A here-document is left
-    to that: its lines are no words.
+    The commands behind a header stay, which `mask_text` would take for the rest of its value. To that are left
+    here-documents, whose lines are no words, and all behind the first quote: one in a comment pairs with none.
     """
     low = command.lower()
     if "<<" in low or not any(hint in low for hint in _HEADER_HINTS):
         return command
+    quote = found.start() if (found := _QUOTE.search(command)) is not None else len(command)
     pieces, done = [], 0
-    for word in words:
+    for word in takewhile(quote.__gt__, words):
         if word >= done and (found := _BARE_HEADER.match(command, word)) is not None:
             pieces += [command[done:word], _all_but_start(found)]
             done = found.end()
@@ -82,6 +84,7 @@ _BARE_HEADER = re.compile(
     re.IGNORECASE,
 )
 """One that a shell reads without quotes: `;`, `|` and the like end it, as far as no further cookie follows."""
+_QUOTE = re.compile("['\"]")
 _SIGNATURE_IN_URL = re.compile(r"""(?P<start>[?&](?:x-amz-|x-goog-)?sig(?:nature)?=)[^&\s'"]+""", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
     rf"(?P<name>{WORDS})"
