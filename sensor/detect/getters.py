@@ -68,7 +68,7 @@ INTERPRETERS = frozenset(
 """Programs that scripts name behind `#!`, without the numbers of versions."""
 _VERSION = "0123456789."
 MULTICALL = ("busybox", "coreutils", "toybox")
-"""How the names begin by which programs of many tools are called when an argument names the tool: `busybox-x86_64 wget`,
+"""How the names of programs of many tools begin when an argument names the tool: `busybox-x86_64 wget`,
 and `#!/usr/bin/coreutils --coreutils-prog-shebang=cat` where the package is coreutils-single (Amazon Linux, UBI)."""
 _TOOL_OPTIONS = ("--coreutils-prog-shebang=", "--coreutils-prog=")
 

@@ -133,7 +133,7 @@ def test_a_program_has_the_name_of_its_file_and_the_one_it_was_called_by() -> No
         (("wget", "yum"), "/bin/busybox", False),
     ],
 )
-def test_scripts_and_tools_have_their_own_names_beside_their_programs(args: tuple[str, ...], exe: str, named: bool) -> None:
+def test_scripts_and_tools_have_names_beside_their_programs(args: tuple[str, ...], exe: str, named: bool) -> None:
     event = exec_event("x", exe=exe, args=args)
     assert fires(one_rule("sel: {process.name: yum}\ncondition: sel"), event) is named
     interpreter = one_rule(f"sel: {{process.name: {args[0].rpartition('/')[2]}}}\ncondition: sel")
