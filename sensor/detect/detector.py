@@ -47,15 +47,16 @@ class Detector:
         """Say where detections go that are told later than the event they came from."""
         self._repeats = Repeats(release=release, counters=self._counters, clock=self._clock, later=later)
 
-    def detect(self, event: Event) -> list[Event]:
-        """The detections of an event that are to be told at once."""
+    def detect(self, event: Event, masked: Event) -> list[Event]:
+        """The detections of an event that are to be told at once. Its rules are asked of `event`; what is kept and told
+        is `masked`, the same without its secrets."""
         found, undecided = self._engine.verdict(event, self._header, self._parent_of)
         if not found and not undecided:
             return []
         header = self._header()
         for rule in undecided:
-            self._left_undecided(rule, event, header)
-        return [told for rule in found if (told := self._told(rule, event, header)) is not None]
+            self._left_undecided(rule, masked, header)
+        return [told for rule in found if (told := self._told(rule, masked, header)) is not None]
 
     def flush(self) -> None:
         """Tell what was kept back."""

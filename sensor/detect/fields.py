@@ -9,13 +9,18 @@ undecided (`figures` of `detection`).
 | Sigma | here |
 |---|---|
 | `Image`, `exe` | the executable as the kernel has it, links followed: /bin/sh is /usr/bin/dash on Debian |
-| `CommandLine`, `proctitle` | the arguments with a space between each two, secrets masked |
+| `CommandLine`, `proctitle` | the arguments with a space between each two, secrets among them |
 | `process.name` | the last part of the path of the executable, of argument zero, and of a `#!` script |
 | `OriginalFileName` | the last part of the executable's path |
 | `LogonId` | the user id, as Sysmon for Linux has it |
 | `Parent…` | of the nearest ancestor; its arguments and user are those that it shows while the event passes |
 | `SourceIp`, `DestinationIp`, … | from who connects to who is connected to, whichever of them is the task |
 | `type`, `name`, `nametype`, `a0`…, `SYSCALL` | auditd's records that would tell the same: EXECVE, SYSCALL, PATH |
+
+Secrets are masked behind the rules, in events and detections alike. So a recorded event has `***` where the rule saw
+the secret, and `rules test --events` and `rules tune` may find less of it.
+
+A program of many tools has its tool's name too: `busybox wget`, and `cat` where all of coreutils is one program.
 
 An argument zero is what the caller wrote there. So `process.name` is for what should match; what should *not* match
 (a filter) is safer with `Image`.

@@ -67,10 +67,15 @@ INTERPRETERS = frozenset(
 )
 """Programs that scripts name behind `#!`, without the numbers of versions."""
 _VERSION = "0123456789."
+MULTICALL = ("busybox", "coreutils", "toybox")
+"""How the names of programs of many tools begin when an argument names the tool: `busybox-x86_64 wget`,
+and `#!/usr/bin/coreutils --coreutils-prog-shebang=cat` where the package is coreutils-single (Amazon Linux, UBI)."""
+_TOOL_OPTIONS = ("--coreutils-prog-shebang=", "--coreutils-prog=")
 
 
 def program_names(facts: Facts) -> Value:
-    """What the program is, what it was called as where that differs, and of a script its own name.
+    """What the program is, what it was called as where that differs, of a script its own name, and of a program of many
+    tools the tool.
 
     The kernel starts an interpreter in place of a `#!` script, with the script's path behind at most one option
     (fs/binfmt_script.c); what comes behind a `-c` is a command.
@@ -86,7 +91,17 @@ def program_names(facts: Facts) -> Value:
         names.append(called)
     if args is not None and name and name.rstrip(_VERSION) in INTERPRETERS and (script := _script(args)):
         names.append(script)
+    if args is not None and called and called.startswith(MULTICALL) and (tool := _tool(args)):
+        names.append(tool)
     return tuple(names)
+
+
+def _tool(args: tuple[str, ...]) -> str | None:
+    """What the first argument names, by its path or in an option."""
+    word = args[1] if len(args) > 1 else ""
+    if not word.startswith("-"):
+        return base_name(word)
+    return next((word.removeprefix(option) for option in _TOOL_OPTIONS if word.startswith(option)), None)
 
 
 def _script(args: tuple[str, ...]) -> str | None:

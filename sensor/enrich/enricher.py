@@ -24,9 +24,10 @@ Sink = Callable[[Event], object]
 
 
 class Enricher:
-    """The steps in their order. Masking comes last of them, so that nothing added before it escapes.
+    """The steps in their order, and masking behind the last of them, so that nothing added before it escapes.
 
-    What is detected follows its event. After that the same again is folded, unless `fold` is off: an event that led to
+    Rules are asked of the event as it was before masking; what is kept and told of it is masked (ADR 0113). What is
+    detected follows its event. After that the same again is folded, unless `fold` is off: an event that led to
     a detection is told by itself, with the programs above it.
     """
 
@@ -46,7 +47,8 @@ class Enricher:
         self._clock = clock
         self._folds = fold
         self._detector = detector
-        self._steps: tuple[Step, ...] = (ProcessStep(task), ContainerStep(names), Masking(counters))
+        self._steps: tuple[Step, ...] = (ProcessStep(task), ContainerStep(names))
+        self._mask = Masking(counters)
         self._trouble = Trouble("events are lost on their way", clock)
 
     async def run(self, source: AsyncIterable[Iterable[Event]], sink: Sink) -> None:
@@ -77,18 +79,22 @@ class Enricher:
     def _pass_on(self, onward: Sink, event: Event) -> None:
         for step in self._steps:
             event = step(event)
-        onward(event)
+        masked = self._mask(event)
+        onward(masked)
         if self._detector is not None and event.kind in self._detector.kinds:
-            for detection in self._detections(self._detector, event):
+            for detection in self._detections(self._detector, event, masked):
                 onward(detection)
 
-    def _detections(self, detector: Detector, event: Event) -> list[Event]:
-        """What the event led to. A fault there costs these detections, and is counted as `detect_failed`."""
+    def _detections(self, detector: Detector, event: Event, masked: Event) -> list[Event]:
+        """What the event led to. A fault there costs these detections, and is counted as `detect_failed`.
+
+        Of the fault only its type is logged: its text may quote what was not masked yet.
+        """
         try:
-            return detector.detect(event)
+            return detector.detect(event, masked)
         except Exception as error:  # noqa: BLE001  # any fault of a rule, told and counted
             self._counters.lost("detect_failed", event.count)
-            self._trouble.failed(f"detection, {event.kind}: {type(error).__name__}: {error}")
+            self._trouble.failed(f"detection, {event.kind}: {type(error).__name__}")
             return []
 
     def _guarded(self, work: Sink) -> Callable[[Event], None]:

@@ -5,7 +5,8 @@ it has just passed over. Each is tried only where one of its hints stands in the
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import NamedTuple
 
 from sensor.enrich.secret_shapes import MASK, mask_shapes
@@ -29,6 +30,24 @@ def mask_text(text: str) -> str:
     return mask_shapes(text)
 
 
+def mask_bare_headers(command: str, words: Iterable[int]) -> str:
+    """A shell's command with the headers masked that stand without quotes; `words` are the places where words begin.
+
+    The commands behind a header stay, which `mask_text` would take for the rest of its value. To that are left
+    here-documents, whose lines are no words, and all behind the first quote: one in a comment pairs with none.
+    """
+    low = command.lower()
+    if "<<" in low or not any(hint in low for hint in _HEADER_HINTS):
+        return command
+    quote = found.start() if (found := _QUOTE.search(command)) is not None else len(command)
+    pieces, done = [], 0
+    for word in takewhile(quote.__gt__, words):
+        if word >= done and (found := _BARE_HEADER.match(command, word)) is not None:
+            pieces += [command[done:word], _all_but_start(found)]
+            done = found.end()
+    return "".join([*pieces, command[done:]])
+
+
 def _assigned(found: re.Match[str]) -> str:
     """`name=value`: the quotes around the value stay."""
     value = found["value"]
@@ -50,12 +69,22 @@ def _all_but_ends(found: re.Match[str]) -> str:
     return f"{found['start']}{MASK}{found['end']}"
 
 
+_HEADER_HINTS = ("authorization", "cookie", "x-")
+_HEADER_NAME = (
+    r"""(?:(?:proxy-)?authorization\\?["']?[ \t]{0,4}[:=]"""
+    r"""|(?:set-)?cookie[ \t]{0,4}:|x-[a-z-]{0,40}(?:key|token|secret)[ \t]{0,4}:)[ \t]{0,4}"""
+)
+_SCHEME = r"(?:(?:basic|bearer|token|digest|negotiate|apikey)[ \t]{1,4})?+"
 _HEADER = re.compile(
-    r"""(?P<start>\b(?:(?:proxy-)?authorization\\?["']?[ \t]{0,4}[:=]"""
-    r"""|(?:set-)?cookie[ \t]{0,4}:|x-[a-z-]{0,40}(?:key|token|secret)[ \t]{0,4}:)[ \t]{0,4}(?:\\?["'])?"""
-    r"""(?:(?:basic|bearer|token|digest|negotiate|apikey)[ \t]{1,4})?+)(?!\*{3}|\$)[^\s'"\\][^'"\\\r\n]*+""",
+    rf"""(?P<start>\b{_HEADER_NAME}(?:\\?["'])?{_SCHEME})(?!\*{{3}}|\$)[^\s'"\\][^'"\\\r\n]*+""", re.IGNORECASE
+)
+_BARE_HEADER = re.compile(
+    rf"""(?P<start>{_HEADER_NAME}{_SCHEME})(?!\*{{3}}|\$)[^\s'"\\;&|<>()`]"""
+    r"""(?:[^'"\\;&|<>()`\r\n]|\\.)*+(?:;[ \t]*[\w.-]+=[^\s'"\\;&|<>()`]*+)*+""",
     re.IGNORECASE,
 )
+"""One that a shell reads without quotes: `;`, `|` and the like end it, as far as no further cookie follows."""
+_QUOTE = re.compile("['\"]")
 _SIGNATURE_IN_URL = re.compile(r"""(?P<start>[?&](?:x-amz-|x-goog-)?sig(?:nature)?=)[^&\s'"]+""", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
     rf"(?P<name>{WORDS})"
@@ -73,7 +102,7 @@ _SQL = re.compile(
 _BEARER = re.compile(r"(?P<start>\bbearer[ \t]{1,4})[\w.~+/=-]{20,}", re.IGNORECASE)
 
 RULES = (
-    Rule(("authorization", "cookie", "x-"), _HEADER, _all_but_start),
+    Rule(_HEADER_HINTS, _HEADER, _all_but_start),
     Rule(("://",), PASSWORD_IN_URL, _all_but_ends),
     Rule(("sig=", "signature="), _SIGNATURE_IN_URL, _all_but_start),
     Rule(("pass", "pwd", "secret", "token", "bearer", "key", "auth", "creds"), _ASSIGNMENT, _assigned),

@@ -15,6 +15,7 @@ from sensor.enrich.secret_flags import (
     whole,
 )
 from sensor.enrich.secret_shapes import MASK
+from sensor.enrich.secret_text import mask_bare_headers
 from sensor.model.secret_names import is_secret_name, is_secret_value
 
 DEPTH = 3
@@ -110,6 +111,10 @@ class _Scan:
         return self._command if self._program in SHELLS and word[-1] == "c" else None
 
     def _command(self, text: str) -> str:
+        """What follows a shell's `-c`."""
+        return self._commands(mask_bare_headers(text, (word.start() for word in _SHELL_WORD.finditer(text))))
+
+    def _commands(self, text: str) -> str:
         return mask_command(text, self._depth + 1) if self._depth < DEPTH else text
 
     def _operand(self, word: str) -> None:
@@ -136,11 +141,11 @@ class _Scan:
             return word
         if _SHELL_WORD.fullmatch(word):
             return _QUOTED_PART.sub(self._inside_quotes, word)
-        return self._command(word)
+        return self._commands(word)
 
     def _inside_quotes(self, part: re.Match[str]) -> str:
         quote, text = part[0][0], part[0][1:-1]
-        return f"{quote}{self._command(text)}{quote}"
+        return f"{quote}{self._commands(text)}{quote}"
 
 
 def _named(name: str, value: str) -> str:

@@ -122,9 +122,18 @@ def test_a_program_has_the_name_of_its_file_and_the_one_it_was_called_by() -> No
         (("sh",), "/usr/bin/dash", False),
         (("ls", "/usr/bin/yum"), "/usr/bin/ls", False),
         (("python3", "/usr/bin/yum/"), "/usr/bin/python3.11", False),
+        (("busybox", "yum", "x"), "/bin/busybox", True),
+        (("./busybox-x86_64", "/srv/yum"), "/srv/busybox-x86_64", True),
+        (("toybox", "yum"), "/usr/bin/toybox", True),
+        (("/usr/bin/coreutils", "--coreutils-prog-shebang=yum", "/usr/bin/yum"), "/usr/bin/coreutils", True),
+        (("coreutils", "--coreutils-prog=yum"), "/usr/bin/coreutils", True),
+        (("coreutils", "--help", "yum"), "/usr/bin/coreutils", False),
+        (("busybox", "--list", "yum"), "/bin/busybox", False),
+        (("busybox",), "/bin/busybox", False),
+        (("wget", "yum"), "/bin/busybox", False),
     ],
 )
-def test_a_script_has_its_own_name_beside_its_interpreters(args: tuple[str, ...], exe: str, named: bool) -> None:
+def test_scripts_and_tools_have_names_beside_their_programs(args: tuple[str, ...], exe: str, named: bool) -> None:
     event = exec_event("x", exe=exe, args=args)
     assert fires(one_rule("sel: {process.name: yum}\ncondition: sel"), event) is named
     interpreter = one_rule(f"sel: {{process.name: {args[0].rpartition('/')[2]}}}\ncondition: sel")

@@ -37,7 +37,7 @@ class Bench:
         self.detector.start(self.later.append, self.timers.later)
 
     def detect(self, *events: Event) -> list[Event]:
-        return [told for event in events for told in self.detector.detect(event)]
+        return [told for event in events for told in self.detector.detect(event, event)]
 
 
 def suppression(**fields: object) -> Suppression:

@@ -83,6 +83,8 @@ HOSTILE = {
     "statements": "identified by " * LENGTH,
     "identified with": "identified with " + "a" * LENGTH,
     "headers": "authorization:" * LENGTH,
+    "headers with values": "cookie:a " * LENGTH,
+    "cookies": "cookie:a" + ";a=a" * LENGTH,
     "x headers": "x-a" * LENGTH,
     "tokens": "ghp_" * LENGTH,
     "keys": "AKIAIOSFODNN7EXAMPLE " + "A/" * LENGTH,
