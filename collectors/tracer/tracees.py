@@ -36,6 +36,7 @@ class Tracees:
         self._awaited: dict[int, int] = {}
         self._ended_early: dict[int, int] = {}
         self._orphans: dict[int, float] = {}
+        self._turn: list[int] = []
         self.execs = 0
         self.stops = 0
 
@@ -69,6 +70,14 @@ class Tracees:
             self._gave_birth(tid)
         else:
             ptrace.resume(tid)
+
+    def next_in_turn(self, most: int) -> list[int]:
+        """So many of those that are known, others each time until all had their turn."""
+        if not self._turn:
+            self._turn = [*self._early, *reversed(self._followed)]
+        turn = self._turn[-most:]
+        del self._turn[-most:]
+        return turn
 
     def tell_early(self) -> None:
         """Tell of those that nobody has told of by now: their parents were killed, or are about to."""

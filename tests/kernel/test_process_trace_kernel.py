@@ -370,3 +370,23 @@ def test_a_signal_on_its_way_outlives_the_tracer(number: signal.Signals) -> None
         app.returncode = None if stopped else os.waitstatus_to_exitcode(status)
         app.kill()
     assert stopped if number == signal.SIGSTOP else app.returncode == -number
+
+
+def test_of_several_the_newest_is_told_of_and_an_older_one_when_it_is_asked_for() -> None:
+    """What stops again and again would keep all older ones standing, if none were asked for by its number."""
+    with subprocess.Popen(["/bin/sleep", "10"]) as older, subprocess.Popen(["/bin/sleep", "10"]) as newer:
+        tracer = os.fork()
+        if tracer == 0:
+            for pid in (older.pid, newer.pid):
+                ptrace.seize(pid)
+                os.kill(pid, signal.SIGWINCH)
+                while Procfs().stat(pid).state != "t":
+                    time.sleep(0.001)
+            stop = signal.SIGWINCH << 8 | 0x7F
+            found = [ptrace.wait(), ptrace.wait(), ptrace.waiting(older.pid)]
+            ptrace.resume(older.pid)
+            found += [ptrace.waiting(older.pid), ptrace.waiting(os.getppid())]
+            os._exit(found != [(newer.pid, stop), (newer.pid, stop), (older.pid, stop), None, None])
+        assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0
+        older.kill()
+        newer.kill()
