@@ -13,12 +13,16 @@ import pytest
 import pytest_asyncio
 from needs import Need
 from running import until
+from tiny_programs import that_ends, that_executes
 from trace_scene import SPAWNING, Traced, all_followed, python, shell, threaded, tracer_of, tracing
 
+from collectors import trace_telling
 from collectors.process_settling import Settling
-from collectors.procfs import Procfs
+from collectors.process_table import Tracked
+from collectors.procfs import Procfs, Stat
 from collectors.trace_probe import probe
-from collectors.tracer import ptrace
+from collectors.trace_telling import fill
+from collectors.tracer.wire import ExecFields
 from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Status
@@ -96,6 +100,28 @@ async def test_each_program_of_a_chain_is_told(traced: Traced) -> None:
     told = sorted(traced.emitted.of(Kind.PROCESS_EXEC), key=lambda event: event.time)  # the cursor may be ahead by one
     chain = [event.process.args for event in told if event.process and event.process.entity == last.process.entity]
     assert [os.path.basename(args[0]) for args in chain if args] == ["sh", "env", "sh", "env", "sh", "true"]
+
+
+async def test_no_program_is_told_with_the_file_of_the_one_that_comes_right_after_it(
+    traced: Traced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str | None, int]] = []
+
+    def recorded(process: Tracked, stat: Stat, fields: ExecFields) -> None:
+        fill(process, stat, fields)
+        if process.version is not None:
+            told.append((process.exe, process.version[1]))
+
+    monkeypatch.setattr(trace_telling, "fill", recorded)
+    first, second = tmp_path / "first", tmp_path / "second"
+    that_ends(second)
+    that_executes(first, second)
+    spawn = "os.waitpid(os.posix_spawn(path, [path], {}), 0)"
+    await traced.run(python(f"import os\nfor path in 200 * [{str(first)!r}]: {spawn}"))
+    await until(lambda: sum(process.exe == str(second) for process in processes(traced)) == 200, "each program")
+    assert sum(process.exe == str(first) for process in processes(traced)) == 200
+    found = {(exe, inode) for exe, inode in told if exe in (str(first), str(second))}
+    assert found == {(str(path), path.stat().st_ino) for path in (first, second)}
 
 
 async def test_fork_vfork_and_posix_spawn(traced: Traced) -> None:
@@ -352,41 +378,3 @@ def say(app: "subprocess.Popen[str]", line: str) -> None:
     assert app.stdin is not None
     app.stdin.write(line)
     app.stdin.flush()
-
-
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGSTOP, signal.SIGRTMIN, signal.SIGTERM])
-def test_a_signal_on_its_way_outlives_the_tracer(number: signal.Signals) -> None:
-    """The tracer is gone between its look at a stop and its passing on of what the tracee had stopped for."""
-    with subprocess.Popen(["/bin/sleep", "10"]) as app:
-        tracer = os.fork()
-        if tracer == 0:
-            ptrace.seize(app.pid)
-            os.kill(app.pid, number)
-            found = ptrace.wait()
-            os._exit(found != (app.pid, number << 8 | 0x7F))
-        assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0, "the stop was seen"
-        _, status = os.waitpid(app.pid, os.WUNTRACED)
-        stopped = os.WIFSTOPPED(status)
-        app.returncode = None if stopped else os.waitstatus_to_exitcode(status)
-        app.kill()
-    assert stopped if number == signal.SIGSTOP else app.returncode == -number
-
-
-def test_of_several_the_newest_is_told_of_and_an_older_one_when_it_is_asked_for() -> None:
-    """What stops again and again would keep all older ones standing, if none were asked for by its number."""
-    with subprocess.Popen(["/bin/sleep", "10"]) as older, subprocess.Popen(["/bin/sleep", "10"]) as newer:
-        tracer = os.fork()
-        if tracer == 0:
-            for pid in (older.pid, newer.pid):
-                ptrace.seize(pid)
-                os.kill(pid, signal.SIGWINCH)
-                while Procfs().stat(pid).state != "t":
-                    time.sleep(0.001)
-            stop = signal.SIGWINCH << 8 | 0x7F
-            found = [ptrace.wait(), ptrace.wait(), ptrace.waiting(older.pid)]
-            ptrace.resume(older.pid)
-            found += [ptrace.waiting(older.pid), ptrace.waiting(os.getppid())]
-            os._exit(found != [(newer.pid, stop), (newer.pid, stop), (older.pid, stop), None, None])
-        assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0
-        older.kill()
-        newer.kill()
