@@ -8,6 +8,7 @@ enters the task from outside, and sees all that it ever did while there is no tr
 import asyncio
 import struct
 from collections.abc import Callable
+from contextlib import closing
 
 from collectors.allowance import Overdraft
 from collectors.following import UNTRACED
@@ -104,8 +105,8 @@ class ProcessTrace:
             raise
         finally:
             reading.cancel()
-            self._end(link)
             self._processes.off_exit(self._telling.ended)
+            self._end(link)
 
     # what the task view asks; see `following.Tracing`
 
@@ -197,6 +198,8 @@ class ProcessTrace:
             return self._processes.procfs.stat(process.pid).start_ticks == process.start_ticks
         except ProcessGone:
             return False
+        except OSError:
+            return True  # as far as is known
 
     def _try_again(self) -> None:
         refused = list(self._telling.refused)
@@ -210,9 +213,9 @@ class ProcessTrace:
 
     def _end(self, link: TracerLink) -> None:
         """Whatever ended it: what was told is taken in, and the cursor sees to the rest."""
-        link.kill()
-        self._processes.tracing = UNTRACED
-        self.drain()
-        self._link = None
-        self._telling.let_go()
-        link.close()
+        with closing(link):
+            link.kill()
+            self._processes.tracing = UNTRACED
+            self.drain()
+            self._link = None
+            self._telling.let_go()

@@ -224,11 +224,10 @@ class Task:
     def watch_again(self, process: Tracked) -> None:
         """Its tracer is lost: its end is learnt as that of others."""
         process.traced = False
-        with suppress(ProcessGone):
-            self._exits.watch(process.pid, process.start_ticks)
-            if self.procfs.stat(process.pid).start_ticks == process.start_ticks:
-                return
-        self.ended(process, None)
+        try:
+            self._exits.watch_again(process.pid, process.start_ticks)
+        except ProcessGone:
+            self.ended(process, None)
 
     def read(self, process: Tracked, stat: Stat | None = None) -> bool:
         """Read what a process runs: its own program or, until it has executed one, its parent's. `stat` is what its

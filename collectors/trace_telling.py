@@ -73,6 +73,8 @@ class TraceTelling:
                 self._processes.procfs.stat(pid)
             except ProcessGone:
                 del self._parents[pid]
+            except OSError:
+                return  # /proc cannot be read now: they are kept until ends are missing again
 
     def let_go(self) -> None:
         """The tracer is lost: all that it told of is watched by other means again."""
