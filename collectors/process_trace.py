@@ -99,7 +99,7 @@ class ProcessTrace:
             await self._answered()
             self._processes.tracing = self
             self._attach_to_all()
-            await self._watch(link, reading)
+            await self._watch(reading)
         except TracerLost:
             self._counters.lost("tracer_lost")
             raise
@@ -151,7 +151,7 @@ class ProcessTrace:
         for process in self._processes.living():
             self.found(process)
 
-    async def _watch(self, link: TracerLink, reading: asyncio.Task[None]) -> None:
+    async def _watch(self, reading: asyncio.Task[None]) -> None:
         loop = asyncio.get_running_loop()
         tried = loop.time()
         while True:
@@ -159,7 +159,6 @@ class ProcessTrace:
                 reading.result()
             if self._fault is not None:
                 raise self._fault
-            link.flush()
             self._watchdog.look()
             self._count_dropped()
             if loop.time() - tried > REFUSED_AGAIN_S:
