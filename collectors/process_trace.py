@@ -31,6 +31,9 @@ SOON_S = 0.001
 HOLD_OFF_S = 0.02
 """The same once more than `SOON_PER_SECOND` reads were needed: one wake-up for many records."""
 SOON_PER_SECOND, SOON_SAVED = 100, 500
+UNTOLD_S = 1.0
+"""So long the tracer may take to tell an end that was seen otherwise; a silent one is lost before. It cannot tell that
+of a process whose main thread had ended before it was attached to."""
 REFUSED_AGAIN_S = 30.0
 """After this time a process that could not be attached to is tried again."""
 
@@ -121,6 +124,15 @@ class ProcessTrace:
         """Born of one that is followed, or attached to with all its threads."""
         return process.traced or process.pid in self._telling.attached
 
+    def tells_end(self, process: Tracked, status: int | None) -> bool:
+        """What it has told came before this end. What it has yet to tell of one that it follows, a program among it, is
+        told before its end."""
+        self.drain()
+        if process.ended is None and self.follows(process):
+            self._telling.await_end(process, status)
+            return True
+        return process.ended is not None
+
     def found(self, process: Tracked) -> None:
         """Have it attached to, once."""
         if self._link is None or process.own or process.traced or process.entity in self._asked:
@@ -160,6 +172,7 @@ class ProcessTrace:
             if self._fault is not None:
                 raise self._fault
             self._watchdog.look()
+            self._telling.conclude(UNTOLD_S)
             self._count_dropped()
             if loop.time() - tried > REFUSED_AGAIN_S:
                 self._try_again()
@@ -187,6 +200,7 @@ class ProcessTrace:
             self._dropped += new
             self._counters.lost("trace_dropped", new)
             self.drain()  # an end that was told is no lost one
+            self._telling.conclude()
             for process in self._processes.living():
                 if process.traced and not self._lives(process):
                     self._processes.watch_again(process)

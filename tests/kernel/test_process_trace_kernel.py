@@ -153,6 +153,19 @@ os.waitpid(pid, 0)
     assert [a.exe for a in last.process.ancestors][:2] == [None, PYTHON]
 
 
+async def test_the_last_program_of_what_was_attached_to_is_told_before_its_end_however_short(
+    traced: Traced, tmp_path: Path
+) -> None:
+    last = tmp_path / "last"
+    that_ends(last)
+    pids = {int(await traced.run(shell(f"echo $$; exec {last}"))) for _ in range(20)}
+    await until(lambda: pids == {end.pid for end in processes(traced, Kind.PROCESS_EXIT)} & pids, "each end")
+    ends = [end.exe for end in processes(traced, Kind.PROCESS_EXIT) if end.pid in pids]
+    assert ends == 20 * [str(last)]
+    told = [event.kind for event in traced.emitted.events if event.process and event.process.exe == str(last)]
+    assert told == 20 * [Kind.PROCESS_EXEC, Kind.PROCESS_EXIT]
+
+
 async def test_threads_that_spawn_and_a_thread_that_executes(traced: Traced) -> None:
     app = await traced.start(
         python(
