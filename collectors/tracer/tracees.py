@@ -50,6 +50,10 @@ class Tracees:
         """A thread was seized, and the sensor knows of its process."""
         self._followed[tid] = pid
 
+    def forget(self, tid: int) -> None:
+        """What has its number now was never seized."""
+        self._followed.pop(tid, None)
+
     def handle(self, tid: int, status: int) -> None:
         """A stop or an end, as waitpid(2) gives it: the signal above the lowest byte, PTRACE_EVENT_* above that."""
         if not ptrace.is_stop(status):

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -11,6 +12,10 @@ from needs import Need
 from collectors.procfs import Procfs
 from collectors.trace_probe import probe
 from collectors.tracer import ptrace
+from collectors.tracer.attaching import attach
+from collectors.tracer.exec_facts import ExecReader
+from collectors.tracer.outlet import Outlet
+from collectors.tracer.tracees import Tracees
 from sensor.model.protocols import Status
 
 pytestmark = pytest.mark.kernel
@@ -58,3 +63,44 @@ def test_of_several_the_newest_is_told_of_and_an_older_one_when_it_is_asked_for(
         assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0
         older.kill()
         newer.kill()
+
+
+EXECUTING = """
+import os, sys, threading
+def execute():
+    sys.stdin.readline()
+    os.execv("/bin/sleep", ["sleep", "10"])
+threading.Thread(target=execute).start()
+print("there", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_a_thread_that_executes_before_it_is_seized_takes_no_process_out_of_tracing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    procfs, seized = Procfs(), list[int]()
+    seize = ptrace.seize
+
+    def followed(tid: int) -> None:
+        seize(tid)
+        seized.append(tid)
+        if seized == [app.pid]:
+            os.write(stdin, b"\n")
+            while procfs.stat(app.pid).comm != "sleep":
+                time.sleep(0.001)
+
+    with subprocess.Popen([sys.executable, "-c", EXECUTING], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as app:
+        assert app.stdin is not None
+        assert app.stdout is not None
+        stdin = app.stdin.fileno()
+        app.stdout.readline()
+        tracer = os.fork()
+        if tracer == 0:
+            monkeypatch.setattr(ptrace, "seize", followed)
+            tracees = Tracees(Outlet(os.open("/dev/null", os.O_WRONLY)), ExecReader(procfs))
+            why_not = attach(tracees, procfs, app.pid, procfs.stat(app.pid).start_ticks)
+            is_ours = procfs.tracer(app.pid) == os.getpid() and app.pid in tracees and len(tracees) == 1
+            os._exit(why_not is not None or not is_ours)
+        assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0
+        app.kill()
