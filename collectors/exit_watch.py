@@ -11,6 +11,7 @@ import select
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from collectors.procfs import Procfs
@@ -67,6 +68,14 @@ class ExitWatch:
         except OSError:  # no descriptors left, a kernel without pidfds, fs.epoll.max_user_watches, no memory
             self._unwatched[pid] = start_ticks
             self._counters.add("exits.without_pidfd")
+
+    def watch_again(self, pid: int, start_ticks: int) -> None:
+        """The same of one whose number may be another's by now, which raises ProcessGone too. Where /proc cannot be
+        read it is taken for the same."""
+        self.watch(pid, start_ticks)
+        with suppress(OSError):
+            if self._procfs.stat(pid).start_ticks != start_ticks:
+                raise ProcessGone(f"PID {pid}: another by now")
 
     def collect(self) -> Iterator[End]:
         """Those that ended, with the wait status where the kernel gives it."""

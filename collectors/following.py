@@ -36,6 +36,11 @@ class Tracing(Protocol):
         """Whether the tracer follows the process, and so tells of its children."""
         ...
 
+    def tells_end(self, process: Tracked, status: int | None) -> bool:
+        """Whether the tracer has told the end of the process, or will; it was seen just now, with this wait status if
+        that is known."""
+        ...
+
     def found(self, process: Tracked) -> None:
         """A process is there that the tracer has not told of: it is to be attached to."""
         ...
@@ -55,6 +60,10 @@ class _Untraced:
         return False
 
     def follows(self, process: Tracked) -> bool:  # noqa: ARG002 - the same
+        """Never."""
+        return False
+
+    def tells_end(self, process: Tracked, status: int | None) -> bool:  # noqa: ARG002 - the same
         """Never."""
         return False
 

@@ -8,6 +8,7 @@ enters the task from outside, and sees all that it ever did while there is no tr
 import asyncio
 import struct
 from collections.abc import Callable
+from contextlib import closing
 
 from collectors.allowance import Overdraft
 from collectors.following import UNTRACED
@@ -30,6 +31,9 @@ SOON_S = 0.001
 HOLD_OFF_S = 0.02
 """The same once more than `SOON_PER_SECOND` reads were needed: one wake-up for many records."""
 SOON_PER_SECOND, SOON_SAVED = 100, 500
+UNTOLD_S = 1.0
+"""So long the tracer may take to tell an end that was seen otherwise; a silent one is lost before. It cannot tell that
+of a process whose main thread had ended before it was attached to."""
 REFUSED_AGAIN_S = 30.0
 """After this time a process that could not be attached to is tried again."""
 
@@ -98,14 +102,14 @@ class ProcessTrace:
             await self._answered()
             self._processes.tracing = self
             self._attach_to_all()
-            await self._watch(link, reading)
+            await self._watch(reading)
         except TracerLost:
             self._counters.lost("tracer_lost")
             raise
         finally:
             reading.cancel()
-            self._end(link)
             self._processes.off_exit(self._telling.ended)
+            self._end(link)
 
     # what the task view asks; see `following.Tracing`
 
@@ -119,6 +123,15 @@ class ProcessTrace:
     def follows(self, process: Tracked) -> bool:
         """Born of one that is followed, or attached to with all its threads."""
         return process.traced or process.pid in self._telling.attached
+
+    def tells_end(self, process: Tracked, status: int | None) -> bool:
+        """What it has told came before this end. What it has yet to tell of one that it follows, a program among it, is
+        told before its end."""
+        self.drain()
+        if process.ended is None and self.follows(process):
+            self._telling.await_end(process, status)
+            return True
+        return process.ended is not None
 
     def found(self, process: Tracked) -> None:
         """Have it attached to, once."""
@@ -150,7 +163,7 @@ class ProcessTrace:
         for process in self._processes.living():
             self.found(process)
 
-    async def _watch(self, link: TracerLink, reading: asyncio.Task[None]) -> None:
+    async def _watch(self, reading: asyncio.Task[None]) -> None:
         loop = asyncio.get_running_loop()
         tried = loop.time()
         while True:
@@ -158,8 +171,8 @@ class ProcessTrace:
                 reading.result()
             if self._fault is not None:
                 raise self._fault
-            link.flush()
             self._watchdog.look()
+            self._telling.conclude(UNTOLD_S)
             self._count_dropped()
             if loop.time() - tried > REFUSED_AGAIN_S:
                 self._try_again()
@@ -187,6 +200,7 @@ class ProcessTrace:
             self._dropped += new
             self._counters.lost("trace_dropped", new)
             self.drain()  # an end that was told is no lost one
+            self._telling.conclude()
             for process in self._processes.living():
                 if process.traced and not self._lives(process):
                     self._processes.watch_again(process)
@@ -197,6 +211,8 @@ class ProcessTrace:
             return self._processes.procfs.stat(process.pid).start_ticks == process.start_ticks
         except ProcessGone:
             return False
+        except OSError:
+            return True  # as far as is known
 
     def _try_again(self) -> None:
         refused = list(self._telling.refused)
@@ -210,9 +226,9 @@ class ProcessTrace:
 
     def _end(self, link: TracerLink) -> None:
         """Whatever ended it: what was told is taken in, and the cursor sees to the rest."""
-        link.kill()
-        self._processes.tracing = UNTRACED
-        self.drain()
-        self._link = None
-        self._telling.let_go()
-        link.close()
+        with closing(link):
+            link.kill()
+            self._processes.tracing = UNTRACED
+            self.drain()
+            self._link = None
+            self._telling.let_go()

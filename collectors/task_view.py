@@ -67,8 +67,7 @@ class Task:
         self._sockets = SocketOwners(self._table.newest_first, self.gated.sockets, clock, counters)
         self._holders = FileHolders(self._table.newest_first, self.gated.holds, clock, counters)
         self.follower: Follower | None = None  # the process collector, while it runs
-        self.tracing: Tracing = UNTRACED
-        """The collector that traces, while it does."""
+        self.tracing: Tracing = UNTRACED  # the collector that traces, while it does
         self.on_program: Callable[[Tracked], None] | None = None
         """Called with a process that has settled in a container, and again when another program of it was told."""
         self.declared = Declared()
@@ -195,12 +194,14 @@ class Task:
         return self._take_in(stat)
 
     def traced(self, stat: Stat, parent: int | None) -> Tracked | None:
-        """Take in a process that a tracer tells of, dead or alive, in its parent's container; None for threads."""
-        known = self._table.living(stat.pid)
+        """Take in a process that a tracer tells of, dead or alive, in its parent's container; None for threads. One
+        whose end was told is given as it was, as in `track_by`."""
+        known = self._table.last(stat.pid)
         if known is not None and known.start_ticks != stat.start_ticks:
-            self.ended(known, None)
+            if known.ended is None:
+                self.ended(known, None)
             known = None
-        if known is not None and not known.ppid:
+        if known is not None and known.ended is None and not known.ppid:
             self._place_living(known)  # the runtime of a container moves on its way in
         if known is not None or stat.is_thread:
             return known
@@ -224,11 +225,10 @@ class Task:
     def watch_again(self, process: Tracked) -> None:
         """Its tracer is lost: its end is learnt as that of others."""
         process.traced = False
-        with suppress(ProcessGone):
-            self._exits.watch(process.pid, process.start_ticks)
-            if self.procfs.stat(process.pid).start_ticks == process.start_ticks:
-                return
-        self.ended(process, None)
+        try:
+            self._exits.watch_again(process.pid, process.start_ticks)
+        except ProcessGone:
+            self.ended(process, None)
 
     def read(self, process: Tracked, stat: Stat | None = None) -> bool:
         """Read what a process runs: its own program or, until it has executed one, its parent's. `stat` is what its
@@ -326,13 +326,12 @@ class Task:
     # how it is done
 
     def _known(self, pid: int) -> Tracked | None:
-        try:
+        with suppress(ProcessGone):
             process = self.track(pid)
             if process is not None and process.ended is None and process.args is None and process.exe is None:
                 self.read(process)
-        except ProcessGone:
-            return None
-        return process
+            return process
+        return None
 
     def _take_in(self, stat: Stat) -> Tracked:
         for above in reversed(self._reader.unknown_above(stat, self._table.living)):
@@ -394,7 +393,8 @@ class Task:
         process.container = parent.container if parent and alike else self._placement.container(process)
 
     def _ended(self, end: End) -> None:
-        self.tracing.drain()  # what a tracer has told came before this end
         process = self._table.living(end.pid)
-        if process is not None and process.start_ticks == end.start_ticks:  # else its number has been taken anew
+        if process is None or process.start_ticks != end.start_ticks:
+            return  # its number has been taken anew
+        if not self.tracing.tells_end(process, end.status):
             self.ended(process, end.status)

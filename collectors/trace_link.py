@@ -44,24 +44,18 @@ class TracerLink:
         return self._pipe
 
     def ping(self, number: int) -> None:
-        """Ask for a pulse."""
-        self._send(wire.PING.pack(wire.PING_LETTER, number))
+        """Ask for a pulse, ahead of all that waits to be sent, and send of that what there is room for. Raises
+        TracerLost when the tracer has ended."""
+        if self._unsent and self._unsent[0].startswith(wire.PING_LETTER):
+            self._unsent.popleft()  # the one before is not sent yet
+        self._unsent.appendleft(wire.PING.pack(wire.PING_LETTER, number))
+        self._flush()
 
     def attach(self, pid: int, start_ticks: int) -> None:
-        """Ask to follow a process. That the tracer has ended is told by `flush` and `pulse`."""
+        """Ask to follow a process. That the tracer has ended is told by `ping` and `pulse`."""
+        self._unsent.append(wire.ATTACH.pack(wire.ATTACH_LETTER, pid, start_ticks))
         with suppress(TracerLost):
-            self._send(wire.ATTACH.pack(wire.ATTACH_LETTER, pid, start_ticks))
-
-    def flush(self) -> None:
-        """Send what there was no room for. Raises TracerLost when it has ended."""
-        while self._unsent:
-            try:
-                self._sock.send(self._unsent[0])
-            except BlockingIOError:
-                return
-            except OSError as error:
-                raise TracerLost(self._last_word() or f"the tracer has ended: {error}") from None
-            self._unsent.popleft()
+            self._flush()
 
     def pulse(self) -> Pulse | None:
         """The newest answer that has come, None if there is none. Raises TracerLost when the tracer has ended."""
@@ -103,9 +97,15 @@ class TracerLink:
         os.close(self._pidfd)
         os.close(self._pipe)
 
-    def _send(self, question: bytes) -> None:
-        self._unsent.append(question)
-        self.flush()
+    def _flush(self) -> None:
+        while self._unsent:
+            try:
+                self._sock.send(self._unsent[0])
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise TracerLost(self._last_word() or f"the tracer has ended: {error}") from None
+            self._unsent.popleft()
 
     def _last_word(self) -> str | None:
         try:

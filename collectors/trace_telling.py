@@ -35,6 +35,7 @@ class TraceTelling:
         self._claimed: dict[int, float] = {}
         self._newborn: dict[int, None] = {}
         self._parents: dict[int, int] = {}
+        self._untold_ends: dict[int, tuple[Tracked, int | None, float]] = {}
         self.attached: set[int] = set()
         """Processes that were there before they were followed, and still live."""
         self.refused: dict[int, str] = {}
@@ -60,8 +61,21 @@ class TraceTelling:
         if len(self._claimed) > MANY_CLAIMS:
             self._forget_old_claims()
 
+    def await_end(self, process: Tracked, status: int | None) -> None:
+        """It has ended, with this wait status if it is known, and the tracer is to tell so behind its last program."""
+        self._untold_ends[process.pid] = process, status, self._clock.monotonic()
+
+    def conclude(self, after_s: float = 0.0) -> None:
+        """Ends that the tracer has not told in this time are told without it."""
+        latest = self._clock.monotonic() - after_s
+        for process, status, seen_at in list(self._untold_ends.values()):
+            if seen_at <= latest:
+                self._untold_ends.pop(process.pid, None)
+                self._processes.ended(process, status)
+
     def ended(self, process: Tracked) -> None:
         """It has ended, by whatever that is known: its end may never be told by the tracer."""
+        self._untold_ends.pop(process.pid, None)
         self._parents.pop(process.pid, None)
         self.attached.discard(process.pid)
         self.refused.pop(process.pid, None)
@@ -73,9 +87,12 @@ class TraceTelling:
                 self._processes.procfs.stat(pid)
             except ProcessGone:
                 del self._parents[pid]
+            except OSError:
+                return  # /proc cannot be read now: they are kept until ends are missing again
 
     def let_go(self) -> None:
         """The tracer is lost: all that it told of is watched by other means again."""
+        self.conclude()
         for process in self._processes.living():
             if process.traced:
                 self._processes.watch_again(process)

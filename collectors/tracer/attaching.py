@@ -25,7 +25,7 @@ def attach(tracees: Tracees, procfs: Procfs, pid: int, start_ticks: int) -> str 
             if _has_main_thread(procfs, pid, start_ticks):  # a zombie is refused in the same way
                 return _why_not(procfs, pid, error)
     for _ in range(PASSES):
-        if not _seize_threads(tracees, procfs, pid):
+        if not _seize_threads(tracees, procfs, pid) and not _was_replaced(tracees, procfs, pid):
             break
     return None if pid in tracees else _why_no_thread(tracees, procfs, pid)
 
@@ -62,7 +62,11 @@ def _why_no_thread(tracees: Tracees, procfs: Procfs, pid: int) -> str | None:
 def _seize_threads(tracees: Tracees, procfs: Procfs, pid: int) -> int:
     """One pass; how many threads are followed since."""
     found = 0
-    for name in procfs.names(f"{pid}/task"):
+    try:
+        names = procfs.names(f"{pid}/task")
+    except ProcessGone:
+        return 0
+    for name in names:
         if (tid := int(name)) in tracees:
             continue
         try:
@@ -71,6 +75,22 @@ def _seize_threads(tracees: Tracees, procfs: Procfs, pid: int) -> int:
             continue  # born of a thread that is followed, or ended
         found += 1
     return found
+
+
+def _was_replaced(tracees: Tracees, procfs: Procfs, pid: int) -> bool:
+    """Whether the main thread that was seized is none any more: one that was not has executed and has its number now.
+
+    The kernel lets go of the former one without a word then (fs/exec.c, de_thread).
+    """
+    if pid not in tracees:
+        return False
+    try:
+        is_ours = procfs.tracer(pid) == os.getpid()
+    except ProcessGone:
+        is_ours = False  # it has ended as well, or the tracer would still have to wait for it
+    if not is_ours:
+        tracees.forget(pid)
+    return not is_ours
 
 
 def _seize(tracees: Tracees, pid: int, tid: int) -> None:

@@ -5,7 +5,10 @@ without a look at the files, and the one look at a file asks no server (`statx`)
 what may be lost is read first, and in the cheapest way: the kernel has just put arguments and environment on the stack
 (`initial_stack`), from where one process_vm_readv(2) fetches them, in 4 µs where /proc/PID/stat and the two files take
 40. The rest is read and made when the app has gone on; for a tracee that has ended meanwhile /proc keeps its stat until
-the tracer has waited for it.
+the tracer has waited for it. The version of its file would be the next program's by then, if it has executed one: it is
+kept only where the 16 random bytes that the kernel drew for this one (getauxval(3), AT_RANDOM) still lie there after it
+was read. Where its stack lies would not do, since a program can have that be the same for the next one (personality(2),
+ADDR_NO_RANDOMIZE).
 """
 
 import ctypes
@@ -17,6 +20,7 @@ from collectors import environ
 from collectors.procfs import ARGS_LIMIT, Procfs
 from collectors.statx import version
 from collectors.tracer import initial_stack, ptrace
+from collectors.tracer.initial_stack import RANDOM_BYTES
 from collectors.tracer.wire import DENIED, GONE, IMAGE, VERSION, ExecFields
 from sensor.model.errors import AccessDenied, ProcessGone
 
@@ -34,12 +38,13 @@ _read.restype = ctypes.c_ssize_t
 
 
 class Seen(NamedTuple):
-    """What was read of a program while it stood still. What lies at `stack` is in the reader's buffer until its next
-    look. A stack that is of another kind, or larger, is not; then stat, arguments and environment are in `files`."""
+    """What was read of a program while it stood still. What lies at `stack` is in the reader's buffer until its fields
+    are made. A stack that is of another kind, or larger, is not; then stat, arguments, environment and the version of
+    the file are in `files`."""
 
     stack: int
     size: int
-    files: tuple[bytes, bytes | int, bytes | int] | None
+    files: tuple[bytes, bytes | int, bytes | int, bytes | int] | None
     exe: bytes | int
     cwd: bytes | int
     owner: bytes | int
@@ -70,20 +75,20 @@ class ExecReader:
     def look(self, pid: int) -> Seen:
         """What may be lost once it goes on. Raises ProcessGone if it was killed and there is nothing of it."""
         stack = ptrace.stack_pointer(pid) or 0
-        size = self._fetch(pid, stack) if stack else 0
+        size = self._fetch(pid, stack, WINDOW) if stack else 0
         whole = 0 < size < WINDOW
-        files = None if whole else (self.stat(pid), self._file(pid, "cmdline"), self._file(pid, "environ"))
+        files = None if whole else self._files(pid)
         place = b"%s/%d" % (self._root, pid)
         return Seen(stack, size, files, _link(place + b"/exe"), _link(place + b"/cwd"), _owner(place))
 
     def fields(self, pid: int, seen: Seen) -> ExecFields:
-        """What the sensor is told of it, before the next look. Raises ProcessGone if it was killed."""
+        """What the sensor is told of it, once and before the next look. Raises ProcessGone if it was killed."""
         if seen.files is not None:
-            stat, args, variables = seen.files
+            stat, args, variables, of_file = seen.files
             image = _image(stat)
         else:
             stat = self.stat(pid)
-            args, variables, image = self._on_stack(seen)
+            args, variables, of_file, image = self._on_stack(pid, seen)
         return ExecFields(
             stat,
             args,
@@ -91,20 +96,29 @@ class ExecReader:
             seen.cwd,
             seen.owner,
             variables if isinstance(variables, int) else _picked(variables),
-            self._version(pid),
+            of_file,
             image,
         )
 
-    def _fetch(self, pid: int, stack: int) -> int:
-        _VECTOR.pack_into(self._there, 0, stack, WINDOW)
+    def _fetch(self, pid: int, at: int, size: int) -> int:
+        _VECTOR.pack_into(self._there, 0, at, size)
         return int(_read(pid, self._here_at, 1, self._there_at, 1, 0))
 
-    def _on_stack(self, seen: Seen) -> tuple[bytes | int, bytes | int, bytes]:
-        """Arguments, environment, and where they lie."""
-        found = initial_stack.parse(self._view[: seen.size].tobytes(), seen.stack)
+    def _files(self, pid: int) -> tuple[bytes, bytes | int, bytes | int, bytes | int]:
+        return self.stat(pid), self._file(pid, "cmdline"), self._file(pid, "environ"), self._version(pid)
+
+    def _on_stack(self, pid: int, seen: Seen) -> tuple[bytes | int, bytes | int, bytes | int, bytes]:
+        """Arguments, environment, the version of the file, and where they lie."""
+        raw = self._view[: seen.size].tobytes()
+        found = initial_stack.parse(raw, seen.stack)
         if found is None:
-            return GONE, GONE, IMAGE.pack(seen.stack, 0)
-        return found.args, found.environ, IMAGE.pack(seen.stack, found.args_at)
+            return GONE, GONE, GONE, IMAGE.pack(seen.stack, 0)
+        at = found.random_at - seen.stack
+        drawn = raw[at : at + RANDOM_BYTES]
+        of_file = self._version(pid)
+        if self._fetch(pid, found.random_at, RANDOM_BYTES) != RANDOM_BYTES or self._view[:RANDOM_BYTES] != drawn:
+            of_file = GONE  # it runs another program, or none
+        return found.args, found.environ, of_file, IMAGE.pack(seen.stack, found.args_at)
 
     def _file(self, pid: int, name: str) -> bytes | int:
         limit = ARGS_LIMIT if name == "cmdline" else environ.LIMIT

@@ -12,16 +12,20 @@ _WORD = 8
 _TWO = struct.Struct("<QQ")
 _AUX = 2 * _WORD * 32
 """Bytes of the auxiliary vector that are looked at; the kernel writes some 20 pairs."""
-_FILE_NAME = 31
-"""AT_EXECFN (include/uapi/linux/auxvec.h)."""
+_RANDOM, _FILE_NAME = 25, 31
+"""AT_RANDOM and AT_EXECFN (include/uapi/linux/auxvec.h)."""
+RANDOM_BYTES = 16
+"""At AT_RANDOM; the kernel draws them for each program, and no other has the same."""
 
 
 class Start(NamedTuple):
-    """Arguments and environment as they were given, with their NULs, and the address of the arguments."""
+    """Arguments and environment as they were given, with their NULs, the address of the arguments, and that of the
+    program's random bytes, 0 if it has none."""
 
     args: bytes
     environ: bytes
     args_at: int
+    random_at: int
 
 
 def parse(raw: bytes, stack: int) -> Start | None:
@@ -33,13 +37,13 @@ def parse(raw: bytes, stack: int) -> Start | None:
     if not count or variables + _WORD > len(raw):
         return None
     aux = _after_null(raw, variables)
-    if aux is None or (name_at := _file_name(raw, aux)) is None:
+    if aux is None or _FILE_NAME not in (auxiliary := _auxiliary(raw, aux)):
         return None
-    begin, end = args_at - stack, name_at - stack
+    begin, end = args_at - stack, auxiliary[_FILE_NAME] - stack
     middle = end if aux == variables + _WORD else int.from_bytes(raw[variables : variables + _WORD], "little") - stack
     if not aux <= begin <= middle <= end <= len(raw):
         return None
-    return Start(raw[begin:middle], raw[middle:end], args_at)
+    return Start(raw[begin:middle], raw[middle:end], args_at, auxiliary.get(_RANDOM, 0))
 
 
 def _after_null(raw: bytes, at: int) -> int | None:
@@ -48,11 +52,11 @@ def _after_null(raw: bytes, at: int) -> int | None:
     return None if found < 0 else (found + 2 * _WORD - 1) // _WORD * _WORD
 
 
-def _file_name(raw: bytes, at: int) -> int | None:
+def _auxiliary(raw: bytes, at: int) -> dict[int, int]:
+    found: dict[int, int] = {}
     size = min(_AUX, (len(raw) - at) // _TWO.size * _TWO.size)
     for kind, value in _TWO.iter_unpack(raw[at : at + max(size, 0)]):
-        if kind == _FILE_NAME:
-            return int(value)
         if kind == 0:
             break
-    return None
+        found[kind] = value
+    return found

@@ -18,6 +18,9 @@ from collectors.tracer.tracees import Tracees
 from sensor.model.errors import ProcessGone
 
 NAME = b"sensor-tracer"
+TURN = 256
+"""After so many stops as many tracees are looked at in turn (1 µs each): the kernel tells of the newest first, and few
+that stop again and again would keep all that are older standing for ever."""
 
 
 def live(control: socket.socket, pipe: int) -> None:
@@ -51,6 +54,7 @@ class _Life:
         self._tracees = Tracees(self._outlet, ExecReader(self._procfs))
         self._called = True
         self._waiting = False
+        self._until_turn = TURN
 
     def run(self) -> None:
         """Raises ConnectionError when the sensor has gone."""
@@ -69,6 +73,15 @@ class _Life:
             else:
                 self._waiting = False
                 if found is not None:
+                    self._handle(*found)
+
+    def _handle(self, tid: int, status: int) -> None:
+        self._tracees.handle(tid, status)
+        self._until_turn -= 1
+        if self._until_turn == 0:
+            self._until_turn = TURN
+            for known in self._tracees.next_in_turn(TURN):
+                if (found := ptrace.waiting(known)) is not None:
                     self._tracees.handle(*found)
 
     def called(self, _signal: int, _frame: FrameType | None) -> None:

@@ -50,12 +50,25 @@ _WIDE = 1 << 31 | 1 << 30
 def wait() -> tuple[int, int] | None:
     """Who has stopped or ended, and its status as of waitpid(2); None if it was gone again. Raises ChildProcessError.
 
+    Of several it is the one that is followed since the shortest time (kernel/exit.c, ptrace_do_wait).
+
     A signal's stop is only looked at (WNOWAIT): what waits for it takes the number of the signal out of the tracee
     (kernel/exit.c, wait_task_stopped), and with a tracer that was killed before passing it on it would be lost.
     An exec's is waited for: until then the kernel refuses requests for one that a thread made, since they may be meant
     for the thread that had the number before (kernel/ptrace.c, looks_like_a_spurious_pid).
     """
-    found = os.waitid(os.P_ALL, 0, _LOOK)
+    return _status(os.waitid(os.P_ALL, 0, _LOOK))
+
+
+def waiting(tid: int) -> tuple[int, int] | None:
+    """The same of one tracee; None if it runs, or is none any more."""
+    try:
+        return _status(os.waitid(os.P_PID, tid, _LOOK | os.WNOHANG))
+    except ChildProcessError:
+        return None
+
+
+def _status(found: os.waitid_result | None) -> tuple[int, int] | None:
     if found is None:
         return None
     is_exec = found.si_status >> 8 == EVENT_EXEC

@@ -36,6 +36,7 @@ class Tracees:
         self._awaited: dict[int, int] = {}
         self._ended_early: dict[int, int] = {}
         self._orphans: dict[int, float] = {}
+        self._turn: list[int] = []
         self.execs = 0
         self.stops = 0
 
@@ -48,6 +49,10 @@ class Tracees:
     def add(self, tid: int, pid: int) -> None:
         """A thread was seized, and the sensor knows of its process."""
         self._followed[tid] = pid
+
+    def forget(self, tid: int) -> None:
+        """What has its number now was never seized."""
+        self._followed.pop(tid, None)
 
     def handle(self, tid: int, status: int) -> None:
         """A stop or an end, as waitpid(2) gives it: the signal above the lowest byte, PTRACE_EVENT_* above that."""
@@ -69,6 +74,14 @@ class Tracees:
             self._gave_birth(tid)
         else:
             ptrace.resume(tid)
+
+    def next_in_turn(self, most: int) -> list[int]:
+        """So many of those that are known, others each time until all had their turn."""
+        if not self._turn:
+            self._turn = [*self._early, *reversed(self._followed)]
+        turn = self._turn[-most:]
+        del self._turn[-most:]
+        return turn
 
     def tell_early(self) -> None:
         """Tell of those that nobody has told of by now: their parents were killed, or are about to."""

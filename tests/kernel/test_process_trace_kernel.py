@@ -13,12 +13,16 @@ import pytest
 import pytest_asyncio
 from needs import Need
 from running import until
+from tiny_programs import that_ends, that_executes
 from trace_scene import SPAWNING, Traced, all_followed, python, shell, threaded, tracer_of, tracing
 
+from collectors import trace_telling
 from collectors.process_settling import Settling
-from collectors.procfs import Procfs
+from collectors.process_table import Tracked
+from collectors.procfs import Procfs, Stat
 from collectors.trace_probe import probe
-from collectors.tracer import ptrace
+from collectors.trace_telling import fill
+from collectors.tracer.wire import ExecFields
 from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Status
@@ -98,6 +102,28 @@ async def test_each_program_of_a_chain_is_told(traced: Traced) -> None:
     assert [os.path.basename(args[0]) for args in chain if args] == ["sh", "env", "sh", "env", "sh", "true"]
 
 
+async def test_no_program_is_told_with_the_file_of_the_one_that_comes_right_after_it(
+    traced: Traced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str | None, int]] = []
+
+    def recorded(process: Tracked, stat: Stat, fields: ExecFields) -> None:
+        fill(process, stat, fields)
+        if process.version is not None:
+            told.append((process.exe, process.version[1]))
+
+    monkeypatch.setattr(trace_telling, "fill", recorded)
+    first, second = tmp_path / "first", tmp_path / "second"
+    that_ends(second)
+    that_executes(first, second)
+    spawn = "os.waitpid(os.posix_spawn(path, [path], {}), 0)"
+    await traced.run(python(f"import os\nfor path in 200 * [{str(first)!r}]: {spawn}"))
+    await until(lambda: sum(process.exe == str(second) for process in processes(traced)) == 200, "each program")
+    assert sum(process.exe == str(first) for process in processes(traced)) == 200
+    found = {(exe, inode) for exe, inode in told if exe in (str(first), str(second))}
+    assert found == {(str(path), path.stat().st_ino) for path in (first, second)}
+
+
 async def test_fork_vfork_and_posix_spawn(traced: Traced) -> None:
     await traced.run(
         python(
@@ -125,6 +151,19 @@ os.waitpid(pid, 0)
         (_,) = await until(lambda how=how: traced.execs(how), how)  # the first waits for its hash
     assert last.process is not None
     assert [a.exe for a in last.process.ancestors][:2] == [None, PYTHON]
+
+
+async def test_the_last_program_of_what_was_attached_to_is_told_before_its_end_however_short(
+    traced: Traced, tmp_path: Path
+) -> None:
+    last = tmp_path / "last"
+    that_ends(last)
+    pids = {int(await traced.run(shell(f"echo $$; exec {last}"))) for _ in range(20)}
+    await until(lambda: pids == {end.pid for end in processes(traced, Kind.PROCESS_EXIT)} & pids, "each end")
+    ends = [end.exe for end in processes(traced, Kind.PROCESS_EXIT) if end.pid in pids]
+    assert ends == 20 * [str(last)]
+    told = [event.kind for event in traced.emitted.events if event.process and event.process.exe == str(last)]
+    assert told == 20 * [Kind.PROCESS_EXEC, Kind.PROCESS_EXIT]
 
 
 async def test_threads_that_spawn_and_a_thread_that_executes(traced: Traced) -> None:
@@ -352,21 +391,3 @@ def say(app: "subprocess.Popen[str]", line: str) -> None:
     assert app.stdin is not None
     app.stdin.write(line)
     app.stdin.flush()
-
-
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGSTOP, signal.SIGRTMIN, signal.SIGTERM])
-def test_a_signal_on_its_way_outlives_the_tracer(number: signal.Signals) -> None:
-    """The tracer is gone between its look at a stop and its passing on of what the tracee had stopped for."""
-    with subprocess.Popen(["/bin/sleep", "10"]) as app:
-        tracer = os.fork()
-        if tracer == 0:
-            ptrace.seize(app.pid)
-            os.kill(app.pid, number)
-            found = ptrace.wait()
-            os._exit(found != (app.pid, number << 8 | 0x7F))
-        assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0, "the stop was seen"
-        _, status = os.waitpid(app.pid, os.WUNTRACED)
-        stopped = os.WIFSTOPPED(status)
-        app.returncode = None if stopped else os.waitstatus_to_exitcode(status)
-        app.kill()
-    assert stopped if number == signal.SIGSTOP else app.returncode == -number

@@ -1,15 +1,20 @@
 """The tracing collector without a tracer: what it does with one that talks nonsense."""
 
+import errno
 import os
+import subprocess
+from collections.abc import Iterator
 
 import pytest
 from fakes import FakeClock
 
+from collectors.process_table import Tracked
 from collectors.process_trace import ProcessTrace
 from collectors.procfs import Procfs
 from collectors.task_view import Task
-from collectors.trace_link import TracerLink, TracerLost
+from collectors.trace_link import Pulse, TracerLink, TracerLost
 from collectors.trace_telling import TraceTelling
+from collectors.trace_watchdog import Watchdog
 from collectors.tracer import wire
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied
@@ -21,10 +26,17 @@ class Told(TracerLink):
 
     def __init__(self, *records: wire.Record) -> None:
         self.records = list(records)
+        self.done: list[str] = []
 
     def read(self) -> list[wire.Record]:
         found, self.records = self.records, []
         return found
+
+    def kill(self) -> None:
+        self.done.append("kill")
+
+    def close(self) -> None:
+        self.done.append("close")
 
 
 class Cursor:
@@ -88,6 +100,56 @@ def test_what_has_ended_without_being_told_is_followed_no_more(task: Task) -> No
     telling.ended(process)
     assert not trace.follows(process), "another may have the number"
     assert not telling._parents
+
+
+@pytest.fixture
+def three(task: Task) -> Iterator[list[Tracked]]:
+    """Processes that a tracer tells of, and none but it watches."""
+    apps = [subprocess.Popen(["/bin/sleep", "60"]) for _ in range(3)]
+    found = [process for app in apps if (process := task.traced(task.procfs.stat(app.pid), None)) is not None]
+    yield found
+    for app in apps:
+        app.kill()
+        app.wait()
+
+
+def no_descriptors(*_: object) -> bytes:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_all_are_let_go_and_live_on_while_no_descriptors_are_left(
+    task: Task, three: list[Tracked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling = TraceTelling(task, Counters(), FakeClock())
+    monkeypatch.setattr(task.procfs, "record", no_descriptors)
+    telling.let_go()
+    assert [(process.traced, process.ended) for process in three] == 3 * [(False, None)]
+
+
+def test_what_was_dropped_while_no_descriptors_are_left_ends_nobody(
+    task: Task, three: list[Tracked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock())
+    trace._telling = TraceTelling(task, Counters(), FakeClock())
+    trace._telling._parents = {three[0].pid: 1}
+    trace._watchdog = Watchdog(Told(), FakeClock())
+    trace._watchdog.last = Pulse(1, dropped=1)
+    monkeypatch.setattr(task.procfs, "record", no_descriptors)
+    trace._count_dropped()
+    assert [(process.traced, process.ended) for process in three] == 3 * [(True, None)]
+    assert trace._telling._parents == {three[0].pid: 1}
+
+
+def test_whatever_goes_wrong_at_its_end_a_tracer_is_killed_and_closed(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace, link = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock()), Told()
+    trace._telling = TraceTelling(task, Counters(), FakeClock())
+    trace._link = link
+    monkeypatch.setattr(trace._telling, "let_go", no_descriptors)
+    with pytest.raises(OSError, match="open files"):
+        trace._end(link)
+    assert link.done == ["kill", "close"]
 
 
 async def test_without_a_launcher_it_says_why(task: Task) -> None:

@@ -150,6 +150,18 @@ def test_a_birth_is_awaited_as_long_as_the_parent_is_followed(told: Told, went_o
     assert went_on
 
 
+def test_all_that_are_known_have_their_turn_again_and_again(told: Told, went_on: list[tuple[int, int]]) -> None:
+    told.tracees.handle(CHILD, FIRST_STOP)  # nobody has told of its birth
+    for tid in range(PARENT + 10, PARENT + 13):
+        told.tracees.add(tid, PARENT)
+    known = [PARENT, CHILD, *range(PARENT + 10, PARENT + 13)]
+    for _ in range(2):
+        assert sorted(tid for _ in range(3) for tid in told.tracees.next_in_turn(2)) == known
+    told.tracees.handle(PARENT, EXIT)
+    assert PARENT not in told.tracees.next_in_turn(9)
+    assert went_on
+
+
 @pytest.mark.parametrize("number", [1, 10, 17, 19, 34, 64])
 def test_a_signal_is_passed_on_with_its_number(told: Told, went_on: list[tuple[int, int]], number: int) -> None:
     told.tracees.handle(PARENT, number << 8 | 0x7F)
