@@ -111,15 +111,20 @@ class Tracees:
         self._born(child, self._followed.get(tid, tid))
 
     def _told_itself(self, tid: int) -> None:
-        """What its parent has not told of yet, its own status does; the parent may have ended by now."""
-        if tid not in self._early:
-            return
-        try:
-            process, parent = _lineage(self._reader.status(tid))
-        except ProcessGone:
-            return  # its end is next
-        self._awaited[tid] = parent if process == tid else process
-        self._born(tid, self._awaited[tid])
+        """What its parent has not told of yet, its own status does, behind that of a parent of which nobody has told
+        either; the parent may have ended by now."""
+        untold: list[tuple[int, int]] = []
+        while tid in self._early:
+            try:
+                process, parent = _lineage(self._reader.status(tid))
+            except ProcessGone:
+                break  # its end is next
+            self._early.discard(tid)
+            untold.append((tid, parent if process == tid else process))
+            tid = untold[-1][1]
+        for child, parent in reversed(untold):
+            self._awaited[child] = parent
+            self._born(child, parent)
 
     def _born(self, tid: int, parent: int) -> None:
         """`parent` is the process that it was born in; a thread of the same one stays in it."""

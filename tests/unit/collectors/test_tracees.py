@@ -11,7 +11,7 @@ from collectors.tracer.outlet import Outlet
 from collectors.tracer.tracees import ORPHANED_S, Tracees
 from sensor.model.errors import ProcessGone
 
-PARENT, CHILD, THREAD = 100, 101, 102
+PARENT, CHILD, THREAD, GRANDCHILD = 100, 101, 102, 103
 FIELDS = wire.ExecFields(b"101 (true) R", b"true\0", b"/bin/true", b"/", b"0 0", b"", b"", b"")
 FIRST_STOP = ptrace.EVENT_STOP << 16 | 5 << 8 | 0x7F
 FORK = ptrace.EVENT_VFORK << 16 | 5 << 8 | 0x7F
@@ -28,7 +28,7 @@ class FakeReader:
     def status(self, tid: int) -> bytes:
         if tid == THREAD:
             raise ProcessGone("gone")
-        return b"Name:\tx\nTgid:\t%d\nPPid:\t%d\n" % (tid, PARENT)
+        return b"Name:\tx\nTgid:\t%d\nPPid:\t%d\n" % (tid, CHILD if tid == GRANDCHILD else PARENT)
 
     def look(self, pid: int) -> Seen:
         return Seen(0, 0, None, b"", b"", b"")
@@ -116,6 +116,16 @@ def test_one_whose_parent_was_killed_is_told_at_the_next_pulse(told: Told, went_
     told.tracees.handle(CHILD, EXIT)
     assert told.records() == [(wire.EXIT, PARENT), (wire.BORN, CHILD), (wire.EXIT, CHILD)]
     assert went_on == [(CHILD, 0)]
+
+
+def test_where_nobody_has_told_of_its_parent_either_that_is_told_first(
+    told: Told, went_on: list[tuple[int, int]]
+) -> None:
+    for tid, status in ((CHILD, FIRST_STOP), (GRANDCHILD, FIRST_STOP), (GRANDCHILD, EXEC), (PARENT, FORK)):
+        told.tracees.handle(tid, status)
+    born = [(wire.BORN, CHILD), (wire.KNOWN, CHILD), (wire.BORN, GRANDCHILD)]
+    assert told.records() == [*born, (wire.EXEC, GRANDCHILD)]
+    assert went_on
 
 
 @pytest.mark.parametrize("seen", [[(CHILD, FIRST_STOP), (CHILD, EXIT)], [(CHILD, EXIT)]])
