@@ -1,8 +1,10 @@
 """What AWS destinations are sent: within their limits, each in its own form."""
 
 import asyncio
+import functools
 import gzip
 import json
+import time
 
 import aws_far
 import msgpack
@@ -110,12 +112,15 @@ async def test_messages_that_grow_stay_within_the_limit() -> None:
 
 
 @pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
-async def test_a_retry_writes_the_same_object_again(aws: AwsServer, encoding: Encoding) -> None:
+async def test_a_retry_writes_the_same_object_again(
+    aws: AwsServer, encoding: Encoding, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await asyncio.to_thread(aws.empty)
     plain = [to_wire(event()._replace(seq=seq, process=Process("e1", 7))) for seq in (7, 8, 9)]
     sent = alone(encoding, TASK, [Encoded(Lane.ORDINARY, p["seq"], msgpack.packb(p)) for p in plain])
     bodies = []
-    for _ in range(2):
+    for now in (1_700_000_000.0, 1_700_000_060.0):
+        monkeypatch.setattr(time, "time", functools.partial(float, now))  # which stands in a gzip header
         async with shipping("s3", aws.environ(), encoding=encoding) as shipper:
             assert not await shipper.send(sent)
         ((key, body),) = await asyncio.to_thread(objects, aws, BUCKET)

@@ -48,6 +48,16 @@ def test_the_compact_form_comes_back_as_it_was() -> None:
     assert unpack(pack(rules)) == rules
 
 
+def test_joined_rules_keep_the_suppressions_and_problems_of_both() -> None:
+    ours, theirs = (
+        RuleSet((), (Suppression("*", 7, text, "1.yml:1"),), (Problem("1.yml:1", text),)) for text in ("ours", "theirs")
+    )
+    both = ours.joined(theirs)
+
+    assert [one.reason for one in both.suppressions] == ["ours", "theirs"]
+    assert [one.text for one in both.problems] == ["ours", "theirs"]
+
+
 @pytest.mark.parametrize(
     "data",
     [

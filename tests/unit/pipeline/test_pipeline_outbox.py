@@ -49,6 +49,16 @@ async def test_a_batch_is_acknowledged_when_all_of_its_records_are_settled() -> 
     assert not sending.waiting()
 
 
+@pytest.mark.parametrize("limit", [{"records": 3}, {"request_bytes": 500}])
+async def test_no_more_is_read_of_the_spool_than_a_request_may_carry(limit: dict[str, int]) -> None:
+    sending, spool = outbox(*([number] for number in range(1, 11)), limits=LIMITS._replace(**limit))
+    before = spool.unread_events("d", LANE)
+    carried = len(await sending.request())
+
+    assert 1 <= carried <= 3
+    assert spool.unread_events("d", LANE) >= before - carried - 1
+
+
 async def test_nothing_is_acknowledged_while_the_first_record_waits() -> None:
     sending, spool = outbox([1, 2], [3])
     sending.settle(await sending.request(), again=[0])

@@ -186,6 +186,17 @@ async def test_keys_that_are_not_fit_are_passed_over(tmp_path: Path, key: dict[s
     assert await keys.key("fit") is not None
 
 
+@pytest.mark.parametrize(("left", "seconds"), [(600, 600), (86_400, 3_600)])
+async def test_a_login_is_told_to_last_as_long_as_it_does(
+    store: Store, keys_file: Path, left: int, seconds: int
+) -> None:
+    fields = {"hosts": (INGEST,), "kubernetes_issuers": (ISSUER,), "kubernetes_keys_file": keys_file}
+    token = RSA.token(pod_claims(exp=NOW + left))
+    async with client_of(store, FakeClock(), write_token=None, **fields) as client:
+        answer = await client.post("/v1/login", json={"kubernetes": {"token": token}})
+    assert answer.json()["expires_in"] == seconds
+
+
 async def test_a_pod_logs_in_writes_for_itself_and_for_no_other(store: Store, keys_file: Path) -> None:
     fields = {"hosts": (INGEST,), "kubernetes_issuers": (ISSUER,), "kubernetes_keys_file": keys_file}
     pod = Pod("shop", "web-1", UID, service_account="web")
