@@ -3,6 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 .PHONY: help demo test check e2e soak coverage mutation bench fuzz image sbom rules docs lock clean FORCE
 
 ARGS ?=

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from needs import Need
+from needs import Need, NeedKernel
 
 if TYPE_CHECKING:
     from aws_server import AwsServer
@@ -20,7 +20,10 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def need() -> Need:
-    """`need(condition, reason)`: without the condition the test is skipped on a laptop and fails in CI."""
+    """`need(condition, reason)`: without the condition the test is skipped on a laptop and fails in CI.
+
+    A kernel that is too old is for `need_kernel`: nobody can install another.
+    """
 
     def check(condition: bool, reason: str) -> None:
         if condition:
@@ -28,6 +31,17 @@ def need() -> Need:
         if os.environ.get("CI"):
             pytest.fail(f"needed in CI: {reason}")
         pytest.skip(reason)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def need_kernel() -> NeedKernel:
+    """`need_kernel(6, 14, reason)`: with an older Linux the test is skipped, in CI as well."""
+
+    def check(major: int, minor: int, reason: str) -> None:
+        if tuple(map(int, os.uname().release.split(".")[:2])) < (major, minor):
+            pytest.skip(f"Linux {major}.{minor}: {reason}")
 
     return check
 

@@ -91,6 +91,13 @@ async def test_a_fifo_queue_takes_each_event_once(aws: AwsServer) -> None:
     assert {message["Attributes"]["MessageGroupId"] for message in found["Messages"]} == {"s1/ordinary"}
 
 
+async def test_a_message_to_a_queue_without_order_has_nothing_that_only_others_take() -> None:
+    async with loopback(fine("sqs")) as server, shipping("sqs", at(server)) as shipper:
+        await shipper.send(records(1))
+    (entry,) = json.loads(server.requests[0].body)["Entries"]
+    assert entry.keys() == {"Id", "MessageBody"}
+
+
 async def test_a_message_holds_no_character_that_sqs_refuses() -> None:
     odd = records(1)[0][:-1] + ',"x":"a\ufffe\uffff"}'.encode()
     async with loopback(fine("sqs")) as server, shipping("sqs", at(server)) as shipper:

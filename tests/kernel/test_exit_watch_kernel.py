@@ -5,9 +5,10 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from needs import NeedKernel
 
 from collectors.exit_watch import ExitWatch, exit_code
 from collectors.procfs import Procfs, Stat
@@ -95,8 +96,8 @@ class ReapedInBetween(Procfs):
         return super().stat(pid)
 
 
-def test_a_status_that_is_fetched_while_we_look_is_not_lost(need: Callable[[bool, str], None]) -> None:
-    need(tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 15), "exit codes by pidfd (Linux 6.15)")
+def test_a_status_that_is_fetched_while_we_look_is_not_lost(need_kernel: NeedKernel) -> None:
+    need_kernel(6, 15, "exit codes by pidfd")
     watch = ExitWatch(ReapedInBetween(), Counters())
     pid = os.fork()
     if pid == 0:

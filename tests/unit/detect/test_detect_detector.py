@@ -6,6 +6,7 @@ from sensor.detect.compact import RuleSet, Suppression
 from sensor.detect.detector import Detector
 from sensor.detect.engine import Engine
 from sensor.detect.repeats import LONGEST_WINDOW_S, MOST_DIFFERENT, MOST_HELD, MOST_KNOWN, WINDOW_S
+from sensor.detect.suppressions import Suppressions
 from sensor.model.counters import Counters
 from sensor.model.events import Container, Detection, Event, Header, Missing, Process, Sensor, Task
 from sensor.model.kinds import Kind, Lane, lane_of
@@ -65,6 +66,19 @@ def test_the_parent_is_the_one_that_the_task_knows() -> None:
     bench.parents["above"] = Process("above", 1, user="www")
 
     assert [told.detection.title for told in bench.detect(exec_event("ls")) if told.detection] == ["by www"]
+
+
+def test_a_suppression_for_every_task_is_one_outside_of_ecs_too() -> None:
+    found = Suppressions([suppression()])
+    assert found.of(RULES.rules[0], exec_event("nmap"), Header(Sensor("s", "e", "0"))) == suppression()
+
+
+def test_a_window_lasts() -> None:
+    bench = Bench()
+    assert len(bench.detect(exec_event("curl x"))) == 1
+    bench.timers.pass_time(WINDOW_S - 1)
+    assert bench.detect(exec_event("curl x")) == []
+    assert bench.later == []
 
 
 def test_the_same_again_is_told_once_more_with_its_count() -> None:

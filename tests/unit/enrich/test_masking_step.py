@@ -62,7 +62,8 @@ def test_a_long_command_line_is_known_again_by_its_process_only() -> None:
     first = args_of(masking(event(args, entity="e1")))
     assert args_of(masking(event(args, entity="e1"))) is first
     assert args_of(masking(event(args, entity="e2"))) is not first
-    assert args_of(masking(event((*args[:-1], "--token=y"), entity="e1"))) == first
+    other = ("app", "y" * SHORT, "--token=y")
+    assert args_of(masking(event(other, entity="e1"))) == ("app", "y" * SHORT, "--token=***")
 
 
 def test_what_is_remembered_is_bounded_in_memory_too() -> None:

@@ -7,6 +7,7 @@ import pytest
 from fakes import FakeClock
 from ingest_samples import APP, READING, WRITING, client_of, event, events, plain, process, send
 
+from ingest import tree
 from ingest.store.errors import StoreSlow
 from ingest.store.protocol import Page, Query, Store
 from sensor.model.events import Health
@@ -107,6 +108,15 @@ async def test_a_pod_is_listed_by_its_uid(client: httpx.AsyncClient) -> None:
     assert (await client.post("/v1/batches", content=msgpack.packb(batch), headers=WRITING)).status_code == 202
     (task,) = (await get(client, "/v1/tasks")).json()["tasks"]
     assert (task["id"], task["platform"], task["pod"]["name"]) == ("u-1", None, "web-1")
+
+
+async def test_a_tree_says_that_containers_are_left_out(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "MOST_CONTAINERS", 1)
+    for number in (1, 2):
+        await send(client, event(number, container=APP._replace(id=f"c{number}"), process=process(f"p{number}")))
+        assert (await get(client, "/v1/tasks/t1/tree")).json()["truncated"] is (number > 1)
 
 
 async def test_the_tree_of_a_task(client: httpx.AsyncClient) -> None:

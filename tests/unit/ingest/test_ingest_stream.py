@@ -198,7 +198,16 @@ async def test_a_slow_client_is_told_how_much_it_lost(store: Store) -> None:
     assert body.count('"id":"s1/e1/') + lost == total + 1
 
 
-async def test_a_quiet_stream_says_that_it_lives_and_brings_the_cursor_along(store: Store) -> None:
+async def test_a_quiet_stream_says_that_it_lives_and_brings_the_cursor_along(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news, waited = store.news, list[float]()
+
+    async def waiting(cursor: int, seconds: float) -> int:
+        waited.append(seconds)
+        return await news(cursor, seconds)
+
+    monkeypatch.setattr(store, "news", waiting)
     streams = Streams(store, Metrics(), most=1, lag=100, quiet_s=0.05)
     app = Starlette(routes=[Route("/v1/stream", streams.get)])
     async with (
@@ -211,6 +220,7 @@ async def test_a_quiet_stream_says_that_it_lives_and_brings_the_cursor_along(sto
         await store.append(rows(event(1)))
         while (line := await anext(lines)) != "id: 1":
             assert line in {"", ": nothing new", "id: 0"}
+    assert 0.05 in waited, "nothing is said before the quiet time has passed"
 
 
 async def test_streams_end_at_once_when_the_endpoint_does(store: Store) -> None:

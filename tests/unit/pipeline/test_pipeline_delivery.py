@@ -229,6 +229,23 @@ async def test_a_fault_that_stays_costs_only_the_records_that_meet_it() -> None:
     assert rig.counters.seen["retries"] == MOST_FAULTS - 1
 
 
+async def test_faults_count_in_a_row_only() -> None:
+    almost = [KeyError("oops")] * (MOST_FAULTS - 1)
+    rig = Rig(FakeShipper(*almost, (), *almost, ()))
+    rig.put(1, 2, 3, 4, 5, 6)
+    async with rig.running():
+        await rig.delivered(6)
+    assert not rig.counters.losses
+
+
+async def test_the_next_request_has_its_own_tries_after_one_that_met_a_fault_to_the_end() -> None:
+    rig = Rig(FakeShipper(*[KeyError("oops")] * (MOST_FAULTS + 1)))
+    rig.put(1, 2, 3, 4, 5, 6)
+    async with rig.running():
+        await rig.delivered(3)
+    assert rig.counters.losses == {"refused": 3}
+
+
 async def test_the_systems_errors_are_tried_again_however_often() -> None:
     rig = Rig(FakeShipper(*[OSError("unreachable")] * 4 * MOST_FAULTS))
     rig.put(1, 2, 3)

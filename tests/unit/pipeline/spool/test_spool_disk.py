@@ -1,7 +1,7 @@
 """The spool on disk: what was written is there after a kill, damage costs only itself, and losses are bounded."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -161,8 +161,15 @@ async def test_a_segment_that_is_taken_away_is_counted_and_the_rest_survives(
     assert rig.counters.losses == {reason: 40 - len(found)}
 
 
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
 async def test_everything_is_private(tmp_path: Path) -> None:
-    os.umask(os.umask(0) & ~0o077)
     rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
     rig.put(*range(1, 20), padding=KIB)
     await rig.read(most=2)
