@@ -63,9 +63,6 @@ class Settling:
         self._clock = clock
         self._waiting: dict[str, _Waiting] = {}
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def waits_for(self, process: Tracked) -> bool:
         """Whether the process is to be looked at again anyway."""
         return process.entity in self._waiting

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from needs import Need, NeedKernel
+from needs import Need, NeedKernel, kernel
 
 if TYPE_CHECKING:
     from aws_server import AwsServer
@@ -40,7 +40,7 @@ def need_kernel() -> NeedKernel:
     """`need_kernel(6, 14, reason)`: with an older Linux the test is skipped, in CI as well."""
 
     def check(major: int, minor: int, reason: str) -> None:
-        if tuple(map(int, os.uname().release.split(".")[:2])) < (major, minor):
+        if kernel() < (major, minor):
             pytest.skip(f"Linux {major}.{minor}: {reason}")
 
     return check

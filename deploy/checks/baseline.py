@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path as FilePath
 
 from deploy.checks.check import Finding
-from deploy.checks.documents import ABSENT, Document, documents
+from deploy.checks.documents import Document, named_by
 from deploy.checks.fingerprint import fingerprint, portable
 from deploy.checks.problems import Problem
 from deploy.checks.section import Reading, Section
@@ -40,10 +40,9 @@ def marks(findings: Iterable[Finding]) -> Counter[str]:
 
 def known(file: FilePath) -> Iterator[tuple[str, int] | Problem]:
     """Fingerprints and how many findings of each a baseline knows; what is wrong in it is a `Problem`."""
-    for document in documents(file):
+    for document in named_by("--baseline", file, MEND):
         if isinstance(document, Problem):
-            absent = document.text == ABSENT
-            yield document._replace(text=f"{ABSENT}, though --baseline names it: {MEND}") if absent else document
+            yield document
         else:
             yield from _rows(document)
 

@@ -22,8 +22,7 @@ _OURS = re.compile(
 """What no document that has something to check is without."""
 LARGEST = 32 * 1024 * 1024
 """Bytes of a file. Plans of large estates have some ten millions."""
-ABSENT = "does not exist"
-"""The text of the `Problem` of a file that is not there; who reads a file that an option names adds the option."""
+_ABSENT = "does not exist"
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,16 @@ def come_upon(file: FilePath) -> Iterator[Document | Problem]:
     for one in documents(file):
         if isinstance(one, Problem) and not _may_be_ours(file):
             yield Note(one.file, one.line, f"not checked: {one.text}")
+        else:
+            yield one
+
+
+def named_by(option: str, file: FilePath, mend: str = "") -> Iterator[Document | Problem]:
+    """As `documents`, for a file that an option names: where it is not there that is told, and what would mend it."""
+    how = f": {mend}" if mend else ""
+    for one in documents(file):
+        if isinstance(one, Problem) and one.text == _ABSENT:
+            yield one._replace(text=f"{_ABSENT}, though {option} names it{how}")
         else:
             yield one
 
@@ -102,7 +111,7 @@ def _read(file: FilePath) -> bytes:
 def _begin(file: FilePath) -> bytes:
     """The bytes of a file; of one that is larger than the largest, a byte more than that."""
     if not file.is_file():
-        raise Unreadable(None, "is no file" if file.exists() else ABSENT)
+        raise Unreadable(None, "is no file" if file.exists() else _ABSENT)
     with file.open("rb") as stream:
         return stream.read(LARGEST + 1)
 

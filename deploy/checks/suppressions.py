@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import NamedTuple
 
 from deploy.checks.check import Finding
-from deploy.checks.documents import ABSENT, Document, documents
+from deploy.checks.documents import Document, named_by
 from deploy.checks.fingerprint import portable
 from deploy.checks.problems import Note, Problem
 from deploy.checks.section import Reading, Section
@@ -43,10 +43,9 @@ class Suppression(NamedTuple):
 
 def suppressions(file: FilePath, checks: Collection[str], today: date) -> Iterator[Suppression | Problem]:
     """Those of a file; a wrong one is a `Problem` and keeps no other from being used. `checks` are ids that exist."""
-    for document in documents(file):
+    for document in named_by("--config", file):
         if isinstance(document, Problem):
-            absent = document.text == ABSENT
-            yield document._replace(text=f"{ABSENT}, though --config names it") if absent else document
+            yield document
         else:
             yield from _of_document(document, checks, today)
 

@@ -23,6 +23,7 @@ from ingest_process import Running, running
 from ingest_samples import WRITE_TOKEN
 from ledger import DNS, FILE, NETWORK, PROCESS
 from loopback_interface import loopback_up
+from needs import kernel
 from observed import Observed, until
 
 RECOVERED_S = 120.0
@@ -167,11 +168,6 @@ class _still:  # noqa: N801 - reads as what it does: with _still(pid)
 
     def __exit__(self, *_: object) -> None:
         os.kill(self._pid, signal.SIGCONT)
-
-
-def kernel() -> tuple[int, ...]:
-    """Its version, as far as it decides what can be tried."""
-    return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
 
 
 def resolve() -> None:

@@ -128,12 +128,11 @@ async def test_nothing_more_is_expected_of_a_process_that_is_gone(scene: Settlin
     scene.runs(uid=0, image=140_000)
     scene.look()
     process, _ = scene.new()
-    stat = scene.proc.root / "7" / "stat"
-    stat.write_text(stat.read_text().replace(") S", ") Z", 1))
+    scene.says("state", "Z")
     with pytest.raises(ProcessGone, match="exited"):
         scene.settling.tells_another(process)
 
-    stat.unlink()
+    (scene.proc.root / "7" / "stat").unlink()
     with pytest.raises(ProcessGone):
         scene.settling.tells_another(process)
 
@@ -156,8 +155,7 @@ async def test_what_ended_as_another_program_is_named_by_the_open_of_its_file(
     if opened is not None:
         scene.matching.opened(0.0, Opened(str(process.container), opened, by_loader=False))
     scene.runs(uid=5, image=None, comm=comm)
-    stat = scene.proc.root / "7" / "stat"
-    stat.write_text(stat.read_text().replace(") S", ") Z", 1))
+    scene.says("state", "Z")
     scene.settling.exited(process)
 
     execs = scene.emitted.of(Kind.PROCESS_EXEC)
