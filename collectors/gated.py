@@ -5,11 +5,12 @@ Without SYS_PTRACE, root may read these files of processes of other uids only th
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 from collectors import environ
 from collectors.descriptor_map import DescriptorMaps, Look
-from collectors.helper_wire import CWD, EXE, EXE_FILE, ROOT
+from collectors.helper_wire import EXE_FILE, ROOT
 from collectors.helpers import Helpers, Identity
 from collectors.open_files import openings
 from collectors.process_table import Tracked
@@ -29,13 +30,9 @@ class GatedReads:
         self._helpers = helpers
         self._maps = DescriptorMaps()
 
-    def exe(self, process: Tracked) -> bytes:
-        """The path of the executable, as its container sees it."""
-        return self._link(process, "exe", EXE)
-
-    def cwd(self, process: Tracked) -> bytes:
-        """The working directory, as its container sees it."""
-        return self._link(process, "cwd", CWD)
+    def links(self, process: Tracked) -> tuple[bytes, bytes]:
+        """As `Procfs.program_links`, as its container sees them."""
+        return self._read(process, self._procfs.program_links, self._helpers.links)
 
     def root(self, process: Tracked) -> int:
         """An O_PATH descriptor of its root directory; the caller closes it."""
@@ -99,12 +96,6 @@ class GatedReads:
 
         return self._read(process, open_it, ask)
 
-    def _link(self, process: Tracked, name: str, question: bytes) -> bytes:
-        def ask(who: Identity, pid: int, start_ticks: int) -> bytes:
-            return self._helpers.link(who, question, pid, start_ticks)
-
-        return self._read(process, lambda pid: self._procfs.link(f"{pid}/{name}"), ask)
-
     def _read(self, process: Tracked, read: Callable[[int], T], ask: Callable[[Identity, int, int], T]) -> T:
         """By the thread that shows its program; once more by another, where that one has exited since."""
         if process.survivor is not None:
@@ -117,10 +108,23 @@ class GatedReads:
             return self._read_once(process, read, ask)
 
     def _read_once(self, process: Tracked, read: Callable[[int], T], ask: Callable[[Identity, int, int], T]) -> T:
+        if self._helpers.stands_in_for(process.uid, process.gid):
+            return self._read_after_asking(process, read, ask)
         try:
             return read(process.read_by[0])
         except AccessDenied:
             return ask(self._identity(process), *process.read_by)
+
+    def _read_after_asking(
+        self, process: Tracked, read: Callable[[int], T], ask: Callable[[Identity, int, int], T]
+    ) -> T:
+        """Where a helper was needed before, it is asked first, since an attempt that is denied costs as much again."""
+        try:
+            return ask(self._identity(process), *process.read_by)
+        except AccessDenied:
+            with suppress(AccessDenied):  # its user may be another by now
+                return read(process.read_by[0])
+            raise
 
     def _is_read_by_another(self, process: Tracked) -> bool:
         """Whether another thread shows its program by now."""

@@ -61,10 +61,8 @@ def _answer(procfs: Procfs, maps: DescriptorMaps, question: bytes, descriptors: 
     letter, pid, start_ticks, device, inode = wire.QUESTION.unpack(question)
     if procfs.stat(pid).start_ticks != start_ticks:
         raise ProcessGone(f"PID {pid} is another process by now")
-    if letter == wire.EXE:
-        return procfs.link(f"{pid}/exe")
-    if letter == wire.CWD:
-        return procfs.link(f"{pid}/cwd")
+    if letter == wire.LINKS:
+        return b"\0".join(procfs.program_links(pid))
     if letter == wire.SOCKETS:
         found = maps.look(procfs, (pid, start_ticks), device, min(inode, wire.MOST_SOCKETS))
         return b"".join(map(wire.INODE.pack, (found.links, *found.inodes)))

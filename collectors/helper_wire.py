@@ -3,7 +3,8 @@
 A question is `QUESTION`: one letter, a PID, the start ticks that make the PID unambiguous, and two numbers that only
 `HOLDS` and `OPENINGS` (device, inode) and `SOCKETS` (the inode that is sought, the most links to read) use. An answer
 is one status byte and a payload; `ROOT` and `EXE_FILE` pass a descriptor along, and of the environment only what
-`collectors.environ` names is answered, and to `SECRETS` only names.
+`collectors.environ` names is answered, and to `SECRETS` only names. `LINKS` is answered with two paths and a zero byte
+between them.
 """
 
 import struct
@@ -17,7 +18,7 @@ TRACE = SPAWN.pack(0xFFFF_FFFF, 0xFFFF_FFFF)
 its pipe."""
 MOST_PASSED = 3
 
-EXE, CWD, ROOT, SOCKETS, HOLDS, ENVIRON, EXE_FILE = b"x", b"c", b"r", b"s", b"h", b"e", b"f"
+LINKS, ROOT, SOCKETS, HOLDS, ENVIRON, EXE_FILE = b"l", b"r", b"s", b"h", b"e", b"f"
 OPENINGS, SECRETS = b"o", b"n"
 
 OK, GONE, DENIED, FAILED = b"+", b"0", b"-", b"!"

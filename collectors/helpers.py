@@ -67,9 +67,14 @@ class Helpers:
         self._refused: dict[Identity, tuple[str, float]] = {}
         self._hangs: dict[Identity, tuple[int, float]] = {}
 
-    def link(self, who: Identity, question: bytes, pid: int, start_ticks: int) -> bytes:
-        """The answer to `EXE` or `CWD`. Raises ProcessGone or AccessDenied."""
-        return self._ask(who, question, pid, start_ticks)[0]
+    def stands_in_for(self, uid: int | None, gid: int | None) -> bool:
+        """Whether there is a helper for this identity, since the sensor itself was denied something."""
+        return (uid, gid) in self._helpers
+
+    def links(self, who: Identity, pid: int, start_ticks: int) -> tuple[bytes, bytes]:
+        """As `Procfs.program_links`. Raises ProcessGone or AccessDenied."""
+        exe, _, cwd = self._ask(who, wire.LINKS, pid, start_ticks)[0].partition(b"\0")
+        return exe, cwd
 
     def sockets(self, who: Identity, pid: int, start_ticks: int, wanted: int, most: int) -> Look:
         """A look for a socket among a process's descriptors, reading at most `most` links."""

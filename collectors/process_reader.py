@@ -77,6 +77,22 @@ class ProcessReader:
             return not runs_the_same(process, stat)
         return stat.comm != process.comm
 
+    def still_holds(self, process: Tracked, stat: Stat, briefly: bool) -> bool:
+        """Whether nothing must be read, since what was read before holds, by its stat now. `briefly`: where the image
+        may not be seen, the same name and arguments pass for the same program, since the rest costs ten times as much,
+        most of it a helper's answers."""
+        if not process.args:
+            return False
+        if runs_the_same(process, stat):
+            return True
+        if (process.executed, process.comm) != (stat.has_executed, stat.comm):
+            return False
+        if stat.has_exited:
+            return True  # it takes what is known of it along, and nothing more will be
+        if not briefly or stat.image_is_known or process.image is None:
+            return False
+        return self._args(process, []) == (process.args, process.args_cut)
+
     def had_executed(self, process: Tracked) -> bool | None:
         """Whether a process that has just ended ran a program of its own that was not read: then only its name is left.
 
@@ -107,8 +123,7 @@ class ProcessReader:
         is_there = self._read_credentials(process, missing)  # which say what helper may read the rest
         if not is_there and process.survivor is None:
             return self._took_the_rest_along(process, missing)
-        process.exe = self._exe(process, stat, missing)
-        process.cwd = _optional("process.cwd", self._gated.cwd, process, missing)
+        process.exe, process.cwd = self._links(process, stat, missing)
         self._once_for_each_program(process, _known_of(process, before, stat), missing)
         process.missing = tuple(missing)
         whole = self._is_still(process, stat)
@@ -136,13 +151,22 @@ class ProcessReader:
         process.preload, process.preload_cut = known.preload, known.preload_cut
         missing.extend(m for m in known.missing if m.field in KNOWN_ONCE)
 
-    def _exe(self, process: Tracked, stat: Stat, missing: list[Missing]) -> str | None:
-        """The parent's where it may not be read and nothing was executed since the fork (docs/adr/0082)."""
-        exe = _optional("process.exe", self._gated.exe, process, missing)
-        if exe is None and Missing("process.exe", "denied") in missing and (inherited := _inherited(process, stat)):
-            missing.remove(Missing("process.exe", "denied"))
-            return inherited
-        return exe
+    def _links(self, process: Tracked, stat: Stat, missing: list[Missing]) -> tuple[str | None, str | None]:
+        """Its executable and its directory. The executable is the parent's where neither may be read and nothing was
+        executed since the fork (docs/adr/0082)."""
+        try:
+            exe, cwd = self._gated.links(process)
+        except AccessDenied:
+            if (inherited := _inherited(process, stat)) is None:
+                missing.append(Missing("process.exe", "denied"))
+            missing.append(Missing("process.cwd", "denied"))
+            return inherited, None
+        except ProcessGone:
+            missing.extend(Missing(field, "gone") for field in ("process.exe", "process.cwd"))
+            return None, None
+        if not cwd:
+            missing.append(Missing("process.cwd", "gone"))
+        return text(exe), text(cwd) if cwd else None
 
     def _preload(self, process: Tracked, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
         """LD_PRELOAD and LD_LIBRARY_PATH, empty where neither is set; and whether something was cut off."""
@@ -243,14 +267,3 @@ def tty_name(tty_nr: int) -> str | None:
     if 136 <= major <= 143:
         return f"pts/{minor + (major - 136) * 256}"
     return f"tty{minor}" if major == 4 and minor < 64 else f"{major}:{minor}"
-
-
-def _optional(field: str, read: Callable[[Tracked], bytes], process: Tracked, missing: list[Missing]) -> str | None:
-    """A gated fact as text; None, and named in `missing`, where it cannot be had."""
-    try:
-        return text(read(process))
-    except AccessDenied:
-        missing.append(Missing(field, "denied"))
-    except ProcessGone:
-        missing.append(Missing(field, "gone"))
-    return None

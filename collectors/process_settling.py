@@ -30,6 +30,9 @@ FORKED_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Later reads of a process that has still not run a program of its own."""
 SHALLOW = 4
 """Rereads of a process that has told its program, where settling is given up."""
+WHOLE = (0, SHALLOW, len(REREAD_S))
+"""Looks that ask for more than the name and the arguments, which are all that is cheap where the image may not be seen:
+a wrapper may hand both on to the program that it runs."""
 NEWEST = 32
 """Processes that one hint has looked at again."""
 
@@ -88,7 +91,7 @@ class Settling:
         before = process.told
         user = process.uid, process.gid
         try:
-            whole = self._processes.read(process, stat)
+            whole = self._processes.read(process, stat, briefly=step not in WHOLE)
         except ProcessGone:
             return self._come_back(process, step, due)  # in between, or its end is told by `exited`
         except OSError:  # no descriptor is left, for example: again and again until it can be read or ends

@@ -144,6 +144,14 @@ class Procfs:
         except OSError as error:
             raise _translated(error, name) from None
 
+    def program_links(self, pid: int) -> tuple[bytes, bytes]:
+        """The paths of its executable and of its working directory, which is empty where it has just gone."""
+        exe = self.link(f"{pid}/exe")
+        try:
+            return exe, self.link(f"{pid}/cwd")
+        except ProcessGone:
+            return exe, b""
+
     def names(self, name: str) -> list[str]:
         """The names in a directory such as `12/fd`."""
         try:

@@ -18,7 +18,7 @@ from collectors.placement import Placement
 from collectors.process_reader import ProcessReader
 from collectors.process_table import ProcessTable, Tracked
 from collectors.procfs import Procfs, Stat
-from collectors.program import is_runtime_init, runs_the_same
+from collectors.program import is_runtime_init
 from collectors.sessions import Command, session_of
 from collectors.socket_owners import SocketOwners
 from collectors.users import Users
@@ -230,21 +230,18 @@ class Task:
         except ProcessGone:
             self.ended(process, None)
 
-    def read(self, process: Tracked, stat: Stat | None = None) -> bool:
+    def read(self, process: Tracked, stat: Stat | None = None, *, briefly: bool = False) -> bool:
         """Read what a process runs: its own program or, until it has executed one, its parent's. `stat` is what its
-        stat says now, where that is known.
+        stat says now, where that is known. `briefly`: the same name and arguments pass for the same program.
 
         False where the facts are not whole: in the middle of an exec, or in the runtime's own init. What was read
         before and still holds is not read again, whoever asked for it then. Raises ProcessGone.
         """
         stat = stat or self._reader.stat(process)
-        if stat.has_exited and process.args and (process.executed, process.comm) == (stat.has_executed, stat.comm):
-            return True  # it takes what is known of it along, and nothing more will be
+        holds = self._reader.still_holds(process, stat, briefly)
         process.executed, process.comm = stat.has_executed, stat.comm
-        if is_runtime_init(process, stat):
-            return False
-        if process.args and runs_the_same(process, stat):
-            return True
+        if holds or is_runtime_init(process, stat):
+            return holds
         whole = self._reader.read(process, stat)
         self._table.weigh(process)
         if not process.exiting:

@@ -8,7 +8,6 @@ import pytest
 from needs import Need
 
 from collectors import helper_launcher
-from collectors import helper_wire as wire
 from collectors.helpers import Helpers
 from collectors.procfs import Procfs
 from sensor.model.counters import Counters
@@ -45,7 +44,7 @@ def test_the_launcher_and_a_helper_are_counted_until_they_have_ended(need: Need)
         idle = use.cpu_s()
 
         def has_worked() -> bool:
-            helpers.link((0, 0), wire.EXE, us, start)
+            helpers.links((0, 0), us, start)
             return use.cpu_s() >= idle + 0.05
 
         until(has_worked)

@@ -70,8 +70,9 @@ def ticks(pid: int) -> int:
 
 def test_gated_facts_are_read_as_the_other_uid(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
     who, pid, start = (UID, GID), app.pid, ticks(app.pid)
-    assert os.path.basename(helpers.link(who, wire.EXE, pid, start)).startswith(b"python")
-    assert helpers.link(who, wire.CWD, pid, start) == b"/tmp"
+    exe, cwd = helpers.links(who, pid, start)
+    assert os.path.basename(exe).startswith(b"python")
+    assert cwd == b"/tmp"
     look = helpers.sockets(who, pid, start, 1, 100)
     assert (len(look.inodes), look.links) == (1, 5)
     file = os.stat("/etc/hostname")
@@ -102,16 +103,16 @@ def test_the_root_comes_back_as_a_descriptor(helpers: Helpers, app: subprocess.P
 
 def test_a_reused_pid_is_gone(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
     with pytest.raises(ProcessGone):
-        helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid) + 1)
+        helpers.links((UID, GID), app.pid, ticks(app.pid) + 1)
 
 
 def test_a_helper_may_not_read_what_its_uid_may_not(helpers: Helpers) -> None:
     with pytest.raises(AccessDenied):
-        helpers.link((UID, GID), wire.EXE, os.getpid(), ticks(os.getpid()))
+        helpers.links((UID, GID), os.getpid(), ticks(os.getpid()))
 
 
 def test_a_helper_has_no_rights_left(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
-    helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid))
+    helpers.links((UID, GID), app.pid, ticks(app.pid))
     pids = [pid for pid in Procfs().pids() if _is_helper(pid)]
     assert pids
     for pid in pids:
@@ -125,15 +126,15 @@ def test_a_dead_helper_is_replaced_and_one_that_keeps_dying_only_after_a_pause(
 ) -> None:
     start = ticks(app.pid)
     for _ in range(HANGS_TOLERATED):
-        helpers.link((UID, GID), wire.EXE, app.pid, start)
+        helpers.links((UID, GID), app.pid, start)
         _end_helpers(signal.SIGKILL)
         with pytest.raises(AccessDenied):
-            helpers.link((UID, GID), wire.EXE, app.pid, start)
+            helpers.links((UID, GID), app.pid, start)
     with pytest.raises(AccessDenied, match="keep hanging or dying"):
-        helpers.link((UID, GID), wire.EXE, app.pid, start)
+        helpers.links((UID, GID), app.pid, start)
     assert counters.losses == {"helper_lost": HANGS_TOLERATED}
     time.now += PAUSE_S
-    assert helpers.link((UID, GID), wire.EXE, app.pid, start)
+    assert helpers.links((UID, GID), app.pid, start)
 
 
 def test_after_good_answers_for_a_while_one_that_died_long_ago_counts_no_more(
@@ -141,18 +142,18 @@ def test_after_good_answers_for_a_while_one_that_died_long_ago_counts_no_more(
 ) -> None:
     start = ticks(app.pid)
     for _ in range(2 * HANGS_TOLERATED):
-        helpers.link((UID, GID), wire.EXE, app.pid, start)
+        helpers.links((UID, GID), app.pid, start)
         _end_helpers(signal.SIGKILL)
         with pytest.raises(AccessDenied, match=r"has ended|did not answer"):
-            helpers.link((UID, GID), wire.EXE, app.pid, start)
+            helpers.links((UID, GID), app.pid, start)
         time.now += FORGET_S
-        assert helpers.link((UID, GID), wire.EXE, app.pid, start)
+        assert helpers.links((UID, GID), app.pid, start)
 
 
 def test_an_app_of_the_same_uid_can_neither_read_nor_steer_its_helper(
     helpers: Helpers, app: subprocess.Popen[bytes]
 ) -> None:
-    helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid))
+    helpers.links((UID, GID), app.pid, ticks(app.pid))
     (helper, *_) = [pid for pid in Procfs().pids() if _is_helper(pid)]
     for name in ("environ", "mem", "root/etc", "fd", "maps"):
         code = f"import os; os.close(os.open('/proc/{helper}/{name}', os.O_RDONLY))"
@@ -169,25 +170,25 @@ def test_a_launcher_that_is_late_is_asked_again_and_its_late_answer_is_not_taken
     start, launcher = ticks(app.pid), _launcher()
     os.kill(launcher, signal.SIGSTOP)
     with pytest.raises(AccessDenied, match="does not answer"):
-        helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
+        helpers.links((UID + 1, GID), app.pid, start)
     os.kill(launcher, signal.SIGCONT)
     with pytest.raises(AccessDenied, match="does not answer"):
-        helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
-    assert helpers.link((UID, GID), wire.EXE, app.pid, start), "its answer for the other uid came first"
+        helpers.links((UID + 1, GID), app.pid, start)
+    assert helpers.links((UID, GID), app.pid, start), "its answer for the other uid came first"
     time.now += PAUSE_S
     with pytest.raises(AccessDenied, match=f"asked as uid {UID + 1}"):
-        helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
+        helpers.links((UID + 1, GID), app.pid, start)
     assert counters.losses == {"helper_lost": 1}
 
 
 def test_helpers_outlive_their_launcher(helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters) -> None:
     start = ticks(app.pid)
-    helpers.link((UID, GID), wire.EXE, app.pid, start)
+    helpers.links((UID, GID), app.pid, start)
     os.kill(_launcher(), signal.SIGKILL)
-    assert helpers.link((UID, GID), wire.EXE, app.pid, start)
+    assert helpers.links((UID, GID), app.pid, start)
     with pytest.raises(AccessDenied, match="launcher of helpers has ended"):
-        helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
-    assert helpers.link((UID, GID), wire.EXE, app.pid, start)
+        helpers.links((UID + 1, GID), app.pid, start)
+    assert helpers.links((UID, GID), app.pid, start)
     assert counters.losses == {"helper_lost": 1}
 
 
@@ -198,7 +199,7 @@ def test_a_launcher_that_was_killed_is_replaced_at_most_once_a_minute(
     monkeypatch.setenv("A_TOKEN", "s3cret")
     os.kill(_launcher(), signal.SIGKILL)
     with pytest.raises(AccessDenied, match="has ended, another is started"):
-        helpers.link((UID, GID), wire.EXE, app.pid, start)
+        helpers.links((UID, GID), app.pid, start)
     assert _link_soon(helpers, app.pid), "no pause for who asked meanwhile"
 
     second = _started_anew()
@@ -208,13 +209,13 @@ def test_a_launcher_that_was_killed_is_replaced_at_most_once_a_minute(
     os.kill(second, signal.SIGKILL)
     for _ in range(2):
         with pytest.raises(AccessDenied, match="has ended"):
-            helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
+            helpers.links((UID + 1, GID), app.pid, start)
     assert counters.losses == {"helper_lost": 2}
-    assert helpers.link((UID, GID), wire.EXE, app.pid, start), "its helpers live on"
+    assert helpers.links((UID, GID), app.pid, start), "its helpers live on"
 
     time.now += ANEW_S
     with pytest.raises(AccessDenied, match="being started again"):
-        helpers.link((UID + 1, GID), wire.EXE, app.pid, start)
+        helpers.links((UID + 1, GID), app.pid, start)
     third = _started_anew()
     assert third != second
     helpers.close()
@@ -240,29 +241,29 @@ def test_a_new_launcher_that_is_stopped_before_it_is_there_is_given_up(
 ) -> None:
     os.kill(_launcher(), signal.SIGKILL)
     with pytest.raises(AccessDenied, match="has ended, another is started"):
-        helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid))
+        helpers.links((UID, GID), app.pid, ticks(app.pid))
     os.kill(_started_anew(), signal.SIGSTOP)
     with pytest.raises(AccessDenied, match="being started again"):
-        helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid))
+        helpers.links((UID, GID), app.pid, ticks(app.pid))
     time.now += ANEW_S
     with pytest.raises(AccessDenied, match="has ended, another is started"):
-        helpers.link((UID, GID), wire.EXE, app.pid, ticks(app.pid))
+        helpers.links((UID, GID), app.pid, ticks(app.pid))
     assert counters.losses == {"helper_lost": 2}
     assert _link_soon(helpers, app.pid)
 
 
 def test_a_helper_that_hangs_costs_one_deadline(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
     start = ticks(app.pid)
-    helpers.link((UID, GID), wire.EXE, app.pid, start)
+    helpers.links((UID, GID), app.pid, start)
     _end_helpers(signal.SIGSTOP)
     with pytest.raises(AccessDenied, match="did not answer"):
-        helpers.link((UID, GID), wire.EXE, app.pid, start)
-    assert helpers.link((UID, GID), wire.EXE, app.pid, start)  # a new one
+        helpers.links((UID, GID), app.pid, start)
+    assert helpers.links((UID, GID), app.pid, start)  # a new one
 
 
 def test_without_a_launcher_the_refusal_says_so() -> None:
     with pytest.raises(AccessDenied, match="no launcher for helpers: none can do more than the sensor"):
-        Helpers(None, Counters()).link((UID, GID), wire.EXE, 1, 1)
+        Helpers(None, Counters()).links((UID, GID), 1, 1)
 
 
 def test_only_the_fixed_questions_are_answered() -> None:
@@ -314,7 +315,7 @@ def _link_soon(helpers: Helpers, pid: int) -> bytes:
     end = monotonic() + 30
     while True:
         try:
-            return helpers.link((UID, GID), wire.EXE, pid, ticks(pid))
+            return helpers.links((UID, GID), pid, ticks(pid))
         except AccessDenied as error:
             if "being started again" not in str(error) or monotonic() > end:
                 raise

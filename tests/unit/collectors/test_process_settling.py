@@ -42,7 +42,7 @@ async def test_a_read_that_an_exec_came_in_between_tells_no_change_and_hides_non
     scene.runs(uid=33, image=None)
     read = scene.task.read
 
-    monkeypatch.setattr(scene.task, "read", lambda *of: read(*of) and False)
+    monkeypatch.setattr(scene.task, "read", lambda *of, **how: read(*of, **how) and False)
     assert scene.look() == [(Kind.PROCESS_EXEC, 0)]
 
     monkeypatch.setattr(scene.task, "read", read)
@@ -332,7 +332,7 @@ async def test_a_program_of_which_nothing_could_be_read_says_so(
     process = scene.task.track(7)
     assert process is not None
 
-    def gone(*_: object) -> bool:
+    def gone(*_: object, **__: object) -> bool:
         raise ProcessGone("PID 7: gone")
 
     monkeypatch.setattr(scene.task, "read", gone)

@@ -310,11 +310,10 @@ def test_a_worker_that_may_not_be_read_runs_its_parents_program(
     assert task.read(tracked(task, 10))
     proc.process(11, 10, flags=flags, comm=comm)
 
-    def refuse(process: Tracked) -> bytes:
+    def refuse(process: Tracked) -> tuple[bytes, bytes]:
         raise AccessDenied(f"PID {process.pid}: denied")
 
-    for name in ("exe", "cwd"):
-        monkeypatch.setattr(task.gated, name, refuse)
+    monkeypatch.setattr(task.gated, "links", refuse)
     worker = tracked(task, 11)
     task.read(worker)
     assert worker.exe == exe
