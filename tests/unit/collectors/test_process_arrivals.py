@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from settling_scene import SettlingScene
 
+from collectors.process_arrivals import EVERY_S, MISSED_S
 from collectors.procfs import PF_FORKNOEXEC
 from sensor.model.kinds import Kind
 
@@ -42,3 +43,28 @@ async def test_a_look_at_all_there_is_tells_what_a_child_has_settled(
 
     assert [e.process and e.process.args for e in scene.emitted.of(Kind.PROCESS_EXEC)] == told
     assert scene.settling.waits_for(process) == bool(told)
+
+
+async def test_a_look_at_all_there_is_is_due_sooner_once_something_went_by(scene: SettlingScene) -> None:
+    scene.clock.advance(MISSED_S)
+    assert not scene.arrivals.are_due()
+    scene.arrivals.went_by()
+    assert scene.arrivals.are_due()
+    assert scene.arrivals.are_expected
+
+    scene.arrivals.look_at_all()
+    assert not scene.arrivals.are_due()
+    assert not scene.arrivals.are_expected
+    scene.clock.advance(EVERY_S)
+    assert scene.arrivals.are_due()
+
+
+async def test_what_is_on_its_way_when_all_ends_counts_once(scene: SettlingScene) -> None:
+    scene.arrivals.look_at([7], newest=7)
+    assert scene.arrivals.are_expected
+    scene.arrivals.close()
+    scene.arrivals._second_look(7, scene.clock.monotonic())
+    scene.arrivals._last_look(7, scene.clock.monotonic())
+
+    assert scene.counters.unexplained == 1
+    assert not scene.arrivals.are_expected

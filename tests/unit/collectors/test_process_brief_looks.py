@@ -59,8 +59,9 @@ async def test_the_same_arguments_after_a_fork_are_no_longer_the_parents(scene: 
 
 async def test_what_was_half_read_is_read_whole(scene: SettlingScene) -> None:
     process, stat = scene.new()
-    runs_another_file(scene, b"other\0")
+    scene.runs(uid=5, image=None, args=b"other\0")
     scene.settling.look(process, stat=stat._replace(comm="app-0"))  # its exec came after this was read
+    runs_another_file(scene, b"other\0")
     assert [exe for exe, _ in look(scene, BRIEF)] == ["/bin/app", "/bin/other"]
 
 

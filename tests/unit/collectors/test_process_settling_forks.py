@@ -81,7 +81,21 @@ async def test_one_that_was_reaped_before_it_showed_what_it_ran_may_have_been_wh
     (scene.proc.root / "7" / "stat").unlink()
     scene.settling.exited(process)
 
-    assert [e.process and e.process.exe for e in scene.emitted.of(Kind.PROCESS_EXEC)] == ["/usr/bin/true"]
+    assert [(e.kind, e.process and e.process.exe) for e in scene.emitted.events] == [
+        (Kind.PROCESS_EXEC, "/usr/bin/true"),
+        (Kind.PROCESS_EXIT, "/usr/bin/true"),
+    ]
+
+
+async def test_a_number_that_was_gone_at_the_first_look_has_no_end_that_was_seen(scene: SettlingScene) -> None:
+    process = _forked(scene)
+    _is_opened(scene, process, "/usr/bin/true")
+    scene.settling.unread(9)
+
+    assert [(e.kind, e.process and (e.process.pid, e.process.exe)) for e in scene.emitted.events] == [
+        (Kind.PROCESS_EXEC, (9, "/usr/bin/true"))
+    ]
+    assert scene.counters.processes == 1, "the fork was not counted here, since nobody looked at its number"
 
 
 def _is_opened(scene: SettlingScene, process: Tracked, path: str) -> None:
