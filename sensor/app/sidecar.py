@@ -15,13 +15,14 @@ from collectors.task_view import Task
 from sensor.app.identity import PodNames, container_names, instance
 from sensor.app.outlet import LESS, MB, Outlet, call_later
 from sensor.app.rule_feed import RuleFeed
-from sensor.app.siblings import ALONE_S, Siblings
+from sensor.app.siblings import ALONE_S, FIRST_S, Siblings
 from sensor.app.signals import listen
 from sensor.app.stopping import Stopping
 from sensor.app.supervisor import Supervisor
 from sensor.config.handover import Handover, View
 from sensor.containers import pod_capacity
 from sensor.containers.ecs_metadata import EcsMetadata, endpoint
+from sensor.containers.platform import EKS_FARGATE, KUBERNETES, detect
 from sensor.containers.task_metadata import TaskMetadata
 from sensor.detect.detector import Detector
 from sensor.enrich.enricher import Enricher
@@ -179,9 +180,10 @@ class Sidecar:
         self._own_process.tell(f"told to stop by PID {pid} ({program or 'unknown'}) {where}, not by the platform")
 
     async def _until_alone(self) -> None:
-        """Stop when all other containers have ended."""
-        await self._siblings.alone_for(ALONE_S)
-        log.info("all other containers have ended")
+        """Stop when all other containers have ended; in a pod also when none is seen for long."""
+        platform = detect(os.environ, self._task.own_container, self._settings.node_name)
+        await self._siblings.alone_for(ALONE_S, FIRST_S if platform in (EKS_FARGATE, KUBERNETES) else None)
+        log.info("all other containers have ended" if self._siblings.ever else "no other container has been seen")
         self._stop.set()
 
     async def _until_stopped(self, enriching: asyncio.Task[None]) -> None:

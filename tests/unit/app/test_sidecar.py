@@ -1,10 +1,12 @@
 """The sidecar is told to stop: it stops, whatever becomes of the question who told it."""
 
+import asyncio
 import errno
 
 import pytest
 
 from collectors.task_view import Task
+from sensor.app import sidecar as sidecar_module
 from sensor.app.sidecar import Sidecar
 from sensor.config.handover import Handover
 from sensor.config.settings import Settings
@@ -50,3 +52,18 @@ async def test_another_container_that_tells_it_to_stop_is_told_of(
     assert sidecar._stop.is_set()
     (health,) = sidecar._own_process.health().values()
     assert health.reason == "told to stop by PID 7 (/bin/kill) of container c1, not by the platform"
+
+
+@pytest.mark.parametrize(("node", "ends"), [("fargate-ip-10-0-0-1", True), (None, False)])
+@pytest.mark.parametrize("parked", [(), ("ingest_url: missing",)])
+async def test_in_a_pod_it_ends_where_no_other_container_comes(
+    node: str | None, ends: bool, parked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sidecar_module, "FIRST_S", 0.0)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    settings = Settings(ingest_url="http://127.0.0.1:1", node_name=node)
+    sidecar = Sidecar(Handover(settings, parked), None, Counters())
+    waiting = asyncio.ensure_future(sidecar._until_alone())
+    await asyncio.sleep(0.05)
+    assert (waiting.done(), sidecar._stop.is_set()) == (ends, ends)
+    waiting.cancel()
