@@ -90,7 +90,11 @@ class Outlet:
         """Take over the spool's directory, if one is set; done without where it is not usable, which is told."""
         if self._settings.spool_dir is None:
             return
-        self._disk_thread = DiskThread()
+        try:
+            self._disk_thread = DiskThread()
+        except RuntimeError as error:  # a pids limit
+            log.warning("the spool directory cannot be used, events are kept in memory: %s", error)
+            return
         opened = await open_directory(
             self._settings.spool_dir,
             self._disk_thread,
