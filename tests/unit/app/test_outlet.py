@@ -175,6 +175,14 @@ async def test_what_the_end_leaves_on_disk_is_no_loss_and_comes_after_the_next_s
     assert not second.counters.losses
 
 
+async def test_a_view_leaves_the_spool_to_the_sensor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    view = Rig(monkeypatch, view=View.JSON, destinations=("stdout",), spool_dir=str(tmp_path))
+    async with view.running():
+        view.put(Kind.PROCESS_EXEC)
+        await view.outlet.flush(20)
+    assert (view.printed(), list(tmp_path.iterdir())) == (["process.exec"], [])
+
+
 async def test_without_a_thread_for_the_disk_events_go_by_way_of_memory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
