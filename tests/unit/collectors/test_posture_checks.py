@@ -89,6 +89,9 @@ def test_where_not_all_programs_were_looked_at_that_is_flagged() -> None:
     more = found("root-user", program(uid=0), more=True)
     assert more is not None
     assert more.cut
+    secret = found("secret-in-environment", program(secrets=Secrets(("API_KEY",))), more=True)
+    assert secret is not None
+    assert secret.cut
 
 
 @pytest.mark.parametrize(("writable", "told"), [(True, True), (False, False), (None, False)])
