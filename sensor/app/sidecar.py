@@ -136,6 +136,7 @@ class Sidecar:
         self._own_process = OwnProcess(counters=counters, clock=clock, changed=self._beat)
         self._pulse = Pulse(clock=clock, read=procfs.read)
         self._background: set[asyncio.Task[None]] = set()
+        self._finishing = False
 
     async def live(self) -> int:
         """Start everything, wait to be stopped, stop everything in the order in which events flow."""
@@ -209,6 +210,7 @@ class Sidecar:
             await self._outlast(stopping)
         self._own_process.look()
         await self._supervisor.stop()
+        self._finishing = True
         self._beating.cancel()
         self._queue.close()
         await enriching
@@ -307,7 +309,9 @@ class Sidecar:
         self._outlet.keep_less(less)
 
     def _beat(self) -> None:
-        self._report(self._heartbeat.beat)
+        """None behind the end of the queue: what is lost from then on is told by the last report."""
+        if not self._finishing:
+            self._report(self._heartbeat.beat)
 
     def _health(self) -> dict[str, CollectorHealth]:
         """Of the collectors; of detection, which depends on what others wrote as rules; of what was done to us."""

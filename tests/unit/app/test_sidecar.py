@@ -8,10 +8,12 @@ import pytest
 from collectors.task_view import Task
 from sensor.app import sidecar as sidecar_module
 from sensor.app.sidecar import Sidecar
-from sensor.config.handover import Handover
+from sensor.app.stopping import Stopping
+from sensor.config.handover import Handover, View
 from sensor.config.settings import Settings
+from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
-from sensor.model.events import Process
+from sensor.model.events import Event, Process
 
 
 @pytest.fixture
@@ -52,6 +54,30 @@ async def test_another_container_that_tells_it_to_stop_is_told_of(
     assert sidecar._stop.is_set()
     (health,) = sidecar._own_process.health().values()
     assert health.reason == "told to stop by PID 7 (/bin/kill) of container c1, not by the platform"
+
+
+async def test_what_is_lost_while_the_rest_is_delivered_is_told_by_the_last_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counters, put = Counters(), list[Event]()
+    handover = Handover(Settings(destinations=("stdout",)), view=View.JSON)
+    sidecar = Sidecar(handover, None, counters)
+
+    async def flush(_deadline: float) -> None:
+        if not put:
+            counters.lost("stalled")
+            sidecar._beat()  # as whoever looks at the sensor itself does
+
+    monkeypatch.setattr(sidecar._outlet, "flush", flush)
+    monkeypatch.setattr(sidecar._outlet, "put", put.append)
+    sidecar._beating = asyncio.create_task(asyncio.Event().wait())
+    await sidecar._finish(asyncio.create_task(asyncio.sleep(0)), Stopping(5, SystemClock()))
+
+    assert [(event.kind, event.loss and event.loss.reason) for event in put] == [
+        ("sensor.loss", "stalled"),
+        ("sensor.stop", None),
+    ]
+    assert counters.losses == {"stalled": 1}
 
 
 @pytest.mark.parametrize(("node", "ends"), [("fargate-ip-10-0-0-1", True), (None, False)])
