@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from math import inf
 from typing import Any
 
 from collectors.procfs import Procfs
@@ -92,7 +93,7 @@ class Sidecar:
             probes=settings.probe_commands,
         )
         self._memory_limit: int | None = None
-        self._told_cores = self._task.cores
+        self._told_cores, self._held_to = self._task.cores, inf
         self._learn_size(settings.cpus)
         if settings.pod_capacity is not None:
             self._learn_size(*pod_capacity.parse(settings.pod_capacity))
@@ -300,7 +301,8 @@ class Sidecar:
         while True:
             await asyncio.sleep(LOOK_S)
             if self._settings.cpus is None:
-                self._task.cores = min(self._told_cores, self._hidden_quota.look())
+                self._held_to = self._hidden_quota.look()
+                self._task.cores = min(self._told_cores, self._held_to)
             self._governor.look()
 
     def _keep_less(self, less: bool) -> None:
@@ -343,7 +345,7 @@ class Sidecar:
         """What is said of the whole task; the cores that were set go first."""
         self._memory_limit = memory_bytes
         self._told_cores = self._settings.cpus or cores or self._told_cores
-        self._task.cores = self._told_cores
+        self._task.cores = min(self._told_cores, self._held_to)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside the rest until the end; what fails there is told and ends nothing else."""

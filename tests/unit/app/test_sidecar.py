@@ -4,6 +4,7 @@ import asyncio
 import errno
 
 import pytest
+from running import until
 
 from collectors.task_view import Task
 from sensor.app import sidecar as sidecar_module
@@ -11,9 +12,11 @@ from sensor.app.sidecar import Sidecar
 from sensor.app.stopping import Stopping
 from sensor.config.handover import Handover, View
 from sensor.config.settings import Settings
+from sensor.containers.task_metadata import TaskMetadata
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.events import Event, Process
+from sensor.model.events import Task as TaskFacts
 
 
 @pytest.fixture
@@ -54,6 +57,21 @@ async def test_another_container_that_tells_it_to_stop_is_told_of(
     assert sidecar._stop.is_set()
     (health,) = sidecar._own_process.health().values()
     assert health.reason == "told to stop by PID 7 (/bin/kill) of container c1, not by the platform"
+
+
+async def test_what_a_hidden_quota_leaves_holds_though_the_metadata_is_read_again(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sidecar_module, "LOOK_S", 0)
+    monkeypatch.setattr(sidecar._hidden_quota, "look", lambda: 0.125)
+    governing = asyncio.create_task(sidecar._govern())
+    await until(lambda: sidecar._task.cores == 0.125, "a look")
+    governing.cancel()
+    found = TaskMetadata(TaskFacts("ecs-ec2"), {})
+    sidecar._learn(found)
+    assert sidecar._task.cores == 0.125
+    sidecar._learn(found._replace(cores=0.0625))
+    assert sidecar._task.cores == 0.0625
 
 
 async def test_what_is_lost_while_the_rest_is_delivered_is_told_by_the_last_report(
