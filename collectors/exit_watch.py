@@ -1,14 +1,17 @@
 """Learns of the end of processes at once, without polling: one pidfd each, in one epoll instance.
 
 A pidfd becomes readable when its process ends (pidfd_open(2)); opening one needs no permission. Where descriptors
-run out, the process is left to `sweep`, a bounded round-robin of reads.
+run out, the process is left to `sweep`, a bounded round-robin of reads; half of them are left to all else.
 """
 
 import asyncio
+import errno
 import fcntl
 import os
+import resource
 import select
 import struct
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -39,6 +42,13 @@ _INFO_EXIT = 1 << 3
 _GET_INFO = 3 << 30 | _INFO.size << 16 | 0xFF << 8 | 11  # PIDFD_GET_INFO, Linux 6.13; exit_code since 6.15
 
 
+def most_pidfds() -> int:
+    """Half of the descriptors that we may have open: without the others neither /proc could be read nor anything sent.
+    A limit of 1024 is met by a task of as many processes."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft // 2
+
+
 class ExitWatch:
     """Which of the watched processes have ended."""
 
@@ -46,6 +56,7 @@ class ExitWatch:
         self._procfs = procfs
         self._counters = counters
         self._epoll = select.epoll()
+        self._most = most_pidfds()
         self._watched: dict[int, tuple[int, int]] = {}
         self._unwatched: OrderedDict[int, int] = OrderedDict()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -123,6 +134,8 @@ class ExitWatch:
 
     def _registered(self, pid: int) -> int:
         """A pidfd that wakes the epoll instance. Raises OSError."""
+        if len(self._watched) >= self._most:
+            raise OSError(errno.EMFILE, "the other descriptors are for other uses")
         pidfd = os.pidfd_open(pid)
         try:
             self._epoll.register(pidfd, select.EPOLLIN)

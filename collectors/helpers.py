@@ -165,7 +165,10 @@ class Helpers:
         self._refused.pop(who, None)
 
     def _refuse(self, who: Identity, reason: str) -> None:
-        self._refused[who] = (reason, self._monotonic() + PAUSE_S)
+        """Those that are over go, since a container's root may run a program as any uid, one after the other."""
+        now = self._monotonic()
+        self._refused = {other: refusal for other, refusal in self._refused.items() if now < refusal[1]}
+        self._refused[who] = (reason, now + PAUSE_S)
 
     def _spawn(self, who: Identity) -> Helper:
         try:
@@ -192,7 +195,8 @@ class Helpers:
         """End a helper that hangs or died; the next question makes another, a few times at once."""
         self._counters.lost("helper_lost")
         self._helpers.pop(who).end()
-        hangs = self._hangs.get(who, (0, 0.0))[0] + 1
-        self._hangs[who] = hangs, self._monotonic()
+        now, hangs = self._monotonic(), self._hangs.get(who, (0, 0.0))[0] + 1
+        self._hangs = {other: (n, at) for other, (n, at) in self._hangs.items() if now - at < FORGET_S}
+        self._hangs[who] = hangs, now
         if hangs >= HANGS_TOLERATED:
             self._refuse(who, f"helpers for uid {who[0]} keep hanging or dying")

@@ -32,6 +32,8 @@ RESTS = 19
 core at most, however many programs with however large environments there are."""
 MOST_REST_S = 0.5
 """Of one rest: what took longer was held up by others."""
+MOST_FOUND = 32
+"""Names in one event, what is new before the rest, which is flagged as truncated and told at the next look."""
 MOST_TOLD = 256
 """Different things that are told of one check in one container."""
 
@@ -151,6 +153,8 @@ class PostureWatch:
             more=more,
         )
         for process in processes:
+            if process.ended is not None:
+                continue  # meanwhile, and its number may be another's, in another container
             began = self._clock.monotonic()
             if (program := read_program(self._task.procfs, self._task.gated, process)) is not None:
                 facts.programs.append(program)
@@ -165,14 +169,18 @@ class PostureWatch:
 
     def _tell(self, container_id: str, check: Check, finding: Finding, emit: Emit) -> None:
         """What the queue does not take is told at the next look."""
-        evidence = Evidence(finding.source, finding.missing, ("posture.found",) if finding.cut else ())
+        found = finding.found
+        if cut := len(found) > MOST_FOUND:
+            told = self._told.get(container_id, {}).get(check.id, set())
+            found = tuple(sorted(found, key=told.__contains__)[:MOST_FOUND])
+        evidence = Evidence(finding.source, finding.missing, ("posture.found",) if cut or finding.cut else ())
         event = Event(
             Kind.POSTURE,
             self._clock.wall(),
             evidence,
             container=Container(container_id),
             process=finding.process,
-            posture=Posture(check.id, check.title, check.severity, check.remedy, finding.found),
+            posture=Posture(check.id, check.title, check.severity, check.remedy, found),
         )
         if emit(event):
-            self._told.setdefault(container_id, {}).setdefault(check.id, set()).update(finding.found)
+            self._told.setdefault(container_id, {}).setdefault(check.id, set()).update(found)

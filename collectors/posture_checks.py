@@ -14,14 +14,13 @@ from collectors.rights import NO_SECCOMP, SYS_PTRACE
 from collectors.socket_table import Known
 from sensor.model.events import Missing, Process
 
-MOST_FOUND = 32
-"""Names in one finding; the rest is flagged as truncated."""
 PROC, SOCK_DIAG = "procfs", "sock_diag"
 """Values of `evidence.source`."""
 
 
 class Finding(NamedTuple):
-    """What a check found: `found` as in `events.Posture`, and the first process that shows it. `cut`: there is more."""
+    """What a check found: all of `found`, as in `events.Posture`, and the first process that shows it. `cut`: there is
+    more that was not looked at."""
 
     found: tuple[str, ...] = ()
     process: Process | None = None
@@ -193,8 +192,7 @@ def _found(
     missing: tuple[Missing, ...] = (),
     cut: bool = False,
 ) -> Finding:
-    found = tuple(dict.fromkeys(names))
-    return Finding(found[:MOST_FOUND], process, source, missing, cut or len(found) > MOST_FOUND)
+    return Finding(tuple(dict.fromkeys(names)), process, source, missing, cut)
 
 
 def _address(known: Known) -> str:

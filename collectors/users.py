@@ -47,13 +47,10 @@ class Users:
         if root is None:
             return {}
         try:
-            fd = rootfs.open_file(root, PASSWD)
+            with rootfs.held(rootfs.open_file(root, PASSWD)) as fd:
+                return parse_passwd(os.read(fd, LIMIT))
         except (OSError, SensorError):
-            return {}  # an image without the file, or with something else in its place
-        try:
-            return parse_passwd(os.read(fd, LIMIT))
-        finally:
-            os.close(fd)
+            return {}  # an image without the file, or with something else in its place, or a disk that fails
 
 
 def parse_passwd(raw: bytes) -> dict[int, str]:

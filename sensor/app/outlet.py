@@ -87,10 +87,17 @@ class Outlet:
         self._disk_thread: DiskThread | None = None
 
     async def open(self) -> None:
-        """Take over the spool's directory, if one is set; done without where it is not usable, which is told."""
-        if self._settings.spool_dir is None:
+        """Take over the spool's directory, if one is set; done without where it is not usable, which is told.
+
+        What waits there is for a sensor's destinations, and no view of what happens now.
+        """
+        if self._settings.spool_dir is None or self._handover.view is not View.NONE:
             return
-        self._disk_thread = DiskThread()
+        try:
+            self._disk_thread = DiskThread()
+        except RuntimeError as error:  # a pids limit
+            log.warning("the spool directory cannot be used, events are kept in memory: %s", error)
+            return
         opened = await open_directory(
             self._settings.spool_dir,
             self._disk_thread,

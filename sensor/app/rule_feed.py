@@ -6,6 +6,7 @@ loaded before do.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import sys
@@ -51,7 +52,11 @@ class RuleFeed:
 
     async def start(self) -> bool:
         """Load the rules that ship, in a thread, since others collect meanwhile; whether they are without problems."""
-        self._take(await _in_thread(lambda: Engine(shipped())))
+        try:
+            engine = await _in_thread(lambda: Engine(shipped()))
+        except OSError:  # no thread can be had: then the others wait for 40 ms
+            engine = Engine(shipped())
+        self._take(engine)
         return not self._problems
 
     async def run(self) -> None:
@@ -60,7 +65,7 @@ class RuleFeed:
         wait, due = RETRY_S, 0.0
         now = asyncio.get_running_loop().time
         while self._paths:
-            signature = await _in_thread(lambda: signature_of(self._paths))
+            signature = await self._signature()
             if signature != self._seen and (signature != failed or now() >= due):
                 try:
                     self._take(await engine_with(self._paths))
@@ -81,6 +86,13 @@ class RuleFeed:
         first = self._problems[0]
         text = f"{len(self._problems)} problems in rules, the first: {first.source}: {first.text}"
         return CollectorHealth("degraded", one_line(text), figures)
+
+    async def _signature(self) -> Signature | None:
+        """Of the files as they are; as they were where no thread can be had that looks, so that the next look may."""
+        try:
+            return await _in_thread(lambda: signature_of(self._paths))
+        except OSError:
+            return self._seen
 
     def _take(self, engine: Engine) -> None:
         self._detector.use(engine)
@@ -159,7 +171,10 @@ async def _compiled(paths: Sequence[str]) -> bytes:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """Beside the loop, in a thread that nothing waits for at the end: a network file system may hang."""
+    """Beside the loop, in a thread that nothing waits for at the end: a network file system may hang.
+
+    Raises OSError where no thread can be had (a pids limit), and what the work raises.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
@@ -180,5 +195,8 @@ async def _in_thread(work: Callable[[], T]) -> T:
         with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=run, name="rules", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="rules", daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, str(error)) from None
     return await done

@@ -13,6 +13,9 @@ from sensor.model.protocols import HOST
 
 ALONE_S = 10.0
 """How long the sensor has to be alone before it ends by itself: one container may follow another."""
+FIRST_S = 600.0
+"""How long it waits in a pod for the first one, whose image may be on its way. The others may also have ended before
+the sensor's own image was there, and a parked sensor sees none at all: the pod of a Job would never complete."""
 
 
 class Places(Protocol):
@@ -64,12 +67,13 @@ class Siblings:
             self._changed.clear()
             await self._changed.wait()
 
-    async def alone_for(self, seconds: float) -> None:
-        """Return when there were some, and there has been none for so long."""
+    async def alone_for(self, seconds: float, first: float | None = None) -> None:
+        """Return when there were some, and there has been none for so long; or none came within `first` seconds."""
         while True:
             self._changed.clear()
+            patience = seconds if self.ever else first
             try:
-                async with asyncio.timeout(seconds if self.ever and not self._alive else None):
+                async with asyncio.timeout(None if self._alive else patience):
                     await self._changed.wait()
             except TimeoutError:
                 return

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from math import inf
 from typing import Any
 
 from collectors.procfs import Procfs
@@ -15,13 +16,14 @@ from collectors.task_view import Task
 from sensor.app.identity import PodNames, container_names, instance
 from sensor.app.outlet import LESS, MB, Outlet, call_later
 from sensor.app.rule_feed import RuleFeed
-from sensor.app.siblings import ALONE_S, Siblings
+from sensor.app.siblings import ALONE_S, FIRST_S, Siblings
 from sensor.app.signals import listen
 from sensor.app.stopping import Stopping
 from sensor.app.supervisor import Supervisor
 from sensor.config.handover import Handover, View
 from sensor.containers import pod_capacity
 from sensor.containers.ecs_metadata import EcsMetadata, endpoint
+from sensor.containers.platform import EKS_FARGATE, KUBERNETES, detect
 from sensor.containers.task_metadata import TaskMetadata
 from sensor.detect.detector import Detector
 from sensor.enrich.enricher import Enricher
@@ -91,7 +93,7 @@ class Sidecar:
             probes=settings.probe_commands,
         )
         self._memory_limit: int | None = None
-        self._told_cores = self._task.cores
+        self._told_cores, self._held_to = self._task.cores, inf
         self._learn_size(settings.cpus)
         if settings.pod_capacity is not None:
             self._learn_size(*pod_capacity.parse(settings.pod_capacity))
@@ -135,6 +137,7 @@ class Sidecar:
         self._own_process = OwnProcess(counters=counters, clock=clock, changed=self._beat)
         self._pulse = Pulse(clock=clock, read=procfs.read)
         self._background: set[asyncio.Task[None]] = set()
+        self._finishing = False
 
     async def live(self) -> int:
         """Start everything, wait to be stopped, stop everything in the order in which events flow."""
@@ -179,9 +182,10 @@ class Sidecar:
         self._own_process.tell(f"told to stop by PID {pid} ({program or 'unknown'}) {where}, not by the platform")
 
     async def _until_alone(self) -> None:
-        """Stop when all other containers have ended."""
-        await self._siblings.alone_for(ALONE_S)
-        log.info("all other containers have ended")
+        """Stop when all other containers have ended; in a pod also when none is seen for long."""
+        platform = detect(os.environ, self._task.own_container, self._settings.node_name)
+        await self._siblings.alone_for(ALONE_S, FIRST_S if platform in (EKS_FARGATE, KUBERNETES) else None)
+        log.info("all other containers have ended" if self._siblings.ever else "no other container has been seen")
         self._stop.set()
 
     async def _until_stopped(self, enriching: asyncio.Task[None]) -> None:
@@ -207,6 +211,7 @@ class Sidecar:
             await self._outlast(stopping)
         self._own_process.look()
         await self._supervisor.stop()
+        self._finishing = True
         self._beating.cancel()
         self._queue.close()
         await enriching
@@ -296,7 +301,8 @@ class Sidecar:
         while True:
             await asyncio.sleep(LOOK_S)
             if self._settings.cpus is None:
-                self._task.cores = min(self._told_cores, self._hidden_quota.look())
+                self._held_to = self._hidden_quota.look()
+                self._task.cores = min(self._told_cores, self._held_to)
             self._governor.look()
 
     def _keep_less(self, less: bool) -> None:
@@ -305,7 +311,9 @@ class Sidecar:
         self._outlet.keep_less(less)
 
     def _beat(self) -> None:
-        self._report(self._heartbeat.beat)
+        """None behind the end of the queue: what is lost from then on is told by the last report."""
+        if not self._finishing:
+            self._report(self._heartbeat.beat)
 
     def _health(self) -> dict[str, CollectorHealth]:
         """Of the collectors; of detection, which depends on what others wrote as rules; of what was done to us."""
@@ -337,7 +345,7 @@ class Sidecar:
         """What is said of the whole task; the cores that were set go first."""
         self._memory_limit = memory_bytes
         self._told_cores = self._settings.cpus or cores or self._told_cores
-        self._task.cores = self._told_cores
+        self._task.cores = min(self._told_cores, self._held_to)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside the rest until the end; what fails there is told and ends nothing else."""

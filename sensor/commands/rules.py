@@ -202,9 +202,7 @@ class _Recording:
 
 
 def _lines(name: str) -> Iterator[str]:
-    if name == "-":
-        yield from sys.stdin
-        return
-    with Path(name).open(encoding="utf-8", errors="replace") as file:
+    source = sys.stdin.fileno() if name == "-" else name
+    with open(source, encoding="utf-8", errors="replace", closefd=name != "-") as file:
         while line := file.readline(LONGEST_LINE):
             yield line

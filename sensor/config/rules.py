@@ -110,11 +110,12 @@ def _token(settings: Settings) -> Iterator[Problem]:
         yield Problem("ingest_token", "should be visible ASCII characters without spaces (the value is not shown)")
     if settings.ingest_token and settings.ingest_token_file:
         yield Problem("ingest_token_file", f"should not be set together with {variable('ingest_token')}")
-    elif settings.ingest_token_file and (fault := _unreadable(settings.ingest_token_file)):
-        is_path = settings.ingest_token_file.startswith("/")
-        yield Problem("ingest_token_file", fault if is_path else "should be an absolute path (the value is not shown)")
-    if settings.ingest_identity_file and (fault := _unreadable(settings.ingest_identity_file)):
-        yield Problem("ingest_identity_file", fault)
+    for name in ("ingest_token_file", "ingest_identity_file"):
+        path = getattr(settings, name)
+        if path and (fault := _unreadable(path)):
+            yield Problem(
+                name, fault if path.startswith("/") else "should be an absolute path (the value is not shown)"
+            )
 
 
 def _certificates(settings: Settings) -> Iterator[Problem]:

@@ -244,7 +244,11 @@ class Settings:
         ),
     ] = 25.0
     exit_when_alone: Annotated[
-        bool, doc("Whether the sensor ends by itself once all other containers have ended, for pods of a Job.")
+        bool,
+        doc(
+            "Whether the sensor ends by itself once all other containers have ended, for pods of a Job; in a pod also "
+            "when it has seen none for ten minutes."
+        ),
     ] = False
     cpus: Annotated[
         float | None,

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _SETTINGS = SchemaValidator(cast("CoreSchema", dataclass_schema(Settings)))
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in SETTINGS}
 _PREAMBLE = re.compile(r"^(Input|String|Tuple) | after validation, not \d+")
-_UNSHOWN = SECRETS | {"ingest_url", "sqs_queue_url"}
-"""Settings whose value is not repeated in a line: it is a secret, or may hold one."""
+_UNSHOWN = SECRETS | {"ingest_url", "sqs_queue_url", "ingest_token_file", "ingest_identity_file"}
+"""Settings whose value is not repeated in a line: it is a secret, or may hold one, or stand where its file should."""
 
 
 class Checked(NamedTuple):

@@ -38,9 +38,11 @@ class HelperUse:
 
     def cpu_s(self) -> float:
         """CPU seconds since the start, of those that have ended too: up to the last time that this was asked."""
-        found = dict(self._of_each())
+        pids = set(self._pids())
+        found = dict(self._of_each(pids))
         self._used += sum(max(0.0, seconds - self._seconds.get(life, 0.0)) for life, seconds in found.items())
-        self._seconds = found
+        unread = pids - {life.pid for life in found}  # no descriptor is left, say: all that it used is not used anew
+        self._seconds = {life: seconds for life, seconds in self._seconds.items() if life.pid in unread} | found
         return self._used
 
     def memory(self) -> int:
@@ -48,12 +50,12 @@ class HelperUse:
 
         They are forks of one process and share what it had: that is counted once, and of each what it has more.
         """
-        own = [self._anonymous(life.pid) for life in self._seconds]
+        own = [size for life in self._seconds if (size := self._anonymous(life.pid))]
         shared = min(own, default=0)
         return shared + sum(size - shared for size in own)
 
-    def _of_each(self) -> Iterable[tuple[_Life, float]]:
-        for pid in self._pids():
+    def _of_each(self, pids: Iterable[int]) -> Iterable[tuple[_Life, float]]:
+        for pid in pids:
             fields = behind_name(self._text(pid, "stat"))
             if len(fields) > START:
                 yield _Life(pid, fields[START]), (int(fields[UTIME]) + int(fields[STIME])) / TICKS

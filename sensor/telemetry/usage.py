@@ -38,7 +38,8 @@ def figures(pid: int) -> Figures:
         seconds = _cpu_s(content(f"/proc/{pid}/stat"))
         try:
             return Figures(seconds, _pss(content(f"/proc/{pid}/smaps_rollup")), True)
-        except PermissionError:  # a forked child of a process that is not dumpable, without SYS_PTRACE
+        except (PermissionError, FileNotFoundError):
+            # a forked child of a process that is not dumpable, without SYS_PTRACE; a kernel without the file
             return Figures(seconds, int(content(f"/proc/{pid}/statm").split()[1]) * PAGE, False)
     except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):  # what has ended is torn or empty
         raise ProcessGone(f"PID {pid}: gone") from None

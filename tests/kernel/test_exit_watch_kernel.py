@@ -2,15 +2,17 @@
 
 import errno
 import os
+import resource
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 from needs import NeedKernel
 
-from collectors.exit_watch import ExitWatch, exit_code
+from collectors.exit_watch import ExitWatch, exit_code, most_pidfds
 from collectors.procfs import Procfs, Stat
 from sensor.model.counters import Counters
 from sensor.model.errors import ProcessGone
@@ -129,6 +131,30 @@ def test_without_descriptors_the_sweep_finds_the_end(watch: ExitWatch, monkeypat
         child.communicate(b"\n")
     watch.sweep(lambda end: found.append(end.pid))
     assert found == [child.pid]
+
+
+def test_half_of_the_descriptors_are_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 1024))
+    counters, ends = Counters(), list[int]()
+    watch = ExitWatch(Procfs(), counters)
+    children = [subprocess.Popen(["sleep", "60"]) for _ in range(3)]
+    for child in children:
+        watch.watch(child.pid, started(child.pid))
+    assert counters.seen == {"exits.without_pidfd": 1}
+    for child in children:
+        child.kill()
+        child.wait()
+    for child in children[:2]:
+        ended(watch, child.pid)
+    watch.sweep(lambda end: ends.append(end.pid))
+    assert ends == [children[2].pid]
+    watch.close()
+
+
+@pytest.mark.parametrize(("soft", "most"), [(1024, 512), (resource.RLIM_INFINITY, sys.maxsize)])
+def test_so_many_pidfds_are_held(soft: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
+    assert most_pidfds() == most
 
 
 class Unreadable(Procfs):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -172,6 +173,29 @@ async def test_what_the_end_leaves_on_disk_is_no_loss_and_comes_after_the_next_s
     async with second.running():
         await until(lambda: len(second.ingested()) == 3, "what was left arrives")
     assert not second.counters.losses
+
+
+async def test_a_view_leaves_the_spool_to_the_sensor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    view = Rig(monkeypatch, view=View.JSON, destinations=("stdout",), spool_dir=str(tmp_path))
+    async with view.running():
+        view.put(Kind.PROCESS_EXEC)
+        await view.outlet.flush(20)
+    assert (view.printed(), os.listdir(tmp_path)) == (["process.exec"], [])
+
+
+async def test_without_a_thread_for_the_disk_events_go_by_way_of_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    rig = Rig(monkeypatch, spool_dir=str(tmp_path))
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    async with rig.running():
+        rig.put(Kind.PROCESS_EXEC)
+        await rig.outlet.flush(20)
+    assert rig.ingested() == ["process.exec"]
+    assert "events are kept in memory: can't start new thread" in caplog.text
 
 
 async def test_the_last_word_takes_nothing_along_that_was_told_as_left(

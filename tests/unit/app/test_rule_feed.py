@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,6 +152,27 @@ async def test_files_that_stay_as_they_are_are_tried_again(tmp_path: Path, monke
     await until(lambda: followed.feed.health().status == "degraded")
 
     monkeypatch.setattr(rule_feed.sys, "executable", python)
+    await until(lambda: followed.titles() == ["own", "ships"])
+    running.cancel()
+
+
+def no_thread(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+async def test_without_a_thread_what_ships_is_loaded_and_files_are_looked_at_once_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.yml").write_text(OWN)
+    followed, starts = Followed(tmp_path), threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    await followed.feed.start()
+    assert followed.titles() == ["ships"]
+
+    running = asyncio.create_task(followed.feed.run())
+    await asyncio.sleep(0.05)
+    assert not running.done()
+    monkeypatch.setattr(threading.Thread, "start", starts)
     await until(lambda: followed.titles() == ["own", "ships"])
     running.cancel()
 

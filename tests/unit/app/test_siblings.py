@@ -72,6 +72,26 @@ async def test_a_sensor_that_never_had_a_sibling_is_not_alone() -> None:
         await waiting
 
 
+async def test_one_that_is_waited_for_may_not_come() -> None:
+    rig = Rig()
+    async with asyncio.timeout(5):
+        await rig.siblings.alone_for(60, first=0.05)
+    assert not rig.siblings.ever
+
+
+async def test_the_first_one_may_come_late_and_stay() -> None:
+    rig = Rig()
+    waiting = asyncio.ensure_future(rig.siblings.alone_for(60, first=0.05))
+    await asyncio.sleep(0)
+    rig.start("app")
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    rig.task.stop_container("app")
+    await asyncio.sleep(0.1)
+    assert not waiting.done()  # the next has as long as any that follows another
+    waiting.cancel()
+
+
 async def test_one_container_may_follow_another() -> None:
     rig = Rig()
     rig.start("init")

@@ -1,15 +1,22 @@
 """The sidecar is told to stop: it stops, whatever becomes of the question who told it."""
 
+import asyncio
 import errno
 
 import pytest
+from running import until
 
 from collectors.task_view import Task
+from sensor.app import sidecar as sidecar_module
 from sensor.app.sidecar import Sidecar
-from sensor.config.handover import Handover
+from sensor.app.stopping import Stopping
+from sensor.config.handover import Handover, View
 from sensor.config.settings import Settings
+from sensor.containers.task_metadata import TaskMetadata
+from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
-from sensor.model.events import Process
+from sensor.model.events import Event, Process
+from sensor.model.events import Task as TaskFacts
 
 
 @pytest.fixture
@@ -50,3 +57,57 @@ async def test_another_container_that_tells_it_to_stop_is_told_of(
     assert sidecar._stop.is_set()
     (health,) = sidecar._own_process.health().values()
     assert health.reason == "told to stop by PID 7 (/bin/kill) of container c1, not by the platform"
+
+
+async def test_what_a_hidden_quota_leaves_holds_though_the_metadata_is_read_again(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sidecar_module, "LOOK_S", 0)
+    monkeypatch.setattr(sidecar._hidden_quota, "look", lambda: 0.125)
+    governing = asyncio.create_task(sidecar._govern())
+    await until(lambda: sidecar._task.cores == 0.125, "a look")
+    governing.cancel()
+    found = TaskMetadata(TaskFacts("ecs-ec2"), {})
+    sidecar._learn(found)
+    assert sidecar._task.cores == 0.125
+    sidecar._learn(found._replace(cores=0.0625))
+    assert sidecar._task.cores == 0.0625
+
+
+async def test_what_is_lost_while_the_rest_is_delivered_is_told_by_the_last_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counters, put = Counters(), list[Event]()
+    handover = Handover(Settings(destinations=("stdout",)), view=View.JSON)
+    sidecar = Sidecar(handover, None, counters)
+
+    async def flush(_deadline: float) -> None:
+        if not put:
+            counters.lost("stalled")
+            sidecar._beat()  # as whoever looks at the sensor itself does
+
+    monkeypatch.setattr(sidecar._outlet, "flush", flush)
+    monkeypatch.setattr(sidecar._outlet, "put", put.append)
+    sidecar._beating = asyncio.create_task(asyncio.Event().wait())
+    await sidecar._finish(asyncio.create_task(asyncio.sleep(0)), Stopping(5, SystemClock()))
+
+    assert [(event.kind, event.loss and event.loss.reason) for event in put] == [
+        ("sensor.loss", "stalled"),
+        ("sensor.stop", None),
+    ]
+    assert counters.losses == {"stalled": 1}
+
+
+@pytest.mark.parametrize(("node", "ends"), [("fargate-ip-10-0-0-1", True), (None, False)])
+@pytest.mark.parametrize("parked", [(), ("ingest_url: missing",)])
+async def test_in_a_pod_it_ends_where_no_other_container_comes(
+    node: str | None, ends: bool, parked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sidecar_module, "FIRST_S", 0.0)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    settings = Settings(ingest_url="http://127.0.0.1:1", node_name=node)
+    sidecar = Sidecar(Handover(settings, parked), None, Counters())
+    waiting = asyncio.ensure_future(sidecar._until_alone())
+    await asyncio.sleep(0.05)
+    assert (waiting.done(), sidecar._stop.is_set()) == (ends, ends)
+    waiting.cancel()

@@ -1,9 +1,13 @@
 """How the time between SIGTERM and the end is divided."""
 
+import os
+import threading
+from typing import Any
+
 import pytest
 from fakes import FakeClock
 
-from sensor.app.stopping import Stopping
+from sensor.app.stopping import GRACE_S, Stopping
 
 
 @pytest.mark.parametrize(("deadline", "watched"), [(25.0, 25 * 2 / 3), (110.0, 100.0), (1.0, 2 / 3)])
@@ -25,6 +29,27 @@ def test_after_the_deadline_nothing_is_left_but_a_moment_for_the_last_word() -> 
     stopping = Stopping(5, clock)
     clock.advance(60)
     assert (stopping.to_watch(), stopping.to_deliver(), stopping.for_the_last_word()) == (0, 0, 0.1)
+
+
+def test_the_process_ends_soon_after_the_deadline_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    timers = list[tuple[float, object, tuple[int, ...]]]()
+
+    class Timer:
+        daemon = False
+
+        def __init__(self, *wanted: Any) -> None:
+            self.wanted = wanted
+
+        def start(self) -> None:
+            assert self.daemon, "a timer alone keeps no sensor from ending"
+            timers.append(self.wanted)
+
+    clock = FakeClock()
+    monkeypatch.setattr(threading, "Timer", Timer)
+    stopping = Stopping(25, clock)
+    clock.advance(5)
+    stopping.end_in_any_case()
+    assert timers == [(20 + GRACE_S, os._exit, (0,))]
 
 
 def test_the_sensor_adds_nothing_while_others_live() -> None:

@@ -87,6 +87,47 @@ async def test_the_reason_of_a_failure_is_kept_while_it_lasts() -> None:
         assert supervisor.health()["broken"].reason == "ValueError: torn\nline"
 
 
+async def test_each_wait_is_twice_as_long_up_to_a_bound_and_what_has_lasted_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sleep, waits, lasts = asyncio.sleep, list[float](), [0.0, 0.0, 0.0, 0.0, 0.05]
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        await sleep(0)
+
+    class Lasting(FakeCollector):
+        async def run(self, task: TaskView, emit: Emit) -> None:
+            self.runs += 1
+            if not lasts:
+                await asyncio.Event().wait()
+            await sleep(lasts.pop(0))
+
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    lasting = Lasting("lasting")
+    supervisor = Supervisor(
+        [lasting], counters=Counters(), clock=FakeClock(), changed=lambda: None, first=0.004, longest=0.02
+    )
+    supervisor.start(FakeTaskView(), Emitted())
+    async with asyncio.timeout(5):
+        while lasting.runs < 6:
+            await sleep(0)
+    await supervisor.stop()
+    assert waits == [0.004, 0.008, 0.016, 0.02, 0.004]
+
+
+async def test_a_report_is_due_when_a_collectors_state_changes_and_not_before() -> None:
+    blind = FakeCollector("blind", capability=Capability(Status.UNAVAILABLE, "no inotify"))
+    probes = list[None]()
+    blind.probe = lambda: probes.append(None) or blind.capability  # type: ignore[method-assign, func-returns-value]
+    async with supervising(blind) as (_, changes, _):
+        await until(lambda: len(probes) > 3, "some probes")
+        assert changes == []
+        blind.capability = WORKS
+        await until(lambda: blind.runs == 1, "a run")
+        assert changes == ["changed"]
+
+
 async def test_what_is_unavailable_is_not_run_until_it_can_be() -> None:
     blind = FakeCollector("blind", capability=Capability(Status.UNAVAILABLE, "no inotify"))
     async with supervising(blind) as (supervisor, _, _):

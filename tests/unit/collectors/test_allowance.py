@@ -27,3 +27,14 @@ def test_no_more_is_saved_than_the_burst() -> None:
     clock.advance(3600)
     assert allowance.take(100)
     assert not allowance.take(1)
+
+
+def test_another_limit_holds_from_now_on() -> None:
+    clock = FakeClock()
+    allowance = Allowance(per_second=10, burst=100, clock=clock)
+    clock.advance(5)
+    allowance.limit(per_second=1, burst=20, left=-2)
+    assert not allowance.take(0)
+    clock.advance(3)
+    assert allowance.take(1)
+    assert not allowance.take(0.1)

@@ -1,5 +1,7 @@
 """What collectors allow themselves."""
 
+import os
+
 import pytest
 from fakes import FakeClock
 
@@ -164,6 +166,7 @@ def test_the_quota_of_either_cgroup_version_counts() -> None:
     }
     assert cores_of_container(v2.get) == 0.25
     assert cores_of_container(v1.get) == 0.5
+    assert cores_of_container({"/sys/fs/cgroup/cpu.max": "99999900000 100000"}.get) == len(os.sched_getaffinity(0))
     for unlimited in ({}, {"/sys/fs/cgroup/cpu.max": "max 100000"}, {"/sys/fs/cgroup/cpu.max": "nonsense"}):
         assert cores_of_container(unlimited.get) >= 1
 

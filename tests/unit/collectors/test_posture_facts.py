@@ -130,6 +130,11 @@ def test_what_was_only_forked_has_its_parents_environment(proc: Proc) -> None:
     assert found is not None
     assert found.secrets == Secrets(("DB_PASSWORD",))
 
+    parent.ended, parent.container = None, "another"
+    found = read_program(proc.procfs, proc.gated, child)
+    assert found is not None
+    assert found.secrets == Secrets(("DB_PASSWORD",))
+
 
 def test_the_root_is_that_of_the_first_process_that_tells(proc: Proc) -> None:
     proc.put("11", mountinfo="9 1 0:9 / /proc ro - proc proc ro\n")

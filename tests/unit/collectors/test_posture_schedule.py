@@ -51,6 +51,23 @@ def test_a_new_program_in_the_first_minute_leaves_the_look_after_a_minute_where_
     assert schedule.next_due() == 5 + SECOND_S + ROUND_S
 
 
+def test_a_new_program_puts_off_no_look_that_is_near() -> None:
+    schedule = looked(Schedule(), 100)
+    assert schedule.take(100 + SECOND_S) == "a"
+    due = schedule.next_due()
+    assert due is not None
+    assert not schedule.ran("a", "/usr/bin/x", due - 1)
+    assert schedule.next_due() == due
+
+
+def test_so_many_programs_are_known_of_a_container() -> None:
+    schedule = looked(Schedule(), 100)
+    for n in range(MOST_PROGRAMS):
+        schedule.ran("a", f"/bin/{n}", 1000)
+    assert schedule.take(1000) == "a"
+    assert not schedule.ran("a", "/bin/another", 1100)
+
+
 def test_programs_before_the_first_look_change_nothing() -> None:
     schedule = Schedule()
     schedule.came("a", 100)

@@ -98,6 +98,16 @@ async def test_nothing_is_left_of_one_that_was_cancelled(pipe: Pipe) -> None:
     assert not asyncio.get_running_loop().remove_reader(pipe.reading)
 
 
+async def test_what_is_over_works_no_more(pipe: Pipe) -> None:
+    """A reader and a timer that are due in the same turn of the loop."""
+    os.write(pipe.writing, b"x")
+    attending = asyncio.create_task(attend(pipe.reading, pipe.work(None), Rest(0)))
+    await asyncio.wait_for(attending, DEADLINE_S)
+    await asyncio.sleep(2 * MOMENT)
+
+    assert pipe.read == [b"x"]
+
+
 async def test_a_timer_is_set_anew_only_where_another_time_is_wanted(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,12 @@ def test_metadata_without_a_launch_type_leaves_the_platform() -> None:
     assert known.header().task == TASK
 
 
+def test_metadata_with_a_launch_type_tells_the_platform() -> None:
+    known = ContainerNames(sensor=SENSOR, platform="ecs")
+    known.learn(TaskMetadata(TASK, {}))
+    assert known.header().task == TASK
+
+
 def test_containers_that_are_gone_stay_named() -> None:
     known = names()
     known.learn(TaskMetadata(TASK, {"c1": APP}))
@@ -75,6 +81,10 @@ def test_names_are_bounded() -> None:
         known.give(f"c{i}", "name")
     assert known.container("c0").name is None
     assert known.container(f"c{MOST_GIVEN}").name == "name"
+    known.give("c1", "name")
+    known.give("another", "name")
+    assert known.container("c1").name == "name"
+    assert known.container("c2").name is None
 
 
 def test_a_pod_stands_instead_of_the_task() -> None:

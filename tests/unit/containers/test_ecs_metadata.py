@@ -6,7 +6,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sensor.containers.ecs_metadata import MOST_UNKNOWN, QUICK_S, REREAD_S, TRIES, EcsMetadata, endpoint
+from sensor.containers.ecs_metadata import (
+    MOST_UNKNOWN,
+    QUICK_S,
+    QUICK_TRIES,
+    REREAD_S,
+    SETTLING_TRIES,
+    TRIES,
+    EcsMetadata,
+    endpoint,
+)
 from sensor.containers.metadata_get import MetadataUnreachable
 from sensor.containers.task_metadata import TaskMetadata
 from tests.fakes import FakeClock
@@ -126,6 +135,27 @@ async def test_a_container_that_is_never_named_is_given_up() -> None:
         metadata.ask("pause")
         await idle()
         assert served.reads == 1 + TRIES
+        assert served.slept.count(REREAD_S) == TRIES - QUICK_TRIES
+
+
+async def test_containers_that_stay_on_their_way_are_not_waited_for_for_ever() -> None:
+    plain = json.loads(answer("a"))
+    plain["Containers"][0]["KnownStatus"] = "CREATED"
+    served = Endpoint(json.dumps(plain).encode())
+    async with running(served):
+        await until(lambda: served.reads == SETTLING_TRIES)
+        await idle()
+        assert served.reads == SETTLING_TRIES
+
+
+async def test_an_answer_about_another_task_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    served = Endpoint(answer("a"), answer("b").replace(b"task/c/1", b"task/c/2"), answer("a", "b"))
+    async with running(served) as (metadata, learnt):
+        await metadata.answered.wait()
+        metadata.ask("b")
+        await until(lambda: len(learnt) == 2)
+    assert {found.task.arn for found in learnt} == {learnt[0].task.arn}
+    assert "it speaks of another task" in caplog.text
 
 
 async def test_failures_cost_no_tries() -> None:
@@ -141,6 +171,7 @@ async def test_questions_are_bounded() -> None:
     async with running(served) as (metadata, _):
         for i in range(MOST_UNKNOWN * 3):
             metadata.ask(f"c{i}")
+        assert len(metadata._tries) == MOST_UNKNOWN
         await metadata.answered.wait()
         await until(lambda: served.reads >= TRIES)
         await idle()

@@ -1,5 +1,6 @@
 """CPU and memory of the sensor's other processes, out of made-up files of /proc."""
 
+import errno
 import os
 import resource
 
@@ -14,9 +15,13 @@ class Proc:
 
     def __init__(self, **processes: tuple[int, float, int, int]) -> None:
         self.processes = {int(name[1:]): facts for name, facts in processes.items()}
+        self.listed = [*self.processes, 99]
+        self.fails: set[int] = set()
 
     def read(self, path: str) -> bytes:
         _, _, pid, name = path.split("/")
+        if int(pid) in self.fails:
+            raise OSError(errno.EMFILE, "Too many open files")
         if int(pid) not in self.processes:
             raise FileNotFoundError(path)
         start, seconds, resident, shared = self.processes[int(pid)]
@@ -27,7 +32,7 @@ class Proc:
         return head + b"%d %d 0 0 20 0 1 0 %d 9 9 9\n" % (ticks - ticks // 4, ticks // 4, start)
 
     def use(self) -> HelperUse:
-        return HelperUse(lambda: [*self.processes, 99], self.read)
+        return HelperUse(lambda: self.listed, self.read)
 
 
 def test_the_cpu_of_all_is_added_up_and_that_of_one_that_ended_stays() -> None:
@@ -39,6 +44,25 @@ def test_the_cpu_of_all_is_added_up_and_that_of_one_that_ended_stays() -> None:
     del proc.processes[8]
 
     assert (first, use.cpu_s(), use.cpu_s()) == (3.0, 3.5, 3.5)
+
+
+def test_one_that_cannot_be_read_for_a_while_is_not_counted_twice() -> None:
+    proc = Proc(p7=(100, 300.0, 1_000, 400), p8=(100, 1.0, 1_200, 400))
+    use = proc.use()
+    use.cpu_s()
+    proc.fails = {7}
+    assert (use.cpu_s(), use.memory()) == (301.0, 800 * PAGE)
+    proc.processes[7] = (100, 300.5, 1_000, 400)
+    proc.fails = set()
+    assert (use.cpu_s(), use.memory()) == (301.5, 800 * PAGE)
+
+
+def test_one_that_is_listed_no_more_is_forgotten() -> None:
+    proc = Proc(p7=(100, 300.0, 1_000, 400))
+    use = proc.use()
+    use.cpu_s()
+    proc.listed = []
+    assert (use.cpu_s(), use.memory()) == (300.0, 0)
 
 
 def test_another_process_with_the_same_number_begins_from_nothing() -> None:

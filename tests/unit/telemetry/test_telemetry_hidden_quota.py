@@ -56,6 +56,13 @@ class Scene:
         return self.quota.look()
 
 
+def test_two_looks_at_the_same_time_are_one() -> None:
+    scene = Scene()
+    assert scene.look_after(**QUOTA, seconds=0) == inf
+    scene.machine.spend(1, **QUOTA)
+    assert scene.quota.look() == inf
+
+
 def test_who_waits_while_processors_idle_has_what_is_busy(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     scene = Scene()

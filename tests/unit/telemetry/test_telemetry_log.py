@@ -78,9 +78,11 @@ def test_arguments_that_do_not_fit_do_not_cost_the_line() -> None:
 @pytest.mark.usefixtures("restored")
 def test_configure_writes_from_its_level_upwards() -> None:
     stream = io.StringIO()
+    log.configure("debug", stream=stream)
     log.configure("warning", stream=stream)
     logging.getLogger(STREAM).info("left out")
     logging.getLogger(STREAM).warning("told")
+    assert stream.getvalue().count("told") == 1
     assert stream.getvalue().endswith(" warning sensor.test_log: told\n")
     assert "left out" not in stream.getvalue()
 

@@ -1,7 +1,9 @@
 """What was done to the sensor's own process is noticed, put back where that is permitted, and told once."""
 
+import resource
 from dataclasses import dataclass, field
 
+import pytest
 from fakes import FakeClock
 
 from sensor.model.counters import Counters
@@ -65,6 +67,19 @@ def test_what_stays_different_is_told_once_and_does_not_hide_what_follows() -> N
     assert bench.counters.losses == {"tampered": 1}
     bench.traits.values["RLIMIT_NOFILE"] = (3, 3)
     assert bench.look().endswith("RLIMIT_NOFILE was (20, 20), was set to (3, 3) from outside and is (3, 3)")
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "put_back"), [(100, 50, 50), (10, 50, 10), (-1, 50, 50), (100, -1, 100), (-1, -1, -1)]
+)
+def test_a_soft_limit_is_put_back_as_far_as_the_hard_one_goes(
+    soft: int, hard: int, put_back: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_to = list[tuple[int, int]]()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (20, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: set_to.append(limits))
+    Traits().put_back(Terms({"RLIMIT_NOFILE": (soft, hard)}), "RLIMIT_NOFILE")
+    assert set_to == [(put_back, hard)]
 
 
 def test_a_look_that_comes_late_is_a_stall() -> None:

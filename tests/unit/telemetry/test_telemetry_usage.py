@@ -2,7 +2,10 @@ import errno
 import os
 from collections.abc import Callable
 
+import pytest
+
 from sensor.model.errors import ProcessGone
+from sensor.telemetry import usage
 from sensor.telemetry.usage import Figures, UsageMeter
 from tests.fakes import FakeClock
 
@@ -22,8 +25,8 @@ def test_sensor_and_children_are_summed_up() -> None:
     own = os.getpid()
     figures = {own: Figures(2.0, 30 * MIB, True), own + 1: Figures(0.5, 5 * MIB, True)}
     meter = UsageMeter(clock=FakeClock(), pids=lambda: [own + 1], read=reader(figures))
-    usage = meter.look()
-    assert (usage.memory_bytes, usage.cpu_percent, usage.inexact) == (35 * MIB, None, None)
+    looked = meter.look()
+    assert (looked.memory_bytes, looked.cpu_percent, looked.inexact) == (35 * MIB, None, None)
 
 
 def test_the_share_is_of_the_time_since_the_last_look() -> None:
@@ -43,16 +46,32 @@ def test_a_child_that_ended_takes_nothing_below_zero() -> None:
     meter.look()
     del figures[own + 1]
     clock.advance(1)
-    usage = meter.look()
-    assert (usage.cpu_percent, usage.memory_bytes) == (0.0, MIB)
+    looked = meter.look()
+    assert (looked.cpu_percent, looked.memory_bytes) == (0.0, MIB)
 
 
 def test_resident_sizes_in_the_sum_are_named() -> None:
     own = os.getpid()
     figures = {own: Figures(1.0, MIB, True), own + 1: Figures(1.0, 2 * MIB, False)}
-    usage = UsageMeter(clock=FakeClock(), pids=lambda: [own + 1], read=reader(figures)).look()
-    assert usage.memory_bytes == 3 * MIB
-    assert usage.inexact == "resident instead of proportional size for 1 of 2 processes"
+    looked = UsageMeter(clock=FakeClock(), pids=lambda: [own + 1], read=reader(figures)).look()
+    assert looked.memory_bytes == 3 * MIB
+    assert looked.inexact == "resident instead of proportional size for 1 of 2 processes"
+
+
+def test_where_the_kernel_has_no_proportional_size_the_resident_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = usage.content
+
+    def without_rollup(path: str) -> bytes:
+        if path.endswith("smaps_rollup"):
+            raise FileNotFoundError(path)
+        return read(path)
+
+    monkeypatch.setattr(usage, "content", without_rollup)
+    found = usage.figures(os.getpid())
+    assert found.memory_bytes > MIB
+    assert not found.is_pss
+    with pytest.raises(ProcessGone):
+        usage.figures(2**30)
 
 
 def test_a_clock_that_stands_still_gives_no_share() -> None:
@@ -72,6 +91,6 @@ def test_without_a_descriptor_left_a_look_gives_the_memory_of_the_one_before() -
         raise OSError(errno.EMFILE, "Too many open files")
 
     reading.append(no_descriptor)
-    usage = meter.look()
-    assert (usage.cpu_percent, usage.memory_bytes) == (None, 3 * MIB)
-    assert usage.inexact == "of an earlier look: Too many open files"
+    looked = meter.look()
+    assert (looked.cpu_percent, looked.memory_bytes) == (None, 3 * MIB)
+    assert looked.inexact == "of an earlier look: Too many open files"

@@ -170,6 +170,20 @@ def test_a_recording_with_many_wrong_lines_is_read_to_its_end(rules: Path, capsy
     assert told.err.count("no event: ") == MOST_TOLD
 
 
+def test_standard_input_may_hold_what_is_no_text(
+    rules: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = json.dumps(part_to_json(exec_event("nmap 1"))).encode()
+    (rules / "events.jsonl").write_bytes(b"\xff\xfe\n" + event + b"\n")
+
+    with (rules / "events.jsonl").open(encoding="utf-8") as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert main(["test", str(rules), "--events", "-"]) == 1
+    told = capsys.readouterr()
+    assert "1 events, 1 detections, 1 lines that hold no event" in told.out
+    assert told.err.startswith("-:1: no event: ")
+
+
 def test_tune_proposes_what_an_image_does_all_the_time(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     events = rules / "events.jsonl"
     lines = ["nmap 1", "nmap 1", "nmap 2", "nmap 3", "nmap 4"]

@@ -28,6 +28,7 @@ def projected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (TOKEN, "token"),
         (ROLE, "aws"),
         (ROLE | TOKEN, "token"),
+        (ROLE | {"SENSOR_INGEST_TOKEN_FILE": "/proc/version"}, "token"),
         (ROLE | TOKEN | {"SENSOR_INGEST_IDENTITY": "aws"}, "aws"),
         (ROLE | {"SENSOR_INGEST_IDENTITY": "auto"}, "aws"),
     ],

@@ -163,9 +163,16 @@ def test_a_token_and_a_token_file_do_not_go_together(tmp_path: Path) -> None:
     assert line == "SENSOR_INGEST_TOKEN_FILE: should not be set together with SENSOR_INGEST_TOKEN"
 
 
-def test_a_token_in_place_of_its_file_is_not_repeated() -> None:
-    environ = {"SENSOR_INGEST_URL": "https://a.example", "SENSOR_INGEST_TOKEN_FILE": "hush-hush"}
-    assert check(environ).problems == ("SENSOR_INGEST_TOKEN_FILE: should be an absolute path (the value is not shown)",)
+@pytest.mark.parametrize("key", ["SENSOR_INGEST_TOKEN_FILE", "SENSOR_INGEST_IDENTITY_FILE"])
+@pytest.mark.parametrize(
+    ("token", "fault"),
+    [("hush-hush", "an absolute path (the value is not shown)"), ("hush" * 2000, "have at most 4096 characters")],
+)
+def test_a_token_in_place_of_its_file_is_not_repeated(key: str, token: str, fault: str) -> None:
+    told = check({"SENSOR_INGEST_URL": "https://a.example", key: token}).problems
+    assert told[0].startswith(f"{key}: should ")
+    assert told[0].endswith(fault)
+    assert "hush" not in " ".join(told)
 
 
 def test_the_token_file_must_be_readable(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""What is kept of identities that no helper can be made for, or whose helpers end."""
+
+import os
+import socket
+
+import pytest
+
+from collectors import helper_wire as wire
+from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, Helpers
+from collectors.launcher_link import LauncherLink
+from sensor.model.counters import Counters
+from sensor.model.errors import AccessDenied
+from tests.fakes import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def helpers(clock: FakeClock) -> Helpers:
+    return Helpers(None, Counters(), clock.monotonic)
+
+
+def ask(helpers: Helpers, uid: int) -> str:
+    """Why there is no answer for this identity."""
+    with pytest.raises(AccessDenied) as refused:
+        helpers.link((uid, uid), wire.EXE, 1, 1)
+    return str(refused.value)
+
+
+def test_refusals_stand_for_a_while_and_are_kept_no_longer(
+    helpers: Helpers, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[bytes]()
+
+    def refuse(_link: LauncherLink, request: bytes) -> tuple[bytes, list[int]]:
+        asked.append(request)
+        return wire.FAILED + b"no SETUID", []
+
+    monkeypatch.setattr(LauncherLink, "ask", refuse)
+    for uid in (7, 8, 7):
+        assert ask(helpers, uid).endswith("no SETUID")
+    assert len(asked) == 2
+    clock.advance(PAUSE_S)
+    ask(helpers, 9)
+    assert list(helpers._refused) == [(9, 9)]
+
+
+def test_helpers_that_ended_long_ago_are_not_kept_in_mind(
+    helpers: Helpers, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_that_has_ended(_link: LauncherLink, _request: bytes) -> tuple[bytes, list[int]]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        theirs.close()
+        child = os.posix_spawn("/bin/true", ["true"], {})
+        pidfd = os.pidfd_open(child)
+        os.waitpid(child, 0)
+        return wire.OK, [ours.detach(), pidfd]
+
+    monkeypatch.setattr(LauncherLink, "ask", one_that_has_ended)
+    for _ in range(HANGS_TOLERATED):
+        ask(helpers, 7)
+    assert ask(helpers, 7).endswith("keep hanging or dying")
+    clock.advance(FORGET_S)
+    ask(helpers, 8)
+    assert list(helpers._hangs) == [(8, 8)]
