@@ -91,7 +91,7 @@ INJECTED: dict[str, Pod] = {
     "native_by_annotation": annotated(mode="native"),
     "same_uid_by_annotation": annotated(security="same-uid"),
     "own_variable": annotated(env__SENSOR_DAILY_MB="20"),
-    "dollars": annotated(env__SENSOR_DROP_PATHS="/data/$(HOME)/*"),
+    "dollars": annotated(env__SENSOR_DROP_PATHS="/data/$(HOME)/$$/*"),
     "wrong_annotations": annotated(mode="odd", env__PATH="/", env__SENSOR_INGEST_TOKEN="hunter2", colour="red"),
     "fargate_profile": pod(metadata={"labels": {"eks.amazonaws.com/fargate-profile": "shop"}}, schedulerName="fargate"),
     "linux_said": pod(os={"name": "linux"}, nodeSelector={"kubernetes.io/os": "linux"}),

@@ -191,7 +191,7 @@ def test_no_token_where_no_ingest_is_and_no_spool_where_none_is_wanted() -> None
 def test_annotations_of_the_pod() -> None:
     assert sensor(injected(INJECTED["own_image"])[0])["image"] == "other.example.org/sensor:2"
     assert variables(injected(INJECTED["own_variable"])[0])["SENSOR_DAILY_MB"] == "20"
-    assert variables(injected(INJECTED["dollars"])[0])["SENSOR_DROP_PATHS"] == "/data/$$(HOME)/*"
+    assert variables(injected(INJECTED["dollars"])[0])["SENSOR_DROP_PATHS"] == "/data/$$(HOME)/$$$$/*"
 
 
 def test_wrong_annotations_are_told_without_their_values() -> None:
