@@ -7,9 +7,8 @@ from typing import Any
 from deploy.sidecar import variables
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-MOST_COMMANDS = 64
 MOST_IMAGES = 64
-"""What the settings take (docs/configuration.md): one that is refused would leave the sensor without any."""
+"""What the setting takes (docs/configuration.md): one that is refused would leave the sensor without any."""
 LEAST_CPUS, MOST_CPUS = Decimal("0.01"), Decimal(1024)
 GRACE_S = 30
 """What Kubernetes gives a pod to stop in, unless it says otherwise."""
@@ -68,7 +67,7 @@ def _probe_commands(spec: Mapping[str, Any]) -> str | None:
         for command in probe_commands(one):
             if variables.is_command(command) and command not in found:
                 found.append(command)
-    return variables.array(found[:MOST_COMMANDS]) if found else None
+    return variables.array(found[: variables.MOST_COMMANDS]) if found else None
 
 
 def _cpus(spec: Mapping[str, Any]) -> str | None:

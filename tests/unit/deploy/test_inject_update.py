@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from task_definitions import FOLDER, IMAGE, WISHES, injected, removed
+from task_definitions import FOLDER, IMAGE, WISHES, injected, removed, requests
 
 from deploy.ecs.document import read
 from deploy.ecs.inject import inject
@@ -135,6 +135,48 @@ def test_health_checks_are_handed_over_as_they_are_now() -> None:
     second = injected(with_check(first, "CMD", "/alive", "-q"))
     assert json.loads(variables(second)["SENSOR_PROBE_COMMANDS"]) == [["/alive", "-q"]]
     assert "SENSOR_PROBE_COMMANDS" not in variables(injected(with_check(second, "NONE")))
+
+
+TEMPLATE = b"""Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Cpu: 256
+      Memory: 512
+      ContainerDefinitions:
+        - Name: app
+          HealthCheck:
+            Command: [CMD, !Ref Probe]
+        - Name: web
+          HealthCheck:
+            Command: [CMD, /web]
+"""
+
+
+def told_once(content: bytes, **said: str) -> list[dict[str, Any]]:
+    """The variables of a sensor that was told this, after a second injection that says nothing of it."""
+    first = injected(content, Wishes(IMAGE, WISHES.destinations, said, spool=False))
+    (task,) = requests(injected(first, Wishes()))
+    (sensor,) = [one for one in task["containerDefinitions"] if one["name"] == "fargate-sensor"]
+    return [one for one in sensor["environment"] if one["name"] in said]
+
+
+def test_a_health_check_that_only_the_user_knows_stays_told() -> None:
+    (told,) = told_once(TEMPLATE, SENSOR_PROBE_COMMANDS='[["/mine"],["/web"]]')
+    assert json.loads(told["value"]) == [["/web"], ["/mine"]]
+    many = [[f"/{number}"] for number in range(64)]
+    (told,) = told_once(TEMPLATE, SENSOR_PROBE_COMMANDS=json.dumps(many))
+    assert json.loads(told["value"]) == [["/web"], *many[:63]]
+
+
+@pytest.mark.parametrize("value", ['[["/bin/${Probe}"]]', "${Probes}"])
+def test_a_health_check_that_is_filled_in_later_is_no_fault(value: str) -> None:
+    assert len(told_once(TEMPLATE, SENSOR_PROBE_COMMANDS=value)) == 1
+
+
+def test_a_spool_of_the_users_own_stays() -> None:
+    assert told_once(SINGLE, SENSOR_SPOOL_DIR="/efs/spool") == [{"name": "SENSOR_SPOOL_DIR", "value": "/efs/spool"}]
+    assert told_once(SINGLE, SENSOR_SPOOL_DIR="/var/lib/fargate-sensor/spool") == []
 
 
 @pytest.mark.parametrize(
