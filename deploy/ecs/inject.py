@@ -18,7 +18,7 @@ from deploy.ecs.sensor_container import CHANGED, token_secret, update, variables
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import ecs as written
-from deploy.sidecar.specification import NAME, VOLUME, Sidecar
+from deploy.sidecar.specification import NAME, STOP_DEADLINE, VOLUME, Sidecar
 from deploy.sidecar.variables import PROBES, TOKEN
 from deploy.told import Told, note, warning
 from sensor.model.errors import SensorError
@@ -172,8 +172,9 @@ def _starts(definition: Definition, empty: Mapping[str, Any], *, depends_on: boo
 def _sensor(definition: Definition, wishes: Wishes, *, spool: bool) -> list[Told]:
     commands, told = probes(definition)
     environment = destinations.environment(wishes.destinations) | ({PROBES: commands} if commands else {})
-    environment |= wishes.variables
     sensor = definition.sensor
+    before = variables_of(sensor)
+    environment |= {name: before[name] for name in (STOP_DEADLINE,) if name in before} | dict(wishes.variables)
     image = wishes.image or text(sensor.get("image") if sensor is not None else None) or ""
     wanted = written.container(Sidecar(image, environment, spool))
     if sensor is None:

@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from deploy.sidecar import variables
+from deploy.sidecar.specification import MARGIN_S, STOP_DEADLINE, stop_deadline_s
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 MOST_IMAGES = 64
@@ -12,8 +13,6 @@ MOST_IMAGES = 64
 LEAST_CPUS, MOST_CPUS = Decimal("0.01"), Decimal(1024)
 GRACE_S = 30
 """What Kubernetes gives a pod to stop in, unless it says otherwise."""
-MARGIN_S = 5
-"""Between the end of the sensor's own stop and SIGKILL."""
 
 
 def of(spec: Mapping[str, Any]) -> dict[str, str]:
@@ -22,9 +21,15 @@ def of(spec: Mapping[str, Any]) -> dict[str, str]:
         "SENSOR_CONTAINER_IMAGES": _images(spec),
         variables.PROBES: _probe_commands(spec),
         "SENSOR_CPUS": _cpus(spec),
-        "SENSOR_STOP_DEADLINE": _stop_deadline(spec),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def stop_deadline(spec: Mapping[str, Any], wished: Mapping[str, str]) -> dict[str, str]:
+    """The variable where the sensor would take longer than the pod has: what it still holds at SIGKILL is lost."""
+    grace = spec.get("terminationGracePeriodSeconds")
+    longest = max(1, (grace if isinstance(grace, int) and not isinstance(grace, bool) else GRACE_S) - MARGIN_S)
+    return {STOP_DEADLINE: str(longest)} if stop_deadline_s(wished) > longest else {}
 
 
 def probe_commands(container: Mapping[str, Any]) -> Iterator[list[Any]]:
@@ -99,10 +104,3 @@ def quantity(value: object) -> Decimal | None:
     if not found.is_finite() or abs(found.adjusted()) > 9:
         return None
     return found / 1000 if milli else found
-
-
-def _stop_deadline(spec: Mapping[str, Any]) -> str | None:
-    grace = spec.get("terminationGracePeriodSeconds")
-    if not isinstance(grace, int) or isinstance(grace, bool) or grace >= GRACE_S:
-        return None
-    return str(max(1, grace - MARGIN_S))

@@ -78,6 +78,7 @@ def _container(spec: Mapping[str, Any], wishes: Wishes, security: Mapping[str, A
         **({"SENSOR_EXIT_WHEN_ALONE": "true"} if ends else {}),
         **destinations.environment(wishes.destinations),
         **wishes.variables,
+        **facts.stop_deadline(spec, wishes.variables),
     }
     secret = wishes.token_secret
     reference = {"secretKeyRef": {"name": secret.name, "key": secret.key, "optional": True}} if secret else None

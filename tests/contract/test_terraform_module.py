@@ -11,6 +11,7 @@ import pytest
 from task_definitions import FILES, IMAGE, WISHES, injected, removed, requests
 
 from deploy.ecs.wishes import Wishes
+from deploy.sidecar.variables import SECRETS
 
 MODULE = Path(__file__).parents[2] / "task-definitions" / "terraform"
 LABELS = "dockerLabels"
@@ -28,7 +29,7 @@ module "plain" {
   source                = "./module"
   container_definitions = jsonencode([{ name = "app", image = "app:1" }])
   image                 = "IMAGE"
-  environment           = { SENSOR_DESTINATIONS = "stdout" }
+  environment           = { SENSOR_DESTINATIONS = "stdout", SENSOR_STOP_DEADLINE = "60.5" }
   depends_on_sensor     = false
   spool                 = false
 }
@@ -133,9 +134,26 @@ def test_the_module_and_the_command_agree(terraform):
     for_sensor = [one["name"] for one in found["injected"]["chain"] if "fargate-sensor" in str(one.get("dependsOn"))]
     assert for_sensor == ["app"]
     containers, volumes, pid_mode = found["plain"]
-    wishes = Wishes(IMAGE, variables={"SENSOR_DESTINATIONS": "stdout"}, depends_on=False, spool=False)
+    wishes = Wishes(
+        IMAGE,
+        variables={"SENSOR_DESTINATIONS": "stdout", "SENSOR_STOP_DEADLINE": "60.5"},
+        depends_on=False,
+        spool=False,
+    )
     assert containers == expected([{"name": "app", "image": "app:1"}], wishes)
     assert (volumes, pid_mode) == ([], "task")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_secret_comes_to_stand_in_the_task_definition(terraform, name):
+    asked = ROOT.replace('SENSOR_STOP_DEADLINE = "60.5"', f'{name} = "s3cret"')
+    (terraform.folder / "given.json").write_text("{}")
+    (terraform.folder / "main.tf").write_text(asked)
+    assert terraform("init").returncode == 0
+    done = terraform("plan")
+    assert done.returncode == 1
+    assert "for all to read" in " ".join(done.stderr.split())
+    assert "s3cret" not in done.stdout
 
 
 def test_the_module_is_formatted(terraform):

@@ -137,6 +137,15 @@ def test_health_checks_are_handed_over_as_they_are_now() -> None:
     assert "SENSOR_PROBE_COMMANDS" not in variables(injected(with_check(second, "NONE")))
 
 
+def test_the_time_to_stop_in_follows_the_sensors_deadline() -> None:
+    once = injected(SINGLE, Wishes(IMAGE, WISHES.destinations, {"SENSOR_STOP_DEADLINE": "60"}))
+    assert sensor_of(once)["stopTimeout"] == 65
+    assert injected(once, Wishes()) == once
+    longer, told = updated(once, Wishes(variables={"SENSOR_STOP_DEADLINE": "90"}))
+    assert longer["stopTimeout"] == 95
+    assert "warning: fargate-sensor: stopTimeout was 65, and is 95 now" in told
+
+
 TEMPLATE = b"""Resources:
   Task:
     Type: AWS::ECS::TaskDefinition

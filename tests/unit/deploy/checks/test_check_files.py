@@ -169,6 +169,10 @@ def told(tmp_path: Path, check: str, change: Callable[[dict, dict, dict], None])
         ),
         (lambda task, app, sensor: task.update(pidMode=None), ["without pidMode: task the sensor sees only itself"]),
         (lambda task, app, sensor: sensor.update(stopTimeout=5), ["the sensor's stopTimeout is not 30 s or more"]),
+        (
+            lambda task, app, sensor: sensor.update(environment=[{"name": "SENSOR_STOP_DEADLINE", "value": "60"}]),
+            ["the sensor's stopTimeout is not 65 s or more"],
+        ),
         (lambda task, app, sensor: sensor.pop("essential"), ["the sensor is essential: its end ends the task"]),
     ],
 )

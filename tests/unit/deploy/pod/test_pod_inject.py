@@ -151,10 +151,22 @@ def test_cores_by_the_limits(name: str, cpus: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "deadline"), [("plain", None), ("short_grace", "5"), ("no_grace", "1"), ("long_grace", None)]
+    ("name", "wished", "deadline"),
+    [
+        ("plain", None, None),
+        ("short_grace", None, "5"),
+        ("no_grace", None, "1"),
+        ("long_grace", None, None),
+        ("plain", "60", "25"),
+        ("plain", "20", "20"),
+        ("short_grace", "3.5", "3.5"),
+        ("short_grace", "20", "5"),
+        ("long_grace", "60", "60"),
+    ],
 )
-def test_the_stop_fits_the_pods_grace(name: str, deadline: str | None) -> None:
-    assert variables(injected(INJECTED[name])[0]).get("SENSOR_STOP_DEADLINE") == deadline
+def test_the_stop_fits_the_pods_grace(name: str, wished: str | None, deadline: str | None) -> None:
+    wishes = replace(WISHES, variables={} if wished is None else {"SENSOR_STOP_DEADLINE": wished})
+    assert variables(injected(INJECTED[name], wishes)[0]).get("SENSOR_STOP_DEADLINE") == deadline
 
 
 @pytest.mark.parametrize(
