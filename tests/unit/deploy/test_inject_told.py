@@ -117,6 +117,26 @@ def test_a_secret_is_warned_of_and_needs_no_role() -> None:
     assert not [line for line in lines if "taskRoleArn" in line]
 
 
+@pytest.mark.parametrize(
+    ("image", "arn", "fields", "refused"),
+    [
+        (IMAGE, None, {}, ["image from ECR"]),
+        ("123456789012.dkr-ecr.eu-central-1.on.aws/fargate-sensor:1", None, {}, ["image from ECR"]),
+        ("public.ecr.aws/security/fargate-sensor:1", None, {}, []),
+        ("registry.example.org/fargate-sensor:1", "arn:aws:ssm:eu-central-1:1:parameter/t", {}, ["secrets"]),
+        (IMAGE, "arn:aws:ssm:eu-central-1:1:parameter/t", {}, ["image from ECR and no secrets"]),
+        (IMAGE, None, {"executionRoleArn": "arn:aws:iam::1:role/r"}, []),
+    ],
+)
+def test_what_ecs_refuses_without_an_execution_role_is_told(
+    image: str, arn: str | None, fields: dict[str, Any], refused: list[str]
+) -> None:
+    lines = told(task(**fields), Wishes(image, WISHES.destinations, token_secret=arn))
+    assert [line for line in lines if "executionRoleArn" in line] == [
+        f"warning: the task has no executionRoleArn: ECS takes no {one} then" for one in refused
+    ]
+
+
 def test_a_destination_of_aws_names_the_permission() -> None:
     assert any("kinesis needs kinesis:PutRecords" in line for line in told(app(), Wishes(IMAGE, (parse("kinesis:s"),))))
 
