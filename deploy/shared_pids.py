@@ -14,10 +14,10 @@ _INIT = re.compile(
 )
 """Programs that refuse to run, or to do their work, unless they are PID 1."""
 
-_INIT_IMAGE = re.compile(
-    r"(?:^|/)(?:linuxserver/[\w.-]+|phusion/(?:baseimage|passenger[\w-]*)|[\w.-]*s6-overlay[\w.-]*|[\w.-]*systemd[\w.-]*)$"
-)
-"""Images whose own entrypoint is such a program, as far as their names tell."""
+_INIT_IMAGES = ("linuxserver/", "phusion/baseimage", "phusion/passenger")
+_INIT_IN_NAME = ("s6-overlay", "systemd")
+"""Images whose own entrypoint is such a program, as far as their names tell: how the last two parts of one begin, and
+what is in the last."""
 
 _START = r"(?:^|[\s;&|(`])(?:/(?:[\w.-]+/)*)?"
 """Where a shell may begin a program, with or without its directory."""
@@ -47,10 +47,15 @@ def _init_system(program: Program, whole: str) -> Iterator[str]:
     found = next((word for word in program.words[:3] if _INIT.search(word)), None)
     image = program.image.partition("@")[0]
     repository = image[: image.rfind(":")] if ":" in image.rsplit("/", 1)[-1] else image
-    if found is None and not program.words and _INIT_IMAGE.search(repository):
+    if found is None and not program.words and _has_init(repository):
         found = f"the image {repository}"
     if found is not None:
         yield f"{program.name}: {found} wants to be PID 1, which it is not in a {whole} that shares PIDs"
+
+
+def _has_init(repository: str) -> bool:
+    *_, parent, last = ("", *repository.split("/"))
+    return f"{parent}/{last}".startswith(_INIT_IMAGES) or any(one in last for one in _INIT_IN_NAME)
 
 
 def _health_check(name: str, line: str, whole: str) -> Iterator[str]:

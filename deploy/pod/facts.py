@@ -1,5 +1,6 @@
 """What the sensor must know of its pod and cannot see from within."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -46,7 +47,7 @@ def uid(spec: Mapping[str, Any]) -> int | None:
     pod = _uid_in(spec)
     said = [_uid_in(one) if _uid_in(one) is not None else pod for one in spec["containers"]]
     known = [one for one in said if one]
-    return max(known, key=known.count) if known else None
+    return Counter(known).most_common(1)[0][0] if known else None
 
 
 def _uid_in(where: Mapping[str, Any]) -> int | None:
@@ -70,9 +71,9 @@ def _probe_commands(spec: Mapping[str, Any]) -> str | None:
     found: list[list[str]] = []
     for one in _containers(spec):
         for command in probe_commands(one):
-            if variables.is_command(command) and command not in found:
+            if len(found) < variables.MOST_COMMANDS and variables.is_command(command) and command not in found:
                 found.append(command)
-    return variables.array(found[: variables.MOST_COMMANDS]) if found else None
+    return variables.array(found) if found else None
 
 
 def _cpus(spec: Mapping[str, Any]) -> str | None:

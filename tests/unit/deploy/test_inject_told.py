@@ -73,6 +73,8 @@ def test_what_cannot_work_is_one_line_and_changes_nothing(content: bytes, reason
             task({**APP, "image": "lscr.io/linuxserver/nginx:1"}),
             "the image lscr.io/linuxserver/nginx wants to be PID 1",
         ),
+        (task({**APP, "image": "phusion/baseimage:jammy-1.0.4"}), "the image phusion/baseimage wants to be PID 1"),
+        (task({**APP, "image": "h:5000/a/my-systemd"}), "the image h:5000/a/my-systemd wants to be PID 1"),
         (app(healthCheck={"command": ["CMD-SHELL", "pgrep nginx"]}), "looks for processes by name (pgrep)"),
         (app(healthCheck={"command": ["CMD", "/bin/ps", "aux"]}), "looks for processes by name (ps)"),
         (app(healthCheck={"command": ["CMD-SHELL", "kill -0 1"]}), "its health check asks for PID 1"),
@@ -103,6 +105,9 @@ def test_what_changes_for_the_app_is_told(content: bytes, said: str) -> None:
         app(healthCheck={"command": ["CMD", "curl", "http://h/ps"]}),
         app(entryPoint=["/initialise"]),
         task({**APP, "image": "nginx:1"}),
+        task({**APP, "image": "a/linuxserver:1"}),
+        task({**APP, "image": "not-linuxserver/nginx:1"}),
+        task({**APP, "image": "systemd/nginx:1"}),
         app(healthCheck={"command": ["CMD-SHELL", "test -d /proc/11"]}),
     ],
 )
