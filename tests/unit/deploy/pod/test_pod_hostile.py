@@ -86,8 +86,8 @@ def large(*containers: dict[str, Any], metadata: dict[str, Any] | None = None) -
         large({"image": "systemd" * MANY + "!"}),
         large({"command": ["kill " + "-a " * MANY]}),
         large(*({"livenessProbe": {"exec": {"command": [str(n)]}}} for n in range(MANY))),
-        large(*({"securityContext": {"runAsUser": n + 1}} for n in range(MANY))),
-        large({}, metadata={"annotations": {f"fargate-sensor/env.SENSOR_{n}": "" for n in range(MANY)}}),
+        large(*({"securityContext": {"runAsUser": n + 1000}} for n in range(2 * MANY))),
+        large({}, metadata={"annotations": {f"fargate-sensor/env.SENSOR_DAILY_{n}": "1" for n in range(MANY)}}),
     ],
     ids=["image of s6", "image of systemd", "command", "probes", "users", "annotations"],
 )
