@@ -89,6 +89,7 @@ def _container(section: Section, spec: Section, *, runs_first: bool) -> Containe
     section = section.alone()
     pod, security = spec.section("securityContext"), section.section("securityContext")
     non_root = security.flag("runAsNonRoot")
+    added = tuple(sorted(security.section("capabilities").texts("add")))
     return Container(
         name=section.text("name") or "without a name",
         path=section.path,
@@ -98,10 +99,10 @@ def _container(section: Section, spec: Section, *, runs_first: bool) -> Containe
         non_root=bool(pod.flag("runAsNonRoot") if non_root is None else non_root),
         read_only_root=bool(security.flag("readOnlyRootFilesystem")),
         privileged=bool(security.flag("privileged")),
-        added=tuple(sorted(security.section("capabilities").texts("add"))),
+        added=added,
         environment=tuple(_environment(section)),
         health_check=any(section.raw(key) for key in ("livenessProbe", "readinessProbe", "startupProbe")),
-        rejected=tuple(_host_ports(section)),
+        rejected=tuple(_not_taken(section, added)),
         unknown=_unknown(FIELDS, section) | ({"user"} & _unknown(FIELDS, spec)),
     )
 
@@ -128,10 +129,13 @@ def _environment(section: Section) -> Iterator[Variable]:
             yield Variable(name, one.text("value") or "", one.path)
 
 
-def _host_ports(section: Section) -> Iterator[str]:
+def _not_taken(section: Section, added: tuple[str, ...]) -> Iterator[str]:
+    """On Fargate. Of capabilities only the one that a sensor may have elsewhere; the others have a check of their own."""
     for port in section.sections("ports"):
         if port.number("hostPort"):
             yield "hostPort"
+    if "SYS_PTRACE" in added:
+        yield "SYS_PTRACE"
 
 
 def _rejected(spec: Section, kind: str) -> Iterator[str]:
