@@ -130,7 +130,7 @@ def _environment(section: Section) -> Iterator[Variable]:
 
 
 def _not_taken(section: Section, added: tuple[str, ...]) -> Iterator[str]:
-    """On Fargate. Of capabilities only the one that a sensor may have elsewhere; the others have a check of their own."""
+    """On Fargate. Of capabilities only the one that a sensor has on ECS; the others have a check of their own."""
     for port in section.sections("ports"):
         if port.number("hostPort"):
             yield "hostPort"

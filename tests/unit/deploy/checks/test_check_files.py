@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from task_definitions import FILES, with_sensor
@@ -246,6 +247,24 @@ def test_a_sensor_is_known_by_the_whole_name_of_its_image(tmp_path: Path, image:
         app.update(image=image, linuxParameters={"capabilities": {"add": ["SYS_PTRACE"]}})
 
     assert (told(tmp_path, "ptrace-without-need", change) == []) == agent
+
+
+TOKEN = [{"name": "SENSOR_INGEST_TOKEN", "value": "hunter2hunter2"}]
+
+
+@pytest.mark.parametrize(
+    ("check", "fields"),
+    [
+        ("secret-in-environment", {"environment": TOKEN}),
+        ("privileged", {"privileged": True}),
+        ("writable-root", {"readonlyRootFilesystem": False}),
+        ("added-capabilities", {"linuxParameters": {"capabilities": {"add": ["SYS_PTRACE", "NET_ADMIN"]}}}),
+        ("ptrace-without-need", {"image": "registry.example.org/something:1"}),
+    ],
+)
+def test_what_only_bears_the_sensors_name_is_no_sensor(tmp_path: Path, check: str, fields: dict[str, Any]) -> None:
+    assert told(tmp_path, check, lambda task, app, sensor: None) == []
+    assert len(told(tmp_path, check, lambda task, app, sensor: sensor.update(fields))) == 1
 
 
 EXEC = (FOLDER / "good/exec-without-logging.yaml").read_text()
