@@ -65,8 +65,8 @@ locals {
   ])
 
   environment = merge(
-    var.environment,
     length(local.probes) > 0 ? { SENSOR_PROBE_COMMANDS = jsonencode(local.probes) } : {},
+    var.environment,
     var.spool ? { SENSOR_SPOOL_DIR = local.specification.spool_dir } : {},
   )
 
