@@ -79,6 +79,16 @@ INJECTED: dict[str, Pod] = {
     "pod_limits": pod(resources={"limits": {"cpu": "2"}}),
     "odd_limit": pod(limited("1e400000")),
     "exec_probes": pod(app(livenessProbe=PROBE, readinessProbe=PROBE), app("b", startupProbe=PROBE)),
+    "hooks": pod(
+        app(
+            livenessProbe=PROBE,
+            lifecycle={
+                "postStart": {"exec": {"command": ["/bin/sh", "-c", "pkill -HUP web"]}},
+                "preStop": {"exec": {"command": ["/bin/sh", "-c", "sleep 5; kill -s QUIT 1"]}},
+            },
+        ),
+        app("b", lifecycle={"preStop": {"sleep": {"seconds": 5}}}),
+    ),
     "long_probe": pod(app(livenessProbe={"exec": {"command": ["sh", "-c", "x" * 5000]}})),
     "http_probe": pod(app(livenessProbe={"httpGet": {"path": "/", "port": 80}})),
     "job": pod(metadata=JOB, restartPolicy="Never"),

@@ -9,6 +9,7 @@ from deploy.sidecar import variables
 from deploy.sidecar.specification import MARGIN_S, STOP_DEADLINE, stop_deadline_s
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+HOOKS = ("postStart", "preStop")
 MOST_IMAGES = 64
 """What the setting takes (docs/configuration.md): one that is refused would leave the sensor without any."""
 LEAST_CPUS, MOST_CPUS = Decimal("0.01"), Decimal(1024)
@@ -35,7 +36,17 @@ def stop_deadline(spec: Mapping[str, Any], wished: Mapping[str, str]) -> dict[st
 
 def probe_commands(container: Mapping[str, Any]) -> Iterator[list[Any]]:
     """The commands that a container's probes run in it, each as it is written."""
-    for probe in (container.get(key) for key in PROBES):
+    return _commands(container, PROBES)
+
+
+def hook_commands(container: Mapping[str, Any]) -> Iterator[list[Any]]:
+    """The same of its `lifecycle`."""
+    lifecycle = container.get("lifecycle")
+    return _commands(lifecycle, HOOKS) if isinstance(lifecycle, Mapping) else iter(())
+
+
+def _commands(where: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[list[Any]]:
+    for probe in map(where.get, keys):
         run = probe.get("exec") if isinstance(probe, Mapping) else None
         command = run.get("command") if isinstance(run, Mapping) else None
         if isinstance(command, list) and command:
@@ -70,7 +81,7 @@ def _images(spec: Mapping[str, Any]) -> str | None:
 def _probe_commands(spec: Mapping[str, Any]) -> str | None:
     found: list[list[str]] = []
     for one in _containers(spec):
-        for command in probe_commands(one):
+        for command in (*probe_commands(one), *hook_commands(one)):
             if len(found) < variables.MOST_COMMANDS and variables.is_command(command) and command not in found:
                 found.append(command)
     return variables.array(found) if found else None

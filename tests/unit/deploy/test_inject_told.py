@@ -78,6 +78,8 @@ def test_what_cannot_work_is_one_line_and_changes_nothing(content: bytes, reason
         (app(healthCheck={"command": ["CMD-SHELL", "pgrep nginx"]}), "looks for processes by name (pgrep)"),
         (app(healthCheck={"command": ["CMD", "/bin/ps", "aux"]}), "looks for processes by name (ps)"),
         (app(healthCheck={"command": ["CMD-SHELL", "kill -0 1"]}), "its health check asks for PID 1"),
+        (app(healthCheck={"command": ["CMD-SHELL", "kill -s 0 1 || exit 1"]}), "its health check asks for PID 1"),
+        (app(healthCheck={"command": ["CMD", "kill", "--signal", "0", "1"]}), "its health check asks for PID 1"),
         (app(command=["sh", "-c", "cat /proc/1/status"]), "its command uses PID 1"),
         (app(linuxParameters={"initProcessEnabled": True}), "the init process of initProcessEnabled is not PID 1"),
         (app(), "no container has a logConfiguration"),
@@ -102,6 +104,7 @@ def test_what_changes_for_the_app_is_told(content: bytes, said: str) -> None:
     [
         app(command=["skill", "10"]),
         app(command=["kill", "-9", "123"]),
+        app(command=["kill", "-s", "1", "123"]),
         app(healthCheck={"command": ["CMD", "curl", "http://h/ps"]}),
         app(entryPoint=["/initialise"]),
         task({**APP, "image": "nginx:1"}),

@@ -85,11 +85,12 @@ def large(*containers: dict[str, Any], metadata: dict[str, Any] | None = None) -
         large({"image": "s6-overlay" * MANY + "!"}),
         large({"image": "systemd" * MANY + "!"}),
         large({"command": ["kill " + "-a " * MANY]}),
+        large({"command": ["kill " + "-s -s a " * MANY]}),
         large(*({"livenessProbe": {"exec": {"command": [str(n)]}}} for n in range(MANY))),
         large(*({"securityContext": {"runAsUser": n + 1000}} for n in range(2 * MANY))),
         large({}, metadata={"annotations": {f"fargate-sensor/env.SENSOR_DAILY_{n}": "1" for n in range(MANY)}}),
     ],
-    ids=["image of s6", "image of systemd", "command", "probes", "users", "annotations"],
+    ids=["image of s6", "image of systemd", "command", "signals", "probes", "users", "annotations"],
 )
 def test_no_pod_holds_up_the_others(pod: dict[str, Any]) -> None:
     """The webhook has one thread; with failurePolicy Ignore pods start without the sensor while it is busy."""

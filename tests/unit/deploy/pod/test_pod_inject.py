@@ -200,6 +200,19 @@ def test_no_token_where_no_ingest_is_and_no_spool_where_none_is_wanted() -> None
     assert os.path.join(mount["mountPath"], "labels") == USUAL_FILE
 
 
+def test_hooks_are_no_sessions_and_what_they_do_to_other_processes_is_told() -> None:
+    after, found = injected(INJECTED["hooks"])
+    assert [command[-1] for command in json.loads(variables(after)["SENSOR_PROBE_COMMANDS"])] == [
+        "--quiet",
+        "pkill -HUP web",
+        "sleep 5; kill -s QUIT 1",
+    ]
+    assert found.warnings == (
+        "app: its lifecycle hook looks for processes by name (pkill), and will see those of all containers of the pod",
+        "app: its lifecycle hook asks for PID 1, which is the pod's pause process now",
+    )
+
+
 def test_annotations_of_the_pod() -> None:
     assert sensor(injected(INJECTED["own_image"])[0])["image"] == "other.example.org/sensor:2"
     assert variables(injected(INJECTED["own_variable"])[0])["SENSOR_DAILY_MB"] == "20"
