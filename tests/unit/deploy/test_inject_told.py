@@ -90,6 +90,13 @@ def test_what_cannot_work_is_one_line_and_changes_nothing(content: bytes, reason
             (FOLDER / "init_chain.json").read_bytes(),
             "note: migrate is left to start when it likes: others wait for its end",
         ),
+        *(
+            (
+                task({**APP, "dependsOn": [{"containerName": "init", "condition": how}]}, {**APP, "name": "init"}),
+                "note: init is left to start when it likes: others wait for its end",
+            )
+            for how in ("COMPLETE", "SUCCESS")
+        ),
         ((FOLDER / "template.json").read_bytes(), "warning: container 2 is computed by the template: it does not wait"),
         ((FOLDER / "firelens.json").read_bytes(), "note: log_router is left to start before the sensor"),
         ((FOLDER / "terraform_array.json").read_bytes(), 'needs pid_mode = "task" and volume'),

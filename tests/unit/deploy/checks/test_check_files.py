@@ -154,6 +154,13 @@ def told(tmp_path: Path, check: str, change: Callable[[dict, dict, dict], None])
             ["the sensor starts after orders and misses its start"],
         ),
         (
+            lambda task, app, sensor: (
+                app.pop("dependsOn"),
+                sensor.update(dependsOn=[{"containerName": "orders", "condition": "HEALTHY"}]),
+            ),
+            ["the sensor starts after orders and misses its start"],
+        ),
+        (
             lambda task, app, sensor: task["containerDefinitions"].extend(
                 [
                     {"name": "settings", "image": "settings:1"},
@@ -309,6 +316,23 @@ def test_where_the_sessions_of_ecs_exec_go(
     result = run(only, [tmp_path / "t.yaml"])
     assert [f.flaw.text for f in result.findings] == [f"enableExecuteCommand is on, and {text}" for text in texts]
     assert result.undecided == open_questions
+
+
+@pytest.mark.parametrize(
+    ("container", "found"),
+    [
+        ("{<<: *base}", ["the tag is latest"]),
+        ("{<<: *base, image: app:1.0}", []),
+        ("{image: app:1.0, <<: *base}", []),
+        ("{<<: [{image: app:1.0}, *base]}", []),
+        ("{<<: [*base, {image: app:1.0}]}", ["the tag is latest"]),
+    ],
+)
+def test_what_stands_in_a_mapping_wins_over_what_it_merges(tmp_path: Path, container: str, found: list[str]) -> None:
+    base = "base: &base {name: app, image: app:latest}"
+    (tmp_path / "t.yaml").write_text(f"family: t\n{base}\ncontainerDefinitions: [{container}]\n")
+    only = [check for check in catalog() if check.id == "mutable-image-tag"]
+    assert [finding.flaw.text for finding in run(only, [tmp_path / "t.yaml"]).findings] == found
 
 
 def test_one_unknown_does_not_hide_what_is_known_of_others(tmp_path: Path) -> None:
