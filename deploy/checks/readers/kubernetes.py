@@ -5,7 +5,7 @@ from typing import Any
 
 from deploy.checks.model import Container, Task, Variable
 from deploy.checks.section import UNKNOWN, Section
-from deploy.kubernetes import TEMPLATES
+from deploy.kubernetes import GROUPS, TEMPLATES
 from deploy.pod.operating_system import runs_on_linux
 
 HOST = {"hostPID": "pid", "hostIPC": "ipc", "hostNetwork": "network"}
@@ -38,16 +38,28 @@ def rendered(value: Any) -> Any:
 
 def pods(section: Section) -> Iterator[Task]:
     """The pods of one manifest; a List has no List in it."""
-    if (section.text("kind") or "").endswith("List"):
+    if not (section.text("kind") or "").endswith("List"):
+        yield from _pods(section)
+    elif _is_of_kubernetes(section):
         for item in section.sections("items"):
             yield from _pods(item)
-    else:
-        yield from _pods(section)
+
+
+def _is_of_kubernetes(section: Section) -> bool:
+    version = section.text("apiVersion")
+    return version is None or version.startswith(GROUPS)
+
+
+def _has_containers(content: Any, kind: str) -> bool:
+    """Whether it is of the shape of Kubernetes' own kind, as some of other groups are (OpenKruise)."""
+    for key in (*TEMPLATES[kind], "spec", "containers"):
+        content = content.get(key) if isinstance(content, dict) else None
+    return isinstance(content, list)
 
 
 def _pods(section: Section) -> Iterator[Task]:
     kind = section.text("kind")
-    if kind in TEMPLATES:
+    if kind in TEMPLATES and (_is_of_kubernetes(section) or _has_containers(section.content, kind)):
         template = section
         for key in TEMPLATES[kind]:
             template = template.section(key)

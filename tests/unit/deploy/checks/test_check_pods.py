@@ -38,3 +38,20 @@ def asked(tmp_path: Path, check: str, spec: str) -> list[str]:
     result = run([one for one in catalog() if one.id == check], [tmp_path / "p.yaml"])
     assert (result.problems, result.undecided) == ([], 0)
     return [finding.subject.rpartition(" ")[2] for finding in result.findings]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "subjects"),
+    [
+        ("apiVersion: batch/v1, kind: Job, spec: {template: {spec: {containers: []}}}", 1),
+        ("apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Pod, spec: {containers: []}}]", 1),
+        ("apiVersion: apps.kruise.io/v1, kind: StatefulSet, spec: {template: {spec: {containers: []}}}", 1),
+        ("apiVersion: batch.volcano.sh/v1alpha1, kind: Job, spec: {template: some, tasks: []}", 0),
+        ("apiVersion: apps.example.org/v1, kind: Deployment, spec: {template: {spec: {containers: {a: b}}}}", 0),
+        ("apiVersion: example.org/v1, kind: AllowList, items: [10.0.0.0/8]", 0),
+    ],
+)
+def test_a_kind_of_another_group_is_a_pods_only_by_its_shape(tmp_path: Path, manifest: str, subjects: int) -> None:
+    (tmp_path / "m.yaml").write_text(f"{{{manifest}}}\n")
+    result = run([], [tmp_path / "m.yaml"])
+    assert (result.subjects, result.problems) == (subjects, [])
