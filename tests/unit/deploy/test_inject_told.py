@@ -125,6 +125,29 @@ def test_what_only_looks_alike_is_not_told(content: bytes) -> None:
     assert not [line for line in told(content) if "app:" in line]
 
 
+AFTER_APP = [{"containerName": "app", "condition": "START"}]
+
+
+@pytest.mark.parametrize(
+    ("router", "waiting"),
+    [
+        ({}, {"app", "settings"}),
+        ({"volumesFrom": [{"sourceContainer": "settings"}]}, {"app"}),
+        ({"dependsOn": AFTER_APP}, {"app", "settings"}),
+        ({"dependsOn": AFTER_APP, "volumesFrom": [{"sourceContainer": "settings"}]}, {"app", "settings"}),
+    ],
+)
+def test_what_a_log_router_waits_for_is_before_it_unless_it_waits_for_the_app(
+    router: dict[str, Any], waiting: set[str]
+) -> None:
+    router = {"name": "router", "image": "router:1", "firelensConfiguration": {"type": "fluentbit"}, **router}
+    request = json.loads(injected(task(router, APP, {"name": "settings", "image": "settings:1"})))
+    for_sensor = [
+        one["name"] for one in request["containerDefinitions"] if "fargate-sensor" in str(one.get("dependsOn"))
+    ]
+    assert set(for_sensor) == waiting
+
+
 def test_a_secret_is_warned_of_and_needs_no_role() -> None:
     arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:token"
     lines = told(app(), Wishes(image=IMAGE, destinations=(ingest("https://i.example.org"),), token_secret=arn))
