@@ -81,6 +81,7 @@ def _capabilities(sensor: Fields, wanted: list[str]) -> None:
 def _environment(sensor: Fields, wanted: Mapping[str, str], wishes: Wishes) -> None:
     """Where a destination is named, none of the earlier ones stays; of the rest only what is wanted is set."""
     gone = (destinations.VARIABLES if wishes.destinations else frozenset()) - wanted.keys()
+    gone |= {TOKEN} if wishes.token_secret is not None else set()  # ECS takes no name twice, be it once a secret's
     listed = sensor.get("environment")
     if isinstance(listed, list) and not is_intrinsic(listed):
         for index in reversed(range(len(listed))):

@@ -137,6 +137,15 @@ def test_health_checks_are_handed_over_as_they_are_now() -> None:
     assert "SENSOR_PROBE_COMMANDS" not in variables(injected(with_check(second, "NONE")))
 
 
+def test_a_token_that_stood_in_plain_gives_way_to_the_secret() -> None:
+    arn = "arn:aws:ssm:eu-central-1:123456789012:parameter/token"
+    content = changed(environment=[{"name": "SENSOR_INGEST_TOKEN", "value": "s3cret"}])
+    sensor, _ = updated(content, Wishes(IMAGE, WISHES.destinations, token_secret=arn))
+    assert sensor["secrets"] == [{"name": "SENSOR_INGEST_TOKEN", "valueFrom": arn}]
+    assert "s3cret" not in json.dumps(sensor)
+    assert "s3cret" in json.dumps(updated(content)[0])
+
+
 def test_the_time_to_stop_in_follows_the_sensors_deadline() -> None:
     once = injected(SINGLE, Wishes(IMAGE, WISHES.destinations, {"SENSOR_STOP_DEADLINE": "60"}))
     assert sensor_of(once)["stopTimeout"] == 65
