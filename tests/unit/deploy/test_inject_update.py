@@ -114,6 +114,20 @@ def test_the_apps_wait_until_told_otherwise_and_it_is_remembered() -> None:
     assert waits(injected(without, Wishes(depends_on=True)))
 
 
+def test_what_the_sensor_waits_for_does_not_wait_for_it() -> None:
+    request = json.loads(SINGLE)
+    (app,) = request["containerDefinitions"]
+    proxy = {"name": "proxy", "image": "proxy:1", "volumesFrom": [{"sourceContainer": "settings"}]}
+    waits = [{"containerName": "proxy", "condition": "START"}]
+    sensor = {"name": "fargate-sensor", "image": IMAGE, "dependsOn": waits}
+    request["containerDefinitions"] += [proxy, {"name": "settings", "image": "settings:1"}, sensor]
+    document = read(json.dumps(request).encode())
+    told = [one.text for one in inject(document.definitions[0], WISHES)]
+    done = json.loads(document.text())["containerDefinitions"]
+    assert [one["name"] for one in done if "fargate-sensor" in str(one.get("dependsOn"))] == [app["name"]]
+    assert {f"{name} is left to start before the sensor" for name in ("proxy", "settings")} <= set(told)
+
+
 def test_a_wait_for_health_is_the_users_and_warned_of() -> None:
     request = json.loads(injected(SINGLE))
     request["containerDefinitions"][0]["dependsOn"][0]["condition"] = "HEALTHY"
