@@ -226,6 +226,15 @@ def test_the_log_goes_where_the_app_logs_without_its_patterns(file: str, pattern
     assert patterns < app["logConfiguration"]["options"].keys()
 
 
+def test_the_log_of_a_container_that_is_essential_is_taken_before_others() -> None:
+    containers = [
+        {"name": name, "image": "a:1", "essential": essential, "logConfiguration": {"logDriver": driver}}
+        for name, essential, driver in (("a", False, "splunk"), ("b", "false", "splunk"), ("c", True, "awslogs"))
+    ]
+    content = json.dumps({"family": "t", "containerDefinitions": containers}).encode()
+    assert sensor_of(injected(content))["logConfiguration"] == {"logDriver": "awslogs"}
+
+
 def test_a_record_that_somebody_broke_is_no_record() -> None:
     for broken in ("", "{", "[]", '{"was": 1}', 7, None):
         content = changed(dockerLabels={"fargate-sensor.before-injection": broken})
