@@ -182,6 +182,11 @@ def test_a_destination_of_aws_names_the_permission() -> None:
 SIZE = {"cpu": "256", "memory": "512"}
 
 
+def test_what_is_reserved_counts_before_what_may_be_taken() -> None:
+    lines = told(task({**APP, "memory": 512, "memoryReservation": 128}, **SIZE))
+    assert not [line for line in lines if "--allow-resize" in line]
+
+
 def test_a_size_is_kept_and_the_step_priced() -> None:
     lines = told(task({**APP, "memory": 512}, **SIZE))
     (line,) = [line for line in lines if "--allow-resize" in line]
