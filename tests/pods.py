@@ -72,6 +72,7 @@ INJECTED: dict[str, Pod] = {
     | {"spec": {"containers": [app()], "shareProcessNamespace": False}},
     "non_root": pod(securityContext={"runAsNonRoot": True, "runAsUser": 1000, "fsGroup": 1000}),
     "restricted": pod(app(securityContext=RESTRICTED), securityContext={"runAsUser": 1000}),
+    "two_are_root": pod(user(0, "a"), user(0, "b"), user(7, "c")),
     "three_users": pod(user(7, "a"), user(0, "b"), app("c")),
     "limits": pod(limited("250m")),
     "limits_of_two": pod(limited("1.5", "a"), limited(2, "b")),

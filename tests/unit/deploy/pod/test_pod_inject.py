@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pods import INJECTED, LEFT_ALONE, annotated, pod
+from pods import INJECTED, LEFT_ALONE, annotated, app, limited, pod
 
 from deploy.pod.inject import NOBODY, Injection, inject
 from deploy.pod.patch import apply
 from deploy.pod.wishes import SecretKey, Wishes
 from deploy.sidecar import destinations
-from sensor.config.validate import check
+from sensor.config.validate import check, mistakes
 from sensor.containers.pod_labels import USUAL_FILE
 
 INGEST = destinations.ingest("https://ingest.example.org:8443")
@@ -101,7 +101,12 @@ def test_root_whatever_the_pod_says() -> None:
 
 @pytest.mark.parametrize(
     ("name", "uid", "word"),
-    [("restricted", 1000, "own user"), ("three_users", 7, "own user"), ("plain", NOBODY, "by number")],
+    [
+        ("restricted", 1000, "own user"),
+        ("three_users", 7, "own user"),
+        ("two_are_root", 7, "own user"),
+        ("plain", NOBODY, "by number"),
+    ],
 )
 def test_the_apps_own_user_where_root_is_forbidden(name: str, uid: int, word: str) -> None:
     after, found = injected(INJECTED[name], FORMS["same_uid"])
@@ -148,6 +153,18 @@ def test_the_sensor_takes_what_it_is_told(before: Any, wishes: Wishes) -> None:
 )
 def test_cores_by_the_limits(name: str, cpus: str | None) -> None:
     assert variables(injected(INJECTED[name])[0]).get("SENSOR_CPUS") == cpus
+
+
+@pytest.mark.parametrize(("cpu", "cpus"), [("9m", None), ("10m", "0.01"), ("1024", "1024"), ("1025", None)])
+def test_cores_that_the_setting_takes(cpu: str, cpus: str | None) -> None:
+    assert variables(injected(pod(limited(cpu)))[0]).get("SENSOR_CPUS") == cpus
+
+
+def test_no_more_is_handed_over_than_the_settings_take() -> None:
+    probed = [app(f"c{n}", livenessProbe={"exec": {"command": [f"/up{n}"]}}) for n in range(70)]
+    said = variables(injected(pod(*probed))[0])
+    assert [len(json.loads(said[f"SENSOR_{name}"])) for name in ("CONTAINER_IMAGES", "PROBE_COMMANDS")] == [64, 64]
+    assert mistakes({name: value for name, value in said.items() if isinstance(value, str)}) == ()
 
 
 @pytest.mark.parametrize(
