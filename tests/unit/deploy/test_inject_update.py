@@ -235,6 +235,11 @@ def test_the_log_of_a_container_that_is_essential_is_taken_before_others() -> No
     assert sensor_of(injected(content))["logConfiguration"] == {"logDriver": "awslogs"}
 
 
+def test_the_tags_of_a_described_definition_come_along() -> None:
+    described = {"taskDefinition": json.loads(SINGLE), "tags": [{"key": "team", "value": "shop"}]}
+    assert json.loads(injected(json.dumps(described).encode()))["tags"] == described["tags"]
+
+
 def test_a_record_that_somebody_broke_is_no_record() -> None:
     for broken in ("", "{", "[]", '{"was": 1}', 7, None):
         content = changed(dockerLabels={"fargate-sensor.before-injection": broken})
