@@ -1,5 +1,8 @@
 """Where the pods are in Kubernetes manifests, for injection and checks."""
 
+GROUPS = ("v1", "apps/", "batch/", "extensions/")
+"""API versions, or how they begin: other groups have kinds of these names too, of other shapes."""
+
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "Pod": (),
     "Deployment": ("spec", "template"),

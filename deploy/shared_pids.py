@@ -14,31 +14,35 @@ _INIT = re.compile(
 )
 """Programs that refuse to run, or to do their work, unless they are PID 1."""
 
-_INIT_IMAGE = re.compile(
-    r"(?:^|/)(?:linuxserver/[\w.-]+|phusion/(?:baseimage|passenger[\w-]*)|[\w.-]*s6-overlay[\w.-]*|[\w.-]*systemd[\w.-]*)$"
-)
-"""Images whose own entrypoint is such a program, as far as their names tell."""
+_INIT_IMAGES = ("linuxserver/", "phusion/baseimage", "phusion/passenger")
+_INIT_IN_NAME = ("s6-overlay", "systemd")
+"""Images whose own entrypoint is such a program, as far as their names tell: how the last two parts of one begin, and
+what is in the last."""
 
 _START = r"(?:^|[\s;&|(`])(?:/(?:[\w.-]+/)*)?"
 """Where a shell may begin a program, with or without its directory."""
 _BY_NAME = re.compile(_START + r"(pgrep|pkill|pidof|killall|ps)(?=\s|$)")
-_PID_ONE = re.compile(_START + r"kill\s+(?:-\S+\s+)*1(?=\s|$|[;&|)'\"])|/proc/1(?=/|\s|$)")
+_SIGNAL = r"(?:-(?:s|n|-signal)\s+\S+\s+|-(?!(?:s|n|-signal)\s)\S+\s+)*"
+_PID_ONE = re.compile(_START + r"kill\s+" + _SIGNAL + r"1(?=\s|$|[;&|)'\"])|/proc/1(?=/|\s|$)")
 
 
 class Program(NamedTuple):
-    """What one container runs: its command with the arguments, and the words of each of its health checks."""
+    """What one container runs: its command with the arguments, and the words of each health check and each hook."""
 
     name: str
     image: str
     words: Sequence[str]
     checks: Sequence[Sequence[str]] = ()
+    hooks: Sequence[Sequence[str]] = ()
+    """What the platform runs in it after its start and before its stop."""
 
 
 def effects(program: Program, whole: str) -> Iterator[str]:
     """A line for each thing that may work otherwise than before. `whole` is `task` or `pod`."""
     yield from _init_system(program, whole)
-    for check in program.checks:
-        yield from _health_check(program.name, " ".join(check), whole)
+    for kind, commands in (("health check", program.checks), ("lifecycle hook", program.hooks)):
+        for command in commands:
+            yield from _asked(f"{program.name}: its {kind}", " ".join(command), whole)
     if _PID_ONE.search(" ".join(program.words)):
         yield f"{program.name}: its command uses PID 1, which is the {whole}'s pause process now"
 
@@ -47,17 +51,19 @@ def _init_system(program: Program, whole: str) -> Iterator[str]:
     found = next((word for word in program.words[:3] if _INIT.search(word)), None)
     image = program.image.partition("@")[0]
     repository = image[: image.rfind(":")] if ":" in image.rsplit("/", 1)[-1] else image
-    if found is None and not program.words and _INIT_IMAGE.search(repository):
+    if found is None and not program.words and _has_init(repository):
         found = f"the image {repository}"
     if found is not None:
         yield f"{program.name}: {found} wants to be PID 1, which it is not in a {whole} that shares PIDs"
 
 
-def _health_check(name: str, line: str, whole: str) -> Iterator[str]:
+def _has_init(repository: str) -> bool:
+    *_, parent, last = ("", *repository.split("/"))
+    return f"{parent}/{last}".startswith(_INIT_IMAGES) or any(one in last for one in _INIT_IN_NAME)
+
+
+def _asked(what: str, line: str, whole: str) -> Iterator[str]:
     if found := _BY_NAME.search(line):
-        yield (
-            f"{name}: its health check looks for processes by name ({found[1]}), and will see those of "
-            f"all containers of the {whole}"
-        )
+        yield f"{what} looks for processes by name ({found[1]}), and will see those of all containers of the {whole}"
     if _PID_ONE.search(line):
-        yield f"{name}: its health check asks for PID 1, which is the {whole}'s pause process now"
+        yield f"{what} asks for PID 1, which is the {whole}'s pause process now"

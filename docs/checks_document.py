@@ -45,7 +45,8 @@ suppressions:
 ```
 
 A suppression that has ended suppresses nothing any more and is told; so is one that matches nothing. Suppressed
-findings are counted, stand in JSON under `waived`, and in SARIF with their `suppressions`.
+findings are counted, stand in JSON under `waived`, and in SARIF with their `suppressions`. GitHub's code scanning does
+not read these and opens an alert for each; the action `advanced-security/dismiss-alerts` closes them.
 
 ## A baseline
 

@@ -78,7 +78,8 @@ VALUE_SETS: dict[str, Json] = {
     ),
     "everything": values(
         **URL,
-        sensor__variables={"SENSOR_DAILY_MB": "20", "SENSOR_DROP_PATHS": "/data/$(x)"},
+        sensor__variables={"SENSOR_DAILY_MB": "20", "SENSOR_DROP_PATHS": "/data/$(x)$$"},
+        sensor__destinations=["s3:events/$(x)$$"],
         sensor__resources={"requests": {"memory": "64Mi"}, "limits": {"cpu": "100m"}},
         sensor__pullSecrets=["registry"],
         imagePullSecrets=["registry"],

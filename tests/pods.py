@@ -72,6 +72,7 @@ INJECTED: dict[str, Pod] = {
     | {"spec": {"containers": [app()], "shareProcessNamespace": False}},
     "non_root": pod(securityContext={"runAsNonRoot": True, "runAsUser": 1000, "fsGroup": 1000}),
     "restricted": pod(app(securityContext=RESTRICTED), securityContext={"runAsUser": 1000}),
+    "two_are_root": pod(user(0, "a"), user(0, "b"), user(7, "c")),
     "three_users": pod(user(7, "a"), user(0, "b"), app("c")),
     "limits": pod(limited("250m")),
     "limits_of_two": pod(limited("1.5", "a"), limited(2, "b")),
@@ -79,6 +80,16 @@ INJECTED: dict[str, Pod] = {
     "pod_limits": pod(resources={"limits": {"cpu": "2"}}),
     "odd_limit": pod(limited("1e400000")),
     "exec_probes": pod(app(livenessProbe=PROBE, readinessProbe=PROBE), app("b", startupProbe=PROBE)),
+    "hooks": pod(
+        app(
+            livenessProbe=PROBE,
+            lifecycle={
+                "postStart": {"exec": {"command": ["/bin/sh", "-c", "pkill -HUP web"]}},
+                "preStop": {"exec": {"command": ["/bin/sh", "-c", "sleep 5; kill -s QUIT 1"]}},
+            },
+        ),
+        app("b", lifecycle={"preStop": {"sleep": {"seconds": 5}}}),
+    ),
     "long_probe": pod(app(livenessProbe={"exec": {"command": ["sh", "-c", "x" * 5000]}})),
     "http_probe": pod(app(livenessProbe={"httpGet": {"path": "/", "port": 80}})),
     "job": pod(metadata=JOB, restartPolicy="Never"),
@@ -91,7 +102,7 @@ INJECTED: dict[str, Pod] = {
     "native_by_annotation": annotated(mode="native"),
     "same_uid_by_annotation": annotated(security="same-uid"),
     "own_variable": annotated(env__SENSOR_DAILY_MB="20"),
-    "dollars": annotated(env__SENSOR_DROP_PATHS="/data/$(HOME)/*"),
+    "dollars": annotated(env__SENSOR_DROP_PATHS="/data/$(HOME)/$$/*"),
     "wrong_annotations": annotated(mode="odd", env__PATH="/", env__SENSOR_INGEST_TOKEN="hunter2", colour="red"),
     "fargate_profile": pod(metadata={"labels": {"eks.amazonaws.com/fargate-profile": "shop"}}, schedulerName="fargate"),
     "linux_said": pod(os={"name": "linux"}, nodeSelector={"kubernetes.io/os": "linux"}),

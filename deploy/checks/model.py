@@ -126,6 +126,8 @@ class Statement(NamedTuple):
     resources: tuple[str, ...] = ()
     all_but: bool = False
     """It names what it does not allow (`NotAction`)."""
+    resources_but: bool = False
+    """It names the resources that it is not about (`NotResource`)."""
 
 
 Subject = Container | Task | Service | Statement

@@ -4,8 +4,6 @@ from deploy.checks.model import Container, Task
 from deploy.sidecar.specification import NAME, Sidecar, is_sensor_image, repository
 
 CAPABILITIES = frozenset(Sidecar(image=NAME).capabilities)
-LEAST_STOP_TIMEOUT = 30
-"""Seconds: it outlasts its siblings, then delivers."""
 
 AGENTS = frozenset(
     {

@@ -18,7 +18,7 @@ def read(name: str) -> bytes:
 
 
 def write(text: str, name: str | None) -> None:
-    """To standard output, or to a file that is replaced whole. Raises `CannotDo`."""
+    """To standard output, or to a file that is replaced whole; a device or a pipe is written to. Raises `CannotDo`."""
     if name is None or name == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode())  # UTF-8 as it was read, whatever the locale
@@ -26,6 +26,9 @@ def write(text: str, name: str | None) -> None:
         return
     target = Path(name)
     try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(text.encode())
+            return
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
         with tempfile.NamedTemporaryFile(dir=target.resolve().parent, prefix=f".{target.name}.", delete=False) as file:
             file.write(text.encode())

@@ -1,5 +1,6 @@
 """Puts the sensor into a definition, or brings it up to date there."""
 
+import re
 from collections.abc import Mapping
 from copy import copy
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from deploy.ecs.sensor_container import CHANGED, token_secret, update, variables
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import ecs as written
-from deploy.sidecar.specification import NAME, VOLUME, Sidecar
+from deploy.sidecar.specification import NAME, STOP_DEADLINE, VOLUME, Sidecar
 from deploy.sidecar.variables import PROBES, TOKEN
 from deploy.told import Told, note, warning
 from sensor.model.errors import SensorError
@@ -27,6 +28,8 @@ SHARED = (
     "the containers share their processes from now on: each sees the others', and as the same user their environments; "
     "ECS Exec, where it is used, reaches only one of the containers"
 )
+
+_ECR = re.compile(r"^\d{12}\.dkr[.-]ecr")
 
 
 class CannotInject(SensorError):
@@ -71,7 +74,7 @@ def inject(definition: Definition, wishes: Wishes) -> list[Told]:
     told += _starts(definition, empty, depends_on=depends_on)
     _label(definition, changes.after(before, empty, depends_on=depends_on))
     told += [note(WRITTEN_OUT)] if definition.shared.written_out > written_out else []
-    return [*told, *_roles(definition), *effects(definition)]
+    return [*told, *_task_role(definition), *_execution_role(definition), *effects(definition)]
 
 
 def _record(definition: Definition) -> Record:
@@ -172,8 +175,9 @@ def _starts(definition: Definition, empty: Mapping[str, Any], *, depends_on: boo
 def _sensor(definition: Definition, wishes: Wishes, *, spool: bool) -> list[Told]:
     commands, told = probes(definition)
     environment = destinations.environment(wishes.destinations) | ({PROBES: commands} if commands else {})
-    environment |= wishes.variables
     sensor = definition.sensor
+    before = variables_of(sensor)
+    environment |= {name: before[name] for name in (STOP_DEADLINE,) if name in before} | dict(wishes.variables)
     image = wishes.image or text(sensor.get("image") if sensor is not None else None) or ""
     wanted = written.container(Sidecar(image, environment, spool))
     if sensor is None:
@@ -215,7 +219,7 @@ def _label(definition: Definition, record: Record) -> None:
         labels[LABEL] = definition.manner.node(record.written())
 
 
-def _roles(definition: Definition) -> list[Told]:
+def _task_role(definition: Definition) -> list[Told]:
     """What the destinations need of the task's role, as far as the document shows it."""
     sensor, task = definition.sensor, definition.task
     if sensor is None or task is None or task.get("taskRoleArn"):
@@ -226,3 +230,15 @@ def _roles(definition: Definition) -> list[Told]:
     if destinations.INGEST in names and not has_token:
         needs.append("the sensor logs in to the ingest with the task's role, unless --token-secret is given")
     return [warning(f"the task has no taskRoleArn: {'; '.join(needs)}")] if needs else []
+
+
+def _execution_role(definition: Definition) -> list[Told]:
+    """What RegisterTaskDefinition refuses for Fargate in a task that had no need of this role before."""
+    sensor, task = definition.sensor, definition.task
+    if sensor is None or task is None or task.get("executionRoleArn"):
+        return []
+    refused = ["image from ECR"] if _ECR.search(text(sensor.get("image")) or "") else []
+    refused += ["secrets"] if sensor.get("secrets") else []
+    return (
+        [warning(f"the task has no executionRoleArn: ECS takes no {' and no '.join(refused)} then")] if refused else []
+    )

@@ -1,7 +1,11 @@
 """The health checks of the siblings, handed to the sensor so that it can tell them from people's sessions."""
 
+import json
+from typing import Any
+
 from deploy.ecs.definition import Definition, name_of
 from deploy.ecs.fields import Fields, is_intrinsic, text
+from deploy.ecs.sensor_container import variables_of
 from deploy.sidecar import variables
 from deploy.told import Told, warning
 
@@ -23,7 +27,19 @@ def probes(definition: Definition) -> tuple[str | None, list[Told]]:
             )
         elif command and command not in commands:
             commands.append(command)
-    return variables.array(commands) if commands else None, told
+    if told:
+        commands += [one for one in _said(definition.sensor) if one not in commands]
+    return variables.array(commands[: variables.MOST_COMMANDS]) if commands else None, told
+
+
+def _said(sensor: Fields | None) -> list[Any]:
+    """What the variable has already: of what is not known here its user may have told the sensor."""
+    value = variables_of(sensor).get(variables.PROBES, "")
+    try:
+        plain = json.loads(value)
+    except (ValueError, RecursionError):
+        return []
+    return plain if isinstance(plain, list) and variables.mistake(variables.PROBES, value) is None else []
 
 
 def _command(container: Fields) -> list[str] | None:

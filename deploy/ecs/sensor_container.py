@@ -7,8 +7,8 @@ from deploy.ecs.fields import Fields, is_intrinsic, text
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar.ecs import mount
-from deploy.sidecar.specification import NAME, VOLUME
-from deploy.sidecar.variables import TOKEN
+from deploy.sidecar.specification import NAME, SPOOL_DIR, VOLUME
+from deploy.sidecar.variables import PROBES, TOKEN
 from deploy.told import Told, note, warning
 
 NEEDED = ("essential", "user", "readonlyRootFilesystem")
@@ -81,12 +81,13 @@ def _capabilities(sensor: Fields, wanted: list[str]) -> None:
 def _environment(sensor: Fields, wanted: Mapping[str, str], wishes: Wishes) -> None:
     """Where a destination is named, none of the earlier ones stays; of the rest only what is wanted is set."""
     gone = (destinations.VARIABLES if wishes.destinations else frozenset()) - wanted.keys()
-    gone |= {"SENSOR_PROBE_COMMANDS", "SENSOR_SPOOL_DIR"} - wanted.keys()
+    gone |= {TOKEN} if wishes.token_secret is not None else set()  # ECS takes no name twice, be it once a secret's
     listed = sensor.get("environment")
     if isinstance(listed, list) and not is_intrinsic(listed):
         for index in reversed(range(len(listed))):
-            entry = listed[index]
-            if isinstance(entry, dict) and text(Fields(entry, sensor.manner).get("name")) in gone:
+            entry = Fields(listed[index], sensor.manner) if isinstance(listed[index], dict) else None
+            name = text(entry.get("name")) if entry is not None else None
+            if name in gone or (name not in wanted and entry is not None and _is_ours(entry)):
                 del listed[index]
     there = {text(entry.get("name")): entry for entry in sensor.parts("environment")}
     for name, value in wanted.items():
@@ -94,6 +95,12 @@ def _environment(sensor: Fields, wanted: Mapping[str, str], wishes: Wishes) -> N
             _append(sensor, "environment", {"name": name, "value": value})
         elif there[name].get("value") != value and not is_intrinsic(there[name].get("value")):
             there[name].put("value", value)
+
+
+def _is_ours(entry: Fields) -> bool:
+    """Whether injection has put it there, for what is there no longer."""
+    name, value = text(entry.get("name")), text(entry.get("value"))
+    return (name == PROBES and value is not None) or (name == "SENSOR_SPOOL_DIR" and value == SPOOL_DIR)
 
 
 def _mounts(sensor: Fields, *, wished: bool) -> None:

@@ -20,6 +20,9 @@ STATUS = PREFIX + "status"
 RECORD = PREFIX + "before-injection"
 """What was there before, where a manifest was injected (`deploy.pod.record`)."""
 
+MOST = 128
+"""Annotations of one pod that are looked at; there are about half as many settings."""
+
 
 def asked(metadata: Mapping[str, Any]) -> bool | None:
     """Whether the pod asks for the sensor or against it. The annotation wins over the label; None: neither."""
@@ -37,9 +40,14 @@ def overridden(wishes: Wishes, metadata: Mapping[str, Any]) -> tuple[Wishes, lis
     told: list[str] = []
     variables = dict(wishes.variables)
     changes: dict[str, Any] = {}
+    taken = 0
     for key, value in annotations.items() if isinstance(annotations, Mapping) else ():
         if not isinstance(key, str) or not key.startswith(PREFIX) or key in (STATUS, RECORD):
             continue
+        taken += 1
+        if taken > MOST:
+            told.append(f"more than {MOST} annotations begin with {PREFIX}: the rest is left out")
+            break
         if not isinstance(value, str) or (problem := _take(key, value, changes, variables)):
             told.append(f"annotation {ascii(key)[:80]}: {problem if isinstance(value, str) else 'is no text'}")
     return replace(wishes, variables=variables, **changes), told

@@ -23,6 +23,7 @@ def _program(container: Mapping[str, Any]) -> Program:
         image if isinstance(image, str) else "",
         [*_words(container.get("command")), *_words(container.get("args"))],
         [_words(command) for command in facts.probe_commands(container)],
+        [_words(command) for command in facts.hook_commands(container)],
     )
 
 

@@ -1,20 +1,20 @@
 """What the sensor must know of its pod and cannot see from within."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from deploy.sidecar import variables
+from deploy.sidecar.specification import MARGIN_S, STOP_DEADLINE, stop_deadline_s
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-MOST_COMMANDS = 64
+HOOKS = ("postStart", "preStop")
 MOST_IMAGES = 64
-"""What the settings take (docs/configuration.md): one that is refused would leave the sensor without any."""
+"""What the setting takes (docs/configuration.md): one that is refused would leave the sensor without any."""
 LEAST_CPUS, MOST_CPUS = Decimal("0.01"), Decimal(1024)
 GRACE_S = 30
 """What Kubernetes gives a pod to stop in, unless it says otherwise."""
-MARGIN_S = 5
-"""Between the end of the sensor's own stop and SIGKILL."""
 
 
 def of(spec: Mapping[str, Any]) -> dict[str, str]:
@@ -23,14 +23,30 @@ def of(spec: Mapping[str, Any]) -> dict[str, str]:
         "SENSOR_CONTAINER_IMAGES": _images(spec),
         variables.PROBES: _probe_commands(spec),
         "SENSOR_CPUS": _cpus(spec),
-        "SENSOR_STOP_DEADLINE": _stop_deadline(spec),
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
+def stop_deadline(spec: Mapping[str, Any], wished: Mapping[str, str]) -> dict[str, str]:
+    """The variable where the sensor would take longer than the pod has: what it still holds at SIGKILL is lost."""
+    grace = spec.get("terminationGracePeriodSeconds")
+    longest = max(1, (grace if isinstance(grace, int) and not isinstance(grace, bool) else GRACE_S) - MARGIN_S)
+    return {STOP_DEADLINE: str(longest)} if stop_deadline_s(wished) > longest else {}
+
+
 def probe_commands(container: Mapping[str, Any]) -> Iterator[list[Any]]:
     """The commands that a container's probes run in it, each as it is written."""
-    for probe in (container.get(key) for key in PROBES):
+    return _commands(container, PROBES)
+
+
+def hook_commands(container: Mapping[str, Any]) -> Iterator[list[Any]]:
+    """The same of its `lifecycle`."""
+    lifecycle = container.get("lifecycle")
+    return _commands(lifecycle, HOOKS) if isinstance(lifecycle, Mapping) else iter(())
+
+
+def _commands(where: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[list[Any]]:
+    for probe in map(where.get, keys):
         run = probe.get("exec") if isinstance(probe, Mapping) else None
         command = run.get("command") if isinstance(run, Mapping) else None
         if isinstance(command, list) and command:
@@ -42,7 +58,7 @@ def uid(spec: Mapping[str, Any]) -> int | None:
     pod = _uid_in(spec)
     said = [_uid_in(one) if _uid_in(one) is not None else pod for one in spec["containers"]]
     known = [one for one in said if one]
-    return max(known, key=known.count) if known else None
+    return Counter(known).most_common(1)[0][0] if known else None
 
 
 def _uid_in(where: Mapping[str, Any]) -> int | None:
@@ -65,10 +81,10 @@ def _images(spec: Mapping[str, Any]) -> str | None:
 def _probe_commands(spec: Mapping[str, Any]) -> str | None:
     found: list[list[str]] = []
     for one in _containers(spec):
-        for command in probe_commands(one):
-            if variables.is_command(command) and command not in found:
+        for command in (*probe_commands(one), *hook_commands(one)):
+            if len(found) < variables.MOST_COMMANDS and variables.is_command(command) and command not in found:
                 found.append(command)
-    return variables.array(found[:MOST_COMMANDS]) if found else None
+    return variables.array(found) if found else None
 
 
 def _cpus(spec: Mapping[str, Any]) -> str | None:
@@ -100,10 +116,3 @@ def quantity(value: object) -> Decimal | None:
     if not found.is_finite() or abs(found.adjusted()) > 9:
         return None
     return found / 1000 if milli else found
-
-
-def _stop_deadline(spec: Mapping[str, Any]) -> str | None:
-    grace = spec.get("terminationGracePeriodSeconds")
-    if not isinstance(grace, int) or isinstance(grace, bool) or grace >= GRACE_S:
-        return None
-    return str(max(1, grace - MARGIN_S))

@@ -35,9 +35,12 @@ class Injection(NamedTuple):
 
 def inject(pod: Mapping[str, Any], wishes: Wishes) -> Injection:
     """The patch for a pod, or for the template of one. Any JSON object is taken; what is no pod is left alone."""
-    if (reason := left_alone.reason(pod, opt_in=wishes.opt_in)) is not None:
-        return Injection((), (f"no sensor was put into this pod: {reason.text}",), reason.name)
+    reason = left_alone.reason(pod, opt_in=wishes.opt_in)
     metadata = pod.get("metadata") or {}
+    if reason is not None:
+        # The API server asks again where another webhook has changed a pod, after ours has put the sensor into it.
+        ours = reason.name == "injected" and annotations.STATUS in (metadata.get("annotations") or {})
+        return Injection((), () if ours else (f"no sensor was put into this pod: {reason.text}",), reason.name)
     wishes, told = annotations.overridden(wishes, metadata)
     spec = pod["spec"]
     native = is_native(wishes)
@@ -78,6 +81,7 @@ def _container(spec: Mapping[str, Any], wishes: Wishes, security: Mapping[str, A
         **({"SENSOR_EXIT_WHEN_ALONE": "true"} if ends else {}),
         **destinations.environment(wishes.destinations),
         **wishes.variables,
+        **facts.stop_deadline(spec, wishes.variables),
     }
     secret = wishes.token_secret
     reference = {"secretKeyRef": {"name": secret.name, "key": secret.key, "optional": True}} if secret else None

@@ -5,11 +5,8 @@ from typing import Any, NamedTuple
 
 from deploy.documents.errors import MalformedDocument
 from deploy.documents.stream import Part, Stream
-from deploy.kubernetes import TEMPLATES
+from deploy.kubernetes import GROUPS, TEMPLATES
 from deploy.told import Told, note
-
-GROUPS = ("v1", "apps/", "batch/", "extensions/")
-"""API versions, or how they begin: other groups have kinds of these names too, of other shapes."""
 
 
 class Pod(NamedTuple):

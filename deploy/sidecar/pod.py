@@ -88,8 +88,8 @@ def volumes(*, spool: bool, audience: str | None) -> list[dict[str, Any]]:
 
 
 def _literal(value: str) -> str:
-    """Kubernetes expands `$(NAME)` in values; `$$` is a dollar."""
-    return value.replace("$(", "$$(")
+    """Kubernetes expands `$(NAME)` in values, and makes of each `$$` one dollar (`expansion.Expand`)."""
+    return value.replace("$", "$$")
 
 
 def _probe(check: HealthCheck) -> dict[str, Any]:

@@ -12,8 +12,10 @@ SECRETS = (TOKEN, "SENSOR_AWS_SECRET_ACCESS_KEY", "SENSOR_AWS_SESSION_TOKEN")
 """What may not stand where everybody reads it."""
 PROBES = "SENSOR_PROBE_COMMANDS"
 
+MOST_COMMANDS = 64
+"""Of the probes: more are refused, and would leave the sensor without any."""
 MOST_WORDS, LONGEST = 256, 4096
-"""Of a command, and of a word in an array: one that is refused would leave the sensor without any."""
+"""Of a command, and of a word in an array: likewise."""
 
 
 def fits(text: object) -> bool:

@@ -30,7 +30,8 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The answer's body. `reason` says why a pod is left alone (`deploy.pod.left_alone`), None where it is patched."""
+    """The answer's body. `reason` says why a pod is left alone (`deploy.pod.left_alone`), None where it is patched;
+    `warnings` are those in the body."""
 
     body: dict[str, Any]
     reason: str | None
@@ -63,7 +64,7 @@ def answer(request: Request, wishes: Wishes) -> Answer:
     if not isinstance(request.pod, Mapping):
         return _left_alone(request, "malformed", "the review has no object")
     injection = inject(request.pod, wishes)
-    told = (*injection.warnings, *injection.notes)  # a review has no other way to tell
+    told = tuple(_cut((*injection.warnings, *injection.notes)))  # a review has no other way to tell
     injection = injection._replace(warnings=told)
     return Answer(_body(request, injection), injection.left_alone, told)
 
@@ -74,7 +75,7 @@ def failed(request: Request) -> Answer:
 
 
 def _left_alone(request: Request, name: str, text: str) -> Answer:
-    injection = Injection((), (f"no sensor was put into this pod: {text}",), name)
+    injection = Injection((), tuple(_cut((f"no sensor was put into this pod: {text}",))), name)
     return Answer(_body(request, injection), name, injection.warnings)
 
 
@@ -84,7 +85,7 @@ def _body(request: Request, injection: Injection) -> dict[str, Any]:
         patch = json.dumps(injection.documents(), separators=(",", ":")).encode()
         response |= {"patchType": "JSONPatch", "patch": base64.b64encode(patch).decode()}
     if injection.warnings:
-        response["warnings"] = list(_cut(injection.warnings))
+        response["warnings"] = list(injection.warnings)
     return {"apiVersion": VERSION, "kind": KIND, "response": response}
 
 

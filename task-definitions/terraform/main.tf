@@ -65,8 +65,8 @@ locals {
   ])
 
   environment = merge(
-    var.environment,
     length(local.probes) > 0 ? { SENSOR_PROBE_COMMANDS = jsonencode(local.probes) } : {},
+    var.environment,
     var.spool ? { SENSOR_SPOOL_DIR = local.specification.spool_dir } : {},
   )
 
@@ -92,6 +92,10 @@ locals {
     {
       image       = var.image
       environment = [for name, value in local.environment : { name = name, value = value }]
+      # Longer than the sensor takes to stop.
+      stopTimeout = max(
+        local.specification.container.stopTimeout, try(ceil(min(tonumber(var.environment.SENSOR_STOP_DEADLINE), 110)) + 5, 0),
+      )
     },
     { for key, value in { mountPoints = [local.specification.mount] } : key => value if var.spool },
     { for key, value in { logConfiguration = try(local.logs[0], null) } : key => value if value != null },

@@ -31,6 +31,13 @@ variable "environment" {
     condition     = alltrue([for name in keys(var.environment) : startswith(name, "SENSOR_")])
     error_message = "These are settings of the sensor: their names begin with SENSOR_."
   }
+
+  validation {
+    condition = length(setintersection(keys(var.environment), [
+      "SENSOR_INGEST_TOKEN", "SENSOR_AWS_SECRET_ACCESS_KEY", "SENSOR_AWS_SESSION_TOKEN",
+    ])) == 0
+    error_message = "A secret would stand in the task definition for all to read: the sensor logs in with the task's role."
+  }
 }
 
 variable "depends_on_sensor" {

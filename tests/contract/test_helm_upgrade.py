@@ -205,7 +205,7 @@ def first_review(helm: Any, environ: dict[str, str]) -> subprocess.CompletedProc
             "fargate-sensor/templates/tests/first-review.yaml"
         ]
     (container,) = yaml.safe_load(made)["spec"]["containers"]
-    words = [sys.executable, *container["command"][1:], *(each.replace("$$(", "$(") for each in container["args"])]
+    words = [sys.executable, *container["command"][1:], *(each.replace("$$", "$") for each in container["args"])]
     environ = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")} | environ
     return subprocess.run(words, env=environ, capture_output=True, text=True, timeout=30, check=False)
 

@@ -40,7 +40,7 @@ def rendered(name: str) -> Rendered:
     made = objects(name)
     spec = one("Deployment", "-webhook", made)["spec"]["template"]["spec"]
     (container,) = spec["containers"]
-    command, *options = (word.replace("$$(", "$(") for word in container["args"])
+    command, *options = (word.replace("$$", "$") for word in container["args"])
     assert command == "webhook"
     (mount,) = container["volumeMounts"]
     assert mount["mountPath"] == MOUNTED

@@ -11,6 +11,7 @@ import pytest
 from task_definitions import FILES, IMAGE, WISHES, injected, removed, requests
 
 from deploy.ecs.wishes import Wishes
+from deploy.sidecar.variables import SECRETS
 
 MODULE = Path(__file__).parents[2] / "task-definitions" / "terraform"
 LABELS = "dockerLabels"
@@ -26,9 +27,9 @@ module "injected" {
 }
 module "plain" {
   source                = "./module"
-  container_definitions = jsonencode([{ name = "app", image = "app:1" }])
+  container_definitions = file("app.json")
   image                 = "IMAGE"
-  environment           = { SENSOR_DESTINATIONS = "stdout" }
+  environment           = jsondecode(file("said.json"))
   depends_on_sensor     = false
   spool                 = false
 }
@@ -39,6 +40,9 @@ output "plain" {
   value = [jsondecode(module.plain.container_definitions), module.plain.volumes, module.plain.pid_mode]
 }
 """
+
+APP = [{"name": "app", "image": "app:1", "healthCheck": {"command": ["CMD", "/up"]}}]
+SAID = {"SENSOR_DESTINATIONS": "stdout", "SENSOR_STOP_DEADLINE": "60.5", "SENSOR_PROBE_COMMANDS": '[["/up"],["/cron"]]'}
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +125,8 @@ def normal(containers):
 
 def test_the_module_and_the_command_agree(terraform):
     (terraform.folder / "given.json").write_text(json.dumps({k: json.dumps(v) for k, v in given().items()}))
+    (terraform.folder / "app.json").write_text(json.dumps(APP))
+    (terraform.folder / "said.json").write_text(json.dumps(SAID))
     (terraform.folder / "main.tf").write_text(ROOT.replace("IMAGE", IMAGE))
     for command in (("init",), ("validate",), ("apply", "-auto-approve")):
         done = terraform(*command)
@@ -133,9 +139,22 @@ def test_the_module_and_the_command_agree(terraform):
     for_sensor = [one["name"] for one in found["injected"]["chain"] if "fargate-sensor" in str(one.get("dependsOn"))]
     assert for_sensor == ["app"]
     containers, volumes, pid_mode = found["plain"]
-    wishes = Wishes(IMAGE, variables={"SENSOR_DESTINATIONS": "stdout"}, depends_on=False, spool=False)
-    assert containers == expected([{"name": "app", "image": "app:1"}], wishes)
+    wishes = Wishes(IMAGE, variables=SAID, depends_on=False, spool=False)
+    assert normal(containers) == expected(APP, wishes)
     assert (volumes, pid_mode) == ([], "task")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_secret_comes_to_stand_in_the_task_definition(terraform, name):
+    (terraform.folder / "given.json").write_text("{}")
+    (terraform.folder / "app.json").write_text(json.dumps(APP))
+    (terraform.folder / "said.json").write_text(json.dumps(SAID | {name: "s3cret"}))
+    (terraform.folder / "main.tf").write_text(ROOT)
+    assert terraform("init").returncode == 0
+    done = terraform("plan")
+    assert done.returncode == 1
+    assert "for all to read" in " ".join(done.stderr.split())
+    assert "s3cret" not in done.stdout
 
 
 def test_the_module_is_formatted(terraform):

@@ -76,7 +76,7 @@ def test_patches_apply_are_valid_and_a_second_pass_does_nothing(way: httpx.Clien
         refuse(after, version)
     again = ask(way, after)
     assert patch_of(again) == []
-    assert again["warnings"] == ["no sensor was put into this pod: it has a container fargate-sensor already"]
+    assert "warnings" not in again  # it asks again when another webhook has changed the pod
 
 
 @pytest.mark.parametrize("name", LEFT_ALONE)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from deploy.checks.check import Check, Flaw, Severity
 from deploy.checks.model import Container, Task
-from deploy.checks.sensor_shape import CAPABILITIES, LEAST_STOP_TIMEOUT, sensor_of
+from deploy.checks.sensor_shape import CAPABILITIES, sensor_of
+from deploy.sidecar.specification import NAME, Sidecar
 
 
 def _find(task: Task) -> Iterator[Flaw]:
@@ -21,8 +22,9 @@ def _find(task: Task) -> Iterator[Flaw]:
 def _in_ecs(sensor: Container, task: Task) -> Iterator[Flaw]:
     if "essential" not in sensor.unknown and sensor.essential:
         yield Flaw("the sensor is essential: its end ends the task", sensor.path, "essential")
-    if "stopTimeout" not in sensor.unknown and (sensor.stop_timeout or 0) < LEAST_STOP_TIMEOUT:
-        yield Flaw(f"the sensor's stopTimeout is not {LEAST_STOP_TIMEOUT} s or more", sensor.path, "stop")
+    least = Sidecar(NAME, {one.name: one.value or "" for one in sensor.environment}).stop_timeout_s
+    if "stopTimeout" not in sensor.unknown and (sensor.stop_timeout or 0) < least:
+        yield Flaw(f"the sensor's stopTimeout is not {least} s or more", sensor.path, "stop")
     known = not any(name.startswith("linuxParameters") for name in sensor.unknown)
     if known and not CAPABILITIES.issubset(name.removeprefix("CAP_") for name in sensor.added):
         wanted = " and ".join(sorted(CAPABILITIES))

@@ -8,12 +8,13 @@ from deploy.checks.model import Statement
 
 def _find(statement: Statement) -> Iterator[Flaw | Undecided]:
     wide = [action for action in statement.actions if action.endswith(":*")]
-    if "*" in statement.actions:
+    everywhere = "every resource but some (NotResource)" if statement.resources_but else "every resource"
+    if not {"*", "*:*"}.isdisjoint(statement.actions):
         yield Flaw("it allows every action")
     elif statement.all_but:
         yield Flaw("it allows every action but some (NotAction)")
-    elif wide and "*" in statement.resources:
-        yield from (Flaw(f"it allows {action} on every resource", key=action) for action in wide)
+    elif wide and ("*" in statement.resources or statement.resources_but):
+        yield from (Flaw(f"it allows {action} on {everywhere}", key=action) for action in wide)
     elif "Action" in statement.unknown or (wide and "Resource" in statement.unknown):
         yield UNDECIDED
 

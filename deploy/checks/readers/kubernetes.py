@@ -5,7 +5,7 @@ from typing import Any
 
 from deploy.checks.model import Container, Task, Variable
 from deploy.checks.section import UNKNOWN, Section
-from deploy.kubernetes import TEMPLATES
+from deploy.kubernetes import GROUPS, TEMPLATES
 from deploy.pod.operating_system import runs_on_linux
 
 HOST = {"hostPID": "pid", "hostIPC": "ipc", "hostNetwork": "network"}
@@ -38,16 +38,28 @@ def rendered(value: Any) -> Any:
 
 def pods(section: Section) -> Iterator[Task]:
     """The pods of one manifest; a List has no List in it."""
-    if (section.text("kind") or "").endswith("List"):
+    if not (section.text("kind") or "").endswith("List"):
+        yield from _pods(section)
+    elif _is_of_kubernetes(section):
         for item in section.sections("items"):
             yield from _pods(item)
-    else:
-        yield from _pods(section)
+
+
+def _is_of_kubernetes(section: Section) -> bool:
+    version = section.text("apiVersion")
+    return version is None or version.startswith(GROUPS)
+
+
+def _has_containers(content: Any, kind: str) -> bool:
+    """Whether it is of the shape of Kubernetes' own kind, as some of other groups are (OpenKruise)."""
+    for key in (*TEMPLATES[kind], "spec", "containers"):
+        content = content.get(key) if isinstance(content, dict) else None
+    return isinstance(content, list)
 
 
 def _pods(section: Section) -> Iterator[Task]:
     kind = section.text("kind")
-    if kind in TEMPLATES:
+    if kind in TEMPLATES and (_is_of_kubernetes(section) or _has_containers(section.content, kind)):
         template = section
         for key in TEMPLATES[kind]:
             template = template.section(key)
@@ -89,6 +101,7 @@ def _container(section: Section, spec: Section, *, runs_first: bool) -> Containe
     section = section.alone()
     pod, security = spec.section("securityContext"), section.section("securityContext")
     non_root = security.flag("runAsNonRoot")
+    added = tuple(sorted(security.section("capabilities").texts("add")))
     return Container(
         name=section.text("name") or "without a name",
         path=section.path,
@@ -98,10 +111,10 @@ def _container(section: Section, spec: Section, *, runs_first: bool) -> Containe
         non_root=bool(pod.flag("runAsNonRoot") if non_root is None else non_root),
         read_only_root=bool(security.flag("readOnlyRootFilesystem")),
         privileged=bool(security.flag("privileged")),
-        added=tuple(sorted(security.section("capabilities").texts("add"))),
+        added=added,
         environment=tuple(_environment(section)),
         health_check=any(section.raw(key) for key in ("livenessProbe", "readinessProbe", "startupProbe")),
-        rejected=tuple(_host_ports(section)),
+        rejected=tuple(_not_taken(section, added)),
         unknown=_unknown(FIELDS, section) | ({"user"} & _unknown(FIELDS, spec)),
     )
 
@@ -128,10 +141,13 @@ def _environment(section: Section) -> Iterator[Variable]:
             yield Variable(name, one.text("value") or "", one.path)
 
 
-def _host_ports(section: Section) -> Iterator[str]:
+def _not_taken(section: Section, added: tuple[str, ...]) -> Iterator[str]:
+    """On Fargate. Of capabilities only the one that a sensor has on ECS; the others have a check of their own."""
     for port in section.sections("ports"):
         if port.number("hostPort"):
             yield "hostPort"
+    if "SYS_PTRACE" in added:
+        yield "SYS_PTRACE"
 
 
 def _rejected(spec: Section, kind: str) -> Iterator[str]:

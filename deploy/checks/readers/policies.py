@@ -36,9 +36,14 @@ def _statement(one: Section, name: str) -> Iterator[Statement]:
         path=one.path,
         actions=_one_or_many(one, "Action"),
         resources=_one_or_many(one, "Resource"),
-        all_but=one.raw("NotAction") is not None or "NotAction" in one.unknown(),
+        all_but=_is_there(one, "NotAction"),
+        resources_but=_is_there(one, "NotResource"),
         unknown=frozenset(one.unknown()).union(key for key in ("Action", "Resource") if _in_part(one, key)),
     )
+
+
+def _is_there(one: Section, key: str) -> bool:
+    return one.raw(key) is not None or key in one.unknown()
 
 
 def _one_or_many(section: Section, key: str) -> tuple[str, ...]:

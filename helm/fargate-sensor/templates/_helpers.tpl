@@ -100,7 +100,7 @@ capabilities: {drop: [ALL]}
 {{- define "fargate-sensor.environment" -}}
 {{- range $name, $value := . }}
 {{- if ne (toString $value) "" }}
-- {name: {{ $name }}, value: {{ $value | toString | replace "$(" "$$(" | quote }}}
+- {name: {{ $name }}, value: {{ $value | toString | replace "$" "$$" | quote }}}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -78,6 +78,20 @@ def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["task.json"]
 
 
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """`-o /dev/null` of root would leave a machine without it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run(SINGLE, *OPTIONS, "-o", pipe) == 0
+        assert pipe.is_fifo()
+        assert json.loads(os.read(reading, 65536))["pidMode"] == "task"
+    finally:
+        os.close(reading)
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
 def test_a_terminal_is_shown_what_changes(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     done = subprocess.run([*CLI, str(SINGLE), *OPTIONS, "-o", str(tmp_path / "o")], stderr=theirs, timeout=30)

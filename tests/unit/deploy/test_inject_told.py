@@ -73,9 +73,13 @@ def test_what_cannot_work_is_one_line_and_changes_nothing(content: bytes, reason
             task({**APP, "image": "lscr.io/linuxserver/nginx:1"}),
             "the image lscr.io/linuxserver/nginx wants to be PID 1",
         ),
+        (task({**APP, "image": "phusion/baseimage:jammy-1.0.4"}), "the image phusion/baseimage wants to be PID 1"),
+        (task({**APP, "image": "h:5000/a/my-systemd"}), "the image h:5000/a/my-systemd wants to be PID 1"),
         (app(healthCheck={"command": ["CMD-SHELL", "pgrep nginx"]}), "looks for processes by name (pgrep)"),
         (app(healthCheck={"command": ["CMD", "/bin/ps", "aux"]}), "looks for processes by name (ps)"),
         (app(healthCheck={"command": ["CMD-SHELL", "kill -0 1"]}), "its health check asks for PID 1"),
+        (app(healthCheck={"command": ["CMD-SHELL", "kill -s 0 1 || exit 1"]}), "its health check asks for PID 1"),
+        (app(healthCheck={"command": ["CMD", "kill", "--signal", "0", "1"]}), "its health check asks for PID 1"),
         (app(command=["sh", "-c", "cat /proc/1/status"]), "its command uses PID 1"),
         (app(linuxParameters={"initProcessEnabled": True}), "the init process of initProcessEnabled is not PID 1"),
         (app(), "no container has a logConfiguration"),
@@ -85,6 +89,13 @@ def test_what_cannot_work_is_one_line_and_changes_nothing(content: bytes, reason
         (
             (FOLDER / "init_chain.json").read_bytes(),
             "note: migrate is left to start when it likes: others wait for its end",
+        ),
+        *(
+            (
+                task({**APP, "dependsOn": [{"containerName": "init", "condition": how}]}, {**APP, "name": "init"}),
+                "note: init is left to start when it likes: others wait for its end",
+            )
+            for how in ("COMPLETE", "SUCCESS")
         ),
         ((FOLDER / "template.json").read_bytes(), "warning: container 2 is computed by the template: it does not wait"),
         ((FOLDER / "firelens.json").read_bytes(), "note: log_router is left to start before the sensor"),
@@ -100,14 +111,41 @@ def test_what_changes_for_the_app_is_told(content: bytes, said: str) -> None:
     [
         app(command=["skill", "10"]),
         app(command=["kill", "-9", "123"]),
+        app(command=["kill", "-s", "1", "123"]),
         app(healthCheck={"command": ["CMD", "curl", "http://h/ps"]}),
         app(entryPoint=["/initialise"]),
         task({**APP, "image": "nginx:1"}),
+        task({**APP, "image": "a/linuxserver:1"}),
+        task({**APP, "image": "not-linuxserver/nginx:1"}),
+        task({**APP, "image": "systemd/nginx:1"}),
         app(healthCheck={"command": ["CMD-SHELL", "test -d /proc/11"]}),
     ],
 )
 def test_what_only_looks_alike_is_not_told(content: bytes) -> None:
     assert not [line for line in told(content) if "app:" in line]
+
+
+AFTER_APP = [{"containerName": "app", "condition": "START"}]
+
+
+@pytest.mark.parametrize(
+    ("router", "waiting"),
+    [
+        ({}, {"app", "settings"}),
+        ({"volumesFrom": [{"sourceContainer": "settings"}]}, {"app"}),
+        ({"dependsOn": AFTER_APP}, {"app", "settings"}),
+        ({"dependsOn": AFTER_APP, "volumesFrom": [{"sourceContainer": "settings"}]}, {"app", "settings"}),
+    ],
+)
+def test_what_a_log_router_waits_for_is_before_it_unless_it_waits_for_the_app(
+    router: dict[str, Any], waiting: set[str]
+) -> None:
+    router = {"name": "router", "image": "router:1", "firelensConfiguration": {"type": "fluentbit"}, **router}
+    request = json.loads(injected(task(router, APP, {"name": "settings", "image": "settings:1"})))
+    for_sensor = [
+        one["name"] for one in request["containerDefinitions"] if "fargate-sensor" in str(one.get("dependsOn"))
+    ]
+    assert set(for_sensor) == waiting
 
 
 def test_a_secret_is_warned_of_and_needs_no_role() -> None:
@@ -117,11 +155,36 @@ def test_a_secret_is_warned_of_and_needs_no_role() -> None:
     assert not [line for line in lines if "taskRoleArn" in line]
 
 
+@pytest.mark.parametrize(
+    ("image", "arn", "fields", "refused"),
+    [
+        (IMAGE, None, {}, ["image from ECR"]),
+        ("123456789012.dkr-ecr.eu-central-1.on.aws/fargate-sensor:1", None, {}, ["image from ECR"]),
+        ("public.ecr.aws/security/fargate-sensor:1", None, {}, []),
+        ("registry.example.org/fargate-sensor:1", "arn:aws:ssm:eu-central-1:1:parameter/t", {}, ["secrets"]),
+        (IMAGE, "arn:aws:ssm:eu-central-1:1:parameter/t", {}, ["image from ECR and no secrets"]),
+        (IMAGE, None, {"executionRoleArn": "arn:aws:iam::1:role/r"}, []),
+    ],
+)
+def test_what_ecs_refuses_without_an_execution_role_is_told(
+    image: str, arn: str | None, fields: dict[str, Any], refused: list[str]
+) -> None:
+    lines = told(task(**fields), Wishes(image, WISHES.destinations, token_secret=arn))
+    assert [line for line in lines if "executionRoleArn" in line] == [
+        f"warning: the task has no executionRoleArn: ECS takes no {one} then" for one in refused
+    ]
+
+
 def test_a_destination_of_aws_names_the_permission() -> None:
     assert any("kinesis needs kinesis:PutRecords" in line for line in told(app(), Wishes(IMAGE, (parse("kinesis:s"),))))
 
 
 SIZE = {"cpu": "256", "memory": "512"}
+
+
+def test_what_is_reserved_counts_before_what_may_be_taken() -> None:
+    lines = told(task({**APP, "memory": 512, "memoryReservation": 128}, **SIZE))
+    assert not [line for line in lines if "--allow-resize" in line]
 
 
 def test_a_size_is_kept_and_the_step_priced() -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from task_definitions import FOLDER, IMAGE, WISHES, injected, removed
+from task_definitions import FOLDER, IMAGE, WISHES, injected, removed, requests
 
 from deploy.ecs.document import read
 from deploy.ecs.inject import inject
@@ -114,6 +114,20 @@ def test_the_apps_wait_until_told_otherwise_and_it_is_remembered() -> None:
     assert waits(injected(without, Wishes(depends_on=True)))
 
 
+def test_what_the_sensor_waits_for_does_not_wait_for_it() -> None:
+    request = json.loads(SINGLE)
+    (app,) = request["containerDefinitions"]
+    proxy = {"name": "proxy", "image": "proxy:1", "volumesFrom": [{"sourceContainer": "settings"}]}
+    waits = [{"containerName": "proxy", "condition": "START"}]
+    sensor = {"name": "fargate-sensor", "image": IMAGE, "dependsOn": waits}
+    request["containerDefinitions"] += [proxy, {"name": "settings", "image": "settings:1"}, sensor]
+    document = read(json.dumps(request).encode())
+    told = [one.text for one in inject(document.definitions[0], WISHES)]
+    done = json.loads(document.text())["containerDefinitions"]
+    assert [one["name"] for one in done if "fargate-sensor" in str(one.get("dependsOn"))] == [app["name"]]
+    assert {f"{name} is left to start before the sensor" for name in ("proxy", "settings")} <= set(told)
+
+
 def test_a_wait_for_health_is_the_users_and_warned_of() -> None:
     request = json.loads(injected(SINGLE))
     request["containerDefinitions"][0]["dependsOn"][0]["condition"] = "HEALTHY"
@@ -137,6 +151,66 @@ def test_health_checks_are_handed_over_as_they_are_now() -> None:
     assert "SENSOR_PROBE_COMMANDS" not in variables(injected(with_check(second, "NONE")))
 
 
+def test_a_token_that_stood_in_plain_gives_way_to_the_secret() -> None:
+    arn = "arn:aws:ssm:eu-central-1:123456789012:parameter/token"
+    content = changed(environment=[{"name": "SENSOR_INGEST_TOKEN", "value": "s3cret"}])
+    sensor, _ = updated(content, Wishes(IMAGE, WISHES.destinations, token_secret=arn))
+    assert sensor["secrets"] == [{"name": "SENSOR_INGEST_TOKEN", "valueFrom": arn}]
+    assert "s3cret" not in json.dumps(sensor)
+    assert "s3cret" in json.dumps(updated(content)[0])
+
+
+def test_the_time_to_stop_in_follows_the_sensors_deadline() -> None:
+    once = injected(SINGLE, Wishes(IMAGE, WISHES.destinations, {"SENSOR_STOP_DEADLINE": "60"}))
+    assert sensor_of(once)["stopTimeout"] == 65
+    assert injected(once, Wishes()) == once
+    longer, told = updated(once, Wishes(variables={"SENSOR_STOP_DEADLINE": "90"}))
+    assert longer["stopTimeout"] == 95
+    assert "warning: fargate-sensor: stopTimeout was 65, and is 95 now" in told
+
+
+TEMPLATE = b"""Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Cpu: 256
+      Memory: 512
+      ContainerDefinitions:
+        - Name: app
+          HealthCheck:
+            Command: [CMD, !Ref Probe]
+        - Name: web
+          HealthCheck:
+            Command: [CMD, /web]
+"""
+
+
+def told_once(content: bytes, **said: str) -> list[dict[str, Any]]:
+    """The variables of a sensor that was told this, after a second injection that says nothing of it."""
+    first = injected(content, Wishes(IMAGE, WISHES.destinations, said, spool=False))
+    (task,) = requests(injected(first, Wishes()))
+    (sensor,) = [one for one in task["containerDefinitions"] if one["name"] == "fargate-sensor"]
+    return [one for one in sensor["environment"] if one["name"] in said]
+
+
+def test_a_health_check_that_only_the_user_knows_stays_told() -> None:
+    (told,) = told_once(TEMPLATE, SENSOR_PROBE_COMMANDS='[["/mine"],["/web"]]')
+    assert json.loads(told["value"]) == [["/web"], ["/mine"]]
+    many = [[f"/{number}"] for number in range(64)]
+    (told,) = told_once(TEMPLATE, SENSOR_PROBE_COMMANDS=json.dumps(many))
+    assert json.loads(told["value"]) == [["/web"], *many[:63]]
+
+
+@pytest.mark.parametrize("value", ['[["/bin/${Probe}"]]', "${Probes}"])
+def test_a_health_check_that_is_filled_in_later_is_no_fault(value: str) -> None:
+    assert len(told_once(TEMPLATE, SENSOR_PROBE_COMMANDS=value)) == 1
+
+
+def test_a_spool_of_the_users_own_stays() -> None:
+    assert told_once(SINGLE, SENSOR_SPOOL_DIR="/efs/spool") == [{"name": "SENSOR_SPOOL_DIR", "value": "/efs/spool"}]
+    assert told_once(SINGLE, SENSOR_SPOOL_DIR="/var/lib/fargate-sensor/spool") == []
+
+
 @pytest.mark.parametrize(
     ("file", "patterns"),
     [
@@ -150,6 +224,20 @@ def test_the_log_goes_where_the_app_logs_without_its_patterns(file: str, pattern
         key: value for key, value in app["logConfiguration"]["options"].items() if key not in patterns
     }
     assert patterns < app["logConfiguration"]["options"].keys()
+
+
+def test_the_log_of_a_container_that_is_essential_is_taken_before_others() -> None:
+    containers = [
+        {"name": name, "image": "a:1", "essential": essential, "logConfiguration": {"logDriver": driver}}
+        for name, essential, driver in (("a", False, "splunk"), ("b", "false", "splunk"), ("c", True, "awslogs"))
+    ]
+    content = json.dumps({"family": "t", "containerDefinitions": containers}).encode()
+    assert sensor_of(injected(content))["logConfiguration"] == {"logDriver": "awslogs"}
+
+
+def test_the_tags_of_a_described_definition_come_along() -> None:
+    described = {"taskDefinition": json.loads(SINGLE), "tags": [{"key": "team", "value": "shop"}]}
+    assert json.loads(injected(json.dumps(described).encode()))["tags"] == described["tags"]
 
 
 def test_a_record_that_somebody_broke_is_no_record() -> None:

@@ -5,7 +5,7 @@ import pytest
 from deploy.sidecar import destinations
 from deploy.sidecar.destinations import NoDestination, ingest, parse
 from deploy.sidecar.ecs import container
-from deploy.sidecar.specification import Sidecar
+from deploy.sidecar.specification import Sidecar, stop_deadline_s
 from sensor.commands import health
 from sensor.config.settings import SETTINGS, variable
 from sensor.config.validate import check
@@ -36,7 +36,26 @@ def test_the_permissions_are_those_that_the_shippers_need() -> None:
 
 def test_the_sensor_is_done_before_it_is_killed() -> None:
     deadline = next(setting.default for setting in SETTINGS if setting.name == "stop_deadline")
+    assert deadline == stop_deadline_s({})
     assert deadline < Sidecar("image").stop_timeout_s
+
+
+@pytest.mark.parametrize(
+    ("deadline", "timeout"),
+    [
+        ("1", 30),
+        ("25", 30),
+        ("25.5", 31),
+        ("60", 65),
+        ("110", 115),
+        ("999", 115),
+        ("${Stop}", 30),
+        ("", 30),
+        ("nan", 30),
+    ],
+)
+def test_a_longer_stop_has_a_longer_timeout_which_ecs_takes(deadline: str, timeout: int) -> None:
+    assert container(Sidecar("image", {"SENSOR_STOP_DEADLINE": deadline}))["stopTimeout"] == timeout
 
 
 def test_a_sign_of_life_is_younger_than_its_checks_allow() -> None:

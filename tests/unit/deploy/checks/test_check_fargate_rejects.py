@@ -41,6 +41,9 @@ def task(**fields: Any) -> dict[str, Any]:
         ({"networkMode": None}, [NETWORK]),
         ({"networkMode": "host"}, []),
         ({"networkMode": "bridge", "requiresCompatibilities": ["EC2"]}, []),
+        ({"networkMode": "bridge", "requiresCompatibilities": ["EC2", "FARGATE"]}, [NETWORK]),
+        ({"ipcMode": "task", "requiresCompatibilities": None, "cpu": "256"}, ["ipcMode"]),
+        ({"ipcMode": "task", "requiresCompatibilities": None}, []),
         ({"ipcMode": "task"}, ["ipcMode"]),
         ({"ipcMode": "none"}, ["ipcMode"]),
         ({"ipcMode": "host"}, []),
@@ -140,3 +143,37 @@ DEFINED = "Resources: {T: {Type: AWS::ECS::TaskDefinition, Properties: {%s}}}\n"
 )
 def test_a_task_or_pod_has_a_container(tmp_path: Path, content: str, found: list[str]) -> None:
     assert refused(tmp_path, "t.yaml", content) == found
+
+
+DEPLOYED = """
+apiVersion: apps/v1
+kind: {kind}
+metadata: {{name: shop}}
+spec:
+  template:
+    metadata: {{labels: {{{labels}}}}}
+    spec: {{nodeSelector: {{{selector}}}, volumes: [{{name: v, {volume}: {{path: /srv}}}}], containers: [{container}]}}
+"""
+BY_LABEL = {"labels": "eks.amazonaws.com/fargate-profile: shop"}
+BY_SELECTOR = {"selector": "eks.amazonaws.com/compute-type: fargate"}
+ADDS = "{capabilities: {add: [SYS_PTRACE, NET_ADMIN]}}"
+CONTAINER = f"{{name: app, ports: [{{containerPort: 80, hostPort: 80}}], securityContext: {ADDS}}}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({}, []),
+        (BY_LABEL, []),
+        ({"kind": "DaemonSet"}, []),
+        ({"kind": "DaemonSet", **BY_LABEL}, ["a DaemonSet"]),
+        ({"kind": "DaemonSet", **BY_SELECTOR}, ["a DaemonSet"]),
+        ({"selector": "eks.amazonaws.com/compute-type: ec2", "volume": "hostPath"}, []),
+        ({"volume": "hostPath", **BY_SELECTOR}, ["hostPath of the volume v"]),
+        ({"container": CONTAINER}, []),
+        ({"container": CONTAINER, **BY_LABEL}, named(["hostPort", "SYS_PTRACE"])),
+    ],
+)
+def test_what_a_pod_may_not_have_there(tmp_path: Path, fields: dict[str, str], found: list[str]) -> None:
+    usual = {"kind": "Deployment", "labels": "", "selector": "", "volume": "emptyDir", "container": "{name: app}"}
+    assert refused(tmp_path, "pod.yaml", DEPLOYED.format(**usual | fields)) == found

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from task_definitions import FILES, with_sensor
@@ -153,6 +154,13 @@ def told(tmp_path: Path, check: str, change: Callable[[dict, dict, dict], None])
             ["the sensor starts after orders and misses its start"],
         ),
         (
+            lambda task, app, sensor: (
+                app.pop("dependsOn"),
+                sensor.update(dependsOn=[{"containerName": "orders", "condition": "HEALTHY"}]),
+            ),
+            ["the sensor starts after orders and misses its start"],
+        ),
+        (
             lambda task, app, sensor: task["containerDefinitions"].extend(
                 [
                     {"name": "settings", "image": "settings:1"},
@@ -169,6 +177,10 @@ def told(tmp_path: Path, check: str, change: Callable[[dict, dict, dict], None])
         ),
         (lambda task, app, sensor: task.update(pidMode=None), ["without pidMode: task the sensor sees only itself"]),
         (lambda task, app, sensor: sensor.update(stopTimeout=5), ["the sensor's stopTimeout is not 30 s or more"]),
+        (
+            lambda task, app, sensor: sensor.update(environment=[{"name": "SENSOR_STOP_DEADLINE", "value": "60"}]),
+            ["the sensor's stopTimeout is not 65 s or more"],
+        ),
         (lambda task, app, sensor: sensor.pop("essential"), ["the sensor is essential: its end ends the task"]),
     ],
 )
@@ -244,6 +256,24 @@ def test_a_sensor_is_known_by_the_whole_name_of_its_image(tmp_path: Path, image:
     assert (told(tmp_path, "ptrace-without-need", change) == []) == agent
 
 
+TOKEN = [{"name": "SENSOR_INGEST_TOKEN", "value": "hunter2hunter2"}]
+
+
+@pytest.mark.parametrize(
+    ("check", "fields"),
+    [
+        ("secret-in-environment", {"environment": TOKEN}),
+        ("privileged", {"privileged": True}),
+        ("writable-root", {"readonlyRootFilesystem": False}),
+        ("added-capabilities", {"linuxParameters": {"capabilities": {"add": ["SYS_PTRACE", "NET_ADMIN"]}}}),
+        ("ptrace-without-need", {"image": "registry.example.org/something:1"}),
+    ],
+)
+def test_what_only_bears_the_sensors_name_is_no_sensor(tmp_path: Path, check: str, fields: dict[str, Any]) -> None:
+    assert told(tmp_path, check, lambda task, app, sensor: None) == []
+    assert len(told(tmp_path, check, lambda task, app, sensor: sensor.update(fields))) == 1
+
+
 EXEC = (FOLDER / "good/exec-without-logging.yaml").read_text()
 OVERRIDE = "Logging: OVERRIDE\n          LogConfiguration: "
 
@@ -264,6 +294,15 @@ OVERRIDE = "Logging: OVERRIDE\n          LogConfiguration: "
         ("Logging: DEFAULT", 'Logging: !Sub "${Logging}"', [], 1),
         ("LogDriver: awslogs", "LogDriver: !Ref Driver", [], 1),
         ("TaskDefinition: !Ref TaskDefinition", "TaskDefinition: !Ref Elsewhere", [], 1),
+        ("          Logging: DEFAULT\n", "          KmsKeyId: a\n", [], 0),
+        ("Cluster: !Ref Cluster\n", "Cluster: shop\n", [], 1),
+        ("Cluster: !Ref Cluster\n      TaskDefinition: !Ref TaskDefinition\n", "TaskDefinition: a\n", [], 1),
+        (
+            EXEC[EXEC.index("      Cluster: ") : EXEC.index("      NetworkConfiguration")],
+            "      Cluster: shop\n",
+            [],
+            0,
+        ),
         ("EnableExecuteCommand: true", "EnableExecuteCommand: false", [], 0),
         ("EnableExecuteCommand: true", "EnableExecuteCommand: !Ref Exec", [], 1),
     ],
@@ -277,6 +316,23 @@ def test_where_the_sessions_of_ecs_exec_go(
     result = run(only, [tmp_path / "t.yaml"])
     assert [f.flaw.text for f in result.findings] == [f"enableExecuteCommand is on, and {text}" for text in texts]
     assert result.undecided == open_questions
+
+
+@pytest.mark.parametrize(
+    ("container", "found"),
+    [
+        ("{<<: *base}", ["the tag is latest"]),
+        ("{<<: *base, image: app:1.0}", []),
+        ("{image: app:1.0, <<: *base}", []),
+        ("{<<: [{image: app:1.0}, *base]}", []),
+        ("{<<: [*base, {image: app:1.0}]}", ["the tag is latest"]),
+    ],
+)
+def test_what_stands_in_a_mapping_wins_over_what_it_merges(tmp_path: Path, container: str, found: list[str]) -> None:
+    base = "base: &base {name: app, image: app:latest}"
+    (tmp_path / "t.yaml").write_text(f"family: t\n{base}\ncontainerDefinitions: [{container}]\n")
+    only = [check for check in catalog() if check.id == "mutable-image-tag"]
+    assert [finding.flaw.text for finding in run(only, [tmp_path / "t.yaml"]).findings] == found
 
 
 def test_one_unknown_does_not_hide_what_is_known_of_others(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def test_a_secret_is_found_beside_what_only_the_deployment_knows(value: str) -> 
         ("ID", f"${{Stage}}{RANDOM}"),
         ("PLACE", f"/{RANDOM}"),
         ("MYSQL_ALLOW_EMPTY_PASSWORD", "1"),
+        ("REVISION", "0123456789abcdef" * 4),
     ],
 )
 def test_a_hole_a_reference_and_a_switch_are_no_secret(name: str, value: str) -> None:

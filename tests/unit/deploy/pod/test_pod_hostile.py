@@ -1,13 +1,15 @@
 """Whatever stands in a pod, injection says something: no exception, and a patch that applies."""
 
 import json
+import time
 from copy import deepcopy
 from typing import Any
 
 import jsonpatch
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pods import INJECTED
+from pods import INJECTED, annotated
 
 from deploy.documents.stream import Stream
 from deploy.pod import manifest
@@ -16,6 +18,7 @@ from deploy.pod.left_alone import malformed
 from deploy.pod.rewrite import put_in, take_out
 from deploy.pod.wishes import SecretKey, Wishes
 from deploy.sidecar import destinations
+from deploy.webhook import review
 
 WISHES = [
     Wishes("i:1", (destinations.ingest("https://ingest.example.org"),), mode="native", pull_secrets=("a",)),
@@ -66,3 +69,47 @@ def test_what_is_put_into_an_odd_pod_is_taken_out_again(pod: Any, wishes: Wishes
     (two,) = manifest.pods(again).pods
     take_out(two)
     assert json.loads(again.text()) == json.loads(text)
+
+
+MANY = 20_000
+"""Of what the API server still takes in one pod, and asks webhooks about before it looks whether the pod is sound."""
+
+
+def large(*containers: dict[str, Any], metadata: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"metadata": metadata or {}, "spec": {"containers": list(containers)}}
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        large({"image": "s6-overlay" * MANY + "!"}),
+        large({"image": "systemd" * MANY + "!"}),
+        large({"command": ["kill " + "-a " * MANY]}),
+        large({"command": ["kill " + "-s -s a " * MANY]}),
+        large(*({"livenessProbe": {"exec": {"command": [str(n)]}}} for n in range(MANY))),
+        large(*({"securityContext": {"runAsUser": n + 1000}} for n in range(2 * MANY))),
+        large({}, metadata={"annotations": {f"fargate-sensor/env.SENSOR_DAILY_{n}": "1" for n in range(MANY)}}),
+    ],
+    ids=["image of s6", "image of systemd", "command", "signals", "probes", "users", "annotations"],
+)
+def test_no_pod_holds_up_the_others(pod: dict[str, Any]) -> None:
+    """The webhook has one thread; with failurePolicy Ignore pods start without the sensor while it is busy."""
+    before = time.process_time()
+    for wishes in WISHES:
+        inject(pod, wishes)
+    assert time.process_time() - before < 4
+
+
+def test_settings_of_one_pod_are_taken_up_to_a_bound() -> None:
+    few = {f"env__SENSOR_X{n}": "" for n in range(128)}
+    assert len(inject(annotated(**few), WISHES[0]).warnings) == 128
+    told = inject(annotated(**few, env__SENSOR_DAILY_MB="1"), WISHES[0])
+    assert told.warnings[-1] == "more than 128 annotations begin with fargate-sensor/: the rest is left out"
+
+
+def test_a_line_of_the_log_is_no_longer_than_the_warnings_that_are_sent() -> None:
+    pod = large(*({"name": f"{n}" * 60, "command": ["/init"]} for n in range(100)))
+    request = review.Request("u", "CREATE", "pods", "shop", "web", False, pod)
+    answer = review.answer(request, WISHES[0])
+    assert list(answer.warnings) == answer.body["response"]["warnings"]
+    assert sum(map(len, answer.warnings)) <= review.ALL_WARNINGS

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pods import INJECTED, LEFT_ALONE, annotated, pod
+from pods import INJECTED, LEFT_ALONE, annotated, app, limited, pod
 
 from deploy.pod.inject import NOBODY, Injection, inject
 from deploy.pod.patch import apply
 from deploy.pod.wishes import SecretKey, Wishes
 from deploy.sidecar import destinations
-from sensor.config.validate import check
+from sensor.config.validate import check, mistakes
 from sensor.containers.pod_labels import USUAL_FILE
 
 INGEST = destinations.ingest("https://ingest.example.org:8443")
@@ -45,7 +45,7 @@ def test_a_second_pass_changes_nothing_and_the_app_stays(before: Any, wishes: Wi
     assert before == untouched
     again, second = injected(after, wishes)
     assert again == after
-    assert second.patch == ()
+    assert (second.patch, second.warnings, second.left_alone) == ((), (), "injected")
     assert after["spec"]["shareProcessNamespace"] is True
     assert [one for one in after["spec"]["containers"] if one["name"] != "fargate-sensor"] == before["spec"][
         "containers"
@@ -101,7 +101,12 @@ def test_root_whatever_the_pod_says() -> None:
 
 @pytest.mark.parametrize(
     ("name", "uid", "word"),
-    [("restricted", 1000, "own user"), ("three_users", 7, "own user"), ("plain", NOBODY, "by number")],
+    [
+        ("restricted", 1000, "own user"),
+        ("three_users", 7, "own user"),
+        ("two_are_root", 7, "own user"),
+        ("plain", NOBODY, "by number"),
+    ],
 )
 def test_the_apps_own_user_where_root_is_forbidden(name: str, uid: int, word: str) -> None:
     after, found = injected(INJECTED[name], FORMS["same_uid"])
@@ -150,11 +155,35 @@ def test_cores_by_the_limits(name: str, cpus: str | None) -> None:
     assert variables(injected(INJECTED[name])[0]).get("SENSOR_CPUS") == cpus
 
 
+@pytest.mark.parametrize(("cpu", "cpus"), [("9m", None), ("10m", "0.01"), ("1024", "1024"), ("1025", None)])
+def test_cores_that_the_setting_takes(cpu: str, cpus: str | None) -> None:
+    assert variables(injected(pod(limited(cpu)))[0]).get("SENSOR_CPUS") == cpus
+
+
+def test_no_more_is_handed_over_than_the_settings_take() -> None:
+    probed = [app(f"c{n}", livenessProbe={"exec": {"command": [f"/up{n}"]}}) for n in range(70)]
+    said = variables(injected(pod(*probed))[0])
+    assert [len(json.loads(said[f"SENSOR_{name}"])) for name in ("CONTAINER_IMAGES", "PROBE_COMMANDS")] == [64, 64]
+    assert mistakes({name: value for name, value in said.items() if isinstance(value, str)}) == ()
+
+
 @pytest.mark.parametrize(
-    ("name", "deadline"), [("plain", None), ("short_grace", "5"), ("no_grace", "1"), ("long_grace", None)]
+    ("name", "wished", "deadline"),
+    [
+        ("plain", None, None),
+        ("short_grace", None, "5"),
+        ("no_grace", None, "1"),
+        ("long_grace", None, None),
+        ("plain", "60", "25"),
+        ("plain", "20", "20"),
+        ("short_grace", "3.5", "3.5"),
+        ("short_grace", "20", "5"),
+        ("long_grace", "60", "60"),
+    ],
 )
-def test_the_stop_fits_the_pods_grace(name: str, deadline: str | None) -> None:
-    assert variables(injected(INJECTED[name])[0]).get("SENSOR_STOP_DEADLINE") == deadline
+def test_the_stop_fits_the_pods_grace(name: str, wished: str | None, deadline: str | None) -> None:
+    wishes = replace(WISHES, variables={} if wished is None else {"SENSOR_STOP_DEADLINE": wished})
+    assert variables(injected(INJECTED[name], wishes)[0]).get("SENSOR_STOP_DEADLINE") == deadline
 
 
 @pytest.mark.parametrize(
@@ -188,10 +217,23 @@ def test_no_token_where_no_ingest_is_and_no_spool_where_none_is_wanted() -> None
     assert os.path.join(mount["mountPath"], "labels") == USUAL_FILE
 
 
+def test_hooks_are_no_sessions_and_what_they_do_to_other_processes_is_told() -> None:
+    after, found = injected(INJECTED["hooks"])
+    assert [command[-1] for command in json.loads(variables(after)["SENSOR_PROBE_COMMANDS"])] == [
+        "--quiet",
+        "pkill -HUP web",
+        "sleep 5; kill -s QUIT 1",
+    ]
+    assert found.warnings == (
+        "app: its lifecycle hook looks for processes by name (pkill), and will see those of all containers of the pod",
+        "app: its lifecycle hook asks for PID 1, which is the pod's pause process now",
+    )
+
+
 def test_annotations_of_the_pod() -> None:
     assert sensor(injected(INJECTED["own_image"])[0])["image"] == "other.example.org/sensor:2"
     assert variables(injected(INJECTED["own_variable"])[0])["SENSOR_DAILY_MB"] == "20"
-    assert variables(injected(INJECTED["dollars"])[0])["SENSOR_DROP_PATHS"] == "/data/$$(HOME)/*"
+    assert variables(injected(INJECTED["dollars"])[0])["SENSOR_DROP_PATHS"] == "/data/$$(HOME)/$$$$/*"
 
 
 def test_wrong_annotations_are_told_without_their_values() -> None:
