@@ -131,6 +131,11 @@ def test_a_program_has_the_name_of_its_file_and_the_one_it_was_called_by() -> No
         (("busybox", "--list", "yum"), "/bin/busybox", False),
         (("busybox",), "/bin/busybox", False),
         (("wget", "yum"), "/bin/busybox", False),
+        (("/lib64/ld-linux-x86-64.so.2", "/usr/bin/yum", "x"), "/usr/lib64/ld-linux-x86-64.so.2", True),
+        (("ld-musl-x86_64.so.1", "--argv0", "a", "--preload=b", "--list", "./yum"), "/lib/ld-musl-x86_64.so.1", True),
+        (("ld.so", "--library-path", "/srv/yum", "/srv/app", "yum"), "/usr/bin/ld.so", False),
+        (("ld-2.31.so", "--library-path"), "/lib/ld-2.31.so", False),
+        (("ld", "yum"), "/usr/bin/ld", False),
     ],
 )
 def test_scripts_and_tools_have_names_beside_their_programs(args: tuple[str, ...], exe: str, named: bool) -> None:
