@@ -51,6 +51,11 @@ from tests.rules_from import exec_event, fires, one_rule
         ("process.pid|gte: 8", "a", False),
         ("Image|fieldref: process.exe", "a", True),
         ("CommandLine|fieldref: Image", "a", False),
+        ("CommandLine|fieldref|contains: OriginalFileName", "/usr/bin/env x", True),
+        ("CommandLine|fieldref|startswith: OriginalFileName", "/usr/bin/env x", False),
+        ("CommandLine|fieldref|startswith: Image", "/usr/bin/env x", True),
+        ("CommandLine|fieldref|endswith: Image", "/usr/bin/env x", False),
+        ("CommandLine|fieldref|endswith: OriginalFileName", "/usr/bin/env", True),
     ],
 )
 def test_a_selection(detection: str, line: str, expected: bool) -> None:
