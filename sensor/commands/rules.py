@@ -86,7 +86,7 @@ def _needs(rule: Rule) -> str:
 def _check(rules: RuleSet) -> int:
     code = _tell([*rules.problems, *Engine(rules).problems])
     idle = [rule for rule in rules.rules if rule.not_here is not None]
-    for rule in idle:
+    for rule in (*idle, *(rule for rule in rules.rules if rule.without)):
         sys.stdout.write(f"{rule.source}: {rule.title}: {_needs(rule)}\n")
     known = {"*", *(rule.id for rule in (*rules.rules, *shipped().rules))}
     for suppression in rules.suppressions:

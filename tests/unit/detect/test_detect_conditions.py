@@ -35,6 +35,7 @@ from tests.rules_from import exec_event, fires, one_rule
         ("CommandLine|windash|contains: ' -x '", "a /x b", True),
         ("CommandLine|contains: ''", "anything", True),
         ("CommandLine: '*'", "anything", True),
+        ("CurrentDirectory: '*'", "not known", False),
         ("CommandLine|exists: true", "anything", True),
         ("CommandLine|exists: false", "anything", False),
         ("User: null\n  Image|endswith: /a", "a", True),

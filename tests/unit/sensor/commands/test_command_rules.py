@@ -65,6 +65,13 @@ def test_check_of_sound_rules_is_content(rules: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "1 rules, 0 not evaluable here, 0 problems\n"
 
 
+def test_check_names_fields_that_no_event_has(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (rules / "good.yml").write_text(rule_text("a: {process.nmae: x}\nb: {Image: /x}\ncondition: a or b"))
+
+    assert main(["check", str(rules / "good.yml")]) == 0
+    assert f"{rules}/good.yml:2: a rule: process.exec; without process.nmae, which" in capsys.readouterr().out
+
+
 def test_test_runs_the_cases(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (rules / "good.cases.yml").write_text("fires: [{exec: nmap x}]\nspares: [{exec: /opt/nmap}]\n")
 
