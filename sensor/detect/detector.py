@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
+from sensor.detect.acts import Acts
 from sensor.detect.compact import Rule, RuleSet
-from sensor.detect.connections import Connections
 from sensor.detect.engine import Engine
 from sensor.detect.repeats import Repeats
 from sensor.detect.suppressions import Suppressions
@@ -34,7 +34,7 @@ class Detector:
         self._current = current
         self._counters = counters
         self._clock = clock
-        self._connections = Connections()
+        self._acts = Acts()
         self._repeats: Repeats | None = None
         self.undecided: Counter[str] = Counter()
         self.use(Engine(RuleSet()))
@@ -67,7 +67,7 @@ class Detector:
 
     def _told(self, rule: Rule, event: Event, header: Header) -> Event | None:
         told = detection_event(rule, event)
-        if not (fresh := self._connections.fresh(event.kind, told)):
+        if not (fresh := self._acts.fresh(event.kind, told)):
             return None
         if self._suppressions.of(rule, event, header) is not None:
             self._counters.add("suppressed", fresh)

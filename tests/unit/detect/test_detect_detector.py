@@ -4,14 +4,26 @@ from collections.abc import Sequence
 
 import pytest
 
+from sensor.detect.acts import MOST_BEGUN, WRITTEN_NS
 from sensor.detect.compact import RuleSet, Suppression
-from sensor.detect.connections import MOST_OPEN
 from sensor.detect.detector import Detector
 from sensor.detect.engine import Engine
 from sensor.detect.repeats import LONGEST_WINDOW_S, MOST_DIFFERENT, MOST_HELD, MOST_KNOWN, WINDOW_S
 from sensor.detect.suppressions import Suppressions
 from sensor.model.counters import Counters
-from sensor.model.events import Container, Detection, Event, Header, Missing, Network, Process, Sensor, Task
+from sensor.model.events import (
+    Container,
+    Detection,
+    Event,
+    File,
+    Header,
+    Missing,
+    Network,
+    Process,
+    Sensor,
+    Task,
+    Timestamp,
+)
 from sensor.model.kinds import Kind, Lane, lane_of
 from sensor.model.weight import weight
 from tests.fakes import START
@@ -25,6 +37,11 @@ RULES = compiled(
         "sel: {DestinationPort: 4444}\ncondition: sel",
         category="network_connection",
         ident="11111111-2222-4333-8444-555555555557",
+    ),
+    rule_text(
+        "sel: {TargetFilename|startswith: /etc/cron.d/}\ncondition: sel",
+        category="file_event",
+        ident="11111111-2222-4333-8444-555555555559",
     ),
     rule_text(
         "sel: {network.transport: tcp}\ncondition: sel",
@@ -149,9 +166,33 @@ def test_an_end_without_its_beginning_is_a_detection(events: list[Event], counts
     assert [event.count for event in told + bench.later] == counts
 
 
+def written(kind: Kind, after_ns: int = 0) -> Event:
+    return exec_event("tee x")._replace(kind=kind, file=File("/etc/cron.d/x"), time=Timestamp(START + after_ns))
+
+
+@pytest.mark.parametrize(
+    ("events", "counts"),
+    [
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY, WRITTEN_NS)], [1]),
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY, WRITTEN_NS + 1)], [1, 1]),
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY, 1), written(Kind.FILE_MODIFY, 2)], [1, 1]),
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_RENAME), written(Kind.FILE_MODIFY)], [1, 1]),
+        ([written(Kind.FILE_MODIFY)], [1]),
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY)._replace(file=File("/etc/cron.d/y"))], [1, 1]),
+    ],
+)
+def test_a_new_file_is_detected_once_when_it_is_written(events: list[Event], counts: list[int]) -> None:
+    bench = Bench()
+
+    told = bench.detect(*events)
+    bench.timers.pass_time(WINDOW_S)
+
+    assert [event.count for event in told + bench.later] == counts
+
+
 def test_what_was_connected_to_the_longest_ago_is_forgotten() -> None:
     bench = Bench()
-    others = [BEGINS._replace(container=Container(str(n))) for n in range(MOST_OPEN)]
+    others = [BEGINS._replace(container=Container(str(n))) for n in range(MOST_BEGUN)]
     bench.detect(BEGINS, *others[1:], BEGINS, others[0])
 
     assert bench.detect(ENDS) == []
