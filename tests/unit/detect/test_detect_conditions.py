@@ -50,6 +50,8 @@ from tests.rules_from import exec_event, fires, one_rule
         ("process.pid: 7", "a", True),
         ("process.pid: '7'", "a", True),
         ("process.pid|gte: 8", "a", False),
+        ("process.pid|neq: 8", "a", True),
+        ("process.pid|neq: 7", "a", False),
         ("Image|fieldref: process.exe", "a", True),
         ("CommandLine|fieldref: Image", "a", False),
         ("CommandLine|fieldref|contains: OriginalFileName", "/usr/bin/env x", True),
@@ -205,6 +207,23 @@ def test_keywords_are_looked_for_in_every_text() -> None:
     assert fires(rule, exec_event("cat /srv/RootKit.txt"))
     assert fires(rule, exec_event("a", cwd="/srv/evil/my-name/x"))
     assert not fires(rule, exec_event("cat name evil"))
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "expected"),
+    [
+        ("'|base64offset|contains': /bin/sh", "echo L2Jpbi9zaA==", True),
+        ("'|base64offset|contains': /bin/sh", "echo /bin/sh", False),
+        ("'|re': 'evil[0-9]+'", "cat evil7", True),
+        ("'|re': 'evil[0-9]+'", "cat evil", False),
+    ],
+)
+def test_keywords_may_be_modified(words: str, line: str, expected: bool) -> None:
+    assert fires(one_rule(f"words: {{{words}}}\ncondition: words"), exec_event(line)) is expected
+
+
+def test_a_keyword_may_be_a_number() -> None:
+    assert fires(one_rule("words: [4444]\ncondition: words"), exec_event("nc -l 44445"))
 
 
 def test_surrogates_and_other_strange_texts_match_as_they_are() -> None:
