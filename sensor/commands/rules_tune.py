@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sensor.commands.rules_replay import Replay
+from sensor.detect.acts import Acts
 from sensor.detect.compact import Rule
+from sensor.detect.detector import detection_event
 from sensor.detect.engine import Engine
 from sensor.detect.suppressions import Suppressions
 from sensor.model.events import Event, Header
@@ -35,17 +37,17 @@ def groups(engine: Engine, events: Iterable[tuple[Event, Header | None]]) -> lis
     """What the rules found and nothing suppresses, the most frequent first. What ran in no known image cannot be
     proposed."""
     made: dict[tuple[str, str], Group] = {}
-    replay, suppressions = Replay(engine), Suppressions(engine.rules.suppressions)
+    replay, acts, suppressions = Replay(engine), Acts(), Suppressions(engine.rules.suppressions)
     for event, header in events:
         found = replay.verdict(event, header).found
         image = event.container.image if event.container is not None else None
         if image is None:
             continue
         for rule in found:
-            if suppressions.of(rule, event, header) is not None:
-                continue
-            key = rule.id, every_version_of(image)
-            made.setdefault(key, Group(rule, key[1], Counter())).found[thing(event)] += event.count
+            fresh = acts.fresh(event.kind, detection_event(rule, event))
+            if fresh and suppressions.of(rule, event, header) is None:
+                key = rule.id, every_version_of(image)
+                made.setdefault(key, Group(rule, key[1], Counter())).found[thing(event)] += fresh
     return sorted(made.values(), key=lambda group: -group.found.total())
 
 

@@ -11,7 +11,8 @@ from sensor.commands.rules_tune import every_version_of
 from sensor.detect import shipped
 from sensor.detect.engine import Engine
 from sensor.model.codec import event_to_json, part_to_json
-from sensor.model.events import Ancestor, Header, Sensor, Task
+from sensor.model.events import Ancestor, File, Header, Sensor, Task
+from sensor.model.kinds import Kind
 from tests.rules_from import ID, compiled, exec_event, rule_text
 
 GOOD = rule_text("sel: {Image|endswith: /nmap}\ncondition: sel", title="scans")
@@ -252,6 +253,16 @@ def test_tune_proposes_nothing_that_is_suppressed_already(rules: Path, capsys: p
         suppressions.write_text(item.format(ID, family))
         assert main(["tune", str(rules), "--events", str(events)]) == 0
         assert (ID in capsys.readouterr().out) is proposed
+
+
+def test_tune_counts_a_new_file_once(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (rules / "good.yml").write_text(rule_text("sel: {TargetFilename: /srv/x}\ncondition: sel", category="file_event"))
+    file = exec_event("tee")._replace(file=File("/srv/x"))
+    lines = [json.dumps(part_to_json(file._replace(kind=kind))) for kind in (Kind.FILE_CREATE, Kind.FILE_MODIFY)]
+    (rules / "events.jsonl").write_text("\n".join(lines * 3))
+
+    assert main(["tune", str(rules), "--events", str(rules / "events.jsonl")]) == 0
+    assert "  # 3 times high: a rule\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ def test_a_log_that_is_not_here_is_named(source: str, reason: str) -> None:
         ("sel: {TargetFilename: a}\ncondition: sel", "no kind of event here has all"),
         ("sel: {CommandLine|re: '(?<!a)b'}\ncondition: sel", "RE2 has no such expression"),
         ("sel: {CommandLine|expand: '%tools%'}\ncondition: sel", "a placeholder without a value"),
+        ("sel: {CommandLine|re|expand: 'nc %tools%'}\ncondition: sel", "a placeholder without a value"),
         ("sel: {process.start|hour: 3}\ncondition: sel", "a part of a time"),
         ("sel: {Image|exists: false}\ncondition: not sel or sel", None),
     ],
