@@ -241,3 +241,12 @@ suppressions:
     assert [text.partition(": ")[2].partition(":")[0] for text in texts(rules.problems)] == [
         f"suppression {number}" for number in (2, 3, 4, 5, 6)
     ]
+
+
+def test_the_last_of_all_days_costs_no_other_suppression() -> None:
+    rules = compiled(
+        'suppressions: [{rule: "*", until: 9999-12-31, reason: x}, {rule: "*", until: 2027-03-31, reason: x}]'
+    )
+
+    assert [suppression.until for suppression in rules.suppressions] == [253402300800, 1806537600]
+    assert rules.problems == ()
