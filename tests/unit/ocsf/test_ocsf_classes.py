@@ -196,6 +196,12 @@ def test_an_end_without_an_address_is_called_unknown() -> None:
     assert ocsf["dst_endpoint"] == {"name": "Unknown", "port": 53}
 
 
+@pytest.mark.parametrize(("far", "version"), [("2001:db8::1", 6), ("192.0.2.1", 4), (None, 0)])
+def test_where_the_own_end_is_not_known_the_far_one_tells_the_version(far: str | None, version: int) -> None:
+    ocsf = mapped(Kind.NETWORK_FLOW, network=Network("outbound", "tcp", dst=far))
+    assert ocsf["connection_info"]["protocol_ver_id"] == version
+
+
 def test_a_dns_exchange() -> None:
     dns = Dns("example.org.", "A", "NXDOMAIN", ("A 192.0.2.1", "odd"), "10.0.0.2")
     ocsf = mapped(Kind.DNS_QUERY, dns=dns)
