@@ -177,6 +177,7 @@ def written(kind: Kind, after_ns: int = 0) -> Event:
         ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY, WRITTEN_NS + 1)], [1, 1]),
         ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY, 1), written(Kind.FILE_MODIFY, 2)], [1, 1]),
         ([written(Kind.FILE_CREATE), written(Kind.FILE_RENAME), written(Kind.FILE_MODIFY)], [1, 1]),
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_RENAME)], [1, 1]),
         ([written(Kind.FILE_MODIFY)], [1]),
         ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY)._replace(file=File("/etc/cron.d/y"))], [1, 1]),
     ],
