@@ -153,6 +153,7 @@ def test_a_connection_is_detected_once_whenever_it_ends(suppressed: bool) -> Non
         ([connection(Kind.NETWORK_CONNECT, count=3), ENDS, connection(Kind.NETWORK_FLOW, count=2)], [3]),
         ([connection(Kind.NETWORK_CONNECT, count=3), ENDS, ENDS, ENDS, ENDS], [3, 1]),
         ([BEGINS, BEGINS, ENDS, ENDS], [1, 1]),
+        ([ENDS, BEGINS, ENDS], [1, 1]),
         ([connection(Kind.NETWORK_CONNECT, process=None), ENDS], [1, 1]),
         ([exec_event("curl x"), exec_event("curl x")], [1, 1]),
     ],
