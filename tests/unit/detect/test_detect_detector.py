@@ -199,6 +199,7 @@ def test_what_was_connected_to_the_longest_ago_is_forgotten() -> None:
 
     assert bench.detect(ENDS) == []
     assert len(bench.detect(others[1]._replace(kind=Kind.NETWORK_FLOW))) == 1
+    assert bench.detect(others[2]._replace(kind=Kind.NETWORK_FLOW)) == []
 
 
 def test_each_port_that_a_program_listens_on_is_a_detection() -> None:

@@ -211,6 +211,10 @@ def test_a_dns_exchange() -> None:
     assert ocsf["dst_endpoint"] == {"ip": "10.0.0.2"}
 
 
+def test_an_answer_without_a_code_is_an_answer() -> None:
+    assert mapped(Kind.DNS_QUERY, dns=Dns("example.org", "A", answers=("A 192.0.2.1",)))["type_uid"] == 400306
+
+
 def test_a_question_that_is_no_host_name_for_the_standard_is_kept() -> None:
     ocsf = mapped(Kind.DNS_QUERY, dns=Dns("_ldap._tcp.example.org", "SRV"))
     assert "query" not in ocsf
