@@ -32,7 +32,8 @@ read and not evaluated; what they are made of is not told by itself unless they 
 own rules only; for those that ship there are suppressions, or a rule of yours with the same id.
 
 A detection is an event of its own in the urgent lane: rule, level, author and tags, with all that the event has which
-was matched, and its ancestors. The same again is folded into one with a `count`.
+was matched, and its ancestors. The same again is folded into one with a `count`. A rule that finds a connection as it
+begins does not tell it again when it ends, nor a new file when it is written to.
 
 ## Suppressions
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor.commands.arguments import Parser
+from sensor.commands.rules_replay import Replay
 from sensor.config.settings import variable
 from sensor.detect.compact import Problem, Rule, RuleSet
 from sensor.detect.engine import Engine
 from sensor.detect.shipped import shipped
-from sensor.model.codec import event_from_json
+from sensor.model.codec import event_from_json, header_from_json
 from sensor.model.errors import MalformedEvent
-from sensor.model.events import Event
+from sensor.model.events import Event, Header
 from sensor.telemetry.log import printable
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _needs(rule: Rule) -> str:
 def _check(rules: RuleSet) -> int:
     code = _tell([*rules.problems, *Engine(rules).problems])
     idle = [rule for rule in rules.rules if rule.not_here is not None]
-    for rule in idle:
+    for rule in (*idle, *(rule for rule in rules.rules if rule.without)):
         sys.stdout.write(f"{rule.source}: {rule.title}: {_needs(rule)}\n")
     known = {"*", *(rule.id for rule in (*rules.rules, *shipped().rules))}
     for suppression in rules.suppressions:
@@ -154,7 +155,7 @@ def _tune(paths: Sequence[str], name: str) -> int:
     rules = _compiled(paths)
     code = _tell(rules.problems)
     recording = _Recording(name)
-    found = groups(Engine(shipped().joined(rules)), (event for _, event in recording.events()))
+    found = groups(Engine(shipped().joined(rules)), ((event, header) for _, event, header in recording.events()))
     lines = list(proposals(found, datetime.datetime.now(datetime.UTC).date()))
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stderr.write(f"{recording.read} events, {sum(line.startswith('  - rule') for line in lines)} proposals\n")
@@ -162,12 +163,15 @@ def _tune(paths: Sequence[str], name: str) -> int:
 
 
 def _replay(engine: Engine, name: str) -> int:
-    """Which rules the events find: a line for each."""
-    recording, matches = _Recording(name), 0
-    for number, event in recording.events():
-        for rule in engine.matches(event):
-            matches += 1
+    """Which rules the events find, and which might if all of them had been read: a line for each."""
+    recording, replay, matches = _Recording(name), Replay(engine), 0
+    for number, event, header in recording.events():
+        found, undecided = replay.verdict(event, header)
+        matches += len(found)
+        for rule in found:
             sys.stdout.write(f"{name}:{number}: {rule.level}: {rule.title}  [{rule.id}]\n")
+        for rule in undecided:
+            sys.stdout.write(f"{name}:{number}: undecided, not all was read: {rule.title}  [{rule.id}]\n")
     sys.stdout.write(f"{recording.read} events, {matches} detections, {recording.wrong} lines that hold no event\n")
     return 1 if recording.wrong else 0
 
@@ -179,12 +183,14 @@ class _Recording:
         self._name = name
         self.read = self.wrong = 0
 
-    def events(self) -> Iterator[tuple[int, Event]]:
-        """The events with the numbers of their lines."""
+    def events(self) -> Iterator[tuple[int, Event, Header | None]]:
+        """The events with the numbers of their lines, and the sensor and task that they name."""
         try:
             for number, line in enumerate(_lines(self._name), 1):
                 try:
-                    event = event_from_json(json.loads(line))
+                    plain = json.loads(line)
+                    event = event_from_json(plain)
+                    header = header_from_json(plain) if "sensor" in plain else None
                 except (MalformedEvent, ValueError, RecursionError) as error:
                     self.wrong += 1
                     if self.wrong <= MOST_TOLD:
@@ -196,7 +202,7 @@ class _Recording:
                         return
                     continue
                 self.read += 1
-                yield number, event
+                yield number, event, header
         except OSError as error:
             self.wrong += _tell([Problem(self._name, f"cannot be read: {error.strerror}")])
 

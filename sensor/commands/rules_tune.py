@@ -10,9 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from sensor.commands.rules_replay import Replay
+from sensor.detect.acts import Acts
 from sensor.detect.compact import Rule
+from sensor.detect.detector import detection_event
 from sensor.detect.engine import Engine
-from sensor.model.events import Event
+from sensor.detect.suppressions import Suppressions
+from sensor.model.events import Event, Header
 
 LEAST = 3
 """Detections of one rule in one image that are worth a suppression."""
@@ -29,16 +33,21 @@ class Group(NamedTuple):
     found: Counter[str]
 
 
-def groups(engine: Engine, events: Iterable[Event]) -> list[Group]:
-    """What the rules found, the most frequent first. What ran in no known image cannot be proposed."""
+def groups(engine: Engine, events: Iterable[tuple[Event, Header | None]]) -> list[Group]:
+    """What the rules found and nothing suppresses, the most frequent first. What ran in no known image cannot be
+    proposed."""
     made: dict[tuple[str, str], Group] = {}
-    for event in events:
+    replay, acts, suppressions = Replay(engine), Acts(), Suppressions(engine.rules.suppressions)
+    for event, header in events:
+        found = replay.verdict(event, header).found
         image = event.container.image if event.container is not None else None
         if image is None:
             continue
-        for rule in engine.matches(event):
-            key = rule.id, every_version_of(image)
-            made.setdefault(key, Group(rule, key[1], Counter())).found[thing(event)] += event.count
+        for rule in found:
+            fresh = acts.fresh(event.kind, detection_event(rule, event))
+            if fresh and suppressions.of(rule, event, header) is None:
+                key = rule.id, every_version_of(image)
+                made.setdefault(key, Group(rule, key[1], Counter())).found[thing(event)] += fresh
     return sorted(made.values(), key=lambda group: -group.found.total())
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
+from sensor.detect.acts import Acts
 from sensor.detect.compact import Rule, RuleSet
 from sensor.detect.engine import Engine
 from sensor.detect.repeats import Repeats
@@ -33,6 +34,7 @@ class Detector:
         self._current = current
         self._counters = counters
         self._clock = clock
+        self._acts = Acts()
         self._repeats: Repeats | None = None
         self.undecided: Counter[str] = Counter()
         self.use(Engine(RuleSet()))
@@ -64,10 +66,13 @@ class Detector:
             self._repeats.flush()
 
     def _told(self, rule: Rule, event: Event, header: Header) -> Event | None:
-        if self._suppressions.of(rule, event, header) is not None:
-            self._counters.add("suppressed", event.count)
-            return None
         told = detection_event(rule, event)
+        if not (fresh := self._acts.fresh(event.kind, told)):
+            return None
+        if self._suppressions.of(rule, event, header) is not None:
+            self._counters.add("suppressed", fresh)
+            return None
+        told = told._replace(count=fresh)
         return told if self._repeats is None or self._repeats.is_new(told) else None
 
     def _left_undecided(self, rule: Rule, event: Event, header: Header) -> None:

@@ -20,7 +20,8 @@ undecided (`figures` of `detection`).
 Secrets are masked behind the rules, in events and detections alike. So a recorded event has `***` where the rule saw
 the secret, and `rules test --events` and `rules tune` may find less of it.
 
-A program of many tools has its tool's name too: `busybox wget`, and `cat` where all of coreutils is one program.
+A program of many tools has its tool's name too: `busybox wget`, and `cat` where all of coreutils is one program. So
+has a dynamic loader that of the program it is told to run: `/lib64/ld-linux-x86-64.so.2 /usr/bin/wget`.
 
 An argument zero is what the caller wrote there. So `process.name` is for what should match; what should *not* match
 (a filter) is safer with `Image`.

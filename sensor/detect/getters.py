@@ -70,12 +70,16 @@ _VERSION = "0123456789."
 MULTICALL = ("busybox", "coreutils", "toybox")
 """How the names of programs of many tools begin when an argument names the tool: `busybox-x86_64 wget`,
 and `#!/usr/bin/coreutils --coreutils-prog-shebang=cat` where the package is coreutils-single (Amazon Linux, UBI)."""
+LOADERS = ("ld-linux", "ld-musl-", "ld-2.", "ld.so")
+"""How the names of dynamic loaders begin, which run the program that an argument names (ld.so(8), musl's ldso)."""
+_LOADER_VALUES = ("--library-path", "--inhibit-rpath", "--audit", "--preload", "--argv0", "--glibc-hwcaps-")
+"""Their options that take the next argument, or what is behind a `=`."""
 _TOOL_OPTIONS = ("--coreutils-prog-shebang=", "--coreutils-prog=")
 
 
 def program_names(facts: Facts) -> Value:
-    """What the program is, what it was called as where that differs, of a script its own name, and of a program of many
-    tools the tool.
+    """What the program is, what it was called as where that differs, of a script its own name, of a program of many
+    tools the tool, and of a dynamic loader what it runs.
 
     The kernel starts an interpreter in place of a `#!` script, with the script's path behind at most one option
     (fs/binfmt_script.c); what comes behind a `-c` is a command.
@@ -93,7 +97,20 @@ def program_names(facts: Facts) -> Value:
         names.append(script)
     if args is not None and called and called.startswith(MULTICALL) and (tool := _tool(args)):
         names.append(tool)
+    if args is not None and name and name.startswith(LOADERS) and (program := _loaded(args)):
+        names.append(program)
     return tuple(names)
+
+
+def _loaded(args: tuple[str, ...]) -> str | None:
+    """The last part of the path behind a loader's options."""
+    words = iter(args[1:])
+    for word in words:
+        if not word.startswith("-"):
+            return base_name(word)
+        if word.startswith(_LOADER_VALUES) and "=" not in word:
+            next(words, None)
+    return None
 
 
 def _tool(args: tuple[str, ...]) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sensor.model.clock import Clock, Later, Timer
 from sensor.model.counters import Counters
-from sensor.model.events import Event
+from sensor.model.events import Event, Network
 from sensor.model.weight import weight
 
 WINDOW_S = 60.0
@@ -50,9 +50,7 @@ class Repeats:
 
     def is_new(self, event: Event) -> bool:
         """Whether the detection is to be told now; if not, it is kept and counted."""
-        place = _place(event)
-        group = self._window(place)
-        key = (*place, *_what(event))
+        group, key = self._window(_place(event)), key_of(event)
         if key not in group.different:
             if len(group.different) >= MOST_DIFFERENT:
                 return self._fold(group, event)
@@ -125,6 +123,11 @@ class Repeats:
             self._release(event._replace(count=count))
 
 
+def key_of(event: Event) -> Key:
+    """What is the same in detections of the same."""
+    return (*_place(event), *_what(event))
+
+
 def _place(event: Event) -> Key:
     rule = event.detection.rule_id if event.detection is not None else ""
     return rule, event.container.id if event.container is not None else ""
@@ -140,6 +143,11 @@ def _what(event: Event) -> Key:
     return (
         (process.exe, hash(process.args)) if process is not None else None,
         file.path if file is not None else None,
-        (network.dst, network.dst_port) if network is not None else None,
+        _far_end(network) if network is not None else None,
         dns.question if dns is not None else None,
     )
+
+
+def _far_end(network: Network) -> Key:
+    """Of a listener, which has none, the port that it listens on."""
+    return (network.dst, network.dst_port) if network.dst is not None else (None, network.src_port)

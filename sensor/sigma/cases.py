@@ -93,7 +93,7 @@ def event_of(item: Mapping[str, Any]) -> Event:
     kind = SHORT.get(name, name)
     plain: Plain = {"kind": str(kind), "time": TIME, "evidence": {"source": "case"}}
     line = item[name] if name == "exec" else item.get("by")
-    if line is not None:
+    if line is not None or name == "exec":
         plain["process"] = _process(line, item)
     plain |= _part(str(kind), item[name])
     for part, fields in (item.get("with") or {}).items():
@@ -101,8 +101,10 @@ def event_of(item: Mapping[str, Any]) -> Event:
     return event_from_json(plain)
 
 
-def _process(line: str, item: Mapping[str, Any]) -> Plain:
-    args = shlex.split(line)
+def _process(line: Any, item: Mapping[str, Any]) -> Plain:
+    args = shlex.split(line) if isinstance(line, str) else []
+    if not args:
+        raise ValueError("a command line expected")
     exe = item.get("exe") or (args[0] if args[0].startswith("/") else f"/usr/bin/{args[0]}")
     above = [{"entity": f"above-{n}", "pid": n, "exe": path} for n, path in enumerate(item.get("parents") or (), 1)]
     return {"entity": "case", "pid": 100, "exe": exe, "args": args, "ancestors": above}

@@ -13,6 +13,7 @@ from typing import Any
 from sensor.detect.compact import Problem, Suppression
 from sensor.sigma.documents import Document
 
+DAY_S = 24 * 60 * 60
 KEYS = {"rule", "image", "family", "until", "reason"}
 
 
@@ -53,5 +54,5 @@ def _end(value: Any) -> int | None:
     """The end of that day in seconds since 1970."""
     if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
         return None
-    midnight = datetime.datetime.combine(value, datetime.time(), datetime.UTC) + datetime.timedelta(days=1)
-    return int(midnight.timestamp())
+    midnight = datetime.datetime.combine(value, datetime.time(), datetime.UTC)
+    return int(midnight.timestamp()) + DAY_S  # no date comes behind 9999-12-31

@@ -35,6 +35,7 @@ from tests.rules_from import exec_event, fires, one_rule
         ("CommandLine|windash|contains: ' -x '", "a /x b", True),
         ("CommandLine|contains: ''", "anything", True),
         ("CommandLine: '*'", "anything", True),
+        ("CurrentDirectory: '*'", "not known", False),
         ("CommandLine|exists: true", "anything", True),
         ("CommandLine|exists: false", "anything", False),
         ("User: null\n  Image|endswith: /a", "a", True),
@@ -49,8 +50,15 @@ from tests.rules_from import exec_event, fires, one_rule
         ("process.pid: 7", "a", True),
         ("process.pid: '7'", "a", True),
         ("process.pid|gte: 8", "a", False),
+        ("process.pid|neq: 8", "a", True),
+        ("process.pid|neq: 7", "a", False),
         ("Image|fieldref: process.exe", "a", True),
         ("CommandLine|fieldref: Image", "a", False),
+        ("CommandLine|fieldref|contains: OriginalFileName", "/usr/bin/env x", True),
+        ("CommandLine|fieldref|startswith: OriginalFileName", "/usr/bin/env x", False),
+        ("CommandLine|fieldref|startswith: Image", "/usr/bin/env x", True),
+        ("CommandLine|fieldref|endswith: Image", "/usr/bin/env x", False),
+        ("CommandLine|fieldref|endswith: OriginalFileName", "/usr/bin/env", True),
     ],
 )
 def test_a_selection(detection: str, line: str, expected: bool) -> None:
@@ -131,6 +139,11 @@ def test_a_program_has_the_name_of_its_file_and_the_one_it_was_called_by() -> No
         (("busybox", "--list", "yum"), "/bin/busybox", False),
         (("busybox",), "/bin/busybox", False),
         (("wget", "yum"), "/bin/busybox", False),
+        (("/lib64/ld-linux-x86-64.so.2", "/usr/bin/yum", "x"), "/usr/lib64/ld-linux-x86-64.so.2", True),
+        (("ld-musl-x86_64.so.1", "--argv0", "a", "--preload=b", "--list", "./yum"), "/lib/ld-musl-x86_64.so.1", True),
+        (("ld.so", "--library-path", "/srv/yum", "/srv/app", "yum"), "/usr/bin/ld.so", False),
+        (("ld-2.31.so", "--library-path"), "/lib/ld-2.31.so", False),
+        (("ld", "yum"), "/usr/bin/ld", False),
     ],
 )
 def test_scripts_and_tools_have_names_beside_their_programs(args: tuple[str, ...], exe: str, named: bool) -> None:
@@ -194,6 +207,23 @@ def test_keywords_are_looked_for_in_every_text() -> None:
     assert fires(rule, exec_event("cat /srv/RootKit.txt"))
     assert fires(rule, exec_event("a", cwd="/srv/evil/my-name/x"))
     assert not fires(rule, exec_event("cat name evil"))
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "expected"),
+    [
+        ("'|base64offset|contains': /bin/sh", "echo L2Jpbi9zaA==", True),
+        ("'|base64offset|contains': /bin/sh", "echo /bin/sh", False),
+        ("'|re': 'evil[0-9]+'", "cat evil7", True),
+        ("'|re': 'evil[0-9]+'", "cat evil", False),
+    ],
+)
+def test_keywords_may_be_modified(words: str, line: str, expected: bool) -> None:
+    assert fires(one_rule(f"words: {{{words}}}\ncondition: words"), exec_event(line)) is expected
+
+
+def test_a_keyword_may_be_a_number() -> None:
+    assert fires(one_rule("words: [4444]\ncondition: words"), exec_event("nc -l 44445"))
 
 
 def test_surrogates_and_other_strange_texts_match_as_they_are() -> None:

@@ -2,13 +2,28 @@
 
 from collections.abc import Sequence
 
+import pytest
+
+from sensor.detect.acts import MOST_BEGUN, WRITTEN_NS
 from sensor.detect.compact import RuleSet, Suppression
 from sensor.detect.detector import Detector
 from sensor.detect.engine import Engine
 from sensor.detect.repeats import LONGEST_WINDOW_S, MOST_DIFFERENT, MOST_HELD, MOST_KNOWN, WINDOW_S
 from sensor.detect.suppressions import Suppressions
 from sensor.model.counters import Counters
-from sensor.model.events import Container, Detection, Event, Header, Missing, Process, Sensor, Task
+from sensor.model.events import (
+    Container,
+    Detection,
+    Event,
+    File,
+    Header,
+    Missing,
+    Network,
+    Process,
+    Sensor,
+    Task,
+    Timestamp,
+)
 from sensor.model.kinds import Kind, Lane, lane_of
 from sensor.model.weight import weight
 from tests.fakes import START
@@ -18,6 +33,21 @@ from tests.rules_from import ID, compiled, exec_event, rule_text
 RULES = compiled(
     rule_text("sel: {Image|endswith: [/nmap, /curl]}\ncondition: sel"),
     rule_text("sel: {ParentUser: www}\ncondition: sel", ident="11111111-2222-4333-8444-555555555556", title="by www"),
+    rule_text(
+        "sel: {DestinationPort: 4444}\ncondition: sel",
+        category="network_connection",
+        ident="11111111-2222-4333-8444-555555555557",
+    ),
+    rule_text(
+        "sel: {TargetFilename|startswith: /etc/cron.d/}\ncondition: sel",
+        category="file_event",
+        ident="11111111-2222-4333-8444-555555555559",
+    ),
+    rule_text(
+        "sel: {network.transport: tcp}\ncondition: sel",
+        category="network.listen",
+        ident="11111111-2222-4333-8444-555555555558",
+    ),
 )
 DAY = 86_400
 
@@ -90,6 +120,94 @@ def test_the_same_again_is_told_once_more_with_its_count() -> None:
     assert len(told) == 2
     assert [(event.count, event.kind) for event in bench.later] == [(4, Kind.DETECTION)]
     assert bench.counters.seen["detections_folded"] == 4
+
+
+def connection(kind: Kind, **fields: object) -> Event:
+    network = Network(direction="outbound", transport="tcp", src="10.0.0.2", dst="203.0.113.9", dst_port=4444)
+    return exec_event("curl x")._replace(kind=kind, network=network)._replace(**fields)  # type: ignore[arg-type]
+
+
+BEGINS, ENDS = connection(Kind.NETWORK_CONNECT), connection(Kind.NETWORK_FLOW)
+
+
+@pytest.mark.parametrize("suppressed", [False, True])
+def test_a_connection_is_detected_once_whenever_it_ends(suppressed: bool) -> None:
+    bench = Bench([suppression()] if suppressed else [])
+
+    told = bench.detect(BEGINS, ENDS)
+    told += bench.detect(BEGINS)
+    bench.timers.pass_time(10 * WINDOW_S)
+    told += bench.detect(ENDS)
+    bench.timers.pass_time(10 * WINDOW_S)
+
+    assert sum(event.count for event in told + bench.later) == (0 if suppressed else 2)
+    assert bench.counters.seen.get("suppressed", 0) == (2 if suppressed else 0)
+
+
+@pytest.mark.parametrize(
+    ("events", "counts"),
+    [
+        ([ENDS], [1]),
+        ([BEGINS, ENDS, ENDS], [1, 1]),
+        ([BEGINS, connection(Kind.NETWORK_FLOW, count=5)], [1, 4]),
+        ([connection(Kind.NETWORK_CONNECT, count=3), ENDS, connection(Kind.NETWORK_FLOW, count=2)], [3]),
+        ([connection(Kind.NETWORK_CONNECT, count=3), ENDS, ENDS, ENDS, ENDS], [3, 1]),
+        ([BEGINS, BEGINS, ENDS, ENDS], [1, 1]),
+        ([ENDS, BEGINS, ENDS], [1, 1]),
+        ([connection(Kind.NETWORK_CONNECT, process=None), ENDS], [1, 1]),
+        ([exec_event("curl x"), exec_event("curl x")], [1, 1]),
+    ],
+)
+def test_an_end_without_its_beginning_is_a_detection(events: list[Event], counts: list[int]) -> None:
+    bench = Bench()
+
+    told = bench.detect(*events)
+    bench.timers.pass_time(WINDOW_S)
+
+    assert [event.count for event in told + bench.later] == counts
+
+
+def written(kind: Kind, after_ns: int = 0) -> Event:
+    return exec_event("tee x")._replace(kind=kind, file=File("/etc/cron.d/x"), time=Timestamp(START + after_ns))
+
+
+@pytest.mark.parametrize(
+    ("events", "counts"),
+    [
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY, WRITTEN_NS)], [1]),
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY, WRITTEN_NS + 1)], [1, 1]),
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY, 1), written(Kind.FILE_MODIFY, 2)], [1, 1]),
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_RENAME), written(Kind.FILE_MODIFY)], [1, 1]),
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_RENAME)], [1, 1]),
+        ([written(Kind.FILE_MODIFY)], [1]),
+        ([written(Kind.FILE_CREATE), written(Kind.FILE_MODIFY)._replace(file=File("/etc/cron.d/y"))], [1, 1]),
+    ],
+)
+def test_a_new_file_is_detected_once_when_it_is_written(events: list[Event], counts: list[int]) -> None:
+    bench = Bench()
+
+    told = bench.detect(*events)
+    bench.timers.pass_time(WINDOW_S)
+
+    assert [event.count for event in told + bench.later] == counts
+
+
+def test_what_was_connected_to_the_longest_ago_is_forgotten() -> None:
+    bench = Bench()
+    others = [BEGINS._replace(container=Container(str(n))) for n in range(MOST_BEGUN)]
+    bench.detect(BEGINS, *others[1:], BEGINS, others[0])
+
+    assert bench.detect(ENDS) == []
+    assert len(bench.detect(others[1]._replace(kind=Kind.NETWORK_FLOW))) == 1
+    assert bench.detect(others[2]._replace(kind=Kind.NETWORK_FLOW)) == []
+
+
+def test_each_port_that_a_program_listens_on_is_a_detection() -> None:
+    def listens(port: int) -> Event:
+        network = Network(direction="listen", transport="tcp", src="0.0.0.0", src_port=port)
+        return exec_event("nc")._replace(kind=Kind.NETWORK_LISTEN, network=network)
+
+    assert len(Bench().detect(listens(80), listens(4444), listens(80))) == 2
 
 
 def test_what_goes_on_is_told_ever_more_seldom_and_what_ended_is_new_again() -> None:
@@ -250,3 +368,19 @@ def test_what_was_not_read_leaves_a_rule_undecided_which_is_counted_by_rule_unle
     assert len(known) == 1
     assert (bench.detector.undecided, bench.counters.seen["detections_undecided"]) == ({ID: 3}, 3)
     assert (silent.detector.undecided, silent.counters.seen["detections_undecided"]) == ({}, 0)
+
+
+def test_one_more_different_thing_hides_none_of_those_that_are_known() -> None:
+    bench = Bench()
+    bench.detect(*(exec_event(f"curl {number}") for number in range(MOST_DIFFERENT)))
+
+    bench.detect(exec_event("curl 0"), exec_event("curl new"), exec_event("curl 0"))
+    bench.timers.pass_time(WINDOW_S)
+
+    assert sorted((event.process.args[1], event.count) for event in bench.later) == [("0", 2), ("new", 1)]  # type: ignore[union-attr, index]
+
+
+def test_to_flush_nothing_tells_nothing() -> None:
+    bench = Bench()
+    bench.detector.flush()
+    assert bench.later == []

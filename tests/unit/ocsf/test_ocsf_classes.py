@@ -196,6 +196,12 @@ def test_an_end_without_an_address_is_called_unknown() -> None:
     assert ocsf["dst_endpoint"] == {"name": "Unknown", "port": 53}
 
 
+@pytest.mark.parametrize(("far", "version"), [("2001:db8::1", 6), ("192.0.2.1", 4), (None, 0)])
+def test_where_the_own_end_is_not_known_the_far_one_tells_the_version(far: str | None, version: int) -> None:
+    ocsf = mapped(Kind.NETWORK_FLOW, network=Network("outbound", "tcp", dst=far))
+    assert ocsf["connection_info"]["protocol_ver_id"] == version
+
+
 def test_a_dns_exchange() -> None:
     dns = Dns("example.org.", "A", "NXDOMAIN", ("A 192.0.2.1", "odd"), "10.0.0.2")
     ocsf = mapped(Kind.DNS_QUERY, dns=dns)
@@ -203,6 +209,10 @@ def test_a_dns_exchange() -> None:
     assert ocsf["answers"] == [{"type": "A", "rdata": "192.0.2.1"}, {"rdata": "odd"}]
     assert (ocsf["rcode"], ocsf["rcode_id"]) == ("NXDOMAIN", 3)
     assert ocsf["dst_endpoint"] == {"ip": "10.0.0.2"}
+
+
+def test_an_answer_without_a_code_is_an_answer() -> None:
+    assert mapped(Kind.DNS_QUERY, dns=Dns("example.org", "A", answers=("A 192.0.2.1",)))["type_uid"] == 400306
 
 
 def test_a_question_that_is_no_host_name_for_the_standard_is_kept() -> None:

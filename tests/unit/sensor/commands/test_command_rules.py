@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from sensor.commands import rules_replay
 from sensor.commands.rules import MOST_TOLD, main
 from sensor.commands.rules_tune import every_version_of
 from sensor.detect import shipped
-from sensor.model.codec import part_to_json
+from sensor.detect.engine import Engine
+from sensor.model.codec import event_to_json, part_to_json
+from sensor.model.events import Ancestor, File, Header, Sensor, Task
+from sensor.model.kinds import Kind
 from tests.rules_from import ID, compiled, exec_event, rule_text
 
 GOOD = rule_text("sel: {Image|endswith: /nmap}\ncondition: sel", title="scans")
-IDLE = rule_text("sel: {LogonGuid: x}\ncondition: sel", title="idle", ident="11111111-2222-4333-8444-555555555556")
+OTHER = "11111111-2222-4333-8444-555555555556"
+IDLE = rule_text("sel: {LogonGuid: x}\ncondition: sel", title="idle", ident=OTHER)
 
 
 @pytest.fixture
@@ -61,6 +66,13 @@ def test_check_of_sound_rules_is_content(rules: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "1 rules, 0 not evaluable here, 0 problems\n"
 
 
+def test_check_names_fields_that_no_event_has(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (rules / "good.yml").write_text(rule_text("a: {process.nmae: x}\nb: {Image: /x}\ncondition: a or b"))
+
+    assert main(["check", str(rules / "good.yml")]) == 0
+    assert f"{rules}/good.yml:2: a rule: process.exec; without process.nmae, which" in capsys.readouterr().out
+
+
 def test_test_runs_the_cases(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (rules / "good.cases.yml").write_text("fires: [{exec: nmap x}]\nspares: [{exec: /opt/nmap}]\n")
 
@@ -83,6 +95,50 @@ def test_test_tells_what_events_find(rules: Path, capsys: pytest.CaptureFixture[
     assert f"{events}:1: high: scans  [{ID}]" in told.out
     assert "2 events, 1 detections, 1 lines that hold no event" in told.out
     assert f"{events}:3: no event" in told.err
+
+
+def test_recorded_events_know_their_task_and_the_process_above(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As they do in the running sensor, so that a filter by either takes away what it takes away there."""
+    shell = rule_text("sh: {Image|endswith: /sh}\nnpm: {ParentCommandLine|contains: npm}\ncondition: sh and not npm")
+    family = rule_text(
+        "sel: {task.family: shop, Image|endswith: /sh}\ncondition: sel", title="of the shop", ident=OTHER
+    )
+    (rules / "good.yml").write_text(f"{shell}---{family}")
+    header = Header(Sensor("s", "e", "1"), Task("ecs", family="shop"))
+    events = [
+        exec_event("node npm start", entity="npm"),
+        exec_event("node server.js", entity="server"),
+        *(exec_event("sh", ancestors=(Ancestor(entity, 5, "/usr/bin/node"),)) for entity in ("npm", "server", "gone")),
+        exec_event("sh", ancestors=()),
+    ]
+    recording = rules / "events.jsonl"
+    recording.write_text("".join(json.dumps(event_to_json(event, header)) + "\n" for event in events))
+
+    assert main(["test", str(rules / "good.yml"), "--events", str(recording)]) == 0
+    told = [line.removeprefix(f"{recording}:") for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in told if "of the shop" not in line] == [
+        f"4: high: a rule  [{ID}]",
+        f"5: undecided, not all was read: a rule  [{ID}]",
+        f"6: high: a rule  [{ID}]",
+        "6 events, 6 detections, 0 lines that hold no event",
+    ]
+
+
+def test_parents_that_nobody_asks_for_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules_replay, "MOST_KNOWN", 2)
+    npm = rule_text("sel: {Image|endswith: /sh, ParentCommandLine|contains: npm}\ncondition: sel")
+    replay = rules_replay.Replay(Engine(compiled(npm)))
+
+    def finds(entity: str) -> bool:
+        above = (Ancestor(entity, 5, "/usr/bin/node"),)
+        return bool(replay.verdict(exec_event("sh", ancestors=above, args=None), None).found)
+
+    for entity in ("first", "second"):
+        replay.verdict(exec_event("node npm", entity=entity, ancestors=()), None)
+    replay.verdict(exec_event("node", entity="first", ancestors=(), args=None), None)  # its end, which tells less
+
+    assert finds("first")
+    assert not finds("second")
 
 
 @pytest.mark.parametrize("action", ["test", "tune"])
@@ -199,6 +255,28 @@ def test_tune_proposes_what_an_image_does_all_the_time(rules: Path, capsys: pyte
     proposed = compiled(told.out.replace('reason: ""', "reason: because"))
     assert [s.image for s in proposed.suppressions if s.rule == ID] == ["shop:*"]
     assert next(p.text for p in compiled(told.out).problems) == "suppression 1: reason should be a text"
+
+
+def test_tune_proposes_nothing_that_is_suppressed_already(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events, suppressions = rules / "events.jsonl", rules / "suppressions.yml"
+    header = Header(Sensor("s", "e", "1"), Task("ecs", family="shop"))
+    events.write_text((json.dumps(event_to_json(exec_event("nmap 1"), header)) + "\n") * 5)
+    item = "suppressions:\n  - {{rule: {}, family: {}, until: 2099-01-01, reason: because}}\n"
+
+    for family, proposed in (("shop", False), ("till", True)):
+        suppressions.write_text(item.format(ID, family))
+        assert main(["tune", str(rules), "--events", str(events)]) == 0
+        assert (ID in capsys.readouterr().out) is proposed
+
+
+def test_tune_counts_a_new_file_once(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (rules / "good.yml").write_text(rule_text("sel: {TargetFilename: /srv/x}\ncondition: sel", category="file_event"))
+    file = exec_event("tee")._replace(file=File("/srv/x"))
+    lines = [json.dumps(part_to_json(file._replace(kind=kind))) for kind in (Kind.FILE_CREATE, Kind.FILE_MODIFY)]
+    (rules / "events.jsonl").write_text("\n".join(lines * 3))
+
+    assert main(["tune", str(rules), "--events", str(rules / "events.jsonl")]) == 0
+    assert "  # 3 times high: a rule\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

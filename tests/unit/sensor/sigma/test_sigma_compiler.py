@@ -76,6 +76,7 @@ def test_a_log_that_is_not_here_is_named(source: str, reason: str) -> None:
         ("sel: {TargetFilename: a}\ncondition: sel", "no kind of event here has all"),
         ("sel: {CommandLine|re: '(?<!a)b'}\ncondition: sel", "RE2 has no such expression"),
         ("sel: {CommandLine|expand: '%tools%'}\ncondition: sel", "a placeholder without a value"),
+        ("sel: {CommandLine|re|expand: 'nc %tools%'}\ncondition: sel", "a placeholder without a value"),
         ("sel: {process.start|hour: 3}\ncondition: sel", "a part of a time"),
         ("sel: {Image|exists: false}\ncondition: not sel or sel", None),
     ],
@@ -240,3 +241,12 @@ suppressions:
     assert [text.partition(": ")[2].partition(":")[0] for text in texts(rules.problems)] == [
         f"suppression {number}" for number in (2, 3, 4, 5, 6)
     ]
+
+
+def test_the_last_of_all_days_costs_no_other_suppression() -> None:
+    rules = compiled(
+        'suppressions: [{rule: "*", until: 9999-12-31, reason: x}, {rule: "*", until: 2027-03-31, reason: x}]'
+    )
+
+    assert [suppression.until for suppression in rules.suppressions] == [253402300800, 1806537600]
+    assert rules.problems == ()

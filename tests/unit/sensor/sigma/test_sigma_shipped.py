@@ -11,6 +11,7 @@ from sensor.sigma import ship
 from sensor.sigma.cases import Case, cases_beside, failures
 from sensor.sigma.compiler import Compiler, compile_paths
 from sensor.sigma.documents import Document, documents, rule_files
+from tests.rules_from import exec_event
 
 FOLDER = Path(__file__).parents[4] / "rules"
 FILES = [path for path in rule_files([FOLDER]) if isinstance(path, Path)]
@@ -90,6 +91,13 @@ def test_no_rule_takes_a_near_miss_for_an_attack_because_it_was_not_read(path: P
             evidence=event.evidence._replace(missing=missing),
         )
         assert rule.id not in {found.id for found in ENGINE.matches(unread)}
+
+
+@pytest.mark.parametrize("line", ["echo {} | base64 -d | bash", "echo {}|base64 --decode|/bin/sh -x"])
+def test_a_payload_may_be_as_long_as_command_lines_are_kept(line: str) -> None:
+    event = exec_event("sh", args=("sh", "-c", line.format("A" * 32_000)))
+
+    assert "Base64 is decoded into a shell" in {rule.title for rule in ENGINE.matches(event)}
 
 
 def test_cases_stand_beside_a_rule() -> None:
