@@ -1,16 +1,19 @@
 """Which batches of the spool count as acknowledged while their records are sent one by one."""
 
+import asyncio
+from collections.abc import Iterator
+
 import pytest
 from fakes_pipeline import HEADER, LIMITS, encoded
 
 from sensor.model.counters import Counters
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding, Limits, Roll
-from sensor.pipeline.batch import seal
-from sensor.pipeline.outbox import OBJECT_BYTES, Outbox
+from sensor.pipeline.batch import Sealed, seal
+from sensor.pipeline.outbox import OBJECT_BYTES, TURN, Outbox
 from sensor.pipeline.spool.record import HEADER_BYTES
 from sensor.pipeline.spool.spool import Left, Spool
-from sensor.pipeline.unseal import Unseal, unsealer
+from sensor.pipeline.unseal import Record, Unseal, unsealer
 from tests.fakes_timers import FakeTimers
 
 LANE = Lane.ORDINARY
@@ -78,6 +81,74 @@ async def test_a_batch_without_any_record_that_fits_is_passed_over() -> None:
     sending, spool = outbox([1], [2], unseal=lambda sealed: [])
     assert await sending.request() == []
     assert spool.acknowledged == [2, 3]
+
+
+class Making:
+    """An `Unseal` of many records a batch, which tells how many it has made."""
+
+    made = 0
+
+    def __call__(self, sealed: Sealed) -> Iterator[Record]:
+        for _ in range(sealed.count):
+            self.made += 1
+            yield b"x", 1
+
+
+async def begun(sending: Outbox, turns: int) -> asyncio.Task[object]:
+    """A request that was given so many turns."""
+    asking = asyncio.ensure_future(sending.request())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    return asking
+
+
+async def test_while_records_are_made_others_have_their_turn() -> None:
+    making = Making()
+    sending, _ = outbox(list(range(1, 3 * TURN + 2)), unseal=making)
+    asking = await begun(sending, 1)
+    assert making.made == TURN
+    await asking
+    assert making.made == 3 * TURN + 1
+
+
+async def test_batches_without_a_record_take_no_turn_from_others_either() -> None:
+    sending, spool = outbox([1], [2], [3], unseal=lambda sealed: [])
+    asking = await begun(sending, 1)
+    assert spool.unread_events("d", LANE) == 2
+    assert await asking == []
+
+
+async def test_a_request_that_is_cut_off_goes_on_where_it_was() -> None:
+    sending, spool = outbox(list(range(1, 2 * TURN + 2)), [100], unseal=Making())
+    asking = await begun(sending, 1)
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert sending.waiting()
+    request = await sending.request()
+    assert [record.position for record in request] == [1] * (2 * TURN + 1) + [2]
+    sending.settle(request[: 2 * TURN])
+    assert max(spool.acknowledged) == 1
+    sending.settle(request[2 * TURN :])
+    assert max(spool.acknowledged) == 3
+
+
+async def test_a_batch_is_not_acknowledged_while_records_of_it_are_still_to_be_made() -> None:
+    sending, spool = outbox(list(range(1, 2 * TURN + 1)), unseal=Making(), limits=LIMITS._replace(records=TURN))
+    sending.settle(await sending.request())
+    assert sending.waiting()
+    assert max(spool.acknowledged) == 1
+    sending.settle(await sending.request())
+    assert await sending.request() == []
+    assert not sending.waiting()
+    assert max(spool.acknowledged) == 2
+
+
+async def test_what_was_not_made_yet_of_a_batch_is_given_up_with_it() -> None:
+    sending, _ = outbox(list(range(1, 2 * TURN + 2)), [100], unseal=Making())
+    asking = await begun(sending, 1)
+    assert sending.give_up() == Left(lost=2 * TURN + 2, kept=0)
+    assert await asking == []
+    assert not sending.waiting()
 
 
 @pytest.mark.parametrize(("memory", "enough"), [(2**20, 2**18), (2**23, OBJECT_BYTES)])
