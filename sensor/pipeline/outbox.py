@@ -16,7 +16,7 @@ OBJECT_BYTES = 1024 * 1024
 ROOM_SHARE = 4
 """And so is this part of the spool, where that is less: what waits for company must not take the others' room."""
 TURN = 32
-"""Records made in a row before the loop's other tasks get their turn: each takes up to 0.2 ms, and there are thousands."""
+"""Records made in a row before others get their turn: one takes 0.1 to 0.2 ms, and an object has thousands."""
 
 
 class Sending(NamedTuple):
