@@ -92,7 +92,7 @@ CLUSTERING = frozenset(("curl", "ldappasswd", "zip", "unzip", "useradd", "usermo
 """Of them those whose short options stand together in one word, the last with what follows: `ldapsearch -xw SECRET`."""
 
 CURL_ATTACHED = re.compile(r"-[#0-9afgGiIjJklLMnNOpqRsSvZ]+(?P<flag>[uUbH])(?=.)", re.DOTALL)
-"""curl's options that take nothing, and behind them in the same word one with its value: `-sSuUSER:SECRET` (curl(1))."""
+"""curl's options that take nothing, and behind them in the same word one with its value: `-sSuUSER:SECRET`."""
 
 SHELLS = frozenset(("sh", "bash", "dash", "ash", "zsh", "ksh", "su", "runuser", "script", "flock"))
 """Programs whose `-c` is followed by a command line."""

@@ -101,7 +101,7 @@ _SQL = re.compile(
     re.IGNORECASE,
 )
 _ORACLE = re.compile(
-    r"(?P<start>jdbc:oracle:[a-z]{1,8}:[^\s/@'\"]{1,128}/)(?P<secret>[^\s@'\"]++)(?P<end>@)", re.IGNORECASE
+    r"(?P<start>jdbc:oracle:[a-z]{1,8}:[^\s/@'\"]{1,128}/)(?P<secret>[^\s/@'\"]{1,128}+)(?P<end>@)", re.IGNORECASE
 )
 _BEARER = re.compile(r"(?P<start>\bbearer[ \t]{1,4})[\w.~+/=-]{20,}", re.IGNORECASE)
 

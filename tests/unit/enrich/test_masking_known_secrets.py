@@ -104,7 +104,7 @@ CASES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("x", "{'token': 'abc'}"), ("x", "{'token': '***'}")),
     (("x", "password: abc"), ("x", "password: ***")),
     (("mysql", "-e", "CREATE USER u IDENTIFIED BY 'abc'"), ("mysql", "-e", "CREATE USER u IDENTIFIED BY '***'")),
-    (("mysql", "-e", "SET PASSWORD FOR 'u'@'h' = PASSWORD('abc')"), ("mysql", "-e", "SET PASSWORD FOR 'u'@'h' = PASSWORD('***')")),
+    (("x", "SET PASSWORD FOR 'u'@'h' = PASSWORD('abc')"), ("x", "SET PASSWORD FOR 'u'@'h' = PASSWORD('***')")),
     (("mysql", "-e", "SET PASSWORD FOR u='abc'"), ("mysql", "-e", "SET PASSWORD FOR u='***'")),
     (("mysql", "-e", "SET PASSWORD = PASSWORD('abc')"), ("mysql", "-e", "SET PASSWORD = ***'***')")),
     (("x", "jdbc:oracle:thin:me/abc@db:1521/s"), ("x", "jdbc:oracle:thin:me/***@db:1521/s")),
