@@ -88,7 +88,8 @@ _QUOTE = re.compile("['\"]")
 _SIGNATURE_IN_URL = re.compile(r"""(?P<start>[?&](?:x-amz-|x-goog-)?sig(?:nature)?=)[^&\s'"]+""", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
     rf"(?P<name>{WORDS})"
-    r"""(?P<separator>(?:\\?["'])?(?:=(?!=)|[ \t]{1,4}=[ \t]{1,4}|%3d|[ \t]{0,4}:[ \t]{1,4})"""
+    r"""(?P<separator>(?:\\?["'])?\]?(?:=(?![=>])|[ \t]{1,4}=[ \t]{1,4}|%3d|[ \t]{0,4}:[ \t]{1,4}"""
+    r"""|[ \t]{0,4}(?:=>|:=?)[ \t]{0,4}(?=\\?["']))"""
     r"""|\\?["'][ \t]{0,4}:[ \t]{0,4})"""
     r"""(?!\\?["']?(?:\$\(|`))"""  # a command's output: what it is given is looked at by itself
     r"""(?P<value>\\"(?:(?!\\").)*+(?:\\")?|"(?:[^"\\]|\\.)*+"?|'[^']*+'?|(?:[^\s'"\\&;|<>]|\\[^\s'"])++)""",

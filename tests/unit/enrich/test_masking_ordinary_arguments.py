@@ -46,6 +46,8 @@ ORDINARY: list[tuple[str, ...]] = [
     ("sort", "-t", "=", "-k", "2", "--key=3"),
     ("curl", "-sS", "-o", "/dev/null", "-H", "Accept: application/json", "https://h:8443/p?x=1@2#f"),
     ("curl", "-kubernetes", "-fsSLo", "x", "-sHAccept: application/json", "-uX:", "h"),
+    ("node", "-e", "f(token=>token.id); g(token => token)"),
+    ("x", "token := os.Getenv(name)", "passwd:x:0:0", "password['a']"),
     ("zip", "-rq", "a.zip", "d"),
     ("sh", "-c", "app --token \\\n --verbose \\\n x; : -HCookie:x"),
     ("curl", "-b", "cookies.txt", "-u", "me", "https://h/"),

@@ -168,3 +168,23 @@ async def test_while_memory_is_short_an_object_is_due_sooner() -> None:
     for room, due in ((4 * size + 4, 60.0), (4 * size, 0)):
         spool.limit(room)
         assert sending.due_in(5.0) == due
+
+
+async def test_what_comes_while_an_object_is_sent_waits_for_the_age_of_its_own() -> None:
+    sending, spool = outbox([1], limits=LIMITS._replace(roll=Roll(events=1_000, age=60.0)))
+    assert [sending.due_in(5.0), sending.due_in(65.0)] == [60.0, 0]
+    request = await sending.request()
+    spool.append(seal(HEADER, [encoded(2)]))
+    sending.settle(request)
+    assert sending.due_in(66.0) == 60.0
+
+
+async def test_an_object_that_was_given_up_is_not_made_again_with_what_comes_later() -> None:
+    sending, spool = outbox([1, 2], limits=LIMITS._replace(roll=Roll(events=1_000, age=60.0)))
+    await sending.request()
+    sending.give_up()
+    spool.append(seal(HEADER, [encoded(3)]))
+    later = await sending.request()
+    assert [record.position for record in later] == [2]
+    assert sending.settle(later) == later
+    assert not sending.waiting()
