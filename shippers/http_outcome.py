@@ -72,6 +72,8 @@ def transport_reason(error: httpx.HTTPError) -> str:
     """Why there was no answer: the kernel's or the TLS library's words where there are any."""
     if isinstance(error, httpx.TimeoutException):
         return f"no answer in time ({type(error).__name__})"
+    if isinstance(error, httpx.LocalProtocolError):  # whose own words quote the header
+        return "the request has a header that HTTP does not carry: does a token or key end in a line break?"
     found: BaseException = error
     inner: BaseException | None = error
     while inner is not None:
