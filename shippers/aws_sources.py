@@ -69,9 +69,12 @@ def _checked_uri(uri: str) -> str:
 
 
 def _static(environ: Mapping[str, str]) -> Fetch:
-    found = Credentials(
-        environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], environ.get("AWS_SESSION_TOKEN") or None
-    )
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    key, secret, token = (environ.get(name, "").strip() for name in names)
+    for name, value in zip(names, (key, secret, token), strict=True):
+        if not _is_sound(value):
+            raise PermanentError(f"{name} holds characters that no HTTP header carries")
+    found = Credentials(key, secret, token or None)
 
     async def fetch(_client: httpx.AsyncClient) -> Credentials:
         return found
@@ -82,7 +85,7 @@ def _static(environ: Mapping[str, str]) -> Fetch:
 def _container(environ: Mapping[str, str], uri: str) -> Fetch:
     async def fetch(client: httpx.AsyncClient) -> Credentials:
         file, token = environ.get(f"{AUTHORIZATION}_FILE"), environ.get(AUTHORIZATION)
-        token = token_file.read(file) if file else token
+        token = token_file.read(file) if file else (token or "").strip()
         headers = {"Authorization": token} if token else {}
         status, body = await _answer(client, "the container's credentials", "GET", uri, headers=headers)
         plain = _parsed(body)
@@ -130,6 +133,11 @@ async def _answer(client: httpx.AsyncClient, who: str, method: str, uri: str, **
         raise RetryableError(f"{who}: {reason[:REASON_CHARACTERS]}") from None
 
 
+def _is_sound(text: str) -> bool:
+    """Whether a header can carry it."""
+    return text.isascii() and text.isprintable()
+
+
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
         plain = json.loads(body)
@@ -145,6 +153,6 @@ def _credentials(plain: Mapping[str, Any], who: str) -> Credentials:
         ends = from_rfc3339(expires, "Expiration") if expires else None
     except SensorError as error:
         raise RetryableError(f"{who}: {error}") from None
-    if not all(isinstance(text, str) and text.isascii() and text.isprintable() and text for text in (key, secret)):
+    if not all(isinstance(text, str) and text and _is_sound(text) for text in (key, secret, token or "none")):
         raise RetryableError(f"{who}: the answer holds no keys")
     return Credentials(str(key), str(secret), str(token) if token else None, ends)

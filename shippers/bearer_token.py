@@ -2,8 +2,10 @@
 
 import os
 import re
+from collections import deque
 
 from sensor.model.errors import RetryableError
+from shippers.http_outcome import HIDDEN
 
 MAX_BYTES = 16 * 1024
 
@@ -21,6 +23,7 @@ class BearerToken:
         self._path = path
         self._state: FileState | None = None
         self._token: str | None = None
+        self._tokens: deque[str] = deque(maxlen=HIDDEN)
 
     def headers(self) -> dict[str, str]:
         """The Authorization header; none without a token. The file goes before the value.
@@ -30,7 +33,7 @@ class BearerToken:
         if self._path is not None:
             self._reload(self._path)
         elif self._value is not None and self._token is None:
-            self._token = _checked(self._value, "the token")
+            self._take(self._value, "the token")
         return {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
 
     def refused(self) -> None:
@@ -38,8 +41,10 @@ class BearerToken:
         self._state = None
 
     def hide(self, text: str) -> str:
-        """The text without the token, should someone have sent it back."""
-        return text if self._token is None else text.replace(self._token, "<token>")
+        """The text without the token, replaced or not, should someone have sent it back."""
+        for token in self._tokens:
+            text = text.replace(token, "<token>")
+        return text
 
     def _reload(self, path: str) -> None:
         try:
@@ -51,8 +56,14 @@ class BearerToken:
                 raw = file.read(MAX_BYTES)
         except OSError as error:
             raise RetryableError(f"the token file {path} cannot be read: {error.strerror}") from error
-        self._token = _checked(raw.decode("ascii", "replace"), f"the token file {path}")
+        self._take(raw.decode("ascii", "replace"), f"the token file {path}")
         self._state = state
+
+    def _take(self, text: str, where: str) -> None:
+        token = _checked(text, where)
+        if token != self._token:
+            self._tokens.append(token)
+        self._token = token
 
 
 def _checked(text: str, where: str) -> str:

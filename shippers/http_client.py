@@ -1,10 +1,11 @@
 """httpx as a sidecar can afford it: TLS verified, proxies from the environment, few connections, no redirects."""
 
 import logging
+import os
 import ssl
 import sys
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import partial
 from urllib.request import getproxies
 
 from sensor import __version__
@@ -29,12 +30,38 @@ PROXIED = ("http", "https", "all")
 """The schemes for which httpx looks for a proxy in the environment."""
 
 
-@cache
+FileState = tuple[int, int, int]
+
+_contexts: dict[str | None, tuple[FileState | None, ssl.SSLContext]] = {}
+"""What was made of each file, and the state that the file was in."""
+
+
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Trusts the system's authorities and those in the PEM file. Raises `PermanentError` naming a bad file.
 
-    It is the same one for all connections: to read the authorities takes a moment, and 1 MB.
+    It is the same one for all connections: to read the authorities takes a moment, and 1 MB. A file that was replaced,
+    as an authority is before its end, is read again; one that cannot be read any more is still trusted as it was.
     """
+    state, known = _state(ca_file), _contexts.get(ca_file)
+    if known is None or state not in (None, known[0]):
+        try:
+            known = (state, _made(ca_file))
+        except PermanentError:
+            if known is None:
+                raise
+        _contexts[ca_file] = known
+    return known[1]
+
+
+def _state(file: str | None) -> FileState | None:
+    try:
+        found = None if file is None else os.stat(file)
+    except OSError:
+        return None
+    return None if found is None else (found.st_mtime_ns, found.st_ino, found.st_size)
+
+
+def _made(ca_file: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     if ca_file is None:

@@ -10,6 +10,9 @@ from shippers.http_client import httpx
 
 ANSWER_BYTES = 16 * 1024
 """How much of an answer's body is read."""
+HIDDEN = 4
+"""So many of the last secrets that were sent show in no error: one lane's answer may repeat what another lane has
+replaced meanwhile."""
 
 CREDENTIALS = frozenset({401, 403, 407})
 ADDRESSES = frozenset({404, 405, 410, 421})
@@ -69,6 +72,8 @@ def transport_reason(error: httpx.HTTPError) -> str:
     """Why there was no answer: the kernel's or the TLS library's words where there are any."""
     if isinstance(error, httpx.TimeoutException):
         return f"no answer in time ({type(error).__name__})"
+    if isinstance(error, httpx.LocalProtocolError):  # whose own words quote the header
+        return "the request has a header that HTTP does not carry: does a token or key end in a line break?"
     found: BaseException = error
     inner: BaseException | None = error
     while inner is not None:

@@ -112,7 +112,8 @@ class _Connection:
 
     async def send(self, request: httpx.Request, seconds: Seconds) -> None:
         """The request, whole. A server that has closed may have answered before: what it said is read all the same."""
-        head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+        with _errors(httpx.WriteError, httpx.WriteTimeout):
+            head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
         try:
             await self._write(head, seconds)
             async for part in cast(httpx.AsyncByteStream, request.stream):

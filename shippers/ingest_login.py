@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sensor.model.clock import Clock
 from sensor.model.errors import RetryableError
 from shippers.http_client import httpx
-from shippers.http_outcome import CREDENTIALS, body_head, error_text, retry_after, transport_reason
+from shippers.http_outcome import CREDENTIALS, HIDDEN, body_head, error_text, retry_after, transport_reason
 from shippers.login_proof import Proof
 
 PATH = "/v1/login"
@@ -23,9 +23,6 @@ AGAIN_S = 30.0
 """After a renewal that failed, while the old token is good: the wait before the next."""
 
 REASON_CHARACTERS = 300
-
-HIDDEN = 4
-"""The last tokens, which no error shows: one lane's answer may repeat what another lane has replaced meanwhile."""
 
 
 class Ticket(NamedTuple):

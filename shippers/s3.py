@@ -74,16 +74,21 @@ class S3:
 
     async def send(self, records: Sequence[bytes]) -> Sequence[int]:
         """All or nothing: an object that was there before the error is written again as it was."""
-        days: dict[tuple[str, ...], list[tuple[Facts, bytes]]] = {}
-        for record in records:
-            of = self._facts(record)
-            days.setdefault((of.account, of.region, of.day, of.epoch), []).append((of, record))
-        for found in days.values():
+        # Both, this and compressing, may take longer than a look at /proc may wait.
+        for found in await asyncio.to_thread(self._objects, records):
             await self._put([of for of, _ in found], [record for _, record in found])
         return ()
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+    def _objects(self, records: Sequence[bytes]) -> list[list[tuple[Facts, bytes]]]:
+        """The records of each object, in order."""
+        objects: dict[tuple[str, ...], list[tuple[Facts, bytes]]] = {}
+        for record in records:
+            of = self._facts(record)
+            objects.setdefault((of.account, of.region, of.day, of.epoch), []).append((of, record))
+        return list(objects.values())
 
     def _facts(self, record: bytes) -> Facts:
         of = facts(record)
@@ -91,9 +96,7 @@ class S3:
 
     async def _put(self, of: Sequence[Facts], records: Sequence[bytes]) -> None:
         lines = b"".join(record + b"\n" for record in records)
-        body = await asyncio.to_thread(
-            self._compression.compress, lines
-        )  # it may take longer than a look at /proc may wait
+        body = await asyncio.to_thread(self._compression.compress, lines)
         headers = {
             "Content-Type": self._compression.media_type,
             "X-Amz-Checksum-SHA256": b64encode(hashlib.sha256(body).digest()).decode("ascii"),

@@ -1,5 +1,6 @@
 """The options by which known programs take a secret and whose names do not say so, such as `-p`."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from sensor.enrich.secret_shapes import MASK
@@ -58,13 +59,15 @@ _MYSQL = """
     mariadb mariadb-dump mariadb-admin mariadb-import mariadb-check mariadb-show mariadb-backup
 """
 
+_LDAP = "ldapsearch ldapmodify ldapadd ldapdelete ldapwhoami ldapcompare ldapmodrdn"
+
 FAMILIES: tuple[tuple[str, Mapping[str, Cut]], ...] = (
     (_MYSQL, {"-p": attached}),
     ("sshpass", {"-p": whole}),
     ("mongo mongosh mongodump mongorestore mongoexport mongoimport cqlsh cypher-shell rabbitmqadmin", {"-p": whole}),
     ("useradd usermod", {"-p": whole}),
     ("redis-cli valkey-cli keydb-cli", {"-a": whole}),
-    ("ldapsearch ldapmodify ldapadd ldapdelete ldapwhoami ldapcompare ldapmodrdn", {"-w": whole}),
+    (_LDAP, {"-w": whole}),
     ("ldappasswd", {"-w": whole, "-s": whole, "-a": whole}),
     ("sqlcmd bcp osql zip unzip ipmitool mosquitto_pub mosquitto_sub", {"-P": whole}),
     ("7z 7za 7zr 7zz rar unrar", {"-p": attached, "-hp": attached}),
@@ -72,6 +75,7 @@ FAMILIES: tuple[tuple[str, Mapping[str, Cut]], ...] = (
     ("snmpwalk snmpget snmpset snmpbulkwalk snmpgetnext snmptrap", {"-A": whole, "-X": whole, "-c": whole}),
     ("smbclient smbget rpcclient", {"-U": _PERCENT, "--user": _PERCENT}),
     ("lftp", {"-u": _COMMA}),
+    ("etcdctl", {"--user": _COLON}),
     ("http https xh", {"-a": _COLON, "--auth": _COLON}),
     ("wget ab hey wrk grpcurl websocat", _HEADERS_TOLD),
     ("curl", _CURL | _HEADERS_TOLD),
@@ -84,6 +88,12 @@ PROGRAMS: Mapping[str, Mapping[str, Cut]] = {
 }
 """By the program's name its options and what to mask in the value of each."""
 
+CLUSTERING = frozenset(("curl", "ldappasswd", "zip", "unzip", "useradd", "usermod", *_LDAP.split()))
+"""Of them those whose short options stand together in one word, the last with what follows: `ldapsearch -xw SECRET`."""
+
+CURL_ATTACHED = re.compile(r"-[#0-9afgGiIjJklLMnNOpqRsSvZ]+(?P<flag>[uUbH])(?=.)", re.DOTALL)
+"""curl's options that take nothing, and behind them in the same word one with its value: `-sSuUSER:SECRET`."""
+
 SHELLS = frozenset(("sh", "bash", "dash", "ash", "zsh", "ksh", "su", "runuser", "script", "flock"))
 """Programs whose `-c` is followed by a command line."""
 
@@ -93,6 +103,9 @@ LOGIN_PROGRAMS = frozenset(
 """Programs that have a `login` with `-p`, which means something else in their other commands."""
 
 LOGIN_FLAGS: Mapping[str, Cut] = {"-p": whole}
+
+NPM_SETTING = ":_"
+"""In `npm config set //registry.example.org/:_authToken SECRET`."""
 
 VALUE_FOLLOWS = frozenset({"aws_secret_access_key", "aws_session_token", "requirepass", "masterauth", "masterpass"})
 """Bare words of which the next argument is the secret: `aws configure set aws_secret_access_key …`."""

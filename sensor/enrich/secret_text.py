@@ -88,16 +88,21 @@ _QUOTE = re.compile("['\"]")
 _SIGNATURE_IN_URL = re.compile(r"""(?P<start>[?&](?:x-amz-|x-goog-)?sig(?:nature)?=)[^&\s'"]+""", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
     rf"(?P<name>{WORDS})"
-    r"""(?P<separator>(?:\\?["'])?(?:=(?!=)|[ \t]{1,4}=[ \t]{1,4}|%3d|[ \t]{0,4}:[ \t]{1,4})"""
+    r"""(?P<separator>(?:\\?["'])?\]?(?:=(?![=>])|[ \t]{1,4}=[ \t]{1,4}|%3d|[ \t]{0,4}:[ \t]{1,4}"""
+    r"""|[ \t]{0,4}(?:=>|:=?)[ \t]{0,4}(?=\\?["']))"""
     r"""|\\?["'][ \t]{0,4}:[ \t]{0,4})"""
     r"""(?!\\?["']?(?:\$\(|`))"""  # a command's output: what it is given is looked at by itself
     r"""(?P<value>\\"(?:(?!\\").)*+(?:\\")?|"(?:[^"\\]|\\.)*+"?|'[^']*+'?|(?:[^\s'"\\&;|<>]|\\[^\s'"])++)""",
     re.IGNORECASE | re.DOTALL,
 )
 _SQL = re.compile(
-    r"(?P<start>\b(?:identified\s{1,8}(?:with\s{1,8}\S{1,64}\s{1,8})?by|password)\s{1,8}['\"])"
+    r"(?P<start>\b(?:(?:identified\s{1,8}(?:with\s{1,8}\S{1,64}\s{1,8})?by|password)\s{1,8}"
+    r"|password\s{0,8}\(\s{0,8}|set\s{1,8}password\s{1,8}for\s{1,8}\S{1,128}\s{0,8}=\s{0,8})['\"])"
     r"(?P<secret>[^'\"]++)(?P<end>['\"])",
     re.IGNORECASE,
+)
+_ORACLE = re.compile(
+    r"(?P<start>jdbc:oracle:[a-z]{1,8}:[^\s/@'\"]{1,128}/)(?P<secret>[^\s/@'\"]{1,128}+)(?P<end>@)", re.IGNORECASE
 )
 _BEARER = re.compile(r"(?P<start>\bbearer[ \t]{1,4})[\w.~+/=-]{20,}", re.IGNORECASE)
 
@@ -105,7 +110,8 @@ RULES = (
     Rule(_HEADER_HINTS, _HEADER, _all_but_start),
     Rule(("://",), PASSWORD_IN_URL, _all_but_ends),
     Rule(("sig=", "signature="), _SIGNATURE_IN_URL, _all_but_start),
-    Rule(("pass", "pwd", "secret", "token", "bearer", "key", "auth", "creds"), _ASSIGNMENT, _assigned),
     Rule(("password", "identified"), _SQL, _all_but_ends),
+    Rule(("jdbc:oracle:",), _ORACLE, _all_but_ends),
+    Rule(("pass", "pwd", "secret", "token", "bearer", "key", "auth", "creds"), _ASSIGNMENT, _assigned),
     Rule(("bearer",), _BEARER, _all_but_start),
 )

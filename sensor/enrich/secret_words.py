@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from sensor.enrich.secret_flags import (
+    CLUSTERING,
+    CURL_ATTACHED,
     LOGIN_FLAGS,
     LOGIN_PROGRAMS,
+    NPM_SETTING,
     PROGRAMS,
     SHELLS,
     VALUE_FOLLOWS,
@@ -15,7 +18,7 @@ from sensor.enrich.secret_flags import (
     whole,
 )
 from sensor.enrich.secret_shapes import MASK
-from sensor.enrich.secret_text import mask_bare_headers
+from sensor.enrich.secret_text import mask_bare_headers, mask_text
 from sensor.model.secret_names import is_secret_name, is_secret_value
 
 DEPTH = 3
@@ -27,7 +30,10 @@ STACKED = 8
 _QUOTED = r""""(?:[^"\\$]|\\.|\$\([^()]*+\)|\$)*+"|'[^']*+'"""
 """Quotes within `"$(...)"` do not end it."""
 _QUOTED_PART = re.compile(_QUOTED, re.DOTALL)
-_SHELL_WORD = re.compile(rf"""(?:{_QUOTED}|\\.|[^\s'"\\;|&()<>`])++|[;|&()`\n]|['"\\<>]""", re.DOTALL)
+_SHELL_WORD = re.compile(
+    rf"""(?:{_QUOTED}|\\[^\n]|[^\s'"\\;|&()<>`])++|[;|&()`]|(?<!\\)\n|['"<>]|\\(?!\n)""", re.DOTALL
+)
+"""A backslash before the end of a line is none: what an option takes may stand in the next line."""
 _SEPARATORS = frozenset(";|&()`\n")
 _BLANK = re.compile(r"\s")
 _OPTION = re.compile(r"-[A-Za-z]|--?[a-z][a-z0-9-]*(?:=.*)?", re.DOTALL)
@@ -94,7 +100,9 @@ class _Scan:
                 return f"{name}={cut(value)}"
             self._expect(None if cut is attached else cut, is_value=True)
         elif word[1:2] != "-" and (cut := self._flags.get(word[:2])) is not None:
-            return word[:2] + cut(word[2:])
+            return word[:2] + mask_text(cut(word[2:]))  # which sees no `Cookie:x` behind a letter
+        elif self._program == "curl" and (found := CURL_ATTACHED.match(word)) is not None:
+            return found[0] + mask_text(self._flags[f"-{found['flag']}"](word[found.end() :]))
         elif (cut := self._last_of_cluster(word)) is not None:
             self._expect(cut, is_value=True)
         elif not equals and is_secret_name(word) and word.lstrip("-").split("-", 1)[0] not in _ASKS:
@@ -106,7 +114,7 @@ class _Scan:
         """What the last of several short options in one word takes: `curl -sSu user:password`, `sh -ec command`."""
         if not word[1:].isalpha():
             return None
-        if self._program == "curl":
+        if self._program in CLUSTERING:
             return self._flags.get("-" + word[-1])
         return self._command if self._program in SHELLS and word[-1] == "c" else None
 
@@ -125,7 +133,7 @@ class _Scan:
             self._runs("")  # what it runs has options of its own
         elif name == "login" and self._program in LOGIN_PROGRAMS:
             self._flags = LOGIN_FLAGS
-        elif word in VALUE_FOLLOWS:
+        elif word in VALUE_FOLLOWS or (NPM_SETTING in word and is_secret_name(word)):
             self._expect(whole, is_value=True)
 
     def _runs(self, program: str) -> None:

@@ -21,7 +21,8 @@ from sensor.pipeline.unseal import Unseal, unsealer
 from sensor.telemetry.trouble import Trouble
 
 MOST_FAULTS = 5
-"""Errors in a row that nobody foresaw, after which the records that meet them count as refused and block no others."""
+"""Errors of a lane in a row that nobody foresaw, after which the records that meet them count as refused and block no
+others."""
 
 LAST_WAIT_S = 0.1
 """The shortest wait that the end of the sensor's time forces on a retry."""
@@ -64,7 +65,7 @@ class Delivery:
         self._refusals = Trouble(f"{shipper.name} refuses events, which are lost", clock)
         self._opening = asyncio.Lock()
         self._opened = False
-        self._faults = 0
+        self._faults = dict.fromkeys(Lane, 0)
         self._not_before = clock.monotonic()
         self._turns = {lane: asyncio.Lock() for lane in Lane}
         self._attempts: dict[Lane, asyncio.Timeout] = {}
@@ -182,7 +183,7 @@ class Delivery:
         if not records:
             return
         try:
-            failed = await self._attempt(records)
+            failed = await self._attempt(lane, records)
         except DestinationGone:
             raise
         except PermanentError as error:
@@ -190,7 +191,7 @@ class Delivery:
         else:
             self._taken(lane, records, failed)
 
-    async def _attempt(self, records: Sequence[Sending]) -> frozenset[int]:
+    async def _attempt(self, lane: Lane, records: Sequence[Sending]) -> frozenset[int]:
         """The indices of the records that failed. A fault in a shipper is trouble like any other, and ends nothing."""
         try:
             failed = await self._shipper.send([record.data for record in records])
@@ -199,15 +200,15 @@ class Delivery:
         except OSError as error:
             raise RetryableError(_described(error)) from error
         except Exception as error:
-            raise self._fault(error) from error
-        self._faults = 0
+            raise self._fault(lane, error) from error
+        self._faults[lane] = 0
         return frozenset(failed).intersection(range(len(records)))
 
-    def _fault(self, error: Exception) -> DeliveryError:
-        self._faults += 1
-        if self._faults < MOST_FAULTS:
+    def _fault(self, lane: Lane, error: Exception) -> DeliveryError:
+        self._faults[lane] += 1
+        if self._faults[lane] < MOST_FAULTS:
             return RetryableError(_described(error))
-        self._faults = 0
+        self._faults[lane] = 0
         return PermanentError(_described(error))
 
     async def _open(self) -> None:

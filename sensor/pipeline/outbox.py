@@ -1,6 +1,8 @@
 """What one destination is being sent of one lane: records of the batches at its cursor, until they are settled."""
 
-from collections.abc import Collection, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from sensor.model.counters import Counters
@@ -13,6 +15,8 @@ OBJECT_BYTES = 1024 * 1024
 """So many bytes of sealed batches are enough for an object, too."""
 ROOM_SHARE = 4
 """And so is this part of the spool, where that is less: what waits for company must not take the others' room."""
+TURN = 32
+"""Records made in a row before others get their turn: one takes 0.1 to 0.2 ms, and an object has thousands."""
 
 
 class Sending(NamedTuple):
@@ -36,13 +40,14 @@ class Outbox:
         self._limits = limits
         self._counters = counters
         self._sending: list[Sending] = []
+        self._unsealing: Iterator[Sending] | None = None
         self._request: list[Sending] = []
         self._since: float | None = None
         self._read_to = 0
 
     def waiting(self) -> bool:
         """Whether there may be anything to send."""
-        return bool(self._sending) or self._spool.unread(self._name, self._lane)
+        return bool(self._sending) or self._unsealing is not None or self._spool.unread(self._name, self._lane)
 
     def due_in(self, now: float) -> float | None:
         """Seconds until the next request: 0 for now, None where nothing waits. `now` is monotonic time.
@@ -68,15 +73,10 @@ class Outbox:
         self._since = None
         size = sum(len(sending.data) for sending in self._sending)
         while len(self._sending) < self._limits.records and size < self._limits.request_bytes:
-            record = await self._spool.read(self._name, self._lane)
-            if record is None:
+            if self._unsealing is None and not await self._next_batch():
                 break
-            fitting = self._fitting(record.position, self._unseal(record.sealed))
-            self._sending += fitting
-            size += sum(len(sending.data) for sending in fitting)
-            self._read_to = record.position + 1
-            if not self._sending:
-                self._acknowledge()
+            size += self._unseal_some()
+            await asyncio.sleep(0)
         self._request = self._one_request()
         return self._request
 
@@ -94,6 +94,8 @@ class Outbox:
 
     def give_up(self) -> Left:
         """The time is up: send nothing more. How many events that leaves, gone or on disk."""
+        while self._unsealing is not None:
+            self._unseal_some()
         lost, kept = self._spool.give_up(self._name, self._lane)
         for record in self._sending:
             if self._spool.is_saved(self._lane, record.position):
@@ -109,18 +111,36 @@ class Outbox:
         enough = min(OBJECT_BYTES, self._spool.room // ROOM_SHARE)
         return events >= roll.events or self._spool.unread_bytes(self._name, self._lane) >= enough
 
+    async def _next_batch(self) -> bool:
+        """Begin to unseal the next batch of the spool; False where there is none."""
+        record = await self._spool.read(self._name, self._lane)
+        if record is None:
+            return False
+        self._unsealing = self._fitting(record.position, self._unseal(record.sealed))
+        self._read_to = record.position
+        return True
+
+    def _unseal_some(self) -> int:
+        """The next records of the batch that was begun, until it is through; their bytes."""
+        some = list(islice(self._unsealing or (), TURN))
+        self._sending += some
+        if len(some) < TURN:
+            self._unsealing = None
+            self._read_to += 1
+            if not self._sending:
+                self._acknowledge()
+        return sum(len(sending.data) for sending in some)
+
     def _acknowledge(self) -> None:
         self._spool.acknowledge(self._name, self._lane, self._sending[0].position if self._sending else self._read_to)
 
-    def _fitting(self, position: int, records: Sequence[tuple[bytes, int]]) -> list[Sending]:
+    def _fitting(self, position: int, records: Iterable[tuple[bytes, int]]) -> Iterator[Sending]:
         """Those that the destination can carry at all."""
-        found = []
         for data, events in records:
             if len(data) <= self._limits.record_bytes:
-                found.append(Sending(data, events, position))
+                yield Sending(data, events, position)
             else:
                 self._counters.lost("record_too_large", events)
-        return found
 
     def _one_request(self) -> list[Sending]:
         request: list[Sending] = []

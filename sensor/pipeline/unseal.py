@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgpack
@@ -24,7 +24,8 @@ MOST_PLAIN = 32 * 1024 * 1024
 Record = tuple[bytes, int]
 """What a shipper is handed, and the events in it."""
 
-Unseal = Callable[[Sealed], list[Record]]
+Unseal = Callable[[Sealed], Iterable[Record]]
+"""Makes each record when it is asked for: hundreds in a row would hold the loop up."""
 
 log = logging.getLogger(__name__)
 
@@ -68,20 +69,17 @@ class JsonRecords:
         self._wanted = wanted
         self._record_bytes = record_bytes
 
-    def __call__(self, sealed: Sealed) -> list[Record]:
+    def __call__(self, sealed: Sealed) -> Iterator[Record]:
         """The records, of the wanted kinds. An event without a JSON form is counted as `unencodable`."""
         try:
             header, events = _opened(sealed.data)
         except Exception as error:  # noqa: BLE001  # whatever others put into the spool, what follows is delivered
             self._give_up(sealed, sealed.count, error)
-            return []
-        return [(record, 1) for record in self._records(sealed, header, events)]
-
-    def _records(self, sealed: Sealed, header: Header, plain: list[Any]) -> Iterable[bytes]:
-        for one in plain:
+            return
+        for one in events:
             try:
                 if self._wants(one):
-                    yield self._fitting(one, header)
+                    yield self._fitting(one, header), 1
             except Exception as error:  # noqa: BLE001  # as above
                 self._give_up(sealed, 1, error)
 

@@ -170,3 +170,11 @@ async def test_other_schemes_are_refused() -> None:
     async with client() as http:
         with pytest.raises(httpx.UnsupportedProtocol):
             await http.get("ftp://127.0.0.1/")
+
+
+async def test_a_header_that_http_does_not_carry_is_a_fault_of_the_request() -> None:
+    async with loopback(TAKEN) as server, client() as http:
+        with pytest.raises(httpx.LocalProtocolError):
+            await http.post(server.address, headers={"Authorization": "s3cret\n"})
+        response = await http.post(server.address)
+    assert response.status_code == 202

@@ -20,6 +20,7 @@ from shippers.aws_client import Aws, http
 from shippers.aws_credentials import AGAIN_S, RENEW_S, AwsCredentials
 from shippers.aws_sources import container_uri
 from shippers.http_client import http_client, httpx
+from shippers.sigv4 import Credentials
 
 SECRET = "s3cret-key-that-nobody-may-read"
 TOKEN = "s3ssion-token"
@@ -76,13 +77,28 @@ async def test_variables_hold_for_ever() -> None:
     )
 
 
+async def test_blanks_around_variables_are_none_of_theirs() -> None:
+    environ = {"AWS_ACCESS_KEY_ID": "AKIA1\n", "AWS_SECRET_ACCESS_KEY": f" {SECRET}", "AWS_SESSION_TOKEN": f"{TOKEN}\n"}
+    async with client() as opened:
+        assert await made(environ).current(opened) == Credentials("AKIA1", SECRET, TOKEN)
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+@pytest.mark.parametrize("bad", ["two\nlines", "ke\u00fd", "a\0b"])
+def test_variables_that_no_header_carries_are_named_and_not_repeated(name: str, bad: str) -> None:
+    environ = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": SECRET} | {name: bad}
+    with pytest.raises(PermanentError) as refused:
+        made(environ).find_source()
+    assert str(refused.value) == f"{name} holds characters that no HTTP header carries"
+
+
 async def test_the_containers_endpoint_is_asked_with_its_token(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("from-a-file\n")
     clock = FakeClock()
     async with loopback(*[container_answer(n, clock) for n in (1, 2)]) as server, client() as opened:
         for more in (
-            {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "from-a-variable"},
+            {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "from-a-variable\n"},
             {
                 "AWS_CONTAINER_AUTHORIZATION_TOKEN": "from-a-variable",
                 "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(file),
@@ -162,6 +178,7 @@ def test_a_token_is_not_sent_to_just_anybody(uri: str) -> None:
         (answer(200, {"AccessKeyId": "x"}), "the answer holds no keys"),
         (answer(200, {"AccessKeyId": "x", "SecretAccessKey": "y\n"}), "the answer holds no keys"),
         (answer(200, {"AccessKeyId": "x", "SecretAccessKey": 7}), "the answer holds no keys"),
+        (answer(200, {"AccessKeyId": "x", "SecretAccessKey": "y", "Token": "z\n"}), "the answer holds no keys"),
         (answer(200, [1]), "the answer holds no keys"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{[x", "the answer holds no keys"),
         (answer(200, {"AccessKeyId": "x", "SecretAccessKey": "y", "Expiration": "soon"}), "is not an RFC 3339 time"),
@@ -290,4 +307,6 @@ async def test_secrets_stand_in_no_log_and_no_repr(caplog: pytest.LogCaptureFixt
         found = await credentials.current(opened)
     texts = [repr(credentials), repr(found), str(found), *(record.getMessage() for record in caplog.records)]
     assert not [text for text in texts if "s3cret" in text or TOKEN in text]
+    assert credentials.hide(f"a {SECRET} b") == "a <secret> b"
+    credentials.refused()  # by the answer to one lane; that to the other may repeat them too
     assert credentials.hide(f"a {SECRET} b") == "a <secret> b"

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from certificates import write_certificate
 from fakes import START, FakeClock
 from loopback_http import DRIP, HANG, RESET, TAKEN, Loopback, answer, loopback
 
 from sensor import __version__
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
+from shippers.http_client import tls_context
 from shippers.ingest_http import IngestHttp
 
 TOKEN = "s3cret-token-that-nobody-may-read"
@@ -336,6 +338,27 @@ async def test_a_certificate_file_that_is_none_is_named(tmp_path: Path, content:
         file.write_text(content)
     with pytest.raises(PermanentError, match=f"no certificates can be read from {file}"):
         await IngestHttp(url="https://ingest", ca_file=str(file), clock=FakeClock()).open()
+
+
+async def test_an_authority_that_is_replaced_is_trusted_without_a_restart(tmp_path: Path) -> None:
+    write_certificate(tmp_path, "first")
+    file = tmp_path / "ca.pem"
+    shutil.copy(tmp_path / "tls.crt", file)
+    first = tls_context(str(file))
+    assert tls_context(str(file)) is first
+    write_certificate(tmp_path, "second")
+    (tmp_path / "tls.crt").replace(file)
+    second = tls_context(str(file))
+    assert second is not first
+    assert "second" in str(second.get_ca_certs())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, tmp_path / "tls.key")
+    async with loopback(context=context) as server, shipping(server, ca_file=str(file)) as shipper:
+        await shipper.send([b"batch"])
+    file.write_text("half of a certifi")
+    assert tls_context(str(file)) is second
+    file.unlink()
+    assert tls_context(str(file)) is second
 
 
 async def test_sending_before_opening_is_a_fault_of_ours() -> None:

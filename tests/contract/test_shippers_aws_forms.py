@@ -4,6 +4,7 @@ import asyncio
 import functools
 import gzip
 import json
+import threading
 import time
 
 import aws_far
@@ -20,8 +21,9 @@ from sensor.model.events import Header, Pod, Process
 from sensor.model.kinds import Lane
 from sensor.model.protocols import Encoding
 from sensor.pipeline.encode import Encoded
+from shippers import s3
 from shippers.kinesis import KEY_CHARACTERS, Kinesis
-from shippers.record_facts import facts
+from shippers.record_facts import Facts, facts
 from shippers.s3 import bucket_address
 
 each = pytest.mark.parametrize("name", AWS)
@@ -162,6 +164,20 @@ async def test_days_go_to_partitions_of_their_own_and_zstd_is_understood(aws: Aw
         f"{start}15/s1/epoch1-ordinary-000000000002-000000000002.jsonl.zst",
     ]
     assert [facts(line).seq for _, body in found for line in zstd.decompress(body).splitlines()] == [1, 3, 2]
+
+
+async def test_the_records_of_an_object_are_looked_into_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def noting(record: bytes) -> Facts:
+        threads.append(threading.current_thread())
+        return facts(record)
+
+    monkeypatch.setattr(s3, "facts", noting)
+    async with loopback(fine("s3")) as server, shipping("s3", at(server)) as shipper:
+        await shipper.send(records(1, 2))
+    assert len(threads) == 2
+    assert threading.current_thread() not in threads
 
 
 @pytest.mark.parametrize(

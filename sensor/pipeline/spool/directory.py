@@ -11,8 +11,8 @@ from contextlib import suppress
 from itertools import islice
 
 NAME = "fargate-sensor-spool"
-MOST_FILES = 20_000
-"""Names looked at in the directory; a spool has hundreds."""
+MOST_FILES = 100_000
+"""Names looked at in the directory; a spool has hundreds, and no more than `spool.MOST_SEGMENTS`."""
 
 _PRIVATE = 0o700
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO in the place of a file must not hold us up

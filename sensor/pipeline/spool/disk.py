@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -65,14 +65,19 @@ class Disk:
         self._spooled = dict.fromkeys(Lane, 0)
         self._marks = -1
 
-    def recover(self) -> Recovered:
-        """Read what is there, cut torn ends, and close what was left open."""
-        found = Recovered(cursors=self._cursors(), marks=self._read_marks())
+    def recover(self, looked: Callable[[], None] = lambda: None) -> Recovered:
+        """Read what is there, cut torn ends, and close what was left open; `looked` is called behind each file."""
+        segments: list[Kept] = []
+        torn = corrupt = corrupt_events = 0
         for name in self._directory.names():
             match = _SEGMENT.fullmatch(name)
             if match is not None and int(match[2], 16) < MOST_POSITION:
-                found = self._recover(found, name, Lane(match[1]), int(match[2], 16))
-        return found
+                found = self._recover(name, Lane(match[1]), int(match[2], 16))
+                segments += found.segments
+                torn, corrupt = torn + found.torn, corrupt + found.corrupt
+                corrupt_events += found.corrupt_events
+                looked()
+        return Recovered(tuple(segments), self._cursors(), self._read_marks(), torn, corrupt, corrupt_events)
 
     def append(self, lane: Lane, first: int, written: Record) -> None:
         """Add a record to the lane's open segment, which begins with it where there is none that starts at `first`.
@@ -141,28 +146,22 @@ class Disk:
             self._marks = -1
         self._directory.close()
 
-    def _recover(self, found: Recovered, name: str, lane: Lane, first: int) -> Recovered:
+    def _recover(self, name: str, lane: Lane, first: int) -> Recovered:
         """One file. What cannot be read at all is one damaged place, and out of the way."""
         try:
             raw = self._directory.read(name, MOST_SEGMENT)
         except OSError:
             with suppress(OSError):  # a directory in the place of a file stays
                 self._directory.remove(name)
-            return found._replace(corrupt=found.corrupt + 1)
+            return Recovered(corrupt=1)
         scan = record.scan(raw, lane, first)
-        torn = len(raw) - scan.end
-        found = found._replace(
-            torn=found.torn + torn,
-            corrupt=found.corrupt + scan.corrupt,
-            corrupt_events=found.corrupt_events + scan.corrupt_events,
-        )
+        found = Recovered(torn=len(raw) - scan.end, corrupt=scan.corrupt, corrupt_events=scan.corrupt_events)
         if not scan.records:
             self._directory.remove(name)
             return found
         if name.endswith(".part"):
             self._cut(name, scan.end)
-        kept = Kept(lane, first, _counts(scan.records, first), scan.end)
-        return found._replace(segments=(*found.segments, kept))
+        return found._replace(segments=(Kept(lane, first, _counts(scan.records, first), scan.end),))
 
     def _cut(self, name: str, end: int) -> None:
         """Cut a torn end, and close the segment: nothing is appended to what another process wrote."""

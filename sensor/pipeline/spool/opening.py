@@ -12,7 +12,8 @@ from sensor.pipeline.spool.saver import Saver
 from sensor.pipeline.spool.worker import Worker
 
 PATIENCE_S = 5.0
-"""How long the first events wait for the directory; one that takes longer is not used in this run."""
+"""How long the first events wait for a directory of which nothing is read; it is not used in this run then. A large one
+takes longer in all: it would take as long at each start, and nobody would ever be told of what is in it."""
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +30,10 @@ async def open_directory(
 ) -> Opened | None:
     """Take hold of the spool below `parent`; None, told in the log, where that cannot be done."""
     answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    worker.submit(lambda: _open(parent), lambda found: _answered(answer, found))
+    opening = _Opening(parent)
+    worker.submit(opening, lambda found: _answered(answer, found))
     try:
-        found = await asyncio.wait_for(answer, patience)
+        found = await _while_it_goes_on(opening, answer, patience)
     except TimeoutError:
         found = TimeoutError(f"{parent} does not answer within {patience:g} s")
     if not isinstance(found, tuple):
@@ -42,13 +44,37 @@ async def open_directory(
     return Opened(Saver(disk, worker, clock), recovered)
 
 
-def _open(parent: str) -> tuple[Disk, Recovered]:
-    disk = Disk(parent)
+class _Opening:
+    """The work of the disk's thread; `files` have been read so far."""
+
+    def __init__(self, parent: str) -> None:
+        self._parent = parent
+        self.files = 0
+
+    def __call__(self) -> tuple[Disk, Recovered]:
+        disk = Disk(self._parent)
+        try:
+            return disk, disk.recover(self._looked)
+        except OSError:
+            disk.close()
+            raise
+
+    def _looked(self) -> None:
+        self.files += 1
+
+
+async def _while_it_goes_on(opening: _Opening, answer: asyncio.Future[object], patience: float) -> object:
+    """The answer. Raises TimeoutError, and gives it up, once no file was read for so many seconds."""
+    files = -1
     try:
-        return disk, disk.recover()
-    except OSError:
-        disk.close()
-        raise
+        while opening.files > files:
+            files = opening.files
+            done, _ = await asyncio.wait({answer}, timeout=patience)
+            if done:
+                return answer.result()
+    finally:
+        answer.cancel()
+    raise TimeoutError
 
 
 def _answered(answer: asyncio.Future[object], found: object) -> None:

@@ -116,8 +116,8 @@ class Saver:
         self._marks = self._marks.moved(lane, Mark(promised=self._last[lane] + self._ahead[lane]))
 
     def _send_marks(self) -> None:
-        """At most one such job waits for the disk, and writes what holds when its turn comes."""
-        if not self._marks_sent:
+        """At most one such job waits for the disk, and writes what holds when its turn comes; none after the end."""
+        if not self._marks_sent and not self._marks.flags & CLEAN:
             self._marks_sent = True
             self._worker.submit(self._mark, self._marked)
 

@@ -17,6 +17,8 @@ from sensor.pipeline.spool.track import Track
 SEGMENTS = 16
 """Into how many segments, at least, the bound is divided: the smaller they are, the less has to go at a time."""
 MOST_SEGMENT, LEAST_SEGMENT = 256 * 1024, 4 * 1024
+MOST_SEGMENTS = 70_000
+"""What is beyond so many would not be found at the next start; the largest spool has 65,536 of the largest ones."""
 
 SAVE_S = 1.0
 """Acknowledgements are written down that long after the first of them; what a kill forgets is sent and known again."""
@@ -258,7 +260,10 @@ class Spool:
             self._drop(next(s for s in ordinary.segments if s.held))
         while urgent.held > self._memory_bytes:  # then nothing ordinary is left
             self._drop(next(s for s in urgent.segments if s.held))
-        while urgent.filed + ordinary.filed > max(self._disk_bytes, self._segment_bytes):
+        while (
+            urgent.filed + ordinary.filed > max(self._disk_bytes, self._segment_bytes)
+            or len(urgent.segments) + len(ordinary.segments) > MOST_SEGMENTS
+        ):
             self._drop(next(s for track in (ordinary, urgent) for s in track.segments if s.filed))
 
     def _drop(self, segment: Segment) -> None:

@@ -62,8 +62,9 @@ def test_after_a_pause_it_waits_for_half_of_its_age() -> None:
 
 def test_a_full_batch_does_not_wait() -> None:
     for rig in (Rig(events=2), Rig(size=2 * len(encoded(1).data))):
-        rig.put(1, 2, 3)
+        rig.put(1, 2)
         assert rig.seqs() == [(ORDINARY, [1, 2])]
+        rig.put(3)
         rig.timers.pass_time(1)
         assert rig.seqs() == [(ORDINARY, [1, 2]), (ORDINARY, [3])]
 

@@ -95,6 +95,15 @@ def test_detections_linked_events_and_what_people_run_are_not_held() -> None:
     assert len(rig.out) == 6
 
 
+def test_what_people_and_unknown_programs_change_is_folded_and_so_are_runs_of_nobody() -> None:
+    rig = Rig()
+    of_a_person = wrote()._replace(process=Process("entity-1", 1, exe="/bin/sh", session="exec"))
+    of_unknown = wrote()._replace(process=Process("entity-2", 2))
+    for one in (of_a_person, of_unknown, event()):
+        rig.put(one, one)
+    assert len(rig.out) == 3
+
+
 def ran(pid: int, *args: str, exe: str | None = "/bin/app", **fields: Any) -> Event:
     return event()._replace(process=Process(f"entity-{pid}", pid, exe=exe, args=args, **fields))
 

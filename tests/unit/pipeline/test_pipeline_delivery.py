@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from delivery_rig import MIB, Rig, json_seqs, json_shipper
@@ -244,6 +244,25 @@ async def test_the_next_request_has_its_own_tries_after_one_that_met_a_fault_to_
     async with rig.running():
         await rig.delivered(3)
     assert rig.counters.losses == {"refused": 3}
+
+
+class FaultyAtFirst(FakeShipper):
+    """Fails with each batch almost as often as would have it refused, by a fault of its own."""
+
+    async def send(self, records: Sequence[bytes]) -> Sequence[int]:
+        await super().send(records)
+        if self.sent.count(tuple(records)) < MOST_FAULTS:
+            raise KeyError("oops")
+        return ()
+
+
+async def test_faults_of_one_lane_are_not_those_of_the_other() -> None:
+    rig = Rig(FaultyAtFirst())
+    rig.put(1)
+    rig.put(1, lane=URGENT)
+    async with rig.running():
+        await until(lambda: len(rig.shipper.sent) == 2 * MOST_FAULTS, "both were tried to the end")
+    assert not rig.counters.losses
 
 
 async def test_the_systems_errors_are_tried_again_however_often() -> None:

@@ -23,7 +23,7 @@ from sensor.pipeline.unseal import MOST_PLAIN, JsonRecords, unsealer
 
 
 def json_records(*items: Encoded, counters: Counters | None = None) -> list[bytes]:
-    found = unsealer(Encoding.JSON, counters or Counters())(seal(HEADER, items))
+    found = list(unsealer(Encoding.JSON, counters or Counters())(seal(HEADER, items)))
     assert all(count == 1 for _, count in found)
     return [record for record, _ in found]
 
@@ -87,8 +87,8 @@ def test_a_list_of_what_was_cut_may_be_null() -> None:
 
 def test_only_the_wanted_kinds_become_records() -> None:
     unseal = unsealer(Encoding.JSON, Counters(), frozenset({Kind.DETECTION}))
-    assert unseal(seal(HEADER, [encoded(1)])) == []
-    assert len(unseal(seal(HEADER, [encoded(1, Lane.URGENT)]))) == 1
+    assert list(unseal(seal(HEADER, [encoded(1)]))) == []
+    assert len(list(unseal(seal(HEADER, [encoded(1, Lane.URGENT)])))) == 1
 
 
 def bodies() -> list[bytes]:
@@ -102,7 +102,7 @@ def bodies() -> list[bytes]:
 @pytest.mark.parametrize("body", bodies(), ids=range(len(bodies())))
 def test_what_is_no_batch_is_counted_and_nothing_else_happens(body: bytes) -> None:
     counters = Counters()
-    assert unsealer(Encoding.JSON, counters)(Sealed(body, Lane.ORDINARY, 5, 1, 5)) == []
+    assert list(unsealer(Encoding.JSON, counters)(Sealed(body, Lane.ORDINARY, 5, 1, 5))) == []
     assert counters.losses == {"unencodable": 5}
 
 
@@ -131,4 +131,4 @@ def test_a_record_that_the_destination_could_not_take_is_cut_and_says_so(encodin
     assert 20_000 < len(record) <= 30_000
     plain = json.loads(record)
     assert plain.get("unmapped", plain)["evidence"]["truncated"] == ["process.args"]
-    assert unsealer(encoding, Counters(), None, 30_000)(sealed) == [(record, 1)]
+    assert list(unsealer(encoding, Counters(), None, 30_000)(sealed)) == [(record, 1)]

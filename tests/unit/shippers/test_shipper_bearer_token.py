@@ -61,3 +61,13 @@ def test_neither_repr_nor_hidden_text_shows_it() -> None:
     token.headers()
     assert "s3cret" not in repr(token)
     assert token.hide("you sent s3cret, s3cret!") == "you sent <token>, <token>!"
+
+
+def test_a_token_that_was_replaced_is_hidden_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    token = BearerToken(value=None, path=str(file))
+    for content in ("first", "second", "second"):
+        file.write_text(content)
+        token.refused()
+        token.headers()
+    assert token.hide("first, then second") == "<token>, then <token>"

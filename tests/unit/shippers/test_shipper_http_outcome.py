@@ -73,3 +73,4 @@ def test_the_systems_own_words_are_found_below_the_librarys() -> None:
     assert transport_reason(outer) == "ConnectionRefusedError: [Errno 111] Connection refused"
     assert transport_reason(httpx.RemoteProtocolError("junk")) == "RemoteProtocolError: junk"
     assert transport_reason(httpx.ReadTimeout("")) == "no answer in time (ReadTimeout)"
+    assert "s3cret" not in transport_reason(httpx.LocalProtocolError("Illegal header value b's3cret\\n'"))

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from fakes_spool import KIB, ORDINARY, URGENT, SpoolRig
 
+from sensor.pipeline.spool import spool
+from sensor.pipeline.spool.directory import MOST_FILES
+
 NAME = "fargate-sensor-spool"
 CURSORS = ("", "[]", "{", '{"a": {"urgent": 1}}', '{"a": 7}', "[" * 50_000, '{"a": {"urgent": "x", "ordinary": 1}}')
 
@@ -84,6 +87,17 @@ async def test_the_disks_bound_drops_the_oldest_ordinary_segments(tmp_path: Path
     assert left[-1] == 200
     assert rig.counters.losses == {"spool_full": 200 - len(left)}
     assert await rig.read(lane=URGENT) == list(range(1, 21))
+
+
+async def test_no_more_segments_are_kept_than_the_next_start_would_find(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 16 * 2**30 // spool.MOST_SEGMENT < spool.MOST_SEGMENTS < MOST_FILES  # SENSOR_SPOOL_DISK_BYTES, at most
+    monkeypatch.setattr(spool, "MOST_SEGMENTS", 5)
+    rig = await SpoolRig(tmp_path, memory=64 * KIB).open()
+    rig.put(*range(1, 9), padding=spool.LEAST_SEGMENT)
+    assert len(rig.files()) == 5
+    assert rig.counters.losses == {"spool_full": 3}
 
 
 async def test_a_torn_end_is_cut_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

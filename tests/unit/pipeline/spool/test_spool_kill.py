@@ -1,17 +1,23 @@
 """What a kill has cost is bounded by the marks, and told by the sensor that starts after it."""
 
+import asyncio
 import errno
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fakes import FakeClock
 from fakes_spool import KIB, ORDINARY, URGENT, SpoolRig
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sensor.model.counters import Counters
 from sensor.pipeline.spool import disk, marks
 from sensor.pipeline.spool.marks import BEYOND, CLEAN, MARKS_BYTES, Mark, Marks
+from sensor.pipeline.spool.opening import open_directory
 from sensor.pipeline.spool.saver import AHEAD, RETRY_S
+from sensor.pipeline.spool.worker import DiskThread
 
 NAME = "fargate-sensor-spool"
 
@@ -149,6 +155,23 @@ async def test_a_first_start_has_lost_nothing(tmp_path: Path) -> None:
     rig = await SpoolRig(tmp_path).open()
     assert not rig.counters.losses
     assert marks.unpacked((tmp_path / NAME / "marks").read_bytes()) == Marks(Mark(0, AHEAD), Mark(0, AHEAD))
+
+
+async def test_after_a_clean_end_nothing_more_is_asked_of_the_disk(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    thread, written, closed = DiskThread(), threading.Event(), asyncio.Event()
+    opened = await open_directory(str(tmp_path), thread, clock=FakeClock(), counters=Counters())
+    assert opened is not None
+    thread.submit(written.set, lambda _answer: None)
+    assert written.wait(5)  # the first marks are, and the loop has not heard of it
+    opened.saver.close(closed.set)
+    await closed.wait()
+    asked = asyncio.Event()
+    thread.submit(lambda: None, lambda _answer: asked.set())
+    await asked.wait()
+    thread.close()
+    assert caplog.messages == []
 
 
 async def test_a_clean_end_says_so_in_the_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import struct
+import time
 from pathlib import Path
 from zlib import crc32
 
@@ -11,9 +12,12 @@ from fakes_spool import ORDINARY, URGENT, FakeWorker, SpoolRig
 
 from sensor.model.counters import Counters
 from sensor.pipeline.spool import marks
+from sensor.pipeline.spool.directory import SpoolDirectory
 from sensor.pipeline.spool.disk import Disk
 from sensor.pipeline.spool.marks import BEYOND, CLEAN, MAGIC, MARKS_BYTES, Mark, Marks
 from sensor.pipeline.spool.opening import open_directory
+from sensor.pipeline.spool.spool import MOST_SEGMENT
+from sensor.pipeline.spool.worker import DiskThread
 
 NAME = "fargate-sensor-spool"
 
@@ -94,7 +98,7 @@ async def test_what_a_kill_has_cost_is_told_and_counted(
 async def test_a_directory_that_cannot_be_read_is_told_and_let_go_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(self: Disk) -> None:
+    def fails(self: Disk, looked: object) -> None:
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
@@ -119,6 +123,26 @@ async def test_a_directory_that_fails_too_late_was_told_already(
     assert caplog.messages == [
         f"the spool directory cannot be used, events are kept in memory: {missing} does not answer within 0.01 s"
     ]
+
+
+async def test_a_large_directory_may_take_longer_while_its_files_are_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1, 2, 3, padding=MOST_SEGMENT)
+    await rig.spool.aclose(1)
+    read = SpoolDirectory.read
+
+    def slowly(self: SpoolDirectory, name: str, most: int) -> bytes:
+        time.sleep(0.3)
+        return read(self, name, most)
+
+    monkeypatch.setattr(SpoolDirectory, "read", slowly)
+    thread, counters = DiskThread(), Counters()
+    opened = await open_directory(str(tmp_path), thread, clock=FakeClock(), counters=counters, patience=0.75)
+    assert opened is not None
+    assert len(opened.found.segments) == 3
+    opened.saver.close(thread.close)
 
 
 def test_marks_bound_each_lane_by_itself() -> None:
