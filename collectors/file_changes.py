@@ -101,12 +101,18 @@ class ChangeReader:
         self._last_read = now
         for notice in notices:
             if notice.mask & OVERFLOW:
-                self.overflows += 1
-            else:
-                places = tuple(self._table.places(notice.wd))
-                is_file = bool(places) and places[0].file is not None
-                yield from self._of_file(notice, places) if is_file else self._of_directory(notice, places, now)
+                self.lost()
+                continue
+            places = tuple(self._table.places(notice.wd))
+            is_file = bool(places) and places[0].file is not None
+            yield from self._of_file(notice, places) if is_file else self._of_directory(notice, places, now)
             self._last = notice
+
+    def lost(self) -> None:
+        """Notices were lost: of what is being written the close may be among them."""
+        self.overflows += 1
+        self._written.clear()
+        self._last = NOTHING
 
     def unpaired(self, now: float) -> Iterator[Change]:
         """The deletions that halves of renames have turned out to be."""
@@ -188,6 +194,10 @@ class ChangeReader:
         departure = self._departures.pop(notice.cookie, None) if notice.mask & MOVED_TO else None
         if notice.mask & CREATE:
             self._remember((notice.wd, notice.name))
+        else:
+            self._written.pop((notice.wd, notice.name), None)  # another file had the name
+        for place in places:
+            self._remember_name(place, notice.name)  # before it is told, which is remembered with it
         if departure is not None:
             yield from _renamed(departure, places, notice.name)
         else:
@@ -196,7 +206,6 @@ class ChangeReader:
         self._overtaken = notice, self._moved.contents(places, notice.name) if is_directory else {}
         held = self._moved.arrived(notice.cookie)
         for place in places:
-            self._remember_name(place, notice.name)
             found = self._coverage.appeared(place, notice.name, is_directory=is_directory, tell=True)
             news = self._found(place.container, found)
             yield from news if departure is None else _untold(news, departure, held, place.path + b"/" + notice.name)
@@ -209,6 +218,7 @@ class ChangeReader:
                 yield from (change._replace(source=SCAN) for change in told(Kind.FILE_CREATE, (place,), name))
 
     def _left(self, notice: Notice, places: tuple[Place, ...], now: float) -> Iterator[Change]:
+        self._written.pop((notice.wd, notice.name), None)
         if notice.mask & DELETE:
             yield from told(Kind.FILE_DELETE, places, notice.name)
         else:

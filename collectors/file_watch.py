@@ -112,7 +112,7 @@ class FileWatch:
         )
         self._early = Early(coverage=self._coverage, table=self._table, reach=self._reach)
         self._reader = ChangeReader(self._table, self._coverage)
-        self._look = Look(reach=self._reach, counters=counters, clock=clock)
+        self._look = Look(reach=self._reach, names=self._table.names, counters=counters, clock=clock)
         self._telling = FileTelling(
             reach=self._reach,
             names=self._table.names,
@@ -181,7 +181,7 @@ class FileWatch:
     def discard(self) -> None:
         """Empty the kernel's queue without reading it, since that would take more than may be taken: it is lost."""
         if self._stream.discard():
-            self._reader.overflows += 1
+            self._reader.lost()
             self._note_loss()
 
     def tell_waiting(self) -> None:
@@ -284,6 +284,7 @@ class FileWatch:
 
     def _cover(self, container: str, unwatched_ns: Timestamp | None) -> bool:
         """Watch a container; what its programs did before, while we watched or tried to, is looked for then."""
+        self._look.begin(container)
         if not self._coverage.cover(container):
             return False
         if unwatched_ns is not None:
@@ -319,8 +320,9 @@ class FileWatch:
             self._compare(container, self._all_read_ns, RESCAN)
 
     def _rescan(self, now: float) -> None:
-        """After an overflow, once all is read: say so, and look what differs from what was known."""
-        if not self._reader.overflows or now < self._rescan_at or self._filled or self._lost_since_ns is None:
+        """After an overflow say so, and look what differs from what was known: also while more comes than is read, which
+        may go on for ever. A comparison that is under way is not begun anew, so that it comes to its end."""
+        if not self._reader.overflows or now < self._rescan_at or self._comparing or self._lost_since_ns is None:
             return
         count, self._reader.overflows = self._reader.overflows, 0
         since, self._lost_since_ns = self._lost_since_ns, None
@@ -350,12 +352,13 @@ class FileWatch:
 
     def _compare_some(self, now: float) -> bool:
         """As much as there is time for; whether there is more."""
+        begin = self._clock.monotonic()
         while self._comparing:
             container, differences = next(iter(self._comparing.items()))
             for change in differences:
                 if change is not None:
                     self._take(change, now)
-                if self._clock.monotonic() - now > COMPARED_S:
+                if self._clock.monotonic() - begin > COMPARED_S:
                     return True
             self._comparing.pop(container, None)
             self._fold(self._look.take(), now)

@@ -12,6 +12,7 @@ from file_scene import APP, FileScene, make_root, watching
 from collectors.file_changes import Change
 from collectors.file_look import GONE, LOOKS_A_SECOND, TOO_MANY, Look
 from collectors.watch_coverage import Reach
+from collectors.watch_names import KnownNames
 from sensor.model.counters import Counters
 from sensor.model.kinds import Kind
 
@@ -93,7 +94,7 @@ class Looking:
     def __init__(self, root: int) -> None:
         self.counters = Counters()
         self.clock = FakeClock()
-        self.look = Look(reach=lambda _: Reach(root, None), counters=self.counters, clock=self.clock)
+        self.look = Look(reach=lambda _: Reach(root, None), names=KnownNames(), counters=self.counters, clock=self.clock)
 
     def put(self, kind: Kind, path: bytes) -> list[Change]:
         return list(self.look.put(Change(kind, APP, path, programs=True)))

@@ -11,9 +11,11 @@ from file_still import Still
 from collectors import file_watch
 from collectors.file_changes import PAIRING_S
 from collectors.file_changes import REMEMBERED as HALVES
+from collectors.file_events import OVERFLOW
 from collectors.file_look import REMEMBERED as WAITING
 from collectors.file_look import TOO_MANY
 from collectors.file_watch import LOOK_TURNS, TURN
+from collectors.inotify_stream import Notice
 from sensor.model.kinds import Kind
 
 pytestmark = pytest.mark.kernel
@@ -59,6 +61,43 @@ def test_a_second_half_that_is_read_late_is_one(still: Still) -> None:
     still.clock.advance(PAIRING_S)
     turns(still, 1)
     assert still.told() == {("rename", "/etc/new")}
+
+
+def lose(still: Still) -> None:
+    (still.root / "etc/passwd").touch()
+    still.watch.discard()
+
+
+def test_what_was_lost_in_a_storm_that_does_not_end_is_told_and_found(still: Still) -> None:
+    (still.root / "etc/cron.d/job").write_text("evil")
+    lose(still)
+    turns(still)
+    assert still.counters.losses[OVERFLOW] == 1
+    assert ("create", "/etc/cron.d/job") in still.told()
+
+
+def test_a_comparison_comes_to_its_end_though_more_is_lost_meanwhile(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_watch, "COMPARED_S", -1.0)
+    monkeypatch.setattr(file_watch, "RESCAN_S", 0.0)
+    (still.root / "etc/cron.d/job").write_text("evil")
+    for _ in range(200):
+        lose(still)
+        turns(still, 1)
+    assert ("create", "/etc/cron.d/job") in still.told()
+
+
+def test_directories_are_compared_however_long_reading_takes(still: Still) -> None:
+    def read() -> list[Notice]:
+        still.clock.advance(1.0)
+        return []
+
+    (still.root / "etc/cron.d/job").write_text("evil")
+    lose(still)
+    still.stream.read = read  # type: ignore[method-assign]
+    turns(still, 1)
+    assert ("create", "/etc/cron.d/job") in still.told()
 
 
 def test_what_waits_is_bounded_and_all_is_told_or_counted(still: Still) -> None:

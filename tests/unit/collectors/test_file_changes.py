@@ -190,6 +190,31 @@ def test_a_close_without_a_write_seen_is_doubtful(scene: Scene) -> None:
     assert change == Change(Kind.FILE_MODIFY, "c", b"/etc/mapped", unsure=True)
 
 
+@pytest.mark.parametrize(
+    "between",
+    [
+        [(ETC, DELETE, b"x")],
+        [(ETC, MOVED_FROM, b"x", 9), (ETC, MOVED_TO, b"y", 9)],
+        [(ETC, MOVED_FROM, b"y", 9), (ETC, MOVED_TO, b"x", 9)],
+        [(-1, OVERFLOW, b"")],
+    ],
+)
+def test_what_was_written_before_says_nothing_of_another_file_or_of_what_was_lost(
+    scene: Scene, between: list[tuple[int, int, bytes]]
+) -> None:
+    scene.read((ETC, MODIFY, b"x"), *between)
+    (change,) = scene.read((ETC, CLOSE_WRITE, b"x"))
+    assert change.unsure
+
+
+def test_a_name_is_known_before_it_is_told(scene: Scene) -> None:
+    scene.table.names.learn("c", b"/etc", [])
+    told = [
+        scene.table.names.has("c", b"/etc", b"x") for _ in scene.reader.read([Notice(ETC, CREATE, 0, b"x")], now=0.0)
+    ]
+    assert told == [True]
+
+
 def test_where_only_programs_matter_it_is_the_close_that_counts(scene: Scene) -> None:
     changes = scene.read((TMP, CREATE, b"x"), (TMP, CLOSE_WRITE, b"x"))
     assert summary(changes) == [("create", b"/tmp/x"), ("modify", b"/tmp/x")]
