@@ -320,8 +320,8 @@ class FileWatch:
             self._compare(container, self._all_read_ns, RESCAN)
 
     def _rescan(self, now: float) -> None:
-        """After an overflow say so, and look what differs from what was known: also while more comes than is read, which
-        may go on for ever. A comparison that is under way is not begun anew, so that it comes to its end."""
+        """After an overflow say so, and look what differs from what was known; also while more comes than is read,
+        since that may not end. A comparison that is under way is not begun anew, so that it comes to its end."""
         if not self._reader.overflows or now < self._rescan_at or self._comparing or self._lost_since_ns is None:
             return
         count, self._reader.overflows = self._reader.overflows, 0

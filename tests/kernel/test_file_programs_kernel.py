@@ -94,7 +94,8 @@ class Looking:
     def __init__(self, root: int) -> None:
         self.counters = Counters()
         self.clock = FakeClock()
-        self.look = Look(reach=lambda _: Reach(root, None), names=KnownNames(), counters=self.counters, clock=self.clock)
+        reach = Reach(root, None)
+        self.look = Look(reach=lambda _: reach, names=KnownNames(), counters=self.counters, clock=self.clock)
 
     def put(self, kind: Kind, path: bytes) -> list[Change]:
         return list(self.look.put(Change(kind, APP, path, programs=True)))
