@@ -289,7 +289,8 @@ class FileWatch:
             return False
         if unwatched_ns is not None:
             self._counters.lost(FORGOTTEN)  # what went meanwhile
-        since_ns = came_ns(self._task, container, self._began_ns) or unwatched_ns
+        known_ns = (came_ns(self._task, container, self._began_ns), unwatched_ns)
+        since_ns = min((ns for ns in known_ns if ns is not None), default=None)  # its first process may be forgotten
         if since_ns is not None:
             if not self._comparing:
                 self._comparing_since_ns = self._clock.wall()
