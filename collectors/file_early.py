@@ -18,11 +18,12 @@ from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST, TaskView
 
 
-def came_ns(task: TaskView, container: str, began_ns: Timestamp) -> Timestamp | None:
-    """When the container's first process was forked; None for one that was there before `began_ns`, and the machine."""
+def came_ns(task: TaskView, container: str, began_ns: Timestamp, stopped: float) -> Timestamp | None:
+    """When the container's first process was forked; None for one that was there before `began_ns`, and the machine.
+    `stopped`: when an earlier run of the container was seen to end, in monotonic seconds."""
     if container == HOST:
         return None
-    started = min((one.started for one in task.recent(container, 0.0) if one.started is not None), default=None)
+    started = min((one.started for one in task.recent(container, stopped) if one.started is not None), default=None)
     return started if started is not None and started >= began_ns else None
 
 

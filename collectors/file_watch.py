@@ -17,6 +17,7 @@ from collectors.file_look import Look
 from collectors.file_rescan import CLOCK_TICK_NS, FORGOTTEN, Rescan
 from collectors.file_telling import FileTelling, Hashes
 from collectors.inotify_stream import Notice
+from collectors.process_table import DEAD_KEPT_S
 from collectors.procfs import Procfs
 from collectors.watch_coverage import Coverage
 from collectors.watch_plan import Spot
@@ -133,6 +134,7 @@ class FileWatch:
         self._comparing_since_ns = self._all_read_ns
         self._retries: dict[str, _Retry] = {}
         self._blind: dict[str, tuple[float, float]] = {}
+        self._stopped: dict[str, float] = {}
         self._rescan_at = 0.0
         self._logged = ("", 0.0)
         self.wake = asyncio.Event()
@@ -155,6 +157,9 @@ class FileWatch:
         self._retries.pop(container_id, None)
         self._blind.pop(container_id, None)
         self._coverage.failed.pop(container_id, None)
+        now = self._clock.monotonic()
+        self._stopped = {one: at for one, at in self._stopped.items() if now - at < DEAD_KEPT_S}
+        self._stopped[container_id] = now
         self.wake.set()  # others may have the room that it leaves
 
     def was_idle(self) -> None:
@@ -289,7 +294,8 @@ class FileWatch:
             return False
         if unwatched_ns is not None:
             self._counters.lost(FORGOTTEN)  # what went meanwhile
-        known_ns = (came_ns(self._task, container, self._began_ns), unwatched_ns)
+        stopped = self._stopped.get(container, 0.0)
+        known_ns = (came_ns(self._task, container, self._began_ns, stopped), unwatched_ns)
         since_ns = min((ns for ns in known_ns if ns is not None), default=None)  # its first process may be forgotten
         if since_ns is not None:
             if not self._comparing:

@@ -9,6 +9,7 @@ from file_scene import FileScene, make_root, watching
 
 from sensor.model.events import Timestamp
 from sensor.model.kinds import Kind
+from sensor.model.protocols import Recent
 
 pytestmark = pytest.mark.kernel
 
@@ -68,4 +69,26 @@ async def test_nothing_is_told_of_one_that_was_there_before(tmp_path: Path, know
         (root / "etc/after").touch()
         await scene.tells("/etc/after", Kind.FILE_CREATE, LATE)
         assert scene.told("/etc/cron.d/planted", container=LATE) == []
+        os.close(scene.task.roots[LATE])
+
+
+async def test_what_an_earlier_run_of_the_container_has_left_is_not_told_again(tmp_path: Path) -> None:
+    root = make_root(tmp_path / LATE)
+    async with watching(make_root(tmp_path / "app")) as scene:
+        started = time.time_ns()
+        tick()
+        (root / "etc/cron.d/planted").touch()
+        come(scene, root, started)
+        await scene.tells("/etc/cron.d/planted", Kind.FILE_CREATE, LATE)
+        first = scene.task.processes[PID]
+        os.close(scene.task.roots[LATE])
+        scene.task.dead.append((LATE, Recent(first, time.monotonic(), first.start)))
+        scene.task.stop_container(LATE)
+        tick()
+        started = time.time_ns()
+        tick()
+        (root / "etc/cron.d/again").touch()
+        come(scene, root, started)
+        await scene.tells("/etc/cron.d/again", Kind.FILE_CREATE, LATE)
+        assert len(scene.told("/etc/cron.d/planted", container=LATE)) == 1
         os.close(scene.task.roots[LATE])
