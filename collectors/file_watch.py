@@ -47,7 +47,8 @@ LATENCY_S = 0.1
 """How late the loop may be when it is told that there are notices."""
 
 RESCAN_S = 5.0
-"""At least this long lies between two rescans after overflows, whatever a workload does."""
+LONGEST_RESCAN_S = 60.0
+"""How long lies between two rescans after overflows at least; twice as long each time, while they go on."""
 
 COMPARED_S = 0.01
 """How long directories are compared before other work on the loop has its turn."""
@@ -135,7 +136,7 @@ class FileWatch:
         self._retries: dict[str, _Retry] = {}
         self._blind: dict[str, tuple[float, float]] = {}
         self._stopped: dict[str, float] = {}
-        self._rescan_at = 0.0
+        self._rescan_at, self._rescan_delay = 0.0, RESCAN_S
         self._logged = ("", 0.0)
         self.wake = asyncio.Event()
         """Set when there is work that neither the stream nor `next_due` could tell of."""
@@ -333,7 +334,9 @@ class FileWatch:
             return
         count, self._reader.overflows = self._reader.overflows, 0
         since, self._lost_since_ns = self._lost_since_ns, None
-        self._rescan_at = now + RESCAN_S
+        goes_on = now - self._rescan_at < self._rescan_delay
+        self._rescan_delay = min(2 * self._rescan_delay, LONGEST_RESCAN_S) if goes_on else RESCAN_S
+        self._rescan_at = now + self._rescan_delay
         self._counters.lost(OVERFLOW, count)
         self._emit(overflow(count, self._clock.wall()))
         self._begin_comparing(since, RESCAN)

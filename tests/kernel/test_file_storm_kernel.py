@@ -1,5 +1,6 @@
 """While more comes than is read, what was read is told all the same, and what waits stays bounded."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,23 @@ def test_what_was_lost_in_a_storm_that_does_not_end_is_told_and_found(still: Sti
     turns(still)
     assert still.counters.losses[OVERFLOW] == 1
     assert ("create", "/etc/cron.d/job") in still.told()
+
+
+def test_a_storm_that_goes_on_is_told_and_compared_more_seldom(still: Still) -> None:
+    told = []
+    for _ in range(600):
+        lose(still)
+        turns(still, 1)
+        told.append(still.counters.losses[OVERFLOW])
+        still.clock.advance(1.0)
+    times = [second for second in range(1, 600) if told[second] != told[second - 1]]
+    assert [later - sooner for sooner, later in itertools.pairwise([0, *times])][:6] == [5, 10, 20, 40, 60, 60]
+    still.clock.advance(2 * file_watch.LONGEST_RESCAN_S)
+    for _ in range(2):
+        lose(still)
+        turns(still, 1)
+        still.clock.advance(file_watch.RESCAN_S)
+    assert still.counters.losses[OVERFLOW] == 602
 
 
 def test_a_comparison_comes_to_its_end_though_more_is_lost_meanwhile(

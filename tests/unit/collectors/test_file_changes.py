@@ -32,6 +32,7 @@ ENTRIES = [
     Entry(b"/tmp", "programs", programs=True),
     Entry(b"/www", "web", depth=1, kinds=CONTENT),
     Entry(b"/var/lib", "reached by its way"),
+    Entry(b"/opt", "added", depth=1),
 ]
 ETC, ROOT, TMP, WWW, VAR = range(1, 6)
 PASSWD = 20
@@ -298,6 +299,10 @@ def test_a_directorys_own_attributes_are_told_once(scene: Scene) -> None:
     scene.watch("c", b"/var/lib", 9)
     assert summary(scene.read((9, ATTRIB | IS_DIRECTORY, b""))) == [("attributes", b"/var/lib")]
     assert not scene.read((WWW, ATTRIB | IS_DIRECTORY, b"")), "web roots do not want attributes"
+    scene.watch("c", b"/opt", 10)
+    scene.watch("c", b"/opt/d", 11)
+    both = scene.read((10, ATTRIB | IS_DIRECTORY, b"d"), (11, ATTRIB | IS_DIRECTORY, b""))
+    assert summary(both) == [("attributes", b"/opt/d")]
 
 
 def test_an_overflow_is_counted_and_names_no_directory(scene: Scene) -> None:
