@@ -134,6 +134,17 @@ async def test_creation_and_close_in_one_turn_are_one_look_and_one_change(lookin
     assert [change.kind for change in looking.look.take()] == [Kind.FILE_CREATE]
 
 
+async def test_the_name_that_a_program_had_before_is_no_programs_any_more(looking: Looking, tmp_path: Path) -> None:
+    (tmp_path / "y").write_text("#!")
+    (tmp_path / "x").write_text("#!")
+    looking.put(Kind.FILE_CREATE, b"/x")
+    list(looking.look.take())
+    list(looking.look.put(Change(Kind.FILE_RENAME, APP, b"/y", b"/x", programs=True)))
+    assert list(looking.look.take())
+    assert not looking.put(Kind.FILE_DELETE, b"/x")
+    assert looking.put(Kind.FILE_DELETE, b"/y")
+
+
 async def test_the_memory_of_a_container_goes_with_it(looking: Looking, tmp_path: Path) -> None:
     (tmp_path / "x").write_text("#!")
     looking.put(Kind.FILE_CREATE, b"/x")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collectors.file_changes import RESCAN, SCAN, Change
+from collectors.file_changes import INOTIFY, RESCAN, SCAN, Change
 from collectors.file_hold_off import HoldOff
 from sensor.model.kinds import Kind
 
@@ -58,8 +58,10 @@ def test_nothing_wakes_anybody_while_nothing_is_folded() -> None:
     offer(held, LOG, 0.0)
     assert held.next_due() is None
     offer(held, LOG, 1.0)
+    offer(held, LOG, 1.1)
     assert held.next_due() == 2.0
     list(held.due(2.0))
+    list(held.due(4.0))
     assert held.next_due() is None
 
 
@@ -135,6 +137,20 @@ def test_a_scan_finds_another_file_after_the_second_deletion_too() -> None:
     assert list(held.due(2.0)) == [scanned._replace(count=2, since=0.0), deletion._replace(since=0.0)]
 
 
+def test_a_scan_finds_the_file_that_came_after_its_directory() -> None:
+    held = HoldOff(2.0)
+    for now, change in enumerate([NEW, NEW._replace(path=b"/etc"), NEW, NEW._replace(source=SCAN)]):
+        offer(held, change, now / 10)
+    assert [change.count for change in held.due(2.0)] == [1]
+
+
+def test_a_second_scan_finds_the_same_file() -> None:
+    held = HoldOff(2.0)
+    for source, kind in [(INOTIFY, NEW.kind), (INOTIFY, Kind.FILE_DELETE), (SCAN, NEW.kind), (SCAN, NEW.kind)]:
+        offer(held, NEW._replace(kind=kind, source=source), 0.0)
+    assert [change.count for change in held.due(2.0)] == [1]
+
+
 def test_a_notice_that_comes_after_the_end_is_still_that_of_what_a_scan_found() -> None:
     held = HoldOff(2.0)
     offer(held, NEW, 0.0)
@@ -145,12 +161,14 @@ def test_a_notice_that_comes_after_the_end_is_still_that_of_what_a_scan_found() 
     assert held.next_due() is None
 
 
-def test_the_same_file_is_found_in_a_directory_that_was_there_before_or_was_found_itself() -> None:
+@pytest.mark.parametrize(("source", "at"), [(INOTIFY, 0.0), (SCAN, 0.2)])
+def test_the_same_file_is_found_in_a_directory_that_was_there_before_or_was_found_itself(
+    source: str, at: float
+) -> None:
     held = HoldOff(2.0)
-    scanned, directory = NEW._replace(source=SCAN), NEW._replace(path=b"/etc")
-    offer(held, directory, 0.0)
-    offer(held, NEW, 0.1)
-    offer(held, directory._replace(path=b"/", source=SCAN), 0.2)
+    scanned, directory = NEW._replace(source=SCAN), NEW._replace(path=b"/etc", source=source)
+    for now, change in sorted([(0.1, NEW), (at, directory)]):
+        offer(held, change, now)
     assert offer(held, scanned, 0.3) == []
     assert held.next_due() is None
 
