@@ -134,6 +134,18 @@ async def test_creation_and_close_in_one_turn_are_one_look_and_one_change(lookin
     assert [change.kind for change in looking.look.take()] == [Kind.FILE_CREATE]
 
 
+async def test_a_file_that_becomes_a_program_comes_once_and_is_modified_then(looking: Looking, tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    looking.put(Kind.FILE_CREATE, b"/x")
+    assert not list(looking.look.take())
+    (tmp_path / "x").write_text("#!")
+    told = []
+    for _ in range(2):
+        looking.put(Kind.FILE_MODIFY, b"/x")
+        told += [change.kind for change in looking.look.take()]
+    assert told == [Kind.FILE_CREATE, Kind.FILE_MODIFY]
+
+
 async def test_the_name_that_a_program_had_before_is_no_programs_any_more(looking: Looking, tmp_path: Path) -> None:
     (tmp_path / "y").write_text("#!")
     (tmp_path / "x").write_text("#!")

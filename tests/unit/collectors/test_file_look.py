@@ -28,6 +28,18 @@ def test_no_more_wait_than_are_kept_in_mind_and_each_beyond_is_counted_once() ->
     assert len(look._waiting) == 1
 
 
+def test_of_a_file_whose_writing_is_doubtful_nothing_is_lost_where_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(rootfs, "status", gone)
+    counters = Counters()
+    look = Look(reach=lambda _: Reach(0, ()), names=KnownNames(), counters=counters, clock=FakeClock())
+    list(look.put(Change(Kind.FILE_MODIFY, "c", b"/etc/x", unsure=True)))
+    assert not list(look.take())
+    assert not counters.losses, "its deletion is told"
+
+
 @pytest.mark.parametrize(
     ("known", "changed_ns", "counts"),
     [
