@@ -134,7 +134,19 @@ def test_a_scan_finds_another_file_after_the_second_deletion_too() -> None:
         offer(held, change, 0.0)
     scanned = NEW._replace(source=SCAN)
     offer(held, scanned, 1.9)
-    assert list(held.due(2.0)) == [scanned._replace(count=2, since=0.0), deletion._replace(since=0.0)]
+    assert list(held.due(2.0)) == [deletion._replace(since=0.0), scanned._replace(count=2, since=0.0)]
+
+
+@pytest.mark.parametrize("more", [[], [Kind.FILE_DELETE], [Kind.FILE_MODIFY]])
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_what_came_last_to_a_path_is_told_last(more: list[Kind], at_the_end: bool) -> None:
+    held = HoldOff(2.0)
+    kinds = [Kind.FILE_CREATE, Kind.FILE_MODIFY, Kind.FILE_DELETE] * 2 + [Kind.FILE_CREATE, *more]
+    told = [one for kind in kinds for one in offer(held, NEW._replace(kind=kind), 0.0)]
+    told += held.end() if at_the_end else held.due(2.0)
+    assert told[-1].kind == kinds[-1]
+    assert sum(one.count for one in told) == len(kinds)
+    assert held.next_due() is None
 
 
 def test_a_scan_finds_the_file_that_came_after_its_directory() -> None:
