@@ -74,6 +74,7 @@ class _Departure(NamedTuple):
     """The first half of a rename."""
 
     time: float
+    wd: int
     name: bytes
     places: tuple[Place, ...]
 
@@ -85,6 +86,7 @@ class ChangeReader:
         self._table = table
         self._coverage = coverage
         self._departures: OrderedDict[int, _Departure] = OrderedDict()
+        self._leaving: dict[tuple[int, bytes], int] = {}
         self._moved = MovedDirectories(table)
         self._overtaken: tuple[Notice, Contents] = (NOTHING, {})
         self._modified: dict[tuple[int, bytes], tuple[Change, ...]] = {}
@@ -117,17 +119,25 @@ class ChangeReader:
     def unpaired(self, now: float) -> Iterator[Change]:
         """The deletions that halves of renames have turned out to be."""
         while (due := self.next_due()) is not None and due <= now:
-            yield from self._give_up_oldest()
+            yield from self._give_up(next(iter(self._departures)))
 
     def next_due(self) -> float | None:
         """When `unpaired` may have something, in monotonic seconds."""
         first = next(iter(self._departures.values()), None)
         return first.time + PAIRING_S if first else None
 
-    def _give_up_oldest(self) -> Iterator[Change]:
-        cookie, departure = self._departures.popitem(last=False)
+    def _give_up(self, cookie: int) -> Iterator[Change]:
+        departure = self._second_half(cookie)
         self._moved.stayed_away(cookie)
-        yield from told(Kind.FILE_DELETE, departure.places, departure.name)
+        if departure is not None:
+            yield from told(Kind.FILE_DELETE, departure.places, departure.name)
+
+    def _second_half(self, cookie: int) -> _Departure | None:
+        """The first half, which waits no more."""
+        departure = self._departures.pop(cookie, None)
+        if departure is not None:
+            self._leaving.pop((departure.wd, departure.name), None)
+        return departure
 
     def _of_directory(self, notice: Notice, places: tuple[Place, ...], now: float) -> Iterator[Change]:
         mask = notice.mask
@@ -191,7 +201,9 @@ class ChangeReader:
             self._written.popitem(last=False)
 
     def _arrived(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
-        departure = self._departures.pop(notice.cookie, None) if notice.mask & MOVED_TO else None
+        departure = self._second_half(notice.cookie) if notice.mask & MOVED_TO else None
+        if (before := self._leaving.get((notice.wd, notice.name))) is not None:
+            yield from self._give_up(before)  # what had the name has left it before
         if notice.mask & CREATE:
             self._remember((notice.wd, notice.name))
         else:
@@ -222,11 +234,12 @@ class ChangeReader:
         if notice.mask & DELETE:
             yield from told(Kind.FILE_DELETE, places, notice.name)
         else:
-            self._departures[notice.cookie] = _Departure(now, notice.name, places)
+            self._departures[notice.cookie] = _Departure(now, notice.wd, notice.name, places)
+            self._leaving[notice.wd, notice.name] = notice.cookie
             if notice.mask & IS_DIRECTORY:
                 self._moved.left(notice.cookie, self._moved.contents(places, notice.name), self._exchanged(notice))
             if len(self._departures) > REMEMBERED:
-                yield from self._give_up_oldest()
+                yield from self._give_up(next(iter(self._departures)))
         for place in places:
             self._table.names.remove(place.container, place.path, notice.name)
             if notice.mask & DELETE:

@@ -47,8 +47,8 @@ LATENCY_S = 0.1
 """How late the loop may be when it is told that there are notices."""
 
 RESCAN_S = 5.0
-LONGEST_RESCAN_S = 60.0
-"""How long lies between two rescans after overflows at least; twice as long each time, while they go on."""
+LONGEST_PATIENCE_S = 60.0
+"""How long lies between two rescans after overflows at least, and how much longer at most while a storm goes on."""
 
 COMPARED_S = 0.01
 """How long directories are compared before other work on the loop has its turn."""
@@ -136,7 +136,7 @@ class FileWatch:
         self._retries: dict[str, _Retry] = {}
         self._blind: dict[str, tuple[float, float]] = {}
         self._stopped: dict[str, float] = {}
-        self._rescan_at, self._rescan_delay = 0.0, RESCAN_S
+        self._rescan_at = self._patience = 0.0
         self._logged = ("", 0.0)
         self.wake = asyncio.Event()
         """Set when there is work that neither the stream nor `next_due` could tell of."""
@@ -330,13 +330,13 @@ class FileWatch:
     def _rescan(self, now: float) -> None:
         """After an overflow say so, and look what differs from what was known; also while more comes than is read,
         since that may not end. A comparison that is under way is not begun anew, so that it comes to its end."""
-        if not self._reader.overflows or now < self._rescan_at or self._comparing or self._lost_since_ns is None:
+        earliest = self._rescan_at + (self._patience if self._filled else 0.0)
+        if not self._reader.overflows or now < earliest or self._comparing or self._lost_since_ns is None:
             return
         count, self._reader.overflows = self._reader.overflows, 0
         since, self._lost_since_ns = self._lost_since_ns, None
-        goes_on = now - self._rescan_at < self._rescan_delay
-        self._rescan_delay = min(2 * self._rescan_delay, LONGEST_RESCAN_S) if goes_on else RESCAN_S
-        self._rescan_at = now + self._rescan_delay
+        self._patience = min(2 * self._patience + RESCAN_S, LONGEST_PATIENCE_S) if self._filled else 0.0
+        self._rescan_at = now + RESCAN_S
         self._counters.lost(OVERFLOW, count)
         self._emit(overflow(count, self._clock.wall()))
         self._begin_comparing(since, RESCAN)

@@ -1,5 +1,6 @@
 """Where everyone may write, only files that can run are told: /tmp of a container on the real inotify."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 from fakes import FakeClock
 from file_scene import APP, FileScene, make_root, watching
+from running import until
 
 from collectors.file_changes import Change
+from collectors.file_hold_off import HOLD_OFF_S
 from collectors.file_look import GONE, LOOKS_A_SECOND, TOO_MANY, Look
 from collectors.watch_coverage import Reach
 from collectors.watch_names import KnownNames
@@ -79,6 +82,18 @@ async def test_a_program_that_was_told_is_followed_until_it_goes(scene: FileScen
     assert event.file.old_path == "/tmp/x"
     (scene.root / "tmp/y").unlink()
     await scene.tells("/tmp/y", Kind.FILE_DELETE)
+
+
+async def test_a_program_that_takes_the_place_of_another_is_told(scene: FileScene) -> None:
+    (scene.root / "opt").mkdir()
+    for path in ("tmp/x", "opt/evil"):
+        (scene.root / path).write_text("#!/bin/sh")
+    await scene.tells("/tmp/x", Kind.FILE_CREATE)
+    await asyncio.sleep(HOLD_OFF_S)
+    (scene.root / "tmp/x").rename(scene.root / "opt/x")
+    (scene.root / "opt/evil").rename(scene.root / "tmp/x")
+    await until(lambda: len(scene.told("/tmp/x")) == 3, "both")
+    assert [e.kind for e in scene.told("/tmp/x")] == [Kind.FILE_CREATE, Kind.FILE_DELETE, Kind.FILE_CREATE]
 
 
 async def test_programs_in_new_directories_there_are_told(scene: FileScene) -> None:

@@ -77,7 +77,9 @@ def test_what_was_lost_in_a_storm_that_does_not_end_is_told_and_found(still: Sti
     assert ("create", "/etc/cron.d/job") in still.told()
 
 
-def test_a_storm_that_goes_on_is_told_and_compared_more_seldom(still: Still) -> None:
+def test_a_storm_that_goes_on_is_told_and_compared_more_seldom_and_its_end_soon(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = []
     for _ in range(600):
         lose(still)
@@ -85,13 +87,13 @@ def test_a_storm_that_goes_on_is_told_and_compared_more_seldom(still: Still) -> 
         told.append(still.counters.losses[OVERFLOW])
         still.clock.advance(1.0)
     times = [second for second in range(1, 600) if told[second] != told[second - 1]]
-    assert [later - sooner for sooner, later in itertools.pairwise([0, *times])][:6] == [5, 10, 20, 40, 60, 60]
-    still.clock.advance(2 * file_watch.LONGEST_RESCAN_S)
-    for _ in range(2):
-        lose(still)
-        turns(still, 1)
+    assert [later - sooner for sooner, later in itertools.pairwise([0, *times])][:6] == [10, 20, 40, 65, 65, 65]
+    monkeypatch.setattr(file_watch, "FULL_READ", TURN)
+    for number in range(3):
         still.clock.advance(file_watch.RESCAN_S)
-    assert still.counters.losses[OVERFLOW] == 602
+        lose(still)
+        still.work()
+        assert still.counters.losses[OVERFLOW] == 601 + number
 
 
 def test_a_comparison_comes_to_its_end_though_more_is_lost_meanwhile(

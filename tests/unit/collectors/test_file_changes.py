@@ -160,6 +160,20 @@ def test_of_too_many_halves_the_oldest_are_deletions(scene: Scene) -> None:
     assert summary(changes) == [("delete", b"/etc/0"), ("delete", b"/etc/1")]
 
 
+@pytest.mark.parametrize("comes", [(ETC, CREATE, b"a"), (ETC, MOVED_TO, b"a", 7)])
+def test_what_takes_a_name_comes_after_what_left_it(scene: Scene, comes: tuple[int, int, bytes]) -> None:
+    changes = scene.read((ETC, MOVED_FROM, b"a", 9), (ETC, MODIFY, b"b"), comes)
+    assert summary(changes) == [("modify", b"/etc/b"), ("delete", b"/etc/a"), ("create", b"/etc/a")]
+    assert scene.reader.next_due() is None
+    assert not scene.reader._leaving
+
+
+def test_what_takes_a_name_in_another_directory_ends_no_rename(scene: Scene) -> None:
+    changes = scene.read((ETC, MOVED_FROM, b"a", 9), (WWW, CREATE, b"a"), (ETC, MOVED_TO, b"b", 9))
+    assert summary(changes) == [("create", b"/www/a"), ("rename", b"/etc/b")]
+    assert not scene.reader._leaving
+
+
 def test_a_rename_from_the_way_to_an_entry_still_has_its_old_path(scene: Scene) -> None:
     (change,) = scene.read((VAR, MOVED_FROM, b"x", 9), (ETC, MOVED_TO, b"x", 9))
     assert change.old_path == b"/var/x"
