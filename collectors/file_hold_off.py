@@ -57,6 +57,7 @@ class HoldOff:
             return
         if held is not None:
             yield from self._end(key)
+        yield from self._end_before(change, self._number)
         self._held[key] = _Held(now, change, now, self._number, scanned=change.source == SCAN)
         yield change
         if len(self._held) > self._most:
@@ -120,12 +121,13 @@ class HoldOff:
         held = self._held.pop(key)
         if held.folded:
             self._folded -= 1
-            yield from self._end_before(key, held.number)
+            yield from self._end_before(held.latest, held.number)
             yield held.latest._replace(count=held.folded, since=held.since)
 
-    def _end_before(self, key: _Key, number: int) -> Iterator[Change]:
-        """What was folded of other kinds, the last of which came to the path before this one."""
-        for kind in CHANGES:
-            other = (*key[:2], kind)
-            if (held := self._held.get(other)) is not None and held.folded and held.number < number:
-                yield from self._end(other)
+    def _end_before(self, change: Change, number: int) -> Iterator[Change]:
+        """What was folded of other kinds, the last of which came to its paths before the change."""
+        for path in filter(None, (change.old_path, change.path)):
+            for kind in CHANGES:
+                other = (change.container, path, kind)
+                if (held := self._held.get(other)) is not None and held.folded and held.number < number:
+                    yield from self._end(other)

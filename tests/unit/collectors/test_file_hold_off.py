@@ -149,6 +149,26 @@ def test_what_came_last_to_a_path_is_told_last(more: list[Kind], at_the_end: boo
     assert held.next_due() is None
 
 
+@pytest.mark.parametrize(
+    "last", [NEW._replace(kind=Kind.FILE_DELETE), Change(Kind.FILE_RENAME, "c", b"/opt/new", b"/etc/new")]
+)
+def test_what_is_told_at_once_comes_after_what_was_folded_before_it(last: Change) -> None:
+    held = HoldOff(2.0)
+    told = [one for change in (NEW, NEW, last) for one in offer(held, change, 0.0)]
+    assert [one.kind for one in told] == [NEW.kind, NEW.kind, last.kind]
+    assert not list(held.end())
+
+
+def test_two_kinds_in_turn_are_told_no_more_often_than_three_times_in_a_hold_off() -> None:
+    held = HoldOff(2.0)
+    told = 0
+    for step in range(1000):  # ten seconds
+        told += len(list(held.due(step / 100)))
+        for kind in (Kind.FILE_CREATE, Kind.FILE_DELETE):
+            told += len(offer(held, NEW._replace(kind=kind), step / 100))
+    assert told <= 5 * 3
+
+
 def test_a_scan_finds_the_file_that_came_after_its_directory() -> None:
     held = HoldOff(2.0)
     for now, change in enumerate([NEW, NEW._replace(path=b"/etc"), NEW, NEW._replace(source=SCAN)]):
