@@ -74,6 +74,7 @@ class _Departure(NamedTuple):
     """The first half of a rename."""
 
     time: float
+    wd: int
     name: bytes
     places: tuple[Place, ...]
 
@@ -85,6 +86,7 @@ class ChangeReader:
         self._table = table
         self._coverage = coverage
         self._departures: OrderedDict[int, _Departure] = OrderedDict()
+        self._leaving: dict[tuple[int, bytes], int] = {}
         self._moved = MovedDirectories(table)
         self._overtaken: tuple[Notice, Contents] = (NOTHING, {})
         self._modified: dict[tuple[int, bytes], tuple[Change, ...]] = {}
@@ -101,27 +103,41 @@ class ChangeReader:
         self._last_read = now
         for notice in notices:
             if notice.mask & OVERFLOW:
-                self.overflows += 1
-            else:
-                places = tuple(self._table.places(notice.wd))
-                is_file = bool(places) and places[0].file is not None
-                yield from self._of_file(notice, places) if is_file else self._of_directory(notice, places, now)
+                self.lost()
+                continue
+            places = tuple(self._table.places(notice.wd))
+            is_file = bool(places) and places[0].file is not None
+            yield from self._of_file(notice, places) if is_file else self._of_directory(notice, places, now)
             self._last = notice
+
+    def lost(self) -> None:
+        """Notices were lost: of what is being written the close may be among them."""
+        self.overflows += 1
+        self._written.clear()
+        self._last = NOTHING
 
     def unpaired(self, now: float) -> Iterator[Change]:
         """The deletions that halves of renames have turned out to be."""
         while (due := self.next_due()) is not None and due <= now:
-            yield from self._give_up_oldest()
+            yield from self._give_up(next(iter(self._departures)))
 
     def next_due(self) -> float | None:
         """When `unpaired` may have something, in monotonic seconds."""
         first = next(iter(self._departures.values()), None)
         return first.time + PAIRING_S if first else None
 
-    def _give_up_oldest(self) -> Iterator[Change]:
-        cookie, departure = self._departures.popitem(last=False)
+    def _give_up(self, cookie: int) -> Iterator[Change]:
+        departure = self._second_half(cookie)
         self._moved.stayed_away(cookie)
-        yield from told(Kind.FILE_DELETE, departure.places, departure.name)
+        if departure is not None:
+            yield from told(Kind.FILE_DELETE, departure.places, departure.name)
+
+    def _second_half(self, cookie: int) -> _Departure | None:
+        """The first half, which waits no more."""
+        departure = self._departures.pop(cookie, None)
+        if departure is not None:
+            self._leaving.pop((departure.wd, departure.name), None)
+        return departure
 
     def _of_directory(self, notice: Notice, places: tuple[Place, ...], now: float) -> Iterator[Change]:
         mask = notice.mask
@@ -185,9 +201,15 @@ class ChangeReader:
             self._written.popitem(last=False)
 
     def _arrived(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
-        departure = self._departures.pop(notice.cookie, None) if notice.mask & MOVED_TO else None
+        departure = self._second_half(notice.cookie) if notice.mask & MOVED_TO else None
+        if (before := self._leaving.get((notice.wd, notice.name))) is not None:
+            yield from self._give_up(before)  # what had the name has left it before
         if notice.mask & CREATE:
             self._remember((notice.wd, notice.name))
+        else:
+            self._written.pop((notice.wd, notice.name), None)  # another file had the name
+        for place in places:
+            self._remember_name(place, notice.name)  # before it is told, which is remembered with it
         if departure is not None:
             yield from _renamed(departure, places, notice.name)
         else:
@@ -196,7 +218,6 @@ class ChangeReader:
         self._overtaken = notice, self._moved.contents(places, notice.name) if is_directory else {}
         held = self._moved.arrived(notice.cookie)
         for place in places:
-            self._remember_name(place, notice.name)
             found = self._coverage.appeared(place, notice.name, is_directory=is_directory, tell=True)
             news = self._found(place.container, found)
             yield from news if departure is None else _untold(news, departure, held, place.path + b"/" + notice.name)
@@ -209,14 +230,16 @@ class ChangeReader:
                 yield from (change._replace(source=SCAN) for change in told(Kind.FILE_CREATE, (place,), name))
 
     def _left(self, notice: Notice, places: tuple[Place, ...], now: float) -> Iterator[Change]:
+        self._written.pop((notice.wd, notice.name), None)
         if notice.mask & DELETE:
             yield from told(Kind.FILE_DELETE, places, notice.name)
         else:
-            self._departures[notice.cookie] = _Departure(now, notice.name, places)
+            self._departures[notice.cookie] = _Departure(now, notice.wd, notice.name, places)
+            self._leaving[notice.wd, notice.name] = notice.cookie
             if notice.mask & IS_DIRECTORY:
                 self._moved.left(notice.cookie, self._moved.contents(places, notice.name), self._exchanged(notice))
             if len(self._departures) > REMEMBERED:
-                yield from self._give_up_oldest()
+                yield from self._give_up(next(iter(self._departures)))
         for place in places:
             self._table.names.remove(place.container, place.path, notice.name)
             if notice.mask & DELETE:

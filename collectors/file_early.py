@@ -18,11 +18,12 @@ from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST, TaskView
 
 
-def came_ns(task: TaskView, container: str, began_ns: Timestamp) -> Timestamp | None:
-    """When the container's first process was forked; None for one that was there before `began_ns`, and the machine."""
+def came_ns(task: TaskView, container: str, began_ns: Timestamp, stopped: float) -> Timestamp | None:
+    """When the container's first process was forked; None for one that was there before `began_ns`, and the machine.
+    `stopped`: when an earlier run of the container was seen to end, in monotonic seconds."""
     if container == HOST:
         return None
-    started = min((one.started for one in task.recent(container, 0.0) if one.started is not None), default=None)
+    started = min((one.started for one in task.recent(container, stopped) if one.started is not None), default=None)
     return started if started is not None and started >= began_ns else None
 
 
@@ -35,12 +36,14 @@ class Early:
         self._reach = reach
 
     def changes(self, container: str, since_ns: Timestamp, since: float) -> Iterator[Change | None]:
-        """What was changed; None after each directory. After each of both other work may be done. `since` is the same
-        moment in monotonic seconds.
+        """What was changed and was not told since; None after each directory. After each of both other work may be
+        done. `since` is the same moment in monotonic seconds.
         """
         for visited in self._coverage.visits(container, facts=True):
+            names = self._table.names.of(container, visited.path) or {}
             for listed in visited.listed or ():
-                if listed.ctime_ns is not None and listed.ctime_ns >= since_ns:
+                ctime_ns = listed.ctime_ns
+                if ctime_ns is not None and ctime_ns >= since_ns and ctime_ns != names.get(listed.name):
                     yield from self._of(container, visited.path, listed.name, since_ns, since)
             yield None
 

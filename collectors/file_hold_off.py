@@ -1,14 +1,16 @@
 """Folds what happens again and again to one path, so that a log file cannot flood anybody.
 
 The first change of a kind to a path is told at once. What follows within the hold-off is one event at its end, with
-the number of changes in it; while there are more, the next hold-off begins then.
+the number of changes in it; while there are more, the next hold-off begins then. Of two kinds the one that came last to
+a path is told last, so that a file that was deleted and made anew is not left as deleted.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collectors.file_changes import INOTIFY, SCAN, Change
+from collectors.watch_list import CHANGES
 from sensor.model.kinds import Kind
 
 HOLD_OFF_S = 2.0
@@ -20,12 +22,13 @@ _Key = tuple[str, bytes, Kind]
 
 @dataclass(slots=True)
 class _Held:
-    """A hold-off that began at `since`; its latest change came at `last`. `scanned`: that was found by a scan and its
-    notice may follow. `gone`: what was created has been deleted or moved away."""
+    """A hold-off that began at `since`; its latest change came at `last`, as the `number`-th of all. `scanned`: that
+    was found by a scan and its notice may follow. `gone`: what was created has been deleted or moved away."""
 
     since: float
     latest: Change
     last: float
+    number: int
     scanned: bool
     gone: bool = False
     folded: int = 0
@@ -39,12 +42,14 @@ class HoldOff:
         self._most = most
         self._held: OrderedDict[_Key, _Held] = OrderedDict()
         self._folded = 0
+        self._number = 0
         self.folded = 0
         """How many changes were held back so far."""
 
     def offer(self, change: Change, now: float) -> Iterator[Change]:
         """What is to be told now; to be consumed whole."""
         key = (change.container, change.path, change.kind)
+        self._number += 1
         self._note_gone(change)
         held = self._held.get(key)
         if held is not None and now < held.since + self._seconds:
@@ -52,7 +57,8 @@ class HoldOff:
             return
         if held is not None:
             yield from self._end(key)
-        self._held[key] = _Held(now, change, now, scanned=change.source == SCAN)
+        yield from self._end_before(change, self._number)
+        self._held[key] = _Held(now, change, now, self._number, scanned=change.source == SCAN)
         yield change
         if len(self._held) > self._most:
             yield from self._end(next(iter(self._held)))
@@ -66,7 +72,7 @@ class HoldOff:
             again = bool(held.folded)
             yield from self._end(key)
             if again:
-                self._held[key] = _Held(now, held.latest, held.last, scanned=held.scanned, gone=held.gone)
+                self._held[key] = replace(held, since=now, folded=0)
 
     def next_due(self) -> float | None:
         """When `due` may have something; None while nothing is folded."""
@@ -77,7 +83,8 @@ class HoldOff:
     def end(self, container: str | None = None) -> Iterator[Change]:
         """End the hold-offs of a container (None: all), and give what was folded in them."""
         for key in [key for key in self._held if container in (key[0], None)]:
-            yield from self._end(key)
+            if key in self._held:
+                yield from self._end(key)
 
     def _fold(self, held: _Held, change: Change, now: float) -> None:
         is_another = change.source == SCAN and (held.gone or self._came_with_directory(change, held.last))
@@ -85,7 +92,7 @@ class HoldOff:
         held.scanned, held.gone = is_another, False
         if is_echo:
             return  # the scan and the notice saw one and the same change
-        held.last = now
+        held.last, held.number = now, self._number
         if change.source != INOTIFY and not is_another and held.folded:
             return  # how often is not known, and the end of the hold-off tells how the file is then
         self._folded += not held.folded
@@ -114,4 +121,13 @@ class HoldOff:
         held = self._held.pop(key)
         if held.folded:
             self._folded -= 1
+            yield from self._end_before(held.latest, held.number)
             yield held.latest._replace(count=held.folded, since=held.since)
+
+    def _end_before(self, change: Change, number: int) -> Iterator[Change]:
+        """What was folded of other kinds, the last of which came to its paths before the change."""
+        for path in filter(None, (change.old_path, change.path)):
+            for kind in CHANGES:
+                other = (change.container, path, kind)
+                if (held := self._held.get(other)) is not None and held.folded and held.number < number:
+                    yield from self._end(other)

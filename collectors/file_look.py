@@ -12,14 +12,17 @@ from collectors import rootfs
 from collectors.allowance import Allowance
 from collectors.file_changes import Change
 from collectors.file_programs import can_run
+from collectors.file_rescan import CLOCK_TICK_NS
 from collectors.watch_coverage import Reach
+from collectors.watch_names import KnownNames
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import SensorError
 from sensor.model.kinds import Kind
 
 RECENT_NS = 3_000_000_000
-"""A file that was written through a mapping has a status change time as young as this when its close is seen."""
+"""A file counts as written through a mapping if its status change time is as young as this when its close is seen, even
+if it was told since: further writes to the same page move no time (`change_times`)."""
 
 LOOKS_A_SECOND = 500
 """A look costs about 35 µs; an application that fills /tmp shall not make us spend more."""
@@ -35,15 +38,19 @@ _Path = tuple[str, bytes]
 
 
 class Look:
-    """`reach` gives the way into a container, None where there is none."""
+    """`reach` gives the way into a container, None where there is none; `names` has what was told of each file."""
 
-    def __init__(self, *, reach: Callable[[str], Reach | None], counters: Counters, clock: Clock) -> None:
+    def __init__(
+        self, *, reach: Callable[[str], Reach | None], names: KnownNames, counters: Counters, clock: Clock
+    ) -> None:
         self._reach = reach
+        self._names = names
         self._counters = counters
         self._clock = clock
         self._waiting: dict[tuple[str, bytes, Kind], Change] = {}
         self._young: OrderedDict[_Path, None] = OrderedDict()
         self._told: OrderedDict[_Path, None] = OrderedDict()
+        self._began_ns: dict[str, int] = {}
         self._allowance = Allowance(per_second=LOOKS_A_SECOND, burst=LOOKS_A_SECOND, clock=clock)
 
     def put(self, change: Change) -> Iterator[Change]:
@@ -72,8 +79,13 @@ class Look:
             if self._counts(change):
                 yield self._as_told(change)
 
+    def begin(self, container: str) -> None:
+        """The container is watched from now on."""
+        self._began_ns.setdefault(container, self._clock.wall() - CLOCK_TICK_NS)
+
     def forget(self, container: str) -> None:
         """The container has ended."""
+        self._began_ns.pop(container, None)
         for known in (self._young, self._told):
             for path in [path for path in known if path[0] == container]:
                 del known[path]
@@ -100,7 +112,7 @@ class Look:
 
     def _look(self, change: Change, reach: Reach) -> bool:
         status = rootfs.status(reach.root_fd, change.path, remote=reach.remote)
-        if change.unsure and status.st_ctime_ns < self._clock.wall() - RECENT_NS:
+        if change.unsure and not self._was_changed(change, status.st_ctime_ns):
             return False
         if not change.programs:
             return True
@@ -110,6 +122,18 @@ class Look:
         if change.kind is Kind.FILE_CREATE:
             _remember(self._young, (change.container, change.path))
         return False
+
+    def _was_changed(self, change: Change, ctime_ns: int) -> bool:
+        """Whether the file was changed lately, or since it was told last or, where nothing was told of it, since its
+        container is watched: what is written through a mapping is written any time before the file is closed."""
+        if ctime_ns >= self._clock.wall() - RECENT_NS:
+            return True
+        directory, name = os.path.split(change.path)
+        names = self._names.of(change.container, directory.rstrip(b"/"))
+        if names is None:
+            return False
+        told_ns, began_ns = names.get(name), self._began_ns.get(change.container)
+        return ctime_ns != told_ns if told_ns is not None else began_ns is not None and ctime_ns >= began_ns
 
     def _as_told(self, change: Change) -> Change:
         """The first that is told of a new program is its creation, even where that was seen by a later write."""

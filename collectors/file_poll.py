@@ -16,6 +16,7 @@ class NoNotices:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[int, int], int] = {}
+        self._keys: dict[int, tuple[int, int]] = {}
         self._last = 0
 
     def add(self, place: int, _mask: int = 0, *, is_directory: bool = True) -> int:  # noqa: ARG002 - as a stream has it
@@ -25,11 +26,13 @@ class NoNotices:
         if key not in self._numbers:
             self._last += 1
             self._numbers[key] = self._last
+            self._keys[self._last] = key
         return self._numbers[key]
 
     def remove(self, wd: int) -> None:
         """The directory is left alone from now on."""
-        self._numbers = {key: number for key, number in self._numbers.items() if number != wd}
+        if (key := self._keys.pop(wd, None)) is not None:
+            del self._numbers[key]
 
     def read(self) -> list[Notice]:
         """Never anything."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from collectors.file_changes import Change, told
 from collectors.watch_coverage import Coverage, Listed, Visited
 from collectors.watch_names import Names
-from collectors.watch_table import WatchTable
+from collectors.watch_table import Place, WatchTable
 from sensor.model.counters import Counters
 from sensor.model.kinds import Kind
 
@@ -38,18 +38,19 @@ class Rescan:
 
     def differences(self) -> Iterator[Change | None]:
         """What differs; None after each directory. After each of both other work may be done, and notices be told."""
-        left = dict(self._table.names.of_container(self._container))
+        known = self._table.names.of_container(self._container)
+        left = {path: (self._table.at(self._container, path), names) for path, names in known.items()}
         for visited in self._coverage.visits(self._container, facts=True):
             if visited.listed is not None:
-                before = left.pop(visited.path, None)
-                known = self._table.names.of(self._container, visited.path)
-                found = list(self._of(visited, visited.listed, before if known is None else known))
+                _, before = left.pop(visited.path, (None, None))
+                names = self._table.names.of(self._container, visited.path)
+                found = list(self._of(visited, visited.listed, before if names is None else names))
                 yield from (change for change in found if not self._was_overtaken(change))
             yield None
-        for path, names in left.items():
-            if not self._is_known(path) and self._coverage.is_gone(self._container, path):
-                for name in names:
-                    yield Change(Kind.FILE_DELETE, self._container, path + b"/" + name, source=self._source)
+        for path, (place, before) in left.items():
+            if place is not None and not self._is_known(path) and self._coverage.is_gone(self._container, path):
+                for name in before:
+                    yield from self._told(Kind.FILE_DELETE, place, name)
             yield None
 
     def _was_overtaken(self, change: Change) -> bool:
@@ -80,22 +81,25 @@ class Rescan:
         if not visited.cut:
             self._table.names.learn(self._container, visited.path, (one.name for one in now))
         for one in changed:
-            yield from self._told(Kind.FILE_MODIFY, visited, one.name)
+            yield from self._told_in(visited, Kind.FILE_MODIFY, one.name)
 
     def _arrived(self, visited: Visited, news: list[Listed]) -> Iterator[Change]:
         for one in news:
             if one.is_directory:
                 self._appeared.add(visited.path + b"/" + one.name)
-            yield from self._told(Kind.FILE_CREATE, visited, one.name)
+            yield from self._told_in(visited, Kind.FILE_CREATE, one.name)
 
     def _gone(self, visited: Visited, names: set[bytes]) -> Iterator[Change]:
         for name in sorted(names):
-            yield from self._told(Kind.FILE_DELETE, visited, name)
+            yield from self._told_in(visited, Kind.FILE_DELETE, name)
 
     def _differs(self, one: Listed, known: Names) -> bool:
         return one.ctime_ns is not None and one.ctime_ns >= self._since_ns and one.ctime_ns != known.get(one.name)
 
-    def _told(self, kind: Kind, visited: Visited, name: bytes) -> Iterator[Change]:
+    def _told_in(self, visited: Visited, kind: Kind, name: bytes) -> Iterator[Change]:
         place = self._table.at(self._container, visited.path)
         if place is not None:
-            yield from (change._replace(source=self._source) for change in told(kind, (place,), name))
+            yield from self._told(kind, place, name)
+
+    def _told(self, kind: Kind, place: Place, name: bytes) -> Iterator[Change]:
+        return (change._replace(source=self._source) for change in told(kind, (place,), name))

@@ -17,6 +17,7 @@ from collectors.file_look import Look
 from collectors.file_rescan import CLOCK_TICK_NS, FORGOTTEN, Rescan
 from collectors.file_telling import FileTelling, Hashes
 from collectors.inotify_stream import Notice
+from collectors.process_table import DEAD_KEPT_S
 from collectors.procfs import Procfs
 from collectors.watch_coverage import Coverage
 from collectors.watch_plan import Spot
@@ -46,7 +47,8 @@ LATENCY_S = 0.1
 """How late the loop may be when it is told that there are notices."""
 
 RESCAN_S = 5.0
-"""At least this long lies between two rescans after overflows, whatever a workload does."""
+LONGEST_PATIENCE_S = 60.0
+"""How long lies between two rescans after overflows at least, and how much longer at most while a storm goes on."""
 
 COMPARED_S = 0.01
 """How long directories are compared before other work on the loop has its turn."""
@@ -112,7 +114,7 @@ class FileWatch:
         )
         self._early = Early(coverage=self._coverage, table=self._table, reach=self._reach)
         self._reader = ChangeReader(self._table, self._coverage)
-        self._look = Look(reach=self._reach, counters=counters, clock=clock)
+        self._look = Look(reach=self._reach, names=self._table.names, counters=counters, clock=clock)
         self._telling = FileTelling(
             reach=self._reach,
             names=self._table.names,
@@ -133,7 +135,8 @@ class FileWatch:
         self._comparing_since_ns = self._all_read_ns
         self._retries: dict[str, _Retry] = {}
         self._blind: dict[str, tuple[float, float]] = {}
-        self._rescan_at = 0.0
+        self._stopped: dict[str, float] = {}
+        self._rescan_at = self._patience = 0.0
         self._logged = ("", 0.0)
         self.wake = asyncio.Event()
         """Set when there is work that neither the stream nor `next_due` could tell of."""
@@ -155,6 +158,9 @@ class FileWatch:
         self._retries.pop(container_id, None)
         self._blind.pop(container_id, None)
         self._coverage.failed.pop(container_id, None)
+        now = self._clock.monotonic()
+        self._stopped = {one: at for one, at in self._stopped.items() if now - at < DEAD_KEPT_S}
+        self._stopped[container_id] = now
         self.wake.set()  # others may have the room that it leaves
 
     def was_idle(self) -> None:
@@ -181,7 +187,7 @@ class FileWatch:
     def discard(self) -> None:
         """Empty the kernel's queue without reading it, since that would take more than may be taken: it is lost."""
         if self._stream.discard():
-            self._reader.overflows += 1
+            self._reader.lost()
             self._note_loss()
 
     def tell_waiting(self) -> None:
@@ -284,11 +290,14 @@ class FileWatch:
 
     def _cover(self, container: str, unwatched_ns: Timestamp | None) -> bool:
         """Watch a container; what its programs did before, while we watched or tried to, is looked for then."""
+        self._look.begin(container)
         if not self._coverage.cover(container):
             return False
         if unwatched_ns is not None:
             self._counters.lost(FORGOTTEN)  # what went meanwhile
-        since_ns = came_ns(self._task, container, self._began_ns) or unwatched_ns
+        stopped = self._stopped.get(container, 0.0)
+        known_ns = (came_ns(self._task, container, self._began_ns, stopped), unwatched_ns)
+        since_ns = min((ns for ns in known_ns if ns is not None), default=None)  # its first process may be forgotten
         if since_ns is not None:
             if not self._comparing:
                 self._comparing_since_ns = self._clock.wall()
@@ -319,11 +328,14 @@ class FileWatch:
             self._compare(container, self._all_read_ns, RESCAN)
 
     def _rescan(self, now: float) -> None:
-        """After an overflow, once all is read: say so, and look what differs from what was known."""
-        if not self._reader.overflows or now < self._rescan_at or self._filled or self._lost_since_ns is None:
+        """After an overflow say so, and look what differs from what was known; also while more comes than is read,
+        since that may not end. A comparison that is under way is not begun anew, so that it comes to its end."""
+        earliest = self._rescan_at + (self._patience if self._filled else 0.0)
+        if not self._reader.overflows or now < earliest or self._comparing or self._lost_since_ns is None:
             return
         count, self._reader.overflows = self._reader.overflows, 0
         since, self._lost_since_ns = self._lost_since_ns, None
+        self._patience = min(2 * self._patience + RESCAN_S, LONGEST_PATIENCE_S) if self._filled else 0.0
         self._rescan_at = now + RESCAN_S
         self._counters.lost(OVERFLOW, count)
         self._emit(overflow(count, self._clock.wall()))
@@ -350,12 +362,13 @@ class FileWatch:
 
     def _compare_some(self, now: float) -> bool:
         """As much as there is time for; whether there is more."""
+        begin = self._clock.monotonic()
         while self._comparing:
             container, differences = next(iter(self._comparing.items()))
             for change in differences:
                 if change is not None:
                     self._take(change, now)
-                if self._clock.monotonic() - now > COMPARED_S:
+                if self._clock.monotonic() - begin > COMPARED_S:
                     return True
             self._comparing.pop(container, None)
             self._fold(self._look.take(), now)

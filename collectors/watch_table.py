@@ -165,9 +165,14 @@ class WatchTable:
 
     def drop_from(self, container: str, path: bytes) -> None:
         """Forget a directory and all below it; nothing is there to be watched any more."""
-        self._unwatched.get(container, {}).pop(path, None)
+        unwatched = self._unwatched.get(container, {})
+        unwatched.pop(path, None)
+        if self.at(container, path) is None:
+            return
         for place in self.at_or_below(container, path):
             self.drop(place)
+        for below in [one for one in unwatched if one.startswith(path + b"/")]:
+            del unwatched[below]
 
     def keep(self, container: str, paths: Set[bytes]) -> None:
         """Forget all of a container but these."""

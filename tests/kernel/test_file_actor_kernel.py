@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from running import until
 
+from collectors import file_holders
 from collectors.actor_descriptors import Descriptors
 from collectors.procfs import Procfs
 from collectors.task_view import Task
@@ -27,7 +28,9 @@ CHILD_WRITES = 'exec 3>>"$0"; (echo x >&3; echo done; sleep 60) & wait'
 
 
 @pytest.fixture
-def task() -> Iterator[Task]:
+def task(monkeypatch: pytest.MonkeyPatch) -> Iterator[Task]:
+    """Its searches come to their end on a busy machine too."""
+    monkeypatch.setattr(file_holders, "LONGEST_S", 5.0)
     task = Task(instance="t", launcher=None, counters=Counters(), clock=SystemClock(), procfs=Procfs(), own_pid=-1)
     yield task
     task.close()

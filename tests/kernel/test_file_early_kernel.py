@@ -5,10 +5,14 @@ import time
 from pathlib import Path
 
 import pytest
-from file_scene import FileScene, make_root, watching
+from file_scene import APP, FileScene, make_root, watching
+from file_still import Still
 
+from collectors import file_watch
+from collectors.file_hold_off import HOLD_OFF_S
 from sensor.model.events import Timestamp
 from sensor.model.kinds import Kind
+from sensor.model.protocols import Recent
 
 pytestmark = pytest.mark.kernel
 
@@ -68,4 +72,42 @@ async def test_nothing_is_told_of_one_that_was_there_before(tmp_path: Path, know
         (root / "etc/after").touch()
         await scene.tells("/etc/after", Kind.FILE_CREATE, LATE)
         assert scene.told("/etc/cron.d/planted", container=LATE) == []
+        os.close(scene.task.roots[LATE])
+
+
+def test_what_was_told_by_a_notice_is_not_told_again_however_late_it_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_watch, "COMPARED_S", -1.0)
+    still = Still(make_root(tmp_path))
+    still.task.add(PID, APP)
+    still.task.processes[PID] = still.task.processes[PID]._replace(start=still.clock.wall())
+    still.task.start_container(APP, still.root_fd)
+    (still.root / "etc/cron.d/job").touch()
+    while still.watch.work():
+        still.clock.advance(HOLD_OFF_S)
+    told = [e.evidence.source for e in still.emitted.of(Kind.FILE_CREATE) if e.file and e.file.path.endswith("job")]
+    assert told == ["inotify"]
+    still.close()
+
+
+async def test_what_an_earlier_run_of_the_container_has_left_is_not_told_again(tmp_path: Path) -> None:
+    root = make_root(tmp_path / LATE)
+    async with watching(make_root(tmp_path / "app")) as scene:
+        started = time.time_ns()
+        tick()
+        (root / "etc/cron.d/planted").touch()
+        come(scene, root, started)
+        await scene.tells("/etc/cron.d/planted", Kind.FILE_CREATE, LATE)
+        first = scene.task.processes[PID]
+        os.close(scene.task.roots[LATE])
+        scene.task.dead.append((LATE, Recent(first, time.monotonic(), first.start)))
+        scene.task.stop_container(LATE)
+        tick()
+        started = time.time_ns()
+        tick()
+        (root / "etc/cron.d/again").touch()
+        come(scene, root, started)
+        await scene.tells("/etc/cron.d/again", Kind.FILE_CREATE, LATE)
+        assert len(scene.told("/etc/cron.d/planted", container=LATE)) == 1
         os.close(scene.task.roots[LATE])

@@ -46,6 +46,15 @@ def test_a_link_that_is_deleted_before_it_is_written_hides_nothing(still: Still)
     assert ("modify", "/etc/passwd") in still.told()
 
 
+def test_a_write_through_a_mapping_is_told_however_late_it_is_closed(still: Still) -> None:
+    still.clock.wall_ns = (still.root / "etc/passwd").stat().st_ctime_ns
+    with (still.root / "etc/passwd").open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapping:
+        mapping[:4] = b"evil"
+        still.clock.advance(60)
+    still.work()
+    assert still.told() == {("modify", "/etc/passwd")}
+
+
 def test_a_write_through_a_mapping_of_a_link_is_told(still: Still) -> None:
     os.link(still.root / "etc/passwd", still.root / "opt/link")
     with (still.root / "opt/link").open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapping:

@@ -22,7 +22,7 @@ from collectors.procfs import Procfs
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.errors import WrongConfiguration
-from sensor.model.events import Event, File, Missing
+from sensor.model.events import Event, File, Missing, Timestamp
 from sensor.model.kinds import Kind
 from sensor.model.protocols import HOST, Status
 
@@ -242,8 +242,9 @@ async def test_a_root_that_cannot_be_reached_is_said_and_tried_again(
         assert scene.collector.watches == before, "it is the same root, so they are the same watches"
 
 
+@pytest.mark.parametrize("first_is_gone", [False, True])
 async def test_what_happens_while_a_root_cannot_be_reached_is_told_later_or_told_as_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_is_gone: bool
 ) -> None:
     monkeypatch.setattr(file_watch, "RETRY_S", 0.05)
     shut = make_root(tmp_path / "shut")
@@ -251,9 +252,12 @@ async def test_what_happens_while_a_root_cannot_be_reached_is_told_later_or_told
         async with watching(make_root(tmp_path / "app")) as scene:
             old = (shut / "etc/passwd").stat().st_ctime_ns + 2 * CLOCK_TICK_NS
             await until(lambda: time.time_ns() > old, "what is there is older than the files' clock can err")
-            scene.task.add(os.getpid(), "shut")  # whose mounts are those of this machine
+            process = scene.task.add(os.getpid(), "shut")  # whose mounts are those of this machine
             scene.task.start_container("shut")
             (shut / "etc/cron.d/job").write_text("evil")
+            if first_is_gone:  # and who is there now came after that
+                later = Timestamp(time.time_ns() + CLOCK_TICK_NS)
+                scene.task.processes[process.pid] = process._replace(start=later)
             assert scene.counters.losses[FORGOTTEN] == 0
             scene.task.roots["shut"] = root
             await scene.tells("/etc/cron.d/job", Kind.FILE_CREATE, "shut")

@@ -1,5 +1,6 @@
 """Where everyone may write, only files that can run are told: /tmp of a container on the real inotify."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -8,10 +9,13 @@ from pathlib import Path
 import pytest
 from fakes import FakeClock
 from file_scene import APP, FileScene, make_root, watching
+from running import until
 
 from collectors.file_changes import Change
+from collectors.file_hold_off import HOLD_OFF_S
 from collectors.file_look import GONE, LOOKS_A_SECOND, TOO_MANY, Look
 from collectors.watch_coverage import Reach
+from collectors.watch_names import KnownNames
 from sensor.model.counters import Counters
 from sensor.model.kinds import Kind
 
@@ -80,6 +84,18 @@ async def test_a_program_that_was_told_is_followed_until_it_goes(scene: FileScen
     await scene.tells("/tmp/y", Kind.FILE_DELETE)
 
 
+async def test_a_program_that_takes_the_place_of_another_is_told(scene: FileScene) -> None:
+    (scene.root / "opt").mkdir()
+    for path in ("tmp/x", "opt/evil"):
+        (scene.root / path).write_text("#!/bin/sh")
+    await scene.tells("/tmp/x", Kind.FILE_CREATE)
+    await asyncio.sleep(HOLD_OFF_S)
+    (scene.root / "tmp/x").rename(scene.root / "opt/x")
+    (scene.root / "opt/evil").rename(scene.root / "tmp/x")
+    await until(lambda: len(scene.told("/tmp/x")) == 3, "both")
+    assert [e.kind for e in scene.told("/tmp/x")] == [Kind.FILE_CREATE, Kind.FILE_DELETE, Kind.FILE_CREATE]
+
+
 async def test_programs_in_new_directories_there_are_told(scene: FileScene) -> None:
     hidden = scene.root / "tmp/.hidden"
     hidden.mkdir()
@@ -93,7 +109,8 @@ class Looking:
     def __init__(self, root: int) -> None:
         self.counters = Counters()
         self.clock = FakeClock()
-        self.look = Look(reach=lambda _: Reach(root, None), counters=self.counters, clock=self.clock)
+        reach = Reach(root, None)
+        self.look = Look(reach=lambda _: reach, names=KnownNames(), counters=self.counters, clock=self.clock)
 
     def put(self, kind: Kind, path: bytes) -> list[Change]:
         return list(self.look.put(Change(kind, APP, path, programs=True)))
@@ -130,6 +147,29 @@ async def test_creation_and_close_in_one_turn_are_one_look_and_one_change(lookin
     looking.put(Kind.FILE_CREATE, b"/x")
     looking.put(Kind.FILE_MODIFY, b"/x")
     assert [change.kind for change in looking.look.take()] == [Kind.FILE_CREATE]
+
+
+async def test_a_file_that_becomes_a_program_comes_once_and_is_modified_then(looking: Looking, tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    looking.put(Kind.FILE_CREATE, b"/x")
+    assert not list(looking.look.take())
+    (tmp_path / "x").write_text("#!")
+    told = []
+    for _ in range(2):
+        looking.put(Kind.FILE_MODIFY, b"/x")
+        told += [change.kind for change in looking.look.take()]
+    assert told == [Kind.FILE_CREATE, Kind.FILE_MODIFY]
+
+
+async def test_the_name_that_a_program_had_before_is_no_programs_any_more(looking: Looking, tmp_path: Path) -> None:
+    (tmp_path / "y").write_text("#!")
+    (tmp_path / "x").write_text("#!")
+    looking.put(Kind.FILE_CREATE, b"/x")
+    list(looking.look.take())
+    list(looking.look.put(Change(Kind.FILE_RENAME, APP, b"/y", b"/x", programs=True)))
+    assert list(looking.look.take())
+    assert not looking.put(Kind.FILE_DELETE, b"/x")
+    assert looking.put(Kind.FILE_DELETE, b"/y")
 
 
 async def test_the_memory_of_a_container_goes_with_it(looking: Looking, tmp_path: Path) -> None:

@@ -96,6 +96,18 @@ def test_what_was_lost_is_told_as_what_differs(still: Still) -> None:
     assert len(still.emitted.events) == before + 1, "what differed is known now"
 
 
+def test_of_a_directory_that_went_with_a_loss_only_what_can_run_is_told_where_only_that_is(still: Still) -> None:
+    (still.root / "tmp/build").mkdir()
+    (still.root / "tmp/build/notes").write_text("no program")
+    still.start()
+    (still.root / "tmp/build/x").write_text("#!/bin/sh")
+    still.work()
+    overflow_the_queue(still.root / "etc")
+    shutil.rmtree(still.root / "tmp/build")
+    still.work()
+    assert still.deleted() == ["/tmp/build/x"]
+
+
 def test_what_was_told_before_the_loss_is_not_told_again(still: Still) -> None:
     still.start()
     (still.root / "etc/cron.d/job").write_text("told")

@@ -1,5 +1,6 @@
 """While more comes than is read, what was read is told all the same, and what waits stays bounded."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,11 @@ from file_still import Still
 from collectors import file_watch
 from collectors.file_changes import PAIRING_S
 from collectors.file_changes import REMEMBERED as HALVES
+from collectors.file_events import OVERFLOW
 from collectors.file_look import REMEMBERED as WAITING
 from collectors.file_look import TOO_MANY
 from collectors.file_watch import LOOK_TURNS, TURN
+from collectors.inotify_stream import Notice
 from sensor.model.kinds import Kind
 
 pytestmark = pytest.mark.kernel
@@ -59,6 +62,62 @@ def test_a_second_half_that_is_read_late_is_one(still: Still) -> None:
     still.clock.advance(PAIRING_S)
     turns(still, 1)
     assert still.told() == {("rename", "/etc/new")}
+
+
+def lose(still: Still) -> None:
+    (still.root / "etc/passwd").touch()
+    still.watch.discard()
+
+
+def test_what_was_lost_in_a_storm_that_does_not_end_is_told_and_found(still: Still) -> None:
+    (still.root / "etc/cron.d/job").write_text("evil")
+    lose(still)
+    turns(still)
+    assert still.counters.losses[OVERFLOW] == 1
+    assert ("create", "/etc/cron.d/job") in still.told()
+
+
+def test_a_storm_that_goes_on_is_told_and_compared_more_seldom_and_its_end_soon(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    for _ in range(600):
+        lose(still)
+        turns(still, 1)
+        told.append(still.counters.losses[OVERFLOW])
+        still.clock.advance(1.0)
+    times = [second for second in range(1, 600) if told[second] != told[second - 1]]
+    assert [later - sooner for sooner, later in itertools.pairwise([0, *times])][:6] == [10, 20, 40, 65, 65, 65]
+    monkeypatch.setattr(file_watch, "FULL_READ", TURN)
+    for number in range(3):
+        still.clock.advance(file_watch.RESCAN_S)
+        lose(still)
+        still.work()
+        assert still.counters.losses[OVERFLOW] == 601 + number
+
+
+def test_a_comparison_comes_to_its_end_though_more_is_lost_meanwhile(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_watch, "COMPARED_S", -1.0)
+    monkeypatch.setattr(file_watch, "RESCAN_S", 0.0)
+    (still.root / "etc/cron.d/job").write_text("evil")
+    for _ in range(200):
+        lose(still)
+        turns(still, 1)
+    assert ("create", "/etc/cron.d/job") in still.told()
+
+
+def test_directories_are_compared_however_long_reading_takes(still: Still) -> None:
+    def read() -> list[Notice]:
+        still.clock.advance(1.0)
+        return []
+
+    (still.root / "etc/cron.d/job").write_text("evil")
+    lose(still)
+    still.stream.read = read  # type: ignore[method-assign]
+    turns(still, 1)
+    assert ("create", "/etc/cron.d/job") in still.told()
 
 
 def test_what_waits_is_bounded_and_all_is_told_or_counted(still: Still) -> None:

@@ -35,6 +35,15 @@ def test_a_container_started_with_its_oldest_process_though_that_has_ended() -> 
     assert roots.started("app") is None
 
 
+def test_who_has_the_number_of_a_member_before_stays_one() -> None:
+    roots = ContainerRoots(no_root, FakeClock())
+    before, now = process(10, 100), process(10, 200)
+    for member in (before, now):
+        roots.join("app", member)
+    roots.leave("app", before)
+    assert roots.processes("app") == [now]
+
+
 def test_another_container_of_the_same_name_starts_anew() -> None:
     roots = ContainerRoots(no_root, FakeClock())
     for member in (process(10, 100), process(20, 200)):

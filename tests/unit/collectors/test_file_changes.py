@@ -32,6 +32,7 @@ ENTRIES = [
     Entry(b"/tmp", "programs", programs=True),
     Entry(b"/www", "web", depth=1, kinds=CONTENT),
     Entry(b"/var/lib", "reached by its way"),
+    Entry(b"/opt", "added", depth=1),
 ]
 ETC, ROOT, TMP, WWW, VAR = range(1, 6)
 PASSWD = 20
@@ -159,6 +160,20 @@ def test_of_too_many_halves_the_oldest_are_deletions(scene: Scene) -> None:
     assert summary(changes) == [("delete", b"/etc/0"), ("delete", b"/etc/1")]
 
 
+@pytest.mark.parametrize("comes", [(ETC, CREATE, b"a"), (ETC, MOVED_TO, b"a", 7)])
+def test_what_takes_a_name_comes_after_what_left_it(scene: Scene, comes: tuple[int, int, bytes]) -> None:
+    changes = scene.read((ETC, MOVED_FROM, b"a", 9), (ETC, MODIFY, b"b"), comes)
+    assert summary(changes) == [("modify", b"/etc/b"), ("delete", b"/etc/a"), ("create", b"/etc/a")]
+    assert scene.reader.next_due() is None
+    assert not scene.reader._leaving
+
+
+def test_what_takes_a_name_in_another_directory_ends_no_rename(scene: Scene) -> None:
+    changes = scene.read((ETC, MOVED_FROM, b"a", 9), (WWW, CREATE, b"a"), (ETC, MOVED_TO, b"b", 9))
+    assert summary(changes) == [("create", b"/www/a"), ("rename", b"/etc/b")]
+    assert not scene.reader._leaving
+
+
 def test_a_rename_from_the_way_to_an_entry_still_has_its_old_path(scene: Scene) -> None:
     (change,) = scene.read((VAR, MOVED_FROM, b"x", 9), (ETC, MOVED_TO, b"x", 9))
     assert change.old_path == b"/var/x"
@@ -188,6 +203,31 @@ def test_the_close_after_writes_is_no_change_of_its_own(scene: Scene) -> None:
 def test_a_close_without_a_write_seen_is_doubtful(scene: Scene) -> None:
     (change,) = scene.read((ETC, CLOSE_WRITE, b"mapped"))
     assert change == Change(Kind.FILE_MODIFY, "c", b"/etc/mapped", unsure=True)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        [(ETC, DELETE, b"x")],
+        [(ETC, MOVED_FROM, b"x", 9), (ETC, MOVED_TO, b"y", 9)],
+        [(ETC, MOVED_FROM, b"y", 9), (ETC, MOVED_TO, b"x", 9)],
+        [(-1, OVERFLOW, b"")],
+    ],
+)
+def test_what_was_written_before_says_nothing_of_another_file_or_of_what_was_lost(
+    scene: Scene, between: list[tuple[int, int, bytes]]
+) -> None:
+    scene.read((ETC, MODIFY, b"x"), *between)
+    (change,) = scene.read((ETC, CLOSE_WRITE, b"x"))
+    assert change.unsure
+
+
+def test_a_name_is_known_before_it_is_told(scene: Scene) -> None:
+    scene.table.names.learn("c", b"/etc", [])
+    told = [
+        scene.table.names.has("c", b"/etc", b"x") for _ in scene.reader.read([Notice(ETC, CREATE, 0, b"x")], now=0.0)
+    ]
+    assert told == [True]
 
 
 def test_where_only_programs_matter_it_is_the_close_that_counts(scene: Scene) -> None:
@@ -273,6 +313,10 @@ def test_a_directorys_own_attributes_are_told_once(scene: Scene) -> None:
     scene.watch("c", b"/var/lib", 9)
     assert summary(scene.read((9, ATTRIB | IS_DIRECTORY, b""))) == [("attributes", b"/var/lib")]
     assert not scene.read((WWW, ATTRIB | IS_DIRECTORY, b"")), "web roots do not want attributes"
+    scene.watch("c", b"/opt", 10)
+    scene.watch("c", b"/opt/d", 11)
+    both = scene.read((10, ATTRIB | IS_DIRECTORY, b"d"), (11, ATTRIB | IS_DIRECTORY, b""))
+    assert summary(both) == [("attributes", b"/opt/d")]
 
 
 def test_an_overflow_is_counted_and_names_no_directory(scene: Scene) -> None:

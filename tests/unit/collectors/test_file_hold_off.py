@@ -2,7 +2,7 @@
 
 import pytest
 
-from collectors.file_changes import RESCAN, SCAN, Change
+from collectors.file_changes import INOTIFY, RESCAN, SCAN, Change
 from collectors.file_hold_off import HoldOff
 from sensor.model.kinds import Kind
 
@@ -58,8 +58,10 @@ def test_nothing_wakes_anybody_while_nothing_is_folded() -> None:
     offer(held, LOG, 0.0)
     assert held.next_due() is None
     offer(held, LOG, 1.0)
+    offer(held, LOG, 1.1)
     assert held.next_due() == 2.0
     list(held.due(2.0))
+    list(held.due(4.0))
     assert held.next_due() is None
 
 
@@ -132,7 +134,53 @@ def test_a_scan_finds_another_file_after_the_second_deletion_too() -> None:
         offer(held, change, 0.0)
     scanned = NEW._replace(source=SCAN)
     offer(held, scanned, 1.9)
-    assert list(held.due(2.0)) == [scanned._replace(count=2, since=0.0), deletion._replace(since=0.0)]
+    assert list(held.due(2.0)) == [deletion._replace(since=0.0), scanned._replace(count=2, since=0.0)]
+
+
+@pytest.mark.parametrize("more", [[], [Kind.FILE_DELETE], [Kind.FILE_MODIFY]])
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_what_came_last_to_a_path_is_told_last(more: list[Kind], at_the_end: bool) -> None:
+    held = HoldOff(2.0)
+    kinds = [Kind.FILE_CREATE, Kind.FILE_MODIFY, Kind.FILE_DELETE] * 2 + [Kind.FILE_CREATE, *more]
+    told = [one for kind in kinds for one in offer(held, NEW._replace(kind=kind), 0.0)]
+    told += held.end() if at_the_end else held.due(2.0)
+    assert told[-1].kind == kinds[-1]
+    assert sum(one.count for one in told) == len(kinds)
+    assert held.next_due() is None
+
+
+@pytest.mark.parametrize(
+    "last", [NEW._replace(kind=Kind.FILE_DELETE), Change(Kind.FILE_RENAME, "c", b"/opt/new", b"/etc/new")]
+)
+def test_what_is_told_at_once_comes_after_what_was_folded_before_it(last: Change) -> None:
+    held = HoldOff(2.0)
+    told = [one for change in (NEW, NEW, last) for one in offer(held, change, 0.0)]
+    assert [one.kind for one in told] == [NEW.kind, NEW.kind, last.kind]
+    assert not list(held.end())
+
+
+def test_two_kinds_in_turn_are_told_no_more_often_than_three_times_in_a_hold_off() -> None:
+    held = HoldOff(2.0)
+    told = 0
+    for step in range(1000):  # ten seconds
+        told += len(list(held.due(step / 100)))
+        for kind in (Kind.FILE_CREATE, Kind.FILE_DELETE):
+            told += len(offer(held, NEW._replace(kind=kind), step / 100))
+    assert told <= 5 * 3
+
+
+def test_a_scan_finds_the_file_that_came_after_its_directory() -> None:
+    held = HoldOff(2.0)
+    for now, change in enumerate([NEW, NEW._replace(path=b"/etc"), NEW, NEW._replace(source=SCAN)]):
+        offer(held, change, now / 10)
+    assert [change.count for change in held.due(2.0)] == [1]
+
+
+def test_a_second_scan_finds_the_same_file() -> None:
+    held = HoldOff(2.0)
+    for source, kind in [(INOTIFY, NEW.kind), (INOTIFY, Kind.FILE_DELETE), (SCAN, NEW.kind), (SCAN, NEW.kind)]:
+        offer(held, NEW._replace(kind=kind, source=source), 0.0)
+    assert [change.count for change in held.due(2.0)] == [1]
 
 
 def test_a_notice_that_comes_after_the_end_is_still_that_of_what_a_scan_found() -> None:
@@ -145,12 +193,14 @@ def test_a_notice_that_comes_after_the_end_is_still_that_of_what_a_scan_found() 
     assert held.next_due() is None
 
 
-def test_the_same_file_is_found_in_a_directory_that_was_there_before_or_was_found_itself() -> None:
+@pytest.mark.parametrize(("source", "at"), [(INOTIFY, 0.0), (SCAN, 0.2)])
+def test_the_same_file_is_found_in_a_directory_that_was_there_before_or_was_found_itself(
+    source: str, at: float
+) -> None:
     held = HoldOff(2.0)
-    scanned, directory = NEW._replace(source=SCAN), NEW._replace(path=b"/etc")
-    offer(held, directory, 0.0)
-    offer(held, NEW, 0.1)
-    offer(held, directory._replace(path=b"/", source=SCAN), 0.2)
+    scanned, directory = NEW._replace(source=SCAN), NEW._replace(path=b"/etc", source=source)
+    for now, change in sorted([(0.1, NEW), (at, directory)]):
+        offer(held, change, now)
     assert offer(held, scanned, 0.3) == []
     assert held.next_due() is None
 

@@ -67,11 +67,11 @@ async def test_where_its_turn_was_asked_for_before_it_was_not_idle(pipe: Pipe, m
 
 
 async def test_where_nothing_came_for_a_while_it_was_idle(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    asyncio.get_running_loop().call_later(2 * LATENCY_S, pipe.notice)
+    asyncio.get_running_loop().call_later(10 * LATENCY_S, pipe.notice)
     assert await was_idle(pipe, Watch(), monkeypatch)
 
 
 async def test_what_is_due_later_ends_the_wait(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     watch = Watch()
-    watch.due = SystemClock().monotonic() + 2 * LATENCY_S
+    watch.due = SystemClock().monotonic() + 10 * LATENCY_S
     assert await was_idle(pipe, watch, monkeypatch)

@@ -4,7 +4,7 @@ import os
 import struct
 
 import inotify_simple
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.inotify_stream import Notice, parse
@@ -23,6 +23,7 @@ def as_the_kernel_writes(notice: Notice) -> bytes:
     return struct.pack("iIII", notice.wd, notice.mask, notice.cookie, size) + notice.name.ljust(size, b"\0")
 
 
+@settings(deadline=None)
 @given(NOTICES)
 def test_notices_come_out_as_they_went_in(notices: list[Notice]) -> None:
     data = b"".join(map(as_the_kernel_writes, notices))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors import socket_links
@@ -73,6 +73,7 @@ def failing(number: int) -> Callable[[str], Cached]:
     return fails
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_fdinfo_is_read_or_refused(raw: bytes) -> None:
     try:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.watch_list import DEFAULT
@@ -71,6 +71,7 @@ def test_a_path_that_is_no_utf8_is_taken_as_the_bytes_it_was() -> None:
     assert removed(["!/a\udcff"])(b"/a\xff")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=30))
 def test_any_text_is_a_glob_or_refused_with_a_line(text: str) -> None:
     for path in ("/" + text, "!/" + text):

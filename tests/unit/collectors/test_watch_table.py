@@ -120,6 +120,18 @@ def test_a_star_takes_so_many_directories_and_no_more(kernel: FakeKernel) -> Non
     assert held.add("a", b"/www/more", spots(BELOW), directory=5001)
 
 
+def test_what_was_left_out_below_a_directory_goes_with_it(kernel: FakeKernel) -> None:
+    held = table(kernel)
+    held.add("a", b"/www", spots(WWW), directory=1)
+    for path in (b"/www", b"/www/x", b"/www/x/y", b"/www2"):
+        held.refuse("a", path, LIMIT)
+    held.drop_from("a", b"/www/x")
+    assert held.unwatched() == {LIMIT: 3}, "nothing was watched there"
+    held.drop_from("a", b"/www")
+    assert held.is_refused("a", b"/www2")
+    assert held.unwatched() == {LIMIT: 1}
+
+
 def test_where_a_full_star_has_room_again_it_is_said_once(kernel: FakeKernel) -> None:
     held = table(kernel, limit=10 * DIRECTORIES)
     for n in range(DIRECTORIES + 2):
