@@ -117,13 +117,18 @@ class DnsTelling:
         if question is None:
             self._counters.add("dns_without_question")
             return
-        if known is None or known.own or (known.owner is None and self._own.asks_for(question.name)):
+        if known is None or known.own or (_may_be_own(known) and self._own.asks_for(question.name)):
             self._counters.add("own_dns")
             if known is not None and known.owner is None:
                 known.own = True
                 self._own.asked_from(known.ends)
             return
         self._telling.put(_event(exchange, known, self._clock.wall()))
+
+
+def _may_be_own(known: Known) -> bool:
+    """Whether the sensor's resolver may have asked: nobody else is known to, and it was asked from here."""
+    return known.owner is None and known.direction == OUTBOUND
 
 
 def _client(protocol: int, family: int, ends: Ends) -> tuple[Client, str]:
