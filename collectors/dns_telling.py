@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from collectors import network_events as events
 from collectors.attribution import Attribution
 from collectors.dns_exchanges import Client, Exchange, Exchanges
-from collectors.dns_message import DnsMessage, parse, parse_all
+from collectors.dns_message import DnsMessage, Question, parse, parse_all
 from collectors.dns_names import DnsNames
 from collectors.dns_streams import DnsStreams
 from collectors.inet_diag import TCP, UDP, address_text
@@ -123,7 +123,7 @@ class DnsTelling:
                 known.own = True
                 self._own.asked_from(known.ends)
             return
-        self._telling.put(_event(exchange, known, self._clock.wall()))
+        self._telling.put(_event(exchange, question, known, self._clock.wall()))
 
 
 def _may_be_own(known: Known) -> bool:
@@ -137,11 +137,11 @@ def _client(protocol: int, family: int, ends: Ends) -> tuple[Client, str]:
     return client, address_text(family, ends.dst)
 
 
-def _event(exchange: Exchange[Known], known: Known, now: Timestamp) -> Event:
-    question, answer = exchange.question, exchange.answer
+def _event(exchange: Exchange[Known], question: Question, known: Known, now: Timestamp) -> Event:
+    answer = exchange.answer
     dns = Dns(
-        question=question.name if question else "",
-        type=question.type if question else "",
+        question=question.name,
+        type=question.type,
         rcode=answer.rcode if answer else None,
         answers=tuple(record.text for record in answer.answers) if answer else (),
         server=exchange.server,

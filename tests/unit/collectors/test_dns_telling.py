@@ -1,6 +1,7 @@
 """From segments of DNS to events: who asked, what was answered, and what is left out."""
 
 import struct
+from collections.abc import Callable
 
 import pytest
 from network_scene import NetworkScene, ended, ends_of, family_of, sock, udp
@@ -85,6 +86,7 @@ def test_a_query_and_its_answer_are_one_event_of_the_process_that_asked(scene: S
     assert event.dns.answers == ("A 192.0.2.7",)
     assert (event.process and event.process.pid, event.container and event.container.id) == (42, "c1")
     assert (event.network.dst, event.network.dst_port, event.network.direction) == (SERVER, 53, "outbound")
+    assert (event.evidence.missing, event.evidence.truncated) == ((), ())
     assert scene.learnt.name("192.0.2.7", scene.clock.monotonic()) == "db.example.org"
 
 
@@ -247,10 +249,30 @@ def test_the_rest_of_a_datagram_that_is_too_much_work_is_counted(scene: Scene) -
     assert scene.counters.losses == {"dns_unreadable": 1}
 
 
-def test_an_answer_that_was_cut_says_so(scene: Scene) -> None:
-    scene.reply(answer("db.example.org")[:-2])
+def truncated(data: bytes) -> bytes:
+    """As the sender says it of itself (TC)."""
+    return data[:2] + bytes([data[2] | 2]) + data[3:]
+
+
+def long_text(data: bytes) -> bytes:
+    """Instead of the answer a text of more than is kept."""
+    text = (b"\xff" + bytes(255)) * 16
+    return data[:-14] + struct.pack("!HHIH", 16, 1, 60, len(text)) + text
+
+
+@pytest.mark.parametrize("cut", [lambda data: data[:-2], truncated, long_text])
+def test_an_answer_that_was_cut_says_so(scene: Scene, cut: Callable[[bytes], bytes]) -> None:
+    scene.reply(cut(answer("db.example.org")))
 
     assert scene.told().evidence.truncated == ("dns.answers",)
+
+
+def test_who_asked_is_named_as_missing_where_nobody_holds_the_socket(scene: Scene) -> None:
+    scene.task.end(42)
+    scene.ask(query("db.example.org"))
+    scene.reply(answer("db.example.org"))
+    missing = [(entry.field, entry.reason) for entry in scene.told().evidence.missing]
+    assert missing == [("process", "nobody readable holds the socket")]
 
 
 def test_queries_that_are_sent_in_one_piece_are_all_told(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from fakes_netlink import attribute, inet_message
 from network_scene import NetworkScene
 from running import until
 
+from collectors import network_watch
 from collectors.inet_diag import LISTEN, TCP, UDP, Decoded, decode, state_mask
 from collectors.network_watch import FULL_S, PERIOD_S, WAKES_SAVED, NetworkWatch, pauses
 
@@ -358,3 +359,35 @@ async def test_a_protocol_that_the_kernel_lacks_keeps_no_round_due_and_hides_no_
     scene.answers[TCP], ends.overflowed = [], True
     await scene.watch.round()
     assert not scene.table.listeners()
+
+
+async def test_a_round_comes_a_period_later_though_an_end_was_heard_meanwhile(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    running = asyncio.create_task(scene.watch.run())
+    await until(lambda: scene.dumps == 4, "the first round")
+    ends.waiting = [flow()]
+    ends.wake()
+    await until(lambda: scene.emitted.of("network.flow"), "the end")
+    scene.clock.advance(PERIOD_S)
+    await until(lambda: scene.dumps == 8, "the next round", 3 * PERIOD_S)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_after_a_loss_too_what_rounds_cost_makes_them_rarer(
+    ends: FakeEnds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(ends)
+    monkeypatch.setattr(network_watch, "pauses", lambda _busy: (0.2, 10.0))
+    running = asyncio.create_task(scene.watch.run())
+    await until(lambda: scene.dumps == 4, "the first round")
+    ends.overflowed, ends.dropped = True, 1
+    ends.wake()
+    await asyncio.sleep(0.1)
+    assert scene.dumps == 4
+    scene.clock.advance(0.2)
+    await until(lambda: scene.dumps == 8, "the round after the loss")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
