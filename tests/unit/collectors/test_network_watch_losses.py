@@ -90,12 +90,12 @@ async def test_after_a_dump_that_failed_what_a_later_one_does_not_show_is_forgot
 
 async def test_what_ended_while_no_collector_ran_is_forgotten_and_counted(ends: FakeEnds) -> None:
     scene = Scene(ends)
-    scene.dump(sock(cookie=1), listener_socket(cookie=2))
+    scene.dump(sock(cookie=1), sock(cookie=3), listener_socket(cookie=2))
     scene.answers[TCP] = [listener(cookie=2)]
     await scene.watch.round()
     assert [known.ends.src_port for known in scene.table.listeners()] == [8080]
     assert len(scene.table) == 1
-    assert scene.counters.losses == {"network_socket_forgotten": 1}
+    assert scene.counters.losses == {"network_socket_forgotten": 2}
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,12 @@ def test_when_a_connection_began_that_was_left_out_until_its_proxy_was_found_is_
     scene = NetworkScene()
     scene.task.add(42, exe="/usr/local/bin/envoy", sockets=[100, 500])
     proxy, through = listener(port=15001, src="127.0.0.1"), sock(src="127.0.0.1", dst="127.0.0.1", dst_port=15001)
+    scene.task.add(43, sockets=[501])
+    listeners = (proxy, listener(cookie=51, port=8080, inode=501))
     scene.dump()
-    scene.dump(proxy)
-    if is_late:
-        scene.dump(proxy)
-    scene.dump(proxy, through)
+    for _ in range(1 + is_late):
+        scene.dump(*listeners)
+    scene.dump(*listeners, through)
     scene.tracker.end(ended(through))
 
     assert [network.duration_ms for network in scene.networks("network.flow")] == [1000.0 if is_late else None]

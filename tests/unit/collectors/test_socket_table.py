@@ -128,6 +128,12 @@ def test_a_cookie_that_is_found_takes_along_what_a_dump_had_learnt() -> None:
     sockets.add_loose(seen)
     sockets.attach(7, seen)
 
+    sockets.add(8, known(2))
+    told = known(2)
+    told.told = True
+    sockets.attach(8, told)
+    assert told.told, "whoever has told it"
+
     assert sockets.get(7) is seen
     assert (seen.told, seen.since) == (True, 1.0)
     assert sockets.pop(7) is seen
