@@ -34,8 +34,8 @@ WAKES_PER_SECOND, WAKES_SAVED = 50, 100
 HOLD_OFF_S = 0.02
 READS = 128
 """Ends taken in one go, some milliseconds' worth."""
-MOST_GOES = 64
-"""More ends than that many goes take do not find room in the receive buffer (`netlink_socket.RECEIVE_BUFFER`)."""
+MOST_GOES = 128
+"""More ends than so many goes take find no room in the receive buffer: twice `netlink_socket.RECEIVE_BUFFER` at most."""
 
 
 class Ends(Protocol):
