@@ -35,7 +35,7 @@ HOLD_OFF_S = 0.02
 READS = 128
 """Ends taken in one go, some milliseconds' worth."""
 MOST_GOES = 128
-"""More ends than so many goes take find no room in the receive buffer: twice `netlink_socket.RECEIVE_BUFFER` at most."""
+"""More ends than so many goes take do not fit into twice `netlink_socket.RECEIVE_BUFFER`, the most that is given."""
 
 
 class Ends(Protocol):

@@ -12,14 +12,16 @@ from collectors import network_taps
 from collectors.attribution import DESCRIPTOR
 from collectors.connection_attempts import LOOK_S
 from collectors.inet_diag import InetSocket
+from collectors.network_skip import Server, Skip
 from collectors.network_state import NetworkState
 from collectors.network_taps import LOST, READS, Following, NetworkTaps
 from collectors.packet_headers import Segment
 from collectors.packet_tap import Packet
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
+from sensor.model.times import NS
 
-SYN, SYN_ACK, RST = 0x02, 0x12, 0x14
+SYN, SYN_ACK, RST, ACK = 0x02, 0x12, 0x14, 0x10
 LO, ETHERNET = "lo", "eth0"
 
 
@@ -177,6 +179,42 @@ def test_where_answers_were_lost_nobody_is_said_to_have_timed_out(scene: Scene) 
 
     assert known is not None
     assert known.unsure
+
+
+def test_in_a_storm_what_came_before_the_filter_goes_by_and_is_counted(scene: Scene) -> None:
+    there = Server(OUT.family, OUT.dst, OUT.dst_port)
+    scene.openings.waiting = [packet(OUT._replace(src_port=port), SYN) for port in range(1000, 1010)]
+    scene.following.take()
+    with scene.storm.share.working():
+        scene.cpu_s += 1000
+    scene.storm.look()
+    assert scene.storm.skip.servers == {there}
+
+    scene.openings.waiting = [packet(OUT, SYN), packet(OUT._replace(dst_port=444), SYN)]
+    scene.following.take()
+    assert scene.table.at(6, ends_of(OUT)) is None
+    assert scene.table.at(6, ends_of(OUT._replace(dst_port=444))) is not None
+    assert scene.counters.losses == {"connections_skipped": 1}
+
+
+def test_of_a_dns_server_that_is_skipped_answers_go_by_too(scene: Scene) -> None:
+    asked = OUT._replace(dst_port=53)
+    scene.storm.skip = Skip(frozenset({Server(asked.family, asked.dst, 53)}))
+    scene.openings.waiting = [packet(asked, SYN_ACK, back=True), packet(asked, ACK)]
+    scene.following.take()
+    assert scene.counters.losses == {"connections_skipped": 2}
+
+
+@pytest.mark.parametrize(("ago_s", "began_ago_s"), [(2, 2), (0, 0), (-1, 0), (61, 0)])
+def test_a_connection_began_when_its_packet_came_by_unless_the_clock_was_set(
+    scene: Scene, ago_s: int, began_ago_s: int
+) -> None:
+    now = scene.clock.wall()
+    scene.openings.waiting = [packet(OUT, SYN, time=now - ago_s * NS)]
+    scene.following.take()
+    known = scene.table.at(6, ends_of(OUT))
+    assert known is not None
+    assert (known.at, known.since) == (now - began_ago_s * NS, scene.clock.monotonic() - began_ago_s)
 
 
 async def test_what_was_opened_before_the_taps_were_there_is_for_a_full_dump(monkeypatch: pytest.MonkeyPatch) -> None:
