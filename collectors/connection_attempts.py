@@ -13,7 +13,7 @@ from collectors.inet_diag import TCP, is_loopback
 from collectors.network_telling import Moment, NetworkTelling
 from collectors.packet_filter import RST
 from collectors.packet_headers import Segment
-from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, SocketTable
+from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, SocketTable, reverse
 from sensor.model.clock import Clock, until_together
 from sensor.model.counters import Counters
 
@@ -144,7 +144,8 @@ class ConnectionAttempts:
 
     def _concluded(self, known: Known, stage: int) -> bool:
         """Whether it was told, or turned out to be the sensor's own."""
-        if known.owner is None or not (known.established or known.refused):
+        is_replaced = self._table.at(TCP, known.ends) not in (known, None)  # its ends are another's by now
+        if not is_replaced and (known.owner is None or not (known.established or known.refused)):
             self._look_up(known)
         if known.own:
             self._counters.add("own_sockets")
@@ -171,11 +172,6 @@ class ConnectionAttempts:
             return  # nobody has it; the end that asked tells of it
         self._attribution.fall_back(known, is_over=known.refused or known.reset)
         self._telling.connect(known)
-
-
-def reverse(ends: Ends) -> Ends:
-    """The same connection as its other end sees it."""
-    return Ends(ends.dst, ends.dst_port, ends.src, ends.src_port)
 
 
 def _break(known: Known, *, by_itself: bool) -> None:

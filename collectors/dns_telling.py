@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from collectors import network_events as events
 from collectors.attribution import Attribution
 from collectors.dns_exchanges import Client, Exchange, Exchanges
-from collectors.dns_message import DnsMessage, parse, parse_all
+from collectors.dns_message import DnsMessage, Question, parse, parse_all
 from collectors.dns_names import DnsNames
 from collectors.dns_streams import DnsStreams
 from collectors.inet_diag import TCP, UDP, address_text
@@ -13,7 +13,7 @@ from collectors.network_telling import DNS, NetworkTelling
 from collectors.own_sockets import OwnSockets
 from collectors.packet_filter import RST, SYN
 from collectors.packet_headers import Segment
-from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, SocketTable
+from collectors.socket_table import INBOUND, OUTBOUND, Ends, Known, SocketTable, reverse
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.events import Dns, Event, Evidence, Missing, Timestamp
@@ -78,7 +78,8 @@ class DnsTelling:
         return map(parse, self._streams.feed(segment[:6], segment.sequence, segment.payload, **flags))
 
     def _message(self, segment: Segment, message: DnsMessage, *, sent: bool, within: bool) -> None:
-        if not message.is_response:
+        """Who is the server is told by its port: the message says what its sender likes."""
+        if segment.src_port != DNS or (segment.dst_port == DNS and not message.is_response):
             ends = Ends(segment.src, segment.src_port, segment.dst, segment.dst_port)
             known = self._known(segment, ends, outbound=sent)
             client, server = _client(segment.protocol, segment.family, ends)
@@ -86,18 +87,26 @@ class DnsTelling:
             return
         ends = Ends(segment.dst, segment.dst_port, segment.src, segment.src_port)
         client, server = _client(segment.protocol, segment.family, ends)
-        self._names.learn(message, self._clock.monotonic())
+        if within or not sent:  # what the task tells others names none of its own connections
+            self._names.learn(message, self._clock.monotonic())
         exchange = self._exchanges.answer(client, server, message)
         if exchange is not None:
             known = exchange.owner or self._known(segment, ends, outbound=within or not sent)
             self._tell(exchange, known)
 
     def _known(self, segment: Segment, ends: Ends, *, outbound: bool) -> Known:
-        """Who asks. A socket that asked by UDP is remembered, so that its end is told with the server it asked."""
+        """Who asks, or where another task does, who is asked; `ends` are the client's and the server's.
+
+        A socket that asked by UDP is remembered, so that its end is told with the server it asked.
+        """
         direction = OUTBOUND if outbound else INBOUND
+        ends = ends if outbound else reverse(ends)
         known = self._table.at(segment.protocol, ends)
-        if known is not None or segment.protocol == TCP:
-            return known or Known(segment.family, TCP, ends, None, direction=direction)
+        if known is not None:
+            known.direction = known.direction or direction
+            return known
+        if segment.protocol == TCP:
+            return Known(segment.family, TCP, ends, None, direction=direction)
         known = Known(segment.family, UDP, ends, self._clock.monotonic(), direction=direction, told=True)
         if outbound and (sock := self._attribution.look_up(known)) is not None:
             self._table.attach(sock.cookie, known)
@@ -108,13 +117,18 @@ class DnsTelling:
         if question is None:
             self._counters.add("dns_without_question")
             return
-        if known is None or known.own or (known.owner is None and self._own.asks_for(question.name)):
+        if known is None or known.own or (_may_be_own(known) and self._own.asks_for(question.name)):
             self._counters.add("own_dns")
             if known is not None and known.owner is None:
                 known.own = True
                 self._own.asked_from(known.ends)
             return
-        self._telling.put(_event(exchange, known, self._clock.wall()))
+        self._telling.put(_event(exchange, question, known, self._clock.wall()))
+
+
+def _may_be_own(known: Known) -> bool:
+    """Whether the sensor's resolver may have asked: nobody else is known to, and it was asked from here."""
+    return known.owner is None and known.direction == OUTBOUND
 
 
 def _client(protocol: int, family: int, ends: Ends) -> tuple[Client, str]:
@@ -123,15 +137,11 @@ def _client(protocol: int, family: int, ends: Ends) -> tuple[Client, str]:
     return client, address_text(family, ends.dst)
 
 
-def _event(exchange: Exchange[Known], known: Known, now: Timestamp) -> Event:
-    """`src` of its network part is always the task's own end, as everywhere."""
-    question, answer = exchange.question, exchange.answer
-    network = events.network_of(known)
-    if known.direction == INBOUND:
-        network = network._replace(src=network.dst, src_port=DNS, dst=network.src, dst_port=network.src_port)
+def _event(exchange: Exchange[Known], question: Question, known: Known, now: Timestamp) -> Event:
+    answer = exchange.answer
     dns = Dns(
-        question=question.name if question else "",
-        type=question.type if question else "",
+        question=question.name,
+        type=question.type,
         rcode=answer.rcode if answer else None,
         answers=tuple(record.text for record in answer.answers) if answer else (),
         server=exchange.server,
@@ -144,6 +154,6 @@ def _event(exchange: Exchange[Known], known: Known, now: Timestamp) -> Event:
         Evidence(events.TAP, tuple(missing), ("dns.answers",) if cut else ()),
         container=events.container_of(known.owner),
         process=events.process_of(known.owner),
-        network=network,
+        network=events.network_of(known),
         dns=dns,
     )

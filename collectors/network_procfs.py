@@ -8,7 +8,7 @@ attempt failed, and a duration is right to about two seconds. Each of these is N
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from itertools import count
 
 from collectors import sockdiag_probe
@@ -59,6 +59,7 @@ class NetworkProcfs:
         self._counters = counters
         self._clock = clock
         self._needed = needed
+        self._cookies = count(1)  # of all runs: what an earlier one has shown may still be remembered
 
     def probe(self) -> Capability:
         """Standing by while sock_diag answers; else how much the tables show."""
@@ -77,7 +78,7 @@ class NetworkProcfs:
         Raises OSError where no table can be read.
         """
         parts = self._state.parts(task, emit)
-        looks = SocketLooks(self._procfs, self._counters)
+        looks = SocketLooks(self._procfs, self._counters, self._cookies)
         parts.retell = _from_tables
         watch = NetworkWatch(
             parts=parts,
@@ -105,12 +106,12 @@ class NetworkProcfs:
 class SocketLooks:
     """The tables in the form of dumps: with something to know a socket by, and a stream of those that are gone."""
 
-    def __init__(self, procfs: Procfs, counters: Counters) -> None:
+    def __init__(self, procfs: Procfs, counters: Counters, cookies: Iterator[int]) -> None:
+        """`cookies` numbers the sockets."""
         self._procfs = procfs
         self._counters = counters
-        numbers = count(1)
         self._sightings: dict[tuple[int, int], SocketSightings] = {
-            kind: SocketSightings(*kind, cookies=numbers, counters=counters) for kind in KINDS
+            kind: SocketSightings(*kind, cookies=cookies, counters=counters) for kind in KINDS
         }
         self.gone = GoneSockets()
 

@@ -8,6 +8,7 @@ Needs NET_RAW, which containers have by default.
 import errno
 import os
 import socket
+from collections import deque
 from contextlib import closing
 from itertools import islice
 
@@ -81,7 +82,7 @@ class NetworkTaps:
             parts.proxies.changed = renew
             parts.storm.listen(renew)
             parts.catch_up = following.catch_up
-            parts.tapped = True
+            parts.tapped = parts.lossy = True  # what was opened while nobody followed is for one more full dump
             try:
                 await following.run()
             finally:
@@ -130,6 +131,7 @@ class Following:
         self._counters = counters
         self._clock = clock
         self._wakes = Allowance(per_second=WAKES_PER_SECOND, burst=WAKES_SAVED, clock=clock)
+        self._answered: deque[Packet] = deque()  # read, and not looked at yet
 
     async def run(self) -> None:
         """Take what comes, and do what is due, until cancelled."""
@@ -151,20 +153,30 @@ class Following:
     def take(self) -> bool:
         """Read both taps and do what is due; True where more may be waiting.
 
-        Answers are read first and looked at last: whatever opened their connections has come before them.
+        Answers are read first and looked at last: whatever opened their connections has come before them. Where more
+        of that waits than is read in one go, answers that are younger than what was read wait too.
         """
-        answered = list(islice(iter(self._answers.receive, None), READS))
+        room = READS - len(self._answered)
+        answered = list(islice(iter(self._answers.receive, None), room))
         opened = list(islice(iter(self._openings.receive, None), READS))
+        self._answered += answered
         if opened:
             self._see_openings(opened)
-        for packet in answered:
-            if (segment := parse(packet.data)) is not None:
-                self._parts.attempts.answered(segment, packet.time)
+        self._see_answers(opened[-1].time if len(opened) == READS else None)
         if opened or answered:
             self._see_losses(bool(opened), bool(answered))
         self._parts.attempts.settle()
         self._parts.dns.settle()
-        return len(answered) == READS or len(opened) == READS
+        return len(opened) == READS or len(answered) == room
+
+    def _see_answers(self, until: int | None) -> None:
+        """Those that had come by then, all of them with None."""
+        while self._answered:
+            time = self._answered[0].time
+            if until is not None and time is not None and time > until:
+                return
+            if (segment := parse(self._answered.popleft().data)) is not None:
+                self._parts.attempts.answered(segment, time)
 
     def _see_openings(self, opened: list[Packet]) -> None:
         wall, monotonic = self._clock.wall(), self._clock.monotonic()

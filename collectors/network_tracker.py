@@ -59,12 +59,18 @@ class NetworkTracker:
         self.unfinished = False
         """Whether a round is worth its while though no socket came: an owner is still sought, or a dump failed."""
         self._watching = False  # whether the last round saw everything, so that what is new has only just begun
+        self._revealed = False  # whether a proxy was found, whose connections were left out until then
+        self._went_by = False
 
-    def begin(self, *, full: bool = True) -> None:
-        """A round of dumps begins; `full` if it will show every socket, not only those that wait for others."""
+    def begin(self, *, full: bool = True, went_by: bool = False) -> None:
+        """A round of dumps begins; `full` if it will show every socket, not only those that wait for others.
+
+        `went_by`: connections may have begun unseen long before this round.
+        """
         self._now = self._clock.monotonic()
         if full:
             self._table.begin()
+            self._went_by, self._revealed = went_by or self._revealed, False
         self._unowned.clear()
         self.unfinished = False
 
@@ -89,6 +95,8 @@ class NetworkTracker:
         self.unfinished = not whole
         forgotten = self._table.forget_absent() if whole and forget else 0
         self._listeners = {k: at for k, at in self._listeners.items() if self._now - at < REMEMBER_LISTENER_S}
+        if whole:
+            self._proxies.forget_gone()
         if self._unowned:
             self._own.look()
         return forgotten
@@ -130,8 +138,10 @@ class NetworkTracker:
     def _take_in(self, sock: InetSocket, protocol: int) -> Known | None:
         if self._hidden(sock) and sock.state != LISTEN:
             return None
-        known = known_of(sock, protocol, self._now if self._watching else None)
-        known = (self._table.pop_loose(known.ends) if protocol == TCP else None) or known
+        is_new = self._watching and not (self._went_by and protocol == TCP)
+        known = known_of(sock, protocol, self._now if is_new else None)
+        if protocol == TCP and sock.dst_port:  # a listener is none of the connections from its port
+            known = self._table.pop_loose(known.ends) or known
         known.shown = self._clock.monotonic()
         if not self._table.add(sock.cookie, known):
             return None
@@ -154,6 +164,8 @@ class NetworkTracker:
 
     def _consider(self, sock: InetSocket, protocol: int, known: Known) -> None:
         """Tell of it with its owner, or at the second look without one; a third look may still serve its flow."""
+        if known.owner is not None and self._listens(sock, protocol):
+            self._revealed |= self._proxies.learn(sock.src_port, known.owner.process.exe)
         if not known.told and (known.owner or known.looks > 1):
             known.told = True
             self._tell(sock, protocol, known)
@@ -162,8 +174,7 @@ class NetworkTracker:
 
     def _tell(self, sock: InetSocket, protocol: int, known: Known) -> None:
         if self._listens(sock, protocol):
-            is_proxy = known.owner is not None and self._proxies.learn(sock.src_port, known.owner.process.exe)
-            if is_proxy or not self._hidden(sock):
+            if not self._hidden(sock):
                 self._telling.listening(sock, protocol, known.owner)
         elif sock.dst_port:
             known.direction = known.direction or self._direction(sock, protocol)

@@ -34,6 +34,8 @@ WAKES_PER_SECOND, WAKES_SAVED = 50, 100
 HOLD_OFF_S = 0.02
 READS = 128
 """Ends taken in one go, some milliseconds' worth."""
+MOST_GOES = 128
+"""More ends than so many goes take do not fit into twice `netlink_socket.RECEIVE_BUFFER`, the most that is given."""
 
 
 class Ends(Protocol):
@@ -88,6 +90,8 @@ class NetworkWatch:
         self._slice_cpu = 0.0
         self._busy = 0.0
         self._lost_ends = False
+        self._to_forget = True  # until a round showed everything: sockets may have ended while nobody listened
+        self._uncounted = True  # and none of them was counted by the kernel
         self._heard = False
         self._counted: object | None = None
         self._last_round = self._last_full = float("-inf")
@@ -121,21 +125,38 @@ class NetworkWatch:
         self._see_losses()
         self._heard = False
         full = self._needs_all()
-        forget = full and (self._misses_ends() or self._ends is None)
-        went_by = self._parts.storm.unheard
+        storm = self._parts.storm
+        went_by = self._parts.tapped and (storm.unheard or bool(storm.skip))
+        self._to_forget |= self._misses_ends() or self._ends is None
+        self._uncounted |= storm.unheard
         if full:
             self._last_full, self._lost_ends, self._parts.lossy = self._last_round, False, False
-            self._parts.storm.unheard = False
-        self._tracker.begin(full=full)
+            storm.unheard = False
+        self._tracker.begin(full=full, went_by=went_by)
         failed = [error for kind in KINDS if (error := await self._see_all(*kind, full)) is not None]
         if len(failed) == len(KINDS):
             raise failed[0]
-        forgotten = self._tracker.finish(whole=not failed, forget=forget)
-        if went_by and forgotten:  # after an overflow the kernel has counted them
-            self._counters.lost("network_socket_forgotten", forgotten)
+        await self._finish(whole=all(error.errno == errno.ENOENT for error in failed))
         while self._tracker.settle():
             await self._give_way()
         self._busy += self._cpu_time() - self._slice_cpu
+
+    async def _finish(self, *, whole: bool) -> None:
+        forget = whole and self._to_forget  # then all of them were dumped
+        if forget:
+            await self._hear_all()
+        forgotten = self._tracker.finish(whole=whole, forget=forget)
+        if forget:
+            if self._uncounted and forgotten:  # after an overflow the kernel has counted them
+                self._counters.lost("network_socket_forgotten", forgotten)
+            self._to_forget = self._uncounted = False
+
+    async def _hear_all(self) -> None:
+        """What a dump does not show any more may have ended so lately that its end still waits to be heard."""
+        for _ in range(MOST_GOES):
+            if self.hear() < READS:
+                return
+            await self._give_way()
 
     def hear(self) -> int:
         """Take ends, `READS` messages at most, after all packets that came before them; how many were taken."""

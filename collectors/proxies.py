@@ -30,20 +30,23 @@ class Proxies:
         return frozenset(self._seen)
 
     def learn(self, port: int, exe: str | None) -> bool:
-        """A program listens on a port; whether it is a proxy."""
+        """A program listens on a port; whether it is a proxy that was not known."""
         if exe is None or exe.rpartition("/")[2] not in PROGRAMS:
             return False
         is_new = port not in self._seen
         self._seen[port] = self._clock.monotonic()
         if is_new:
             self.changed()
-        return True
+        return is_new
 
     def see(self, port: int) -> None:
-        """The port is listened on still; those that have not been for long are no proxy's any more."""
-        now = self._clock.monotonic()
+        """The port is listened on still."""
         if port in self._seen:
-            self._seen[port] = now
+            self._seen[port] = self._clock.monotonic()
+
+    def forget_gone(self) -> None:
+        """All listeners were seen: ports that have not been among them for long are no proxy's any more."""
+        now = self._clock.monotonic()
         gone = [port for port, at in self._seen.items() if now - at > KEPT_S]
         for port in gone:
             del self._seen[port]

@@ -34,14 +34,14 @@ class Resolvers:
         """From memory where it was read within `KEPT_S`."""
         key, now = container_id or HOST, self._clock.monotonic()
         if key not in self._known or now - self._known[key][1] > KEPT_S:
+            root = self._root_of(key)
+            if root is None:  # not yet, perhaps: whoever gives roots knows when to try again
+                return None
             self._known = {k: v for k, v in self._known.items() if now - v[1] <= KEPT_S}
-            self._known[key] = (self._read(key), now)
+            self._known[key] = (self._read(key, root), now)
         return self._known[key][0]
 
-    def _read(self, container_id: str) -> frozenset[str] | None:
-        root = self._root_of(container_id)
-        if root is None:
-            return None
+    def _read(self, container_id: str, root: int) -> frozenset[str] | None:
         try:
             with rootfs.held(rootfs.open_file(root, PATH, remote=self._remote(container_id))) as file:
                 return servers(os.read(file, MOST_BYTES))

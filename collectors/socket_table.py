@@ -39,6 +39,11 @@ class Ends(NamedTuple):
     dst_port: int
 
 
+def reverse(ends: Ends) -> Ends:
+    """The same connection as its other end sees it."""
+    return Ends(ends.dst, ends.dst_port, ends.src, ends.src_port)
+
+
 @dataclass(slots=True, eq=False)
 class Known:
     """One socket. `since` is the monotonic time of its beginning, None if it may be older than we know; `shown` is when
@@ -161,13 +166,18 @@ class SocketTable:
             self._aborted[known.ends] = known
 
     def attach(self, cookie: int, known: Known) -> None:
-        """The connection was found to have this cookie. What a dump learnt of it meanwhile is taken along."""
+        """The connection was found to have this cookie. What a dump learnt of it meanwhile is taken along.
+
+        A datagram socket may have been there for long before it asks: its beginning is not that of the question.
+        """
         before = self._known.get(cookie)
         if before is known:
             return
         if before is not None:
             known.told |= before.told
             known.owner, known.evidence = known.owner or before.owner, known.evidence or before.evidence
+            if known.protocol != TCP:
+                known.since = before.since
             self.pop(cookie)
         if self.add(cookie, known):
             self._drop_loose(known)

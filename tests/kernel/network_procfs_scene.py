@@ -12,6 +12,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 
 from app_process import AppProcess
 from fakes import Emitted
@@ -108,7 +109,7 @@ def tables() -> dict[str, object]:
     scenery(opened)
     wait_until(lambda: all(state != FIN_WAIT1 for _, state, *_ in dumped()))  # the other end says soon that it knows
     counters = Counters()
-    looks = SocketLooks(Procfs(), counters)
+    looks = SocketLooks(Procfs(), counters, count(1))
     found = {"dumped": dumped(), "looked": looked(looks)}
     server = socket.create_server(("127.0.0.1", 0), backlog=MANY)
     for _ in range(MANY):

@@ -148,6 +148,17 @@ def test_an_inbound_connection_that_was_over_before_the_look_belongs_to_the_list
         assert owner(told(scene, kind)) == (42, "recent")
 
 
+def test_what_comes_to_a_listener_of_the_sensors_belongs_to_nobody(scene: NetworkScene) -> None:
+    scene.task.own.add(42)
+    scene.sockets[ends_of(listener())] = listener()
+    comes_in(scene)
+    scene.tracker.end(ended(IN, CLOSED_BY_SERVER))
+    scene.attempts.flush()
+
+    for kind in ("network.connect", "network.flow"):
+        assert owner(told(scene, kind)) == (None, None)
+
+
 def test_an_outbound_one_that_was_over_belongs_to_the_last_of_the_same_destination_for_a_while(
     scene: NetworkScene,
 ) -> None:

@@ -1,6 +1,6 @@
 """Connections with the ends of others: of another protocol, of one before, or that a dump had shown already."""
 
-from network_scene import CLOSED_BY_SERVER, NetworkScene, ended, segment, udp
+from network_scene import CLOSED_BY_SERVER, NetworkScene, ended, listener, segment, udp
 from test_connection_attempts import OUT, RST, SYN, SYN_ACK, answers, opens, owner, scene, told
 
 from collectors.connection_attempts import LOOK_S
@@ -59,3 +59,27 @@ def test_a_connection_that_a_dump_shows_before_its_first_packet_is_read_is_one(s
     scene.tracker.end(ended(OUT))
 
     assert owner(told(scene)) == owner(told(scene, "network.flow")) == (42, "descriptor")
+
+
+def test_a_listener_is_none_of_the_connections_from_its_port(scene: NetworkScene) -> None:
+    opens(scene, OUT._replace(src_port=8080), there=False)
+    scene.wait(1)
+    scene.dump(listener(port=8080))
+
+    assert owner(told(scene, "network.listen"))[0] == 42
+    assert [known.ends.src_port for known in scene.table.listeners()] == [8080]
+
+
+def test_what_has_ended_does_not_take_the_place_of_whoever_has_its_ends_next(scene: NetworkScene) -> None:
+    opens(scene, there=False)
+    answers(scene)
+    scene.attempts.answered(segment(OUT, RST, back=True))
+    scene.tracker.end(ended(OUT))
+    scene.clock.advance(0.05)
+    opens(scene, OUT._replace(cookie=2))
+    answers(scene)
+    for _ in range(2):
+        scene.wait(1)
+    scene.tracker.end(ended(OUT._replace(cookie=2)))
+
+    assert sorted(str(network.outcome) for network in scene.networks("network.flow")) == ["established", "reset"]

@@ -138,11 +138,29 @@ def test_the_same_numbers_are_another_query_after_a_while(scene: Scene) -> None:
 
 def test_an_answer_without_a_question_belongs_to_the_query_of_its_number(scene: Scene) -> None:
     refused = message(header(1, dns.RESPONSE | 1, (0, 0, 0, 0)))
-    scene.ask(message(query(2)))
+    scene.ask(message(query(2, "api.example.org")))
     scene.ask()
+    scene.ask(message(query(3, "www.example.org")))
     assert scene.reply(refused) == Exchange(CLIENT, SERVER, QUESTION, refused, "curl", 0.0)
     assert scene.reply(refused) == Exchange(CLIENT, SERVER, None, refused)
+    assert len(scene.exchanges) == 2
+
+
+def test_an_answer_without_a_question_belongs_to_nobody_elses_query(scene: Scene) -> None:
+    refused = message(header(1, dns.RESPONSE | 1, (0, 0, 0, 0)))
+    scene.ask()
+    other = CLIENT._replace(port=CLIENT.port + 1)
+    assert scene.exchanges.answer(other, SERVER, refused) == Exchange(other, SERVER, None, refused)
     assert len(scene.exchanges) == 1
+
+
+def test_what_has_been_answered_differently_is_remembered_no_longer_for_it(scene: Scene) -> None:
+    scene.ask()
+    scene.reply(FORGED, OTHER)
+    scene.clock.advance(UNANSWERED_S - 1)
+    assert scene.reply() is not None
+    scene.clock.advance(1)
+    assert scene.reply() == Exchange(CLIENT, SERVER, QUESTION, REPLY)
 
 
 def test_what_asks_nothing_is_counted_alone(scene: Scene) -> None:

@@ -1,6 +1,7 @@
 """From segments of DNS to events: who asked, what was answered, and what is left out."""
 
 import struct
+from collections.abc import Callable
 
 import pytest
 from network_scene import NetworkScene, ended, ends_of, family_of, sock, udp
@@ -9,7 +10,7 @@ from collectors.dns_names import DnsNames
 from collectors.dns_telling import DnsTelling
 from collectors.inet_diag import TCP, UDP, address_bytes
 from collectors.packet_headers import Segment
-from collectors.socket_table import Ends
+from collectors.socket_table import INBOUND, Ends, Known, Owner
 from sensor.model.events import Event
 
 SERVER = "10.0.0.2"
@@ -85,6 +86,7 @@ def test_a_query_and_its_answer_are_one_event_of_the_process_that_asked(scene: S
     assert event.dns.answers == ("A 192.0.2.7",)
     assert (event.process and event.process.pid, event.container and event.container.id) == (42, "c1")
     assert (event.network.dst, event.network.dst_port, event.network.direction) == (SERVER, 53, "outbound")
+    assert (event.evidence.missing, event.evidence.truncated) == ((), ())
     assert scene.learnt.name("192.0.2.7", scene.clock.monotonic()) == "db.example.org"
 
 
@@ -109,6 +111,7 @@ def test_an_answer_stands_by_itself_and_is_its_askers(scene: Scene) -> None:
 
 
 def test_a_server_in_the_task_tells_who_asked_it(scene: Scene) -> None:
+    scene.own.names.add("db.example.org")  # the sensor asks for the same, but it is not outside
     scene.ask(query("db.example.org"), src="198.51.100.1", sent=False)
     scene.reply(answer("db.example.org"), dst="198.51.100.1", sent=True)
 
@@ -116,6 +119,65 @@ def test_a_server_in_the_task_tells_who_asked_it(scene: Scene) -> None:
     assert event.network is not None
     assert (event.network.direction, event.network.src, event.network.src_port) == ("inbound", SERVER, 53)
     assert (event.network.dst, event.network.dst_port) == ("198.51.100.1", 40000)
+    assert event.network.scope == "public"
+    assert scene.learnt.name("192.0.2.7", scene.clock.monotonic()) is None
+
+
+def test_what_a_server_in_the_task_tells_the_task_names_its_connections(scene: Scene) -> None:
+    scene.reply(answer("db.example.org"), sent=True, within=True)
+    assert scene.learnt.name("192.0.2.7", scene.clock.monotonic()) == "db.example.org"
+
+
+@pytest.mark.parametrize("direction", [INBOUND, None])
+def test_a_server_in_the_task_is_found_by_the_connection_over_which_it_is_asked(
+    scene: Scene, direction: str | None
+) -> None:
+    """`direction`: as it was known, or None where a dump has shown the connection first."""
+    accepted = Known(2, TCP, Ends(address_bytes(SERVER), 53, address_bytes("198.51.100.1"), 40000), None)
+    accepted.direction, accepted.owner = direction, Owner(scene.task.add(44, "c2"), "c2")
+    scene.table.add(9, accepted)
+    data = query("db.example.org")
+    ends = (accepted.ends.dst, 40000, accepted.ends.src, 53)
+    scene.dns.segment(
+        Segment(2, TCP, *ends, 0x18, 1, struct.pack("!H", len(data)) + data, True), sent=False, within=False
+    )
+    scene.clock.advance(6)
+    scene.dns.settle()
+
+    event = scene.told()
+    assert event.network is not None
+    assert (event.network.direction, event.network.src, event.network.dst) == ("inbound", SERVER, "198.51.100.1")
+    assert (event.process and event.process.pid, event.container and event.container.id) == (44, "c2")
+
+
+def test_what_is_sent_to_a_server_is_no_answer_whatever_it_says(scene: Scene) -> None:
+    """Else anybody could give any address any name."""
+    scene.ask(answer("db.example.org"))
+    assert scene.learnt.name("192.0.2.7", scene.clock.monotonic()) is None
+    scene.clock.advance(6)
+    scene.dns.settle()
+
+    event = scene.told()
+    assert event.network is not None
+    assert (event.network.direction, event.network.dst, event.network.dst_port) == ("outbound", SERVER, 53)
+    assert (event.dns and event.dns.question, event.process and event.process.pid) == ("db.example.org", 42)
+
+
+@pytest.mark.parametrize("data", [query("db.example.org"), answer("db.example.org")])
+def test_what_a_server_sends_is_an_answer_whatever_it_says(scene: Scene, data: bytes) -> None:
+    scene.ask(query("db.example.org"))
+    scene.reply(data)
+    assert scene.told().dns is not None
+
+
+def test_between_two_servers_the_message_says_who_asks(scene: Scene) -> None:
+    there, back = ("192.0.2.1", 53, SERVER, 53), (SERVER, 53, "192.0.2.1", 53)
+    scene.dns.segment(datagram(*there, query("db.example.org")), sent=True, within=False)
+    scene.dns.segment(datagram(*back, answer("db.example.org")), sent=False, within=False)
+
+    event = scene.told()
+    assert event.network is not None
+    assert (event.network.direction, event.dns and event.dns.answers) == ("outbound", ("A 192.0.2.7",))
 
 
 def test_a_socket_that_asked_without_connecting_ends_with_the_server_it_asked(scene: Scene) -> None:
@@ -187,10 +249,30 @@ def test_the_rest_of_a_datagram_that_is_too_much_work_is_counted(scene: Scene) -
     assert scene.counters.losses == {"dns_unreadable": 1}
 
 
-def test_an_answer_that_was_cut_says_so(scene: Scene) -> None:
-    scene.reply(answer("db.example.org")[:-2])
+def truncated(data: bytes) -> bytes:
+    """As the sender says it of itself (TC)."""
+    return data[:2] + bytes([data[2] | 2]) + data[3:]
+
+
+def long_text(data: bytes) -> bytes:
+    """Instead of the answer a text of more than is kept."""
+    text = (b"\xff" + bytes(255)) * 16
+    return data[:-14] + struct.pack("!HHIH", 16, 1, 60, len(text)) + text
+
+
+@pytest.mark.parametrize("cut", [lambda data: data[:-2], truncated, long_text])
+def test_an_answer_that_was_cut_says_so(scene: Scene, cut: Callable[[bytes], bytes]) -> None:
+    scene.reply(cut(answer("db.example.org")))
 
     assert scene.told().evidence.truncated == ("dns.answers",)
+
+
+def test_who_asked_is_named_as_missing_where_nobody_holds_the_socket(scene: Scene) -> None:
+    scene.task.end(42)
+    scene.ask(query("db.example.org"))
+    scene.reply(answer("db.example.org"))
+    missing = [(entry.field, entry.reason) for entry in scene.told().evidence.missing]
+    assert missing == [("process", "nobody readable holds the socket")]
 
 
 def test_queries_that_are_sent_in_one_piece_are_all_told(scene: Scene) -> None:
@@ -212,3 +294,15 @@ def test_what_asks_on_the_ends_of_anothers_connection_is_not_that_other(scene: S
     assert event.process is not None
     assert event.network is not None
     assert (event.process.pid, event.network.transport) == (42, "udp")
+
+
+@pytest.mark.parametrize(("shown_s", "duration_ms"), [(2, 4000.0), (1, None)])
+def test_a_socket_is_as_old_as_it_was_when_it_asked(scene: Scene, shown_s: int, duration_ms: float | None) -> None:
+    asking = udp(1, 40000)
+    for second in range(3):
+        scene.dump(*([asking] if second + 1 >= shown_s else []))
+    scene.clock.advance(2)
+    scene.ask(query("db.example.org"))
+    scene.tracker.end(ended(asking))
+
+    assert [network.duration_ms for network in scene.networks("network.flow")] == [duration_ms]

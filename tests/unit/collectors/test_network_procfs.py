@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,7 @@ async def test_tables_that_are_gone_are_raised_for_the_supervisor(scene: Scene) 
 
 
 async def test_a_machine_without_ipv6_has_no_such_sockets(scene: Scene) -> None:
-    looks = SocketLooks(scene.procfs, scene.counters)
+    looks = SocketLooks(scene.procfs, scene.counters, count(1))
     try:
         dumped = [decoded for protocol in (TCP, UDP) for decoded in looks.dump(socket.AF_INET6, protocol)]
         assert [sock for decoded in dumped for sock in decoded.sockets] == []
@@ -140,7 +141,7 @@ async def test_a_machine_without_ipv6_has_no_such_sockets(scene: Scene) -> None:
 
 @pytest.mark.parametrize("protocol", [TCP, UDP])
 def test_a_table_that_cannot_be_read_is_an_error_for_the_watch(scene: Scene, protocol: int) -> None:
-    looks = SocketLooks(Procfs("/nonexistent"), scene.counters)
+    looks = SocketLooks(Procfs("/nonexistent"), scene.counters, count(1))
     try:
         with pytest.raises(OSError, match="gone"):
             list(looks.dump(socket.AF_INET, protocol))
@@ -150,7 +151,7 @@ def test_a_table_that_cannot_be_read_is_an_error_for_the_watch(scene: Scene, pro
 
 def test_malformed_lines_and_a_torn_end_are_counted_and_the_rest_is_told(scene: Scene) -> None:
     scene.write(tcp="garbage\n" + LISTENER + CONNECTION[:40])
-    looks = SocketLooks(scene.procfs, scene.counters)
+    looks = SocketLooks(scene.procfs, scene.counters, count(1))
     try:
         found = [sock.inode for decoded in looks.dump(socket.AF_INET, TCP) for sock in decoded.sockets]
     finally:
@@ -163,7 +164,7 @@ def test_the_next_look_is_due_while_one_is_to_be_confirmed(scene: Scene) -> None
     (scene.root / "net" / "snmp").write_text("Tcp: ActiveOpens PassiveOpens CurrEstab\nTcp: 1 2 3\n")
     for name in ("sockstat", "sockstat6"):
         (scene.root / "net" / name).write_text("TCP: inuse 1\n")
-    looks = SocketLooks(scene.procfs, scene.counters)
+    looks = SocketLooks(scene.procfs, scene.counters, count(1))
     try:
         scene.write(tcp=CONNECTION)
         list(looks.dump(socket.AF_INET, TCP))
@@ -177,3 +178,15 @@ def test_the_next_look_is_due_while_one_is_to_be_confirmed(scene: Scene) -> None
         assert looks.gone.receive() is not None
     finally:
         looks.gone.close()
+
+
+async def test_what_an_earlier_run_has_shown_is_not_taken_for_what_a_later_one_shows(scene: Scene) -> None:
+    scene.write(tcp=LISTENER)
+    watched = Watched()
+    async with collecting(scene.collector, watched.task) as told:
+        await until(lambda: told.of("network.listen"), "the listener")
+    scene.write(tcp=CONNECTION)
+    async with collecting(scene.collector, watched.task) as told:
+        (connect,) = await until(lambda: told.of("network.connect"), "the connection in its place")
+    assert connect.process is not None
+    assert connect.process.pid == 42

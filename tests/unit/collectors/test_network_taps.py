@@ -1,17 +1,27 @@
 """Reading two taps: what belongs together, what was lost, and that nothing is asked of the kernel without need."""
 
+import os
+
 import pytest
+from fakes import FakeTaskView
 from network_scene import NetworkScene, ends_of, listener, sock
+from running import collecting, until
 from test_connection_attempts import OUT, told
 
+from collectors import network_taps
 from collectors.attribution import DESCRIPTOR
 from collectors.connection_attempts import LOOK_S
 from collectors.inet_diag import InetSocket
-from collectors.network_taps import LOST, READS, Following
+from collectors.network_skip import Server, Skip
+from collectors.network_state import NetworkState
+from collectors.network_taps import LOST, READS, Following, NetworkTaps
 from collectors.packet_headers import Segment
 from collectors.packet_tap import Packet
+from sensor.model.clock import SystemClock
+from sensor.model.counters import Counters
+from sensor.model.times import NS
 
-SYN, SYN_ACK, RST = 0x02, 0x12, 0x14
+SYN, SYN_ACK, RST, ACK = 0x02, 0x12, 0x14, 0x10
 LO, ETHERNET = "lo", "eth0"
 
 
@@ -71,13 +81,15 @@ def scene() -> Scene:
     return Scene()
 
 
-def packet(one: InetSocket, flags: int, *, back: bool = False, interface: str = ETHERNET) -> Packet:
+def packet(
+    one: InetSocket, flags: int, *, back: bool = False, interface: str = ETHERNET, time: int | None = None
+) -> Packet:
     """A segment of a connection that the task opens, or one that comes back."""
     ours, theirs = (one.src[:4], one.src_port), (one.dst[:4], one.dst_port)
     (src, src_port), (dst, dst_port) = (theirs, ours) if back else (ours, theirs)
     ports = src_port.to_bytes(2, "big") + dst_port.to_bytes(2, "big")
     ip = b"\x45\0\0\x28" + bytes(5) + b"\x06\0\0" + src + dst
-    return Packet(ip + ports + bytes(8) + bytes([0x50, flags]) + bytes(6), not back, interface)
+    return Packet(ip + ports + bytes(8) + bytes([0x50, flags]) + bytes(6), not back, interface, time)
 
 
 def test_an_answer_belongs_to_what_was_opened_before_it_though_both_are_read_at_once(scene: Scene) -> None:
@@ -113,6 +125,32 @@ def test_more_may_wait_where_as_much_was_read_as_is_read_in_one_go(scene: Scene)
     assert not scene.following.take()
 
 
+def test_no_answer_is_looked_at_before_what_opened_its_connection_though_much_waits(scene: Scene) -> None:
+    """Ahead of the connection is more than is read in one go, so that its answer is read first."""
+    began = scene.clock.wall()
+    others = [packet(OUT._replace(src_port=port), SYN, time=began - 1) for port in range(1000, 1000 + READS)]
+    scene.openings.waiting = [*others, packet(OUT, SYN, time=began)]
+    refusals = [packet(OUT._replace(src_port=port), RST, back=True, time=began - 1) for port in (1000, 1001)]
+    scene.answers.waiting = [*refusals, packet(OUT, RST, back=True, time=began + 1)]
+    assert scene.following.take()
+    assert len(scene.answers.waiting) == 0
+    scene.following.take()
+    scene.clock.advance(1)
+    scene.following.take()
+
+    outcomes = {network.src_port: network.outcome for network in scene.networks("network.connect")}
+    assert {port for port, outcome in outcomes.items() if outcome == "refused"} == {1000, 1001, OUT.src_port}
+
+
+def test_answers_that_wait_for_their_connections_are_no_more_than_are_read_in_one_go(scene: Scene) -> None:
+    began = scene.clock.wall()
+    for _ in range(3):
+        scene.openings.waiting = [packet(OUT, SYN, time=began)] * READS
+        scene.answers.waiting += [packet(OUT, SYN_ACK, back=True, time=began + 1)] * READS
+        assert scene.following.take()
+    assert len(scene.answers.waiting) == 2 * READS
+
+
 @pytest.mark.parametrize(("opened", "answered"), [(0, 0), (1, 0), (0, 1), (1, 1)])
 def test_only_a_tap_that_gives_something_is_asked_what_it_lost(scene: Scene, opened: int, answered: int) -> None:
     scene.openings.waiting = [packet(OUT, SYN)] * opened
@@ -141,3 +179,61 @@ def test_where_answers_were_lost_nobody_is_said_to_have_timed_out(scene: Scene) 
 
     assert known is not None
     assert known.unsure
+
+
+def test_in_a_storm_what_came_before_the_filter_goes_by_and_is_counted(scene: Scene) -> None:
+    there = Server(OUT.family, OUT.dst, OUT.dst_port)
+    scene.openings.waiting = [packet(OUT._replace(src_port=port), SYN) for port in range(1000, 1010)]
+    scene.following.take()
+    with scene.storm.share.working():
+        scene.cpu_s += 1000
+    scene.storm.look()
+    assert scene.storm.skip.servers == {there}
+
+    scene.openings.waiting = [packet(OUT, SYN), packet(OUT._replace(dst_port=444), SYN)]
+    scene.following.take()
+    assert scene.table.at(6, ends_of(OUT)) is None
+    assert scene.table.at(6, ends_of(OUT._replace(dst_port=444))) is not None
+    assert scene.counters.losses == {"connections_skipped": 1}
+
+
+def test_of_a_dns_server_that_is_skipped_answers_go_by_too(scene: Scene) -> None:
+    asked = OUT._replace(dst_port=53)
+    scene.storm.skip = Skip(frozenset({Server(asked.family, asked.dst, 53)}))
+    scene.openings.waiting = [packet(asked, SYN_ACK, back=True), packet(asked, ACK)]
+    scene.following.take()
+    assert scene.counters.losses == {"connections_skipped": 2}
+
+
+@pytest.mark.parametrize(("ago_s", "began_ago_s"), [(2, 2), (0, 0), (-1, 0), (61, 0)])
+def test_a_connection_began_when_its_packet_came_by_unless_the_clock_was_set(
+    scene: Scene, ago_s: int, began_ago_s: int
+) -> None:
+    now = scene.clock.wall()
+    scene.openings.waiting = [packet(OUT, SYN, time=now - ago_s * NS)]
+    scene.following.take()
+    known = scene.table.at(6, ends_of(OUT))
+    assert known is not None
+    assert (known.at, known.since) == (now - began_ago_s * NS, scene.clock.monotonic() - began_ago_s)
+
+
+async def test_what_was_opened_before_the_taps_were_there_is_for_a_full_dump(monkeypatch: pytest.MonkeyPatch) -> None:
+    class QuietTap(FakeTap):
+        def __init__(self, _filter_code: bytes, _receive_buffer: int) -> None:
+            super().__init__()
+            self._fd = os.eventfd(0)
+
+        def fileno(self) -> int:
+            return self._fd
+
+        def close(self) -> None:
+            os.close(self._fd)
+
+    monkeypatch.setattr(network_taps, "PacketTap", QuietTap)
+    clock, counters, task = SystemClock(), Counters(), FakeTaskView()
+    state = NetworkState(counters=counters, clock=clock)
+    async with collecting(NetworkTaps(state=state, counters=counters, clock=clock), task) as emitted:
+        parts = state.parts(task, emitted)
+        await until(lambda: parts.tapped, "packets are followed")
+        assert parts.lossy
+    assert not parts.tapped

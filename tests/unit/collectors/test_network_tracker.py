@@ -63,6 +63,14 @@ def test_a_connection_that_nobody_has_accepted_waits_a_round_for_its_owner() -> 
     assert scene.emitted.events[0].process is not None
 
 
+def test_a_connection_that_nobody_has_accepted_for_longer_says_so() -> None:
+    scene = Scene()
+    for _ in range(2):
+        scene.dump(sock(inode=0))
+    (event,) = scene.emitted.of("network.connect")
+    assert [(m.field, m.reason) for m in event.evidence.missing] == [("process", "not accepted yet")]
+
+
 def test_an_owner_that_is_not_found_is_named_as_missing_and_looked_for_three_times() -> None:
     scene = Scene()
     for _ in range(5):

@@ -11,8 +11,9 @@ from fakes_netlink import attribute, inet_message
 from network_scene import NetworkScene
 from running import until
 
+from collectors import network_watch
 from collectors.inet_diag import LISTEN, TCP, UDP, Decoded, decode, state_mask
-from collectors.network_watch import FULL_S, PERIOD_S, READS, WAKES_SAVED, NetworkWatch, pauses
+from collectors.network_watch import FULL_S, PERIOD_S, WAKES_SAVED, NetworkWatch, pauses
 
 NOTHING = decode(b"")
 
@@ -68,8 +69,8 @@ class SlowClock(FakeClock):
 class Scene(NetworkScene):
     """A watch whose dumps answer with `answers`, or fail with an errno, by protocol."""
 
-    def __init__(self, ends: FakeEnds | None, clock: FakeClock | None = None) -> None:
-        super().__init__(clock=clock)
+    def __init__(self, ends: FakeEnds | None, clock: FakeClock | None = None, limit: int = 100) -> None:
+        super().__init__(clock=clock, limit=limit)
         self.task.add(42, sockets=[100])
         self.answers: dict[int, list[bytes] | int] = {}
         self.dumps = 0
@@ -138,51 +139,6 @@ async def test_malformed_messages_are_counted_wherever_they_come_from(ends: Fake
     await scene.watch.round()
 
     assert scene.counters.losses == {"netlink_malformed": 3}  # TCP is dumped for IPv4 and for IPv6
-
-
-async def test_a_loss_is_told_exactly_and_forgets_what_the_next_dump_does_not_show(ends: FakeEnds) -> None:
-    scene = Scene(ends)
-    scene.answers[TCP] = [inet_message(cookie=1, inode=100)]
-    await scene.watch.round()
-    ends.overflowed, ends.dropped = True, 834
-    assert not scene.watch.hear()
-
-    scene.answers[TCP] = []
-    await scene.watch.round()
-    ends.waiting = [flow(cookie=1)]
-    scene.watch.hear()
-
-    (loss,) = [e.loss for e in scene.emitted.of("sensor.loss")]
-    assert loss is not None
-    assert (loss.reason, loss.bound, loss.count, loss.source) == ("netlink_overflow", "exact", 834, "network_sockdiag")
-    assert scene.counters.losses == {"netlink_overflow": 834}
-    assert scene.emitted.of("network.flow")[0].process is None
-
-
-async def test_a_loss_of_unknown_size_is_told_as_such(ends: FakeEnds) -> None:
-    scene = Scene(ends)
-    ends.overflowed, ends.dropped = True, None
-    scene.watch.hear()
-
-    (loss,) = [e.loss for e in scene.emitted.of("sensor.loss")]
-    assert loss is not None
-    assert (loss.bound, loss.count) == ("unknown", None)
-    assert scene.counters.losses == {"netlink_overflow": 1}
-
-
-async def test_drops_go_on_being_counted_until_all_was_read(ends: FakeEnds) -> None:
-    scene = Scene(ends)
-    ends.overflowed, ends.dropped = True, 10
-    ends.waiting = [flow(cookie) for cookie in range(READS + 1)]
-    await scene.watch.round()  # takes what one go may take, and sees the first drops
-    assert ends.overflowed
-    assert scene.counters.losses == {"netlink_overflow": 10}
-
-    ends.dropped = 5
-    assert scene.watch.hear() < READS
-    assert not ends.overflowed
-    assert scene.counters.losses == {"netlink_overflow": 15}
-    assert len(scene.emitted.of("network.flow")) == READS + 1
 
 
 async def test_long_work_gives_way_to_the_loop_and_ends_are_heard_meanwhile(ends: FakeEnds) -> None:
@@ -289,7 +245,7 @@ async def test_a_round_is_due_once_something_may_have_come(ends: FakeEnds, what:
         scene.answers[TCP] = [listener()]
         scene.task.end(42)
     if what == "a failed dump":
-        scene.answers[UDP] = errno.ENOENT
+        scene.answers[UDP] = errno.EIO
     scene.watch.is_due()
     await scene.watch.round()
     if what == "a count":
@@ -385,13 +341,53 @@ async def test_in_a_storm_ends_that_came_before_the_filter_go_by_too_and_are_cou
     assert scene.counters.losses == {"connections_skipped": 1}
 
 
-async def test_what_ended_while_ends_went_by_is_counted_as_forgotten(ends: FakeEnds) -> None:
+async def test_a_protocol_that_the_kernel_lacks_keeps_no_round_due_and_hides_no_beginning(ends: FakeEnds) -> None:
     scene = Scene(ends)
-    scene.answers[TCP] = [listener(), inet_message(cookie=7, inode=100), inet_message(cookie=8, inode=100)]
+    scene.answers[UDP] = errno.ENOENT
+    scene.watch.is_due()
     await scene.watch.round()
-    scene.storm.unheard = True
-    scene.answers[TCP] = [inet_message(cookie=8, inode=100)]
+    assert not scene.watch.is_due()
+    scene.answers[TCP] = [inet_message(cookie=1, inode=100)]
     await scene.watch.round()
+    ends.overflowed, ends.waiting = True, [flow()]
+    scene.clock.advance(1)
+    scene.watch.hear()
+    assert [network.duration_ms for network in scene.networks("network.flow")] == [1000.0]
 
-    assert scene.counters.losses == {"network_socket_forgotten": 1}
-    assert not scene.storm.unheard
+    scene.answers[TCP] = [listener()]
+    await scene.watch.round()
+    scene.answers[TCP], ends.overflowed = [], True
+    await scene.watch.round()
+    assert not scene.table.listeners()
+
+
+async def test_a_round_comes_a_period_later_though_an_end_was_heard_meanwhile(ends: FakeEnds) -> None:
+    scene = Scene(ends)
+    running = asyncio.create_task(scene.watch.run())
+    await until(lambda: scene.dumps == 4, "the first round")
+    ends.waiting = [flow()]
+    ends.wake()
+    await until(lambda: scene.emitted.of("network.flow"), "the end")
+    scene.clock.advance(PERIOD_S)
+    await until(lambda: scene.dumps == 8, "the next round", 3 * PERIOD_S)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_after_a_loss_too_what_rounds_cost_makes_them_rarer(
+    ends: FakeEnds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(ends)
+    monkeypatch.setattr(network_watch, "pauses", lambda _busy: (0.2, 10.0))
+    running = asyncio.create_task(scene.watch.run())
+    await until(lambda: scene.dumps == 4, "the first round")
+    ends.overflowed, ends.dropped = True, 1
+    ends.wake()
+    await asyncio.sleep(0.1)
+    assert scene.dumps == 4
+    scene.clock.advance(0.2)
+    await until(lambda: scene.dumps == 8, "the round after the loss")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running

@@ -55,5 +55,8 @@ def test_a_link_out_of_the_container_stays_inside(root: Path) -> None:
     assert resolvers(root, FakeClock())("c1") is None
 
 
-def test_a_container_without_a_reachable_root_has_none() -> None:
-    assert Resolvers(lambda _: None, lambda _: (), FakeClock())("c1") is None
+def test_a_container_without_a_reachable_root_has_none_until_it_has_one(root: Path) -> None:
+    (root / "etc/resolv.conf").write_text("nameserver 10.0.0.2\n")
+    roots = iter([None, os.open(root, os.O_PATH)])
+    found = Resolvers(lambda _: next(roots), lambda _: (), FakeClock())
+    assert [found("c1") for _ in range(3)] == [None, {"10.0.0.2"}, {"10.0.0.2"}]

@@ -4,7 +4,7 @@ from fakes import FakeClock
 
 from collectors.descriptor_map import Look
 from collectors.process_table import Tracked
-from collectors.socket_owners import FRESH_S, LINKS_SAVED, NEWEST, SocketOwners
+from collectors.socket_owners import FRESH_S, LATELY, LINKS_SAVED, NEWEST, SocketOwners
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Timestamp
@@ -138,3 +138,14 @@ def test_links_are_bounded_over_time() -> None:
     scene.clock.advance(1)
     scene.links = 1
     assert scene.owners.owner(70) == 1
+
+
+def test_of_those_that_held_a_socket_lately_the_last_are_remembered() -> None:
+    scene = Scene(*range(1, LATELY + 3))
+    for pid in range(1, LATELY + 2):
+        scene.held[pid] = [pid]
+        assert scene.owners.owner(pid) == pid
+        scene.clock.advance(1)
+    scene.looked.clear()
+    assert scene.owners.owner(70) is None
+    assert scene.looked == [*range(LATELY + 1, 1, -1), LATELY + 2, 1]

@@ -124,6 +124,8 @@ def test_what_there_is_no_room_for_is_counted_once_and_not_taken_in() -> None:
         scene.look(*[connection(n, 50000 + n) for n in range(1, 6)])
     assert scene.cookies == [STAND_IN | 1, STAND_IN | 2, None, None, None]
     assert scene.counters.losses == {"network_table_full": 3}
+    scene.look(*[connection(n, 50000 + n) for n in range(1, 7)])
+    assert scene.counters.losses == {"network_table_full": 4}
 
 
 def test_the_stream_of_ends_is_readable_while_there_are_any() -> None:

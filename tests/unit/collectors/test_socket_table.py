@@ -123,13 +123,19 @@ def test_an_inbound_connection_is_not_known_by_its_port_alone() -> None:
 def test_a_cookie_that_is_found_takes_along_what_a_dump_had_learnt() -> None:
     sockets, _ = table()
     dumped, seen = known(1), known(1)
-    dumped.told = True
+    dumped.told, dumped.since = True, 9.0
     sockets.add(7, dumped)
     sockets.add_loose(seen)
     sockets.attach(7, seen)
 
+    sockets.add(8, known(2))
+    told = known(2)
+    told.told = True
+    sockets.attach(8, told)
+    assert told.told, "whoever has told it"
+
     assert sockets.get(7) is seen
-    assert seen.told
+    assert (seen.told, seen.since) == (True, 1.0)
     assert sockets.pop(7) is seen
     assert sockets.at(TCP, seen.ends) is None
 
