@@ -161,7 +161,7 @@ class Tracees:
         self._told_itself(pid)
         self._untold.discard(pid)
         if former is not None and former != pid:
-            self._followed.pop(former, None)
+            self._has_no_number(former)
         self._followed[pid] = pid
         if seen is None:
             return
@@ -170,6 +170,12 @@ class Tracees:
         except ProcessGone:
             return  # killed before it could show itself
         self._outlet.put(wire.pack(wire.EXEC, pid, now, wire.pack_fields(fields)))
+
+    def _has_no_number(self, thread: int) -> None:
+        """It has executed and goes on by that of its process: no end of it is told, and no birth any more."""
+        self._followed.pop(thread, None)
+        self._early.discard(thread)
+        self._awaited.pop(thread, None)
 
     def _ended(self, tid: int, status: int) -> None:
         self._told_itself(tid)

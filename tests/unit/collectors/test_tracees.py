@@ -147,6 +147,22 @@ def test_of_one_whose_parent_was_killed_no_birth_is_awaited_for_ever(
     assert went_on
 
 
+@pytest.mark.parametrize("thread", [THREAD, CHILD])
+def test_a_thread_that_executes_before_its_birth_is_told_of_leaves_nothing_under_its_number(
+    told: Told, went_on: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch, thread: int
+) -> None:
+    """The thread that made it is killed before its stop is seen. What has the number next may be nobody's tracee."""
+    monkeypatch.setattr(ptrace, "event_message", lambda _: thread)
+    told.tracees.handle(thread, FIRST_STOP)
+    told.tracees.tell_early()  # of `THREAD` nothing can be read any more
+    told.tracees.handle(PARENT, EXEC)
+    assert told.tracees.next_in_turn(9) == [PARENT]
+    assert not told.tracees._awaited
+    told.tracees.tell_early()
+    assert told.records()[-1] == (wire.EXEC, PARENT)
+    assert went_on
+
+
 def test_a_birth_is_awaited_as_long_as_the_parent_is_followed(told: Told, went_on: list[tuple[int, int]]) -> None:
     told.tracees.handle(CHILD, FIRST_STOP)
     told.tracees.tell_early()
