@@ -174,6 +174,7 @@ class ProcessTrace:
             self._watchdog.look()
             self._telling.conclude(UNTOLD_S)
             self._count_dropped()
+            self._attach_to_strays()
             if loop.time() - tried > REFUSED_AGAIN_S:
                 self._try_again()
                 tried = loop.time()
@@ -213,6 +214,13 @@ class ProcessTrace:
             return False
         except OSError:
             return True  # as far as is known
+
+    def _attach_to_strays(self) -> None:
+        strays, self._telling.strays = self._telling.strays, []
+        for process in strays:
+            self._asked.discard(process.entity)
+            if process.ended is None:
+                self.found(process)
 
     def _try_again(self) -> None:
         refused = list(self._telling.refused)

@@ -40,6 +40,8 @@ class TraceTelling:
         """Processes that were there before they were followed, and still live."""
         self.refused: dict[int, str] = {}
         """Processes that are left alone, and why."""
+        self.strays: list[Tracked] = []
+        """Processes that the tracer has lost, to be attached to anew."""
 
     def claim(self, pid: int) -> bool:
         """Whether the number was told of; that is said once."""
@@ -128,6 +130,8 @@ class TraceTelling:
             self.attached.add(pid)
         elif kind == wire.REFUSED:
             self._refused(pid, text(record.payload))
+        elif kind == wire.STRAYED:
+            self._strayed(pid)
 
     def _known(self, stat: Stat) -> Tracked | None:
         """The process, taken in if it is new; from now on the tracer tells of it."""
@@ -170,6 +174,14 @@ class TraceTelling:
     def _refused(self, pid: int, why: str) -> None:
         self.refused[pid] = why
         self._counters.add("trace.refused")
+
+    def _strayed(self, pid: int) -> None:
+        """It runs a program that nobody has seen begin, and its end is not told: the cursor sees to both."""
+        self.attached.discard(pid)
+        self._counters.add("trace.strayed")
+        if (process := self._processes.living_process(pid)) is not None:
+            self._processes.watch_again(process)
+            self.strays.append(process)
 
     def _forget_old_claims(self) -> None:
         oldest = self._clock.monotonic() - CLAIM_S

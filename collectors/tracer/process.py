@@ -114,6 +114,7 @@ class _Life:
     def _pulse(self, number: int) -> None:
         tracees = self._tracees
         tracees.tell_early()
+        tracees.tell_strays()
         self._outlet.flush()
         pulse = wire.PULSE.pack(number, len(tracees), tracees.execs, tracees.stops, self._outlet.dropped)
         try:

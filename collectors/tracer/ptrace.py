@@ -68,6 +68,15 @@ def waiting(tid: int) -> tuple[int, int] | None:
         return None
 
 
+def is_tracee(pid: int) -> bool:
+    """Whether it is followed still, or has ended and was not waited for (1 µs)."""
+    try:
+        os.waitid(os.P_PID, pid, _LOOK | os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def _status(found: os.waitid_result | None) -> tuple[int, int] | None:
     if found is None:
         return None

@@ -13,6 +13,8 @@ from collectors.tracer.exec_facts import ExecReader
 from collectors.tracer.outlet import Outlet
 from sensor.model.errors import ProcessGone
 
+LOOKED_AT = 32
+"""Processes of which one pulse asks whether they are followed still, 1 µs each."""
 ORPHANED_S = 5.0
 """After this time a stop of one that is not followed any more is not awaited: all stops are looked at long before."""
 
@@ -37,6 +39,7 @@ class Tracees:
         self._ended_early: dict[int, int] = {}
         self._orphans: dict[int, float] = {}
         self._turn: list[int] = []
+        self._unsure: list[int] = []
         self.execs = 0
         self.stops = 0
 
@@ -88,6 +91,20 @@ class Tracees:
         for tid in list(self._early):
             self._told_itself(tid)
         self._forget_orphans()
+
+    def tell_strays(self) -> None:
+        """Tell of processes that are followed no more though they live: a thread that is not followed, since the one
+        that made it has kept it from tracers (CLONE_UNTRACED), or since another traces it, has executed a program. It
+        has the number from then on, and the kernel lets go of the main thread without a word (fs/exec.c, de_thread).
+        """
+        if not self._unsure:
+            self._unsure = [tid for tid, pid in self._followed.items() if tid == pid]
+        for pid in self._unsure[-LOOKED_AT:]:
+            if pid in self._followed and not ptrace.is_tracee(pid):
+                self.forget(pid)
+                self._untold.discard(pid)
+                self._tell(wire.STRAYED, pid)
+        del self._unsure[-LOOKED_AT:]
 
     def _forget_orphans(self) -> None:
         """Those whose parents were killed before their stops tell of them: nobody will tell of them any more."""

@@ -253,6 +253,37 @@ async def test_children_that_are_kept_from_the_tracer_are_seen_as_without_one(tr
     assert "trace" not in {event.evidence.source for event in told}
 
 
+BY_A_THREAD_OF_ITS_OWN = """
+import ctypes, mmap, os, sys
+VM, FS, FILES, SIGHAND, VFORK, THREAD, SYSVSEM, UNTRACED = 0x100, 0x200, 0x400, 0x800, 0x4000, 1 << 16, 1 << 18, 1 << 23
+clone, size = ctypes.CDLL(None).clone, 1 << 20
+end = ctypes.addressof(ctypes.c_char.from_buffer(stack := mmap.mmap(-1, size))) + size
+
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+def execute(_):
+    os.execv("/bin/sh", ["sh", "-c", "read line; /bin/true spawned; exec /bin/true executed", "a stray"])
+
+clone.argtypes = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
+clone(ctypes.cast(execute, ctypes.c_void_p), end, VM | FS | FILES | SIGHAND | VFORK | THREAD | SYSVSEM | UNTRACED, None)
+"""
+"""The thread that calls waits until the other, which has its memory, has executed (CLONE_VFORK)."""
+
+
+async def test_a_process_is_not_lost_to_a_thread_that_is_kept_from_the_tracer_and_executes(traced: Traced) -> None:
+    command = [sys.executable, "-c", BY_A_THREAD_OF_ITS_OWN]
+    app = await traced.start(["/bin/sh", "-c", 'read line; exec "$@"', "sh", *command])
+    say(app, "\n")
+    await until(lambda: traced.execs(*command), "the program that makes the thread")
+    await until(lambda: traced.execs("a stray"), "what the thread executes")
+    await until(lambda: tracer_of(app.pid), "followed again")
+    await asyncio.to_thread(app.communicate, "\n", 60)
+    for word in ("spawned", "executed"):
+        (event,) = await until(lambda word=word: traced.execs(word), word)
+        assert event.evidence.source == "trace"
+    (end,) = await until(lambda: exits(traced, "executed"), "its end")
+    assert end.pid == app.pid
+
+
 WITHOUT_MAIN = """
 import ctypes, os, platform, sys, threading
 def go_on():

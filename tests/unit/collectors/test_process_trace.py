@@ -113,6 +113,24 @@ def three(task: Task) -> Iterator[list[Tracked]]:
         app.wait()
 
 
+def test_what_the_tracer_has_lost_is_watched_and_attached_to_anew(task: Task, three: list[Tracked]) -> None:
+    trace, asked = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock()), list[int]()
+    trace._telling = TraceTelling(task, Counters(), FakeClock())
+    stray, ended, _ = three
+    link = trace._link = Told(
+        *(wire.Record(kind, one.pid, 2, b"") for one in (stray, ended) for kind in (wire.ATTACHED, wire.STRAYED)),
+        wire.Record(wire.STRAYED, 4_000_001, 2, b""),
+    )
+    link.attach = lambda pid, _: asked.append(pid)  # type: ignore[method-assign] # what is asked, not how
+    trace._asked = {process.entity for process in three}
+    trace.drain()
+    assert [(p.traced, trace.follows(p)) for p in three] == [(False, False), (False, False), (True, True)]
+    task.ended(ended, None)
+    trace._attach_to_strays()
+    trace._attach_to_strays()
+    assert asked == [stray.pid]
+
+
 def no_descriptors(*_: object) -> bytes:
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 

@@ -8,7 +8,7 @@ import pytest
 from collectors.tracer import ptrace, wire
 from collectors.tracer.exec_facts import Seen
 from collectors.tracer.outlet import Outlet
-from collectors.tracer.tracees import ORPHANED_S, Tracees
+from collectors.tracer.tracees import LOOKED_AT, ORPHANED_S, Tracees
 from sensor.model.errors import ProcessGone
 
 PARENT, CHILD, THREAD, GRANDCHILD = 100, 101, 102, 103
@@ -186,6 +186,24 @@ def test_all_that_are_known_have_their_turn_again_and_again(told: Told, went_on:
     told.tracees.handle(PARENT, EXIT)
     assert PARENT not in told.tracees.next_in_turn(9)
     assert went_on
+
+
+def test_processes_that_the_kernel_has_let_go_of_are_told_of_once_each_in_its_turn(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    strays = {PARENT, PARENT + LOOKED_AT}
+    monkeypatch.setattr(ptrace, "is_tracee", lambda pid: asked.append(pid) or pid not in strays)
+    for pid in range(PARENT, PARENT + 2 * LOOKED_AT):
+        told.tracees.add(pid, pid)
+    told.tracees.add(PARENT + 1000, PARENT)  # a thread cannot be lost
+    for _ in range(2):
+        told.tracees.tell_strays()
+        assert len(asked) == LOOKED_AT
+        asked.clear()
+    assert told.records() == [(wire.STRAYED, PARENT + LOOKED_AT), (wire.STRAYED, PARENT)]
+    told.tracees.tell_strays()
+    assert not strays & {*asked, *told.tracees.next_in_turn(1000)}
 
 
 @pytest.mark.parametrize("number", [1, 10, 17, 19, 34, 64])
