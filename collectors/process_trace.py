@@ -36,6 +36,9 @@ UNTOLD_S = 1.0
 of a process whose main thread had ended before it was attached to."""
 REFUSED_AGAIN_S = 30.0
 """After this time a process that could not be attached to is tried again."""
+STUCK_AGAIN_S = 60.0
+"""The same of one for which a tracer was lost, and twice as long after each further time."""
+STUCK = "an exec of it does not end, and whoever attaches would wait for that"
 
 
 class ProcessTrace:
@@ -61,6 +64,7 @@ class ProcessTrace:
         self._soon = Overdraft(per_second=SOON_PER_SECOND, burst=SOON_SAVED, clock=clock)
         self._draining = False
         self._fault: TracerLost | None = None
+        self._stuck: dict[str, tuple[float, float]] = {}
         self._starts = 0
         self._dropped = 0
 
@@ -103,8 +107,10 @@ class ProcessTrace:
             self._processes.tracing = self
             self._attach_to_all()
             await self._watch(reading)
-        except TracerLost:
+        except TracerLost as error:
             self._counters.lost("tracer_lost")
+            if error.stuck_at is not None:
+                self._leave_alone(error.stuck_at)
             raise
         finally:
             reading.cancel()
@@ -137,8 +143,12 @@ class ProcessTrace:
         """Have it attached to, once."""
         if self._link is None or process.own or process.traced or process.entity in self._asked:
             return
-        if self._may_trace(process):
-            self._asked.add(process.entity)
+        if not self._may_trace(process):
+            return
+        self._asked.add(process.entity)
+        if self._clock.monotonic() < self._stuck.get(process.entity, (0.0, 0.0))[0]:
+            self._telling.refused[process.pid] = STUCK
+        else:
             self._link.attach(process.pid, process.start_ticks)
 
     def drain(self) -> None:
@@ -214,6 +224,14 @@ class ProcessTrace:
             return False
         except OSError:
             return True  # as far as is known
+
+    def _leave_alone(self, pid: int) -> None:
+        """A tracer was lost for it: the next would be as well."""
+        living = {process.entity for process in self._processes.living()}
+        self._stuck = {entity: stuck for entity, stuck in self._stuck.items() if entity in living}
+        if (process := self._processes.living_process(pid)) is not None:
+            rest = 2 * self._stuck.get(process.entity, (0.0, STUCK_AGAIN_S / 2))[1]
+            self._stuck[process.entity] = self._clock.monotonic() + rest, rest
 
     def _attach_to_strays(self) -> None:
         strays, self._telling.strays = self._telling.strays, []

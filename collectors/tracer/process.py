@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import time
+from contextlib import suppress
 from types import FrameType
 
 from collectors.procfs import Procfs
@@ -14,6 +15,7 @@ from collectors.tracer import ptrace, wire
 from collectors.tracer.attaching import attach
 from collectors.tracer.exec_facts import ExecReader
 from collectors.tracer.outlet import Outlet
+from collectors.tracer.reaping import Reaper
 from collectors.tracer.tracees import Tracees
 from sensor.model.errors import ProcessGone
 
@@ -124,8 +126,14 @@ class _Life:
 
     def _attach(self, pid: int, start_ticks: int) -> None:
         try:
-            why_not = attach(self._tracees, self._procfs, pid, start_ticks)
+            with Reaper(self._tracees, pid, lambda: self._stuck(pid)):
+                why_not = attach(self._tracees, self._procfs, pid, start_ticks)
         except ProcessGone:
             return
         kind = wire.ATTACHED if why_not is None else wire.REFUSED
         self._outlet.put(wire.pack(kind, pid, time.time_ns(), (why_not or "").encode()))
+
+    def _stuck(self, pid: int) -> None:
+        """All tracees would wait with us: the sensor is to kill us. Called in a thread of its own."""
+        with suppress(OSError):
+            self._control.send(wire.STUCK.pack(wire.STUCK_LETTER, pid))

@@ -68,6 +68,17 @@ def waiting(tid: int) -> tuple[int, int] | None:
         return None
 
 
+def ended(tid: int) -> tuple[int, int] | None:
+    """The end of one tracee; None if it lives, or is none. Stops are left as they are."""
+    try:
+        found = os.waitid(os.P_PID, tid, _LOOK | os.WNOHANG)
+    except ChildProcessError:
+        return None
+    if found is None or found.si_code in (os.CLD_TRAPPED, os.CLD_STOPPED):
+        return None
+    return _fetched(tid)
+
+
 def is_tracee(pid: int) -> bool:
     """Whether it is followed still, or has ended and was not waited for (1 µs)."""
     try:
@@ -83,7 +94,14 @@ def _status(found: os.waitid_result | None) -> tuple[int, int] | None:
     is_exec = found.si_status >> 8 == EVENT_EXEC
     if found.si_code in (os.CLD_TRAPPED, os.CLD_STOPPED) and not is_exec:
         return found.si_pid, found.si_status << 8 | _STOPPED
-    tid, status = os.waitpid(found.si_pid, os.WNOHANG | WALL)
+    return _fetched(found.si_pid)
+
+
+def _fetched(pid: int) -> tuple[int, int] | None:
+    try:
+        tid, status = os.waitpid(pid, os.WNOHANG | WALL)
+    except ChildProcessError:  # it was fetched while an attachment got in between
+        return None
     return (tid, status) if tid else None
 
 

@@ -53,9 +53,19 @@ class Tracees:
         """A thread was seized, and the sensor knows of its process."""
         self._followed[tid] = pid
 
+    def forget_renumbered(self, pid: int) -> None:
+        """A thread that executed while it was being seized has the number of its process since."""
+        for tid in self.threads_of(pid):
+            if tid != pid and not ptrace.is_tracee(tid):
+                self.forget(tid)
+
     def forget(self, tid: int) -> None:
         """What has its number now was never seized."""
         self._followed.pop(tid, None)
+
+    def threads_of(self, pid: int) -> list[int]:
+        """The threads of a process that are followed. May be asked from another thread."""
+        return [tid for tid, of in list(self._followed.items()) if of == pid]
 
     def handle(self, tid: int, status: int) -> None:
         """A stop or an end, as waitpid(2) gives it: the signal above the lowest byte, PTRACE_EVENT_* above that."""

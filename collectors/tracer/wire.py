@@ -41,6 +41,9 @@ QUESTION_BYTES = ATTACH.size
 PULSE = struct.Struct("<IIQQQ")
 """The answer to a `PING`: its number, how many threads are followed, and since the start execs, stops and records that
 there was no room for."""
+STUCK = struct.Struct("<cI")
+"""Said once in the place of all answers: the process that cannot be attached to, and for which all others wait."""
+STUCK_LETTER = b"s"
 FAILED = b"!"
 """Before the reason, as text, for which the tracer ends."""
 

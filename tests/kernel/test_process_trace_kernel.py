@@ -19,9 +19,11 @@ from trace_scene import SPAWNING, Traced, all_followed, python, shell, threaded,
 from collectors import trace_telling
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
+from collectors.process_trace import STUCK as STUCK_REASON
 from collectors.procfs import Procfs, Stat
 from collectors.trace_probe import probe
 from collectors.trace_telling import fill
+from collectors.tracer import ptrace
 from collectors.tracer.wire import ExecFields
 from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
@@ -378,6 +380,42 @@ async def test_the_app_survives_a_tracer_that_is_killed_and_the_cursor_goes_on()
         assert event.evidence.source == "trace"
         output, _ = await asyncio.to_thread(app.communicate, "", 60)
         assert output == "done\n"
+
+
+STUCK = """
+import os, sys, threading
+other = threading.Thread(target=threading.Event().wait, daemon=True)
+other.start()
+print(other.native_id, flush=True)
+sys.stdin.readline()
+os.execv("/bin/sleep", ["sleep", "100"])
+"""
+
+
+async def test_a_process_that_nobody_can_attach_to_costs_one_tracer_and_is_then_left_alone() -> None:
+    """Its exec waits until who traces a thread of it waits for that: this test, which does not."""
+    async with tracing(again=True) as traced:
+        app = await traced.start(shell("read line; /bin/true told"))
+        traced.trace._may_trace = lambda process: process.pid == app.pid
+        stuck = await traced.start([sys.executable, "-c", STUCK], followed=False)
+        assert stuck.stdout is not None
+        thread = int(await asyncio.to_thread(stuck.stdout.readline))
+        ptrace.seize(thread)
+        say(stuck, "\n")
+        await until(lambda: Procfs().stat(stuck.pid).state == "D", "its exec waits")
+        process = await until(lambda: traced.task.living_process(stuck.pid), "the process is known")
+        traced.trace._may_trace = lambda process: process.pid in (app.pid, stuck.pid)
+        traced.trace.found(process)
+        await until(lambda: traced.lost, "the loss")
+        assert f"PID {stuck.pid} cannot" in traced.lost[0]
+        await until(lambda: tracer_of(app.pid), "the other is followed again")
+        assert traced.trace.status().reason == f"1 processes are not traced, PID {stuck.pid}: {STUCK_REASON}"
+        await asyncio.to_thread(app.communicate, "\n", 60)
+        (event,) = await until(lambda: traced.execs("told"), "what the other runs")
+        assert event.evidence.source == "trace"
+        assert len(traced.lost) == 1
+        stuck.kill()
+        await asyncio.to_thread(os.waitpid, thread, ptrace.WALL)
 
 
 async def test_without_a_tracer_the_cursor_tells() -> None:

@@ -9,7 +9,7 @@ import pytest
 from fakes import FakeClock
 
 from collectors.process_table import Tracked
-from collectors.process_trace import ProcessTrace
+from collectors.process_trace import STUCK, STUCK_AGAIN_S, ProcessTrace
 from collectors.procfs import Procfs
 from collectors.task_view import Task
 from collectors.trace_link import Pulse, TracerLink, TracerLost
@@ -129,6 +129,30 @@ def test_what_the_tracer_has_lost_is_watched_and_attached_to_anew(task: Task, th
     trace._attach_to_strays()
     trace._attach_to_strays()
     assert asked == [stray.pid]
+
+
+def test_what_has_cost_a_tracer_is_left_alone_for_longer_each_time(task: Task, three: list[Tracked]) -> None:
+    clock, asked = FakeClock(), list[int]()
+    trace = ProcessTrace(processes=task, counters=Counters(), clock=clock)
+    trace._telling = telling = TraceTelling(task, Counters(), FakeClock())
+    link = trace._link = Told()
+    link.attach = lambda pid, _: asked.append(pid)  # type: ignore[method-assign] # what is asked, not how
+    stuck, other, _ = three
+    stuck.traced = other.traced = False
+    trace.found(other)
+    for rest in (STUCK_AGAIN_S, 2 * STUCK_AGAIN_S, 4 * STUCK_AGAIN_S):
+        trace._leave_alone(stuck.pid)
+        clock.advance(rest - 1)
+        trace._asked.clear()
+        trace.found(stuck)
+        assert telling.refused == {stuck.pid: STUCK}
+        clock.advance(1)
+        trace._try_again()
+        assert not telling.refused
+    assert asked == [other.pid, stuck.pid, stuck.pid, stuck.pid]
+    task.ended(stuck, None)
+    trace._leave_alone(other.pid)
+    assert list(trace._stuck) == [other.entity], "of what has ended nothing is kept"
 
 
 def no_descriptors(*_: object) -> bytes:
