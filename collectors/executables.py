@@ -19,6 +19,7 @@ from collectors.hash_worker import STOPPED, Hashed, HashWorker
 from collectors.local_mounts import LocalMounts
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs, text
+from collectors.program import DELETED
 from collectors.statx import born_ns, place
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
@@ -44,9 +45,6 @@ WRITTEN_BACK_NS = 60_000_000_000
 """A file that was changed so long ago has been written back (30 s, and 5 until it is looked for;
 Documentation/admin-guide/sysctl/vm.rst), so that settling it takes no time. A younger one is settled when it is wanted
 for the second time: the first hash of what was just dropped must not wait for the disk."""
-
-DELETED = " (deleted)"
-"""Behind the path of a file that has no name any more (proc_pid_exe(5))."""
 
 GONE, DENIED, NOT_LOCAL, TOO_LARGE, BUSY = "gone", "denied", "not local", "too large", "busy"
 
