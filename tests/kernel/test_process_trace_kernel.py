@@ -197,13 +197,13 @@ async def test_hostile_arguments_and_an_environment_that_preloads(traced: Traced
     huge = "x" * 100_000
     code = f"""
 import os
-os.spawnve(os.P_WAIT, b"/bin/true", [b"true", b"\\xff\\xfe\\n", b"{huge}"], {{"LD_LIBRARY_PATH": "/nowhere", "A": "y"}})
+os.spawnve(os.P_WAIT, b"/bin/true", [b"true", b"\\xff\\xfe\\n", b"{huge}"], {{"LD_AUDIT": "/nowhere", "A": "y"}})
 os.waitpid(os.posix_spawn("/bin/true", ["true", "", ""], {{}}), 0)
 """
     await traced.run(python(code))
     (event,) = await until(lambda: told_of(traced, "\\xff\\xfe\n", 1), "the program")
     assert event.evidence.truncated == ("process.args",)
-    assert event.process.preload == ("LD_LIBRARY_PATH=/nowhere",)
+    assert event.process.preload == ("LD_AUDIT=/nowhere",)
     await until(lambda: traced.execs("true", "", ""), "arguments that are empty")
 
 
