@@ -206,24 +206,26 @@ class ProcessTrace:
             await asyncio.sleep(HOLD_OFF_S if self._soon.is_overdrawn() else SOON_S)
 
     def _count_dropped(self) -> None:
-        """What there was no room for may have been the end of something."""
+        """What there was no room for may have been the end of something, or a program of what lives on."""
         if new := self._watchdog.last.dropped - self._dropped:
             self._dropped += new
             self._counters.lost("trace_dropped", new)
             self.drain()  # an end that was told is no lost one
             self._telling.conclude()
             for process in self._processes.living():
-                if process.traced and not self._lives(process):
+                if process.traced and self._has_changed(process):
                     self._processes.watch_again(process)
             self._telling.forget_gone()
 
-    def _lives(self, process: Tracked) -> bool:
+    def _has_changed(self, process: Tracked) -> bool:
+        """Whether it has ended, or runs another program than the tracer has told of."""
         try:
-            return self._processes.procfs.stat(process.pid).start_ticks == process.start_ticks
+            stat = self._processes.procfs.stat(process.pid)
         except ProcessGone:
-            return False
+            return True
         except OSError:
-            return True  # as far as is known
+            return False  # as far as is known
+        return stat.start_ticks != process.start_ticks or self._processes.runs_another(process, stat)
 
     def _leave_alone(self, pid: int) -> None:
         """A tracer was lost for it: the next would be as well."""

@@ -69,7 +69,7 @@ def test_a_helper_hands_over_what_was_picked_and_nothing_else(raw: bytes) -> Non
 
 
 def test_the_longest_answer_has_room_in_a_message() -> None:
-    everything = Environ({name: b"v" * VALUE_LIMIT for name in NAMES})
+    everything = Environ(dict.fromkeys(NAMES, b"v" * VALUE_LIMIT))
     assert 1 + len(packed(everything)) <= ANSWER_BYTES, "with its status"
 
 

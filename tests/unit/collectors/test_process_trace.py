@@ -182,6 +182,26 @@ def test_what_was_dropped_while_no_descriptors_are_left_ends_nobody(
     assert trace._telling._parents == {three[0].pid: 1}
 
 
+def test_what_runs_another_program_or_has_ended_since_records_were_dropped_is_left_to_the_cursor(
+    task: Task, three: list[Tracked]
+) -> None:
+    same, another, ended = three
+    same.image, another.image = task.procfs.stat(same.pid).image, (11, 13, 17)
+    ended.start_ticks -= 1  # its number is another's by now
+    trace = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock())
+    trace._telling = TraceTelling(task, Counters(), FakeClock())
+    trace._link, trace._watchdog = Told(), Watchdog(Told(), FakeClock())
+    trace._count_dropped()
+    assert [process.traced for process in three] == [True, True, True], "nothing was dropped"
+    trace._watchdog.last = Pulse(1, dropped=1)
+    trace._count_dropped()
+    assert [(process.traced, process.ended is not None) for process in (same, another)] == [
+        (True, False),
+        (False, False),
+    ]
+    assert ended.ended is not None
+
+
 def test_whatever_goes_wrong_at_its_end_a_tracer_is_killed_and_closed(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
