@@ -134,8 +134,9 @@ class Executables:
             return Facts(why_no_hash=_reason(error))
 
     def _seen_by_tracer(self, process: Tracked) -> Facts | None:
-        """What is known of the version of the file that a tracer saw, though the process has ended."""
-        return self._known.get(_Version(*process.version)) if process.version is not None else None
+        """What is known of the version of the file that a tracer saw, though the process has ended. What a process runs
+        since its tracer was lost has none."""
+        return self._known.get(_Version(*process.version)) if process.traced and process.version is not None else None
 
     def wanted_file(self, handle: int, container: str, path: str, done: Done) -> Facts | None:
         """The same for a file of a container that may be run one day, by its handle and the path that is told.
