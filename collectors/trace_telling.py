@@ -47,8 +47,10 @@ class TraceTelling:
         """Processes that the tracer has lost, to be attached to anew."""
 
     def claim(self, pid: int) -> bool:
-        """Whether the number was told of; that is said once."""
-        return self._claimed.pop(pid, None) is not None
+        """Whether the number was told of; that is said once, and not of one that was told of too long ago: it may have
+        been handed out anew since."""
+        at = self._claimed.pop(pid, None)
+        return at is not None and self._clock.monotonic() - at <= CLAIM_S
 
     def take(self, records: Sequence[wire.Record]) -> None:
         """Take in what has happened. Raises MalformedRecord, struct.error or ValueError for what no tracer tells.

@@ -6,7 +6,7 @@ from fakes import FakeClock
 from collectors import environ
 from collectors.process_table import Tracked
 from collectors.procfs import ARGS_LIMIT, parse_stat
-from collectors.trace_telling import HIGHEST, TraceTelling, fill
+from collectors.trace_telling import CLAIM_S, HIGHEST, MANY_CLAIMS, TraceTelling, fill
 from collectors.tracer import wire
 from collectors.tracer.wire import DENIED, GONE, ExecFields
 from sensor.model.counters import Counters
@@ -124,6 +124,27 @@ def test_a_program_that_lies_where_another_did_by_its_own_choice_is_told(stack: 
     telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
 
     assert task.told == [("evil",)]
+
+
+@pytest.mark.parametrize(("after_s", "claimed"), [(0.0, True), (CLAIM_S, True), (CLAIM_S + 1, False)])
+def test_a_number_that_was_told_of_long_ago_is_another_process_by_now(after_s: float, claimed: bool) -> None:
+    clock = FakeClock()
+    telling = TraceTelling(FakeTask(Tracked(1, "e", 1, Timestamp(0), None)), Counters(), clock)  # type: ignore[arg-type]
+    telling.take([wire.Record(wire.THREAD, 42, 7, b"")])
+    clock.advance(after_s)
+    assert telling.claim(42) is claimed
+    assert not telling.claim(42)
+
+
+@pytest.mark.parametrize("told_at_once", [MANY_CLAIMS, MANY_CLAIMS + 1])
+def test_of_many_numbers_only_those_are_kept_that_the_cursor_may_yet_pass(told_at_once: int) -> None:
+    clock = FakeClock()
+    telling = TraceTelling(FakeTask(Tracked(1, "e", 1, Timestamp(0), None)), Counters(), clock)  # type: ignore[arg-type]
+    telling.take([wire.Record(wire.THREAD, 1, 7, b"")])
+    clock.advance(CLAIM_S)
+    telling.take([wire.Record(wire.THREAD, 2 + n, 7, b"") for n in range(told_at_once - 1)])
+    assert len(telling._claimed) == (MANY_CLAIMS if told_at_once <= MANY_CLAIMS else told_at_once - 1)
+    assert telling.claim(2)
 
 
 def test_what_cannot_be_read_keeps_nothing_behind_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
