@@ -54,6 +54,7 @@ class _Life:
         self._procfs = Procfs()
         self._outlet = Outlet(pipe)
         self._tracees = Tracees(self._outlet, ExecReader(self._procfs))
+        self._reaper = Reaper(self._tracees, self._stuck)
         self._called = True
         self._waiting = False
         self._until_turn = TURN
@@ -105,6 +106,7 @@ class _Life:
                     self._attach(pid, start_ticks)
                 else:
                     raise ConnectionResetError
+        self._reaper.rest()
         self._waiting = True
 
     def _asked(self) -> bytes | None:
@@ -126,7 +128,7 @@ class _Life:
 
     def _attach(self, pid: int, start_ticks: int) -> None:
         try:
-            with Reaper(self._tracees, pid, lambda: self._stuck(pid)):
+            with self._reaper.seizing(pid):
                 why_not = attach(self._tracees, self._procfs, pid, start_ticks)
         except ProcessGone:
             return

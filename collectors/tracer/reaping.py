@@ -6,7 +6,8 @@ ever. But any thread of a process may wait for what one of them traces (wait(2),
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from collectors.tracer import ptrace
 from collectors.tracer.tracees import Tracees
@@ -18,41 +19,63 @@ STUCK_LOOKS = 12
 
 
 class Reaper:
-    """Waits for the ends of a process's threads while seizing others of them takes long. A context manager.
+    """Waits for the ends of a process's threads while seizing others of them takes long.
 
-    `stuck` is called, in another thread, where that is of no use: seizing may never come to an end then.
+    `stuck` is called with its PID, in another thread, where that is of no use: seizing may never come to an end then.
     """
 
-    def __init__(self, tracees: Tracees, pid: int, stuck: Callable[[], None]) -> None:
+    def __init__(self, tracees: Tracees, stuck: Callable[[int], None]) -> None:
         self._tracees = tracees
-        self._pid = pid
         self._stuck = stuck
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._pid = 0
+        self._seen = 0, 0
+        self._vain = 0
         self._found: list[tuple[int, int]] = []
+        self._looking = threading.Lock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> None:
-        self._thread.start()
+    @contextmanager
+    def seizing(self, pid: int) -> Iterator[None]:
+        """While threads of the process are being seized. What was waited for is taken in at the end, by the caller."""
+        if self._thread is None:
+            self._over.clear()
+            self._thread = threading.Thread(target=self._watch, daemon=True)
+            self._thread.start()
+        self._pid = pid
+        try:
+            yield
+        finally:
+            with self._looking:
+                self._pid = 0
+            found, self._found = self._found, []
+            for tid, status in found:
+                self._tracees.handle(tid, status)
+            self._tracees.forget_renumbered(pid)
 
-    def __exit__(self, *_: object) -> None:
-        """What was waited for is taken in by the thread that seized."""
-        self._over.set()
-        self._thread.join()
-        for tid, status in self._found:
-            self._tracees.handle(tid, status)
-        self._tracees.forget_renumbered(self._pid)
+    def rest(self) -> None:
+        """Nothing is being seized for now."""
+        if self._thread is not None:
+            self._over.set()
+            self._thread.join()
+            self._thread = None
 
     def _watch(self) -> None:
-        vain, before = 0, -1
         while not self._over.wait(LOOK_S):
-            if len(self._tracees) == before and not self._reap():
-                vain += 1
-            else:
-                vain, before = 0, len(self._tracees)
-            if vain == STUCK_LOOKS:
-                self._stuck()
+            with self._looking:
+                if self._pid:
+                    self._look(self._pid)
 
-    def _reap(self) -> bool:
-        ended = [found for tid in self._tracees.threads_of(self._pid) if (found := ptrace.ended(tid)) is not None]
+    def _look(self, pid: int) -> None:
+        before, self._seen = self._seen, (pid, len(self._tracees))
+        if self._seen != before or self._reap(pid):
+            self._vain = 0
+            return
+        self._vain += 1
+        if self._vain == STUCK_LOOKS:
+            self._stuck(pid)
+
+    def _reap(self, pid: int) -> bool:
+        ended = [found for tid in self._tracees.threads_of(pid) if (found := ptrace.ended(tid)) is not None]
         self._found += ended
         return bool(ended)

@@ -135,7 +135,7 @@ def test_an_exec_that_waits_for_the_tracer_and_keeps_it_from_seizing_goes_on(mon
             signal.alarm(10)
             monkeypatch.setattr(ptrace, "seize", followed)
             tracees, stuck = Tracees(Outlet(os.open("/dev/null", os.O_WRONLY)), ExecReader(procfs)), list[int]()
-            with Reaper(tracees, app.pid, lambda: stuck.append(app.pid)):
+            with Reaper(tracees, stuck.append).seizing(app.pid):
                 why_not = attach(tracees, procfs, app.pid, procfs.stat(app.pid).start_ticks)
             is_ours = procfs.tracer(app.pid) == os.getpid() and tracees.threads_of(app.pid) == [app.pid]
             os._exit(why_not is not None or not is_ours or bool(stuck))
