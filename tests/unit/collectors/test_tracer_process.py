@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from collectors.tracer import ptrace
+from collectors.tracer import ptrace, wire
 from collectors.tracer.process import TURN, _Life
 
 OLDER, NEWER = 100, 101
@@ -33,3 +33,34 @@ def test_a_tracee_that_stops_again_and_again_keeps_no_older_one_standing(monkeyp
     os.close(reading)
     os.close(writing)
     assert served == [NEWER] * TURN + [OLDER]
+
+
+def test_a_pulse_has_told_all_that_nobody_else_tells_and_written_what_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reading, writing = os.pipe()
+    theirs.setblocking(False)
+    life, done = _Life(theirs, writing), list[str]()
+    for name in ("tell_early", "tell_strays"):
+        monkeypatch.setattr(life._tracees, name, lambda name=name: done.append(name))
+    monkeypatch.setattr(life._outlet, "flush", lambda: done.append("flush"))
+    life._tracees.add(OLDER, OLDER)
+    life._tracees.execs, life._tracees.stops, life._outlet.dropped = 2, 3, 4
+    with ours, theirs:
+        ours.send(wire.PING.pack(wire.PING_LETTER, 7))
+        life._answer()
+        assert wire.PULSE.unpack(ours.recv(256)) == (7, 1, 2, 3, 4)
+    os.close(reading)
+    os.close(writing)
+    assert done == ["tell_early", "tell_strays", "flush"]
+
+
+def test_the_process_that_cannot_be_attached_to_is_named_at_once() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reading, writing = os.pipe()
+    with ours, theirs:
+        _Life(theirs, writing)._stuck(OLDER)
+        assert wire.STUCK.unpack(ours.recv(256)) == (wire.STUCK_LETTER, OLDER)
+    os.close(reading)
+    os.close(writing)
