@@ -260,6 +260,7 @@ def test_one_that_ended_untold_leaves_its_number_to_the_next(told: Told, went_on
     told.tracees.handle(CHILD, 9)  # before its first stop, and so was its parent
     told.tracees.handle(CHILD, FIRST_STOP)
     told.tracees.handle(PARENT, FORK)
+    assert CHILD in told.tracees, "its birth is told of by its parent's stop"
     told.tracees.handle(CHILD, EXIT)
     assert told.records() == 2 * [(wire.BORN, CHILD), (wire.EXIT, CHILD)]
     assert not told.tracees._untold

@@ -56,6 +56,24 @@ def test_a_pulse_has_told_all_that_nobody_else_tells_and_written_what_there_is_r
     assert done == ["tell_early", "tell_strays", "flush"]
 
 
+def test_a_call_that_comes_while_a_tracee_stands_still_is_answered_afterwards() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reading, writing = os.pipe()
+    theirs.setblocking(False)
+    ours.setblocking(False)
+    life = _Life(theirs, writing)
+    with ours, theirs:
+        ours.send(wire.PING.pack(wire.PING_LETTER, 7))
+        life.called(0, None)
+        with pytest.raises(BlockingIOError):
+            ours.recv(256)
+        life._waiting = True
+        life.called(0, None)
+        assert ours.recv(256)
+    os.close(reading)
+    os.close(writing)
+
+
 def test_the_process_that_cannot_be_attached_to_is_named_at_once() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     reading, writing = os.pipe()
