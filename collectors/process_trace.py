@@ -7,7 +7,7 @@ enters the task from outside, and sees all that it ever did while there is no tr
 
 import asyncio
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from collectors.allowance import Overdraft
@@ -36,8 +36,9 @@ UNTOLD_S = 1.0
 of a process whose main thread had ended before it was attached to."""
 REFUSED_AGAIN_S = 30.0
 """After this time a process that could not be attached to is tried again."""
-STUCK_AGAIN_S = 60.0
-"""The same of one for which a tracer was lost, and twice as long after each further time."""
+STUCK_AGAIN_S = 5.0
+"""The same of one for which a tracer was lost, and twice as long after each further time. An exec may end late where
+its file is fetched as it is read."""
 STUCK = "an exec of it does not end, and whoever attaches would wait for that"
 
 
@@ -184,7 +185,7 @@ class ProcessTrace:
             self._watchdog.look()
             self._telling.conclude(UNTOLD_S)
             self._count_dropped()
-            self._attach_to_strays()
+            self._attach_again()
             if loop.time() - tried > REFUSED_AGAIN_S:
                 self._try_again()
                 tried = loop.time()
@@ -235,12 +236,21 @@ class ProcessTrace:
             rest = 2 * self._stuck.get(process.entity, (0.0, STUCK_AGAIN_S / 2))[1]
             self._stuck[process.entity] = self._clock.monotonic() + rest, rest
 
-    def _attach_to_strays(self) -> None:
+    def _attach_again(self) -> None:
+        """To what the tracer has lost, and to what an earlier one was lost for long enough ago."""
         strays, self._telling.strays = self._telling.strays, []
-        for process in strays:
+        for process in (*strays, *self._stuck_until_now()):
             self._asked.discard(process.entity)
             if process.ended is None:
                 self.found(process)
+
+    def _stuck_until_now(self) -> Iterator[Tracked]:
+        now, refused = self._clock.monotonic(), self._telling.refused
+        for pid in [pid for pid, why in refused.items() if why == STUCK]:
+            process = self._processes.living_process(pid)
+            if process is not None and self._stuck.get(process.entity, (0.0, 0.0))[0] <= now:
+                del refused[pid]
+                yield process
 
     def _try_again(self) -> None:
         refused = list(self._telling.refused)

@@ -16,10 +16,9 @@ from running import until
 from tiny_programs import that_ends, that_executes
 from trace_scene import SPAWNING, Traced, all_followed, python, shell, threaded, tracer_of, tracing
 
-from collectors import trace_telling
+from collectors import process_trace, trace_telling
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
-from collectors.process_trace import STUCK as STUCK_REASON
 from collectors.procfs import Procfs, Stat
 from collectors.trace_probe import probe
 from collectors.trace_telling import fill
@@ -392,8 +391,11 @@ os.execv("/bin/sleep", ["sleep", "100"])
 """
 
 
-async def test_a_process_that_nobody_can_attach_to_costs_one_tracer_and_is_then_left_alone() -> None:
+async def test_a_process_that_nobody_can_attach_to_costs_one_tracer_and_is_then_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Its exec waits until who traces a thread of it waits for that: this test, which does not."""
+    monkeypatch.setattr(process_trace, "STUCK_AGAIN_S", 60.0)
     async with tracing(again=True) as traced:
         app = await traced.start(shell("read line; /bin/true told"))
         traced.trace._may_trace = lambda process: process.pid == app.pid
@@ -409,7 +411,7 @@ async def test_a_process_that_nobody_can_attach_to_costs_one_tracer_and_is_then_
         await until(lambda: traced.lost, "the loss")
         assert f"PID {stuck.pid} cannot" in traced.lost[0]
         await until(lambda: tracer_of(app.pid), "the other is followed again")
-        assert traced.trace.status().reason == f"1 processes are not traced, PID {stuck.pid}: {STUCK_REASON}"
+        assert traced.trace.status().reason == f"1 processes are not traced, PID {stuck.pid}: {process_trace.STUCK}"
         await asyncio.to_thread(app.communicate, "\n", 60)
         (event,) = await until(lambda: traced.execs("told"), "what the other runs")
         assert event.evidence.source == "trace"

@@ -126,8 +126,8 @@ def test_what_the_tracer_has_lost_is_watched_and_attached_to_anew(task: Task, th
     trace.drain()
     assert [(p.traced, trace.follows(p)) for p in three] == [(False, False), (False, False), (True, True)]
     task.ended(ended, None)
-    trace._attach_to_strays()
-    trace._attach_to_strays()
+    trace._attach_again()
+    trace._attach_again()
     assert asked == [stray.pid]
 
 
@@ -142,12 +142,14 @@ def test_what_has_cost_a_tracer_is_left_alone_for_longer_each_time(task: Task, t
     trace.found(other)
     for rest in (STUCK_AGAIN_S, 2 * STUCK_AGAIN_S, 4 * STUCK_AGAIN_S):
         trace._leave_alone(stuck.pid)
-        clock.advance(rest - 1)
         trace._asked.clear()
         trace.found(stuck)
+        clock.advance(rest - 1)
+        trace._attach_again()
+        trace._try_again()
         assert telling.refused == {stuck.pid: STUCK}
         clock.advance(1)
-        trace._try_again()
+        trace._attach_again()
         assert not telling.refused
     assert asked == [other.pid, stuck.pid, stuck.pid, stuck.pid]
     task.ended(stuck, None)
