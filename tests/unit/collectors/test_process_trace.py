@@ -113,6 +113,21 @@ def three(task: Task) -> Iterator[list[Tracked]]:
         app.wait()
 
 
+def test_each_process_is_asked_for_once_but_for_ours_and_what_the_tracer_tells_of(
+    task: Task, three: list[Tracked]
+) -> None:
+    trace, asked = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock()), list[int]()
+    trace._telling = TraceTelling(task, Counters(), FakeClock())
+    link = trace._link = Told()
+    link.attach = lambda pid, _: asked.append(pid)  # type: ignore[method-assign] # what is asked, not how
+    found, ours, followed = three
+    found.traced = ours.traced = False
+    ours.own = True
+    for process in (found, ours, followed, found):
+        trace.found(process)
+    assert asked == [found.pid]
+
+
 def test_what_the_tracer_has_lost_is_watched_and_attached_to_anew(task: Task, three: list[Tracked]) -> None:
     trace, asked = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock()), list[int]()
     trace._telling = TraceTelling(task, Counters(), FakeClock())

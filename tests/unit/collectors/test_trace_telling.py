@@ -80,6 +80,12 @@ class FakeTask:
     def traced(self, *_: object) -> Tracked:
         return self.process
 
+    def living_process(self, pid: int) -> Tracked | None:
+        return self.process if pid == self.process.pid and self.process.ended is None else None
+
+    def ended(self, process: Tracked, status: int) -> None:
+        process.ended, process.exit_code = 1.0, status
+
     def settle(self, process: Tracked) -> None:
         process.settled = True
 
@@ -109,6 +115,7 @@ def test_a_program_is_told_once_and_what_was_only_read_is_told(
     telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
 
     assert task.told == again
+    assert process.traced, "from now on the tracer tells of it"
     assert process.image is not None
     assert process.image[1:] == (STACK, ARGS), "what is known of the process is of its program"
 
@@ -124,6 +131,30 @@ def test_a_program_that_lies_where_another_did_by_its_own_choice_is_told(stack: 
     telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
 
     assert task.told == [("evil",)]
+
+
+def test_what_was_seen_before_it_was_told_of_is_the_tracers_too_and_counts_as_one() -> None:
+    process, counters = Tracked(42, "e", 123456, Timestamp(0), None), Counters()
+    task = FakeTask(process)
+    telling = TraceTelling(task, counters, FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
+    known = wire.Record(wire.KNOWN, 42, 8, STAT)
+
+    telling.take([wire.Record(wire.BORN, 42, 7, wire.PARENT.pack(1)), wire.Record(wire.THREAD, 43, 7, b""), known])
+
+    assert (process.traced, process.settled, counters.processes) == (True, True, 1)
+    telling.take([wire.Record(wire.EXIT, 42, 9, wire.STATUS.pack(256))])
+    assert (process.exit_time, process.exit_code) == (9, 256)
+
+
+def test_what_belongs_to_the_sensor_is_not_told() -> None:
+    process = Tracked(42, "e", 123456, Timestamp(0), None, own=True)
+    task = FakeTask(process)
+    telling = TraceTelling(task, Counters(), FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
+    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(STACK, ARGS))
+
+    telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
+
+    assert task.told == []
 
 
 @pytest.mark.parametrize(("after_s", "claimed"), [(0.0, True), (CLAIM_S, True), (CLAIM_S + 1, False)])
