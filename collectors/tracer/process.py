@@ -68,14 +68,14 @@ class _Life:
             if self._called:
                 self._answer()
             try:
-                found = ptrace.wait()
+                seen = ptrace.wait()
             except ChildProcessError:  # nobody is followed
                 self._waiting = False
                 questions.poll()
                 self._called = True
             else:
-                self._waiting = False
-                if found is not None:
+                self._waiting = False  # before it is fetched: a pulse takes for a stray what was fetched and not told
+                if (found := ptrace.fetch(seen)) is not None:
                     self._handle(*found)
 
     def _handle(self, tid: int, status: int) -> None:

@@ -36,7 +36,7 @@ def test_a_signal_on_its_way_outlives_the_tracer(number: signal.Signals) -> None
         if tracer == 0:
             ptrace.seize(app.pid)
             os.kill(app.pid, number)
-            found = ptrace.wait()
+            found = ptrace.fetch(ptrace.wait())
             os._exit(found != (app.pid, number << 8 | 0x7F))
         assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0, "the stop was seen"
         _, status = os.waitpid(app.pid, os.WUNTRACED)
@@ -57,7 +57,7 @@ def test_of_several_the_newest_is_told_of_and_an_older_one_when_it_is_asked_for(
                 while Procfs().stat(pid).state != "t":
                     time.sleep(0.001)
             stop = signal.SIGWINCH << 8 | 0x7F
-            found = [ptrace.wait(), ptrace.wait(), ptrace.waiting(older.pid)]
+            found = [ptrace.fetch(ptrace.wait()), ptrace.fetch(ptrace.wait()), ptrace.waiting(older.pid)]
             ptrace.resume(older.pid)
             found += [ptrace.waiting(older.pid), ptrace.waiting(os.getppid())]
             os._exit(found != [(newer.pid, stop), (newer.pid, stop), (older.pid, stop), None, None])

@@ -14,7 +14,8 @@ STOP = 28 << 8 | 0x7F
 
 def test_a_tracee_that_stops_again_and_again_keeps_no_older_one_standing(monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[int] = []
-    monkeypatch.setattr(ptrace, "wait", lambda: (NEWER, STOP))
+    monkeypatch.setattr(ptrace, "wait", lambda: None)
+    monkeypatch.setattr(ptrace, "fetch", lambda _: (NEWER, STOP))
     monkeypatch.setattr(ptrace, "waiting", lambda tid: (tid, STOP))
 
     def resume(tid: int, _number: int) -> None:
@@ -33,6 +34,35 @@ def test_a_tracee_that_stops_again_and_again_keeps_no_older_one_standing(monkeyp
     os.close(reading)
     os.close(writing)
     assert served == [NEWER] * TURN + [OLDER]
+
+
+def test_what_was_fetched_is_told_before_a_pulse_can_miss_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may come at any moment: what has ended and was fetched is no tracee any more, and none was lost."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reading, writing = os.pipe()
+    theirs.setblocking(False)
+    life, ended = _Life(theirs, writing), list[int]()
+    life._tracees.add(OLDER, OLDER)
+
+    def fetch(_: object) -> tuple[int, int]:
+        ended.append(OLDER)
+        ours.send(wire.PING.pack(wire.PING_LETTER, 7))
+        life.called(0, None)
+        return OLDER, 0
+
+    def wait() -> None:
+        if ended:
+            raise ConnectionResetError
+
+    monkeypatch.setattr(ptrace, "wait", wait)
+    monkeypatch.setattr(ptrace, "fetch", fetch)
+    monkeypatch.setattr(ptrace, "is_tracee", lambda pid: pid not in ended)
+    with ours, theirs, pytest.raises(ConnectionResetError):
+        life.run()
+    records, _ = wire.records(os.read(reading, 4096))
+    os.close(reading)
+    os.close(writing)
+    assert [(record.kind, record.pid) for record in records] == [(wire.EXIT, OLDER)]
 
 
 def test_a_pulse_has_told_all_that_nobody_else_tells_and_written_what_there_is_room_for(
