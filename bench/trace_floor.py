@@ -14,7 +14,7 @@ def follow(pid: int) -> None:
     ptrace.seize(pid)
     while True:
         try:
-            found = ptrace.wait()
+            found = ptrace.fetch(ptrace.wait())
         except ChildProcessError:
             return
         if found is None or not ptrace.is_stop(found[1]):

@@ -9,14 +9,14 @@ from typing import NamedTuple
 from collectors.procfs import Procfs
 from sensor.model.secret_names import is_secret_variable
 
-NAMES = ("PATH", "LD_PRELOAD", "LD_LIBRARY_PATH")
-PRELOADS = ("LD_PRELOAD", "LD_LIBRARY_PATH")
+PRELOADS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 """Those that put other code into a program than its own (ld.so(8))."""
+NAMES = ("PATH", *PRELOADS)
 
 LIMIT = 262_144
 """Bytes of an environment that are read; the kernel allows 6 MiB (fs/exec.c)."""
-VALUE_LIMIT = 16_384
-"""Bytes of a value that are kept."""
+VALUE_LIMIT = 16_000
+"""Bytes of a value that are kept: all of them fit into a helper's answer (`helper_wire.ANSWER_BYTES`)."""
 
 MOST_VARIABLES = 1024
 """Of an environment that are looked at for secrets, 3 µs each, up to 22 for such as are made to take long."""
@@ -70,7 +70,7 @@ def preloads(environ: Environ) -> list[bytes]:
 
 
 def packed(environ: Environ) -> bytes:
-    """The form in which a helper hands it over: at most 49,200 bytes."""
+    """The form in which a helper hands it over: at most 64,045 bytes."""
     lines = [name.encode() + b"=" + value for name, value in environ.items()]
     return (_CUT if environ.cut else _WHOLE) + b"\0".join(lines)
 

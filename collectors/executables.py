@@ -19,6 +19,7 @@ from collectors.hash_worker import STOPPED, Hashed, HashWorker
 from collectors.local_mounts import LocalMounts
 from collectors.process_table import Tracked
 from collectors.procfs import Procfs, text
+from collectors.program import DELETED
 from collectors.statx import born_ns, place
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
@@ -44,9 +45,6 @@ WRITTEN_BACK_NS = 60_000_000_000
 """A file that was changed so long ago has been written back (30 s, and 5 until it is looked for;
 Documentation/admin-guide/sysctl/vm.rst), so that settling it takes no time. A younger one is settled when it is wanted
 for the second time: the first hash of what was just dropped must not wait for the disk."""
-
-DELETED = " (deleted)"
-"""Behind the path of a file that has no name any more (proc_pid_exe(5))."""
 
 GONE, DENIED, NOT_LOCAL, TOO_LARGE, BUSY = "gone", "denied", "not local", "too large", "busy"
 
@@ -136,8 +134,9 @@ class Executables:
             return Facts(why_no_hash=_reason(error))
 
     def _seen_by_tracer(self, process: Tracked) -> Facts | None:
-        """What is known of the version of the file that a tracer saw, though the process has ended."""
-        return self._known.get(_Version(*process.version)) if process.version is not None else None
+        """What is known of the version of the file that a tracer saw, though the process has ended. What a process runs
+        since its tracer was lost has none."""
+        return self._known.get(_Version(*process.version)) if process.traced and process.version is not None else None
 
     def wanted_file(self, handle: int, container: str, path: str, done: Done) -> Facts | None:
         """The same for a file of a container that may be run one day, by its handle and the path that is told.

@@ -58,6 +58,7 @@ class ExitWatch:
         self._epoll = select.epoll()
         self._most = most_pidfds()
         self._watched: dict[int, tuple[int, int]] = {}
+        self._with_pidfd: set[tuple[int, int]] = set()
         self._unwatched: OrderedDict[int, int] = OrderedDict()
         self._sweeping: asyncio.TimerHandle | None = None
 
@@ -71,14 +72,19 @@ class ExitWatch:
         self._sweep_later(ended)
 
     def watch(self, pid: int, start_ticks: int) -> None:
-        """Watch a process. Raises ProcessGone if it has ended already."""
+        """Watch a process, once however often it is asked for. Raises ProcessGone if it has ended already."""
+        if (pid, start_ticks) in self._with_pidfd:
+            return
         try:
-            self._watched[self._registered(pid)] = pid, start_ticks
+            pidfd = self._registered(pid)
         except ProcessLookupError:
             raise ProcessGone(f"PID {pid}: gone") from None
         except OSError:  # no descriptors left, a kernel without pidfds, fs.epoll.max_user_watches, no memory
             self._unwatched[pid] = start_ticks
             self._counters.add("exits.without_pidfd")
+        else:
+            self._watched[pidfd] = pid, start_ticks
+            self._with_pidfd.add((pid, start_ticks))
 
     def watch_again(self, pid: int, start_ticks: int) -> None:
         """The same of one whose number may be another's by now, which raises ProcessGone too. Where /proc cannot be
@@ -92,6 +98,7 @@ class ExitWatch:
         """Those that ended, with the wait status where the kernel gives it."""
         for pidfd, _ in self._epoll.poll(0):
             pid, start_ticks = self._watched.pop(pidfd)
+            self._with_pidfd.discard((pid, start_ticks))
             try:
                 status = self._status(pidfd, pid, start_ticks)
             except OSError:  # /proc cannot be read now (no descriptors left); that it has ended is known all the same
@@ -119,6 +126,7 @@ class ExitWatch:
         for pidfd in self._watched:
             os.close(pidfd)
         self._watched.clear()
+        self._with_pidfd.clear()
         self._epoll.close()
 
     def _collected(self, ended: Ended) -> None:

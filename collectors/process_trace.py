@@ -7,7 +7,7 @@ enters the task from outside, and sees all that it ever did while there is no tr
 
 import asyncio
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from collectors.allowance import Overdraft
@@ -36,6 +36,10 @@ UNTOLD_S = 1.0
 of a process whose main thread had ended before it was attached to."""
 REFUSED_AGAIN_S = 30.0
 """After this time a process that could not be attached to is tried again."""
+STUCK_AGAIN_S = 5.0
+"""The same of one for which a tracer was lost, and twice as long after each further time. An exec may end late where
+its file is fetched as it is read."""
+STUCK = "an exec of it does not end, and whoever attaches would wait for that"
 
 
 class ProcessTrace:
@@ -61,6 +65,7 @@ class ProcessTrace:
         self._soon = Overdraft(per_second=SOON_PER_SECOND, burst=SOON_SAVED, clock=clock)
         self._draining = False
         self._fault: TracerLost | None = None
+        self._stuck: dict[str, tuple[float, float]] = {}
         self._starts = 0
         self._dropped = 0
 
@@ -103,8 +108,10 @@ class ProcessTrace:
             self._processes.tracing = self
             self._attach_to_all()
             await self._watch(reading)
-        except TracerLost:
+        except TracerLost as error:
             self._counters.lost("tracer_lost")
+            if error.stuck_at is not None:
+                self._leave_alone(error.stuck_at)
             raise
         finally:
             reading.cancel()
@@ -137,8 +144,12 @@ class ProcessTrace:
         """Have it attached to, once."""
         if self._link is None or process.own or process.traced or process.entity in self._asked:
             return
-        if self._may_trace(process):
-            self._asked.add(process.entity)
+        if not self._may_trace(process):
+            return
+        self._asked.add(process.entity)
+        if self._clock.monotonic() < self._stuck.get(process.entity, (0.0, 0.0))[0]:
+            self._telling.refused[process.pid] = STUCK
+        else:
             self._link.attach(process.pid, process.start_ticks)
 
     def drain(self) -> None:
@@ -174,6 +185,7 @@ class ProcessTrace:
             self._watchdog.look()
             self._telling.conclude(UNTOLD_S)
             self._count_dropped()
+            self._attach_again()
             if loop.time() - tried > REFUSED_AGAIN_S:
                 self._try_again()
                 tried = loop.time()
@@ -195,24 +207,50 @@ class ProcessTrace:
             await asyncio.sleep(HOLD_OFF_S if self._soon.is_overdrawn() else SOON_S)
 
     def _count_dropped(self) -> None:
-        """What there was no room for may have been the end of something."""
+        """What there was no room for may have been the end of something, or a program of what lives on."""
         if new := self._watchdog.last.dropped - self._dropped:
             self._dropped += new
             self._counters.lost("trace_dropped", new)
             self.drain()  # an end that was told is no lost one
             self._telling.conclude()
             for process in self._processes.living():
-                if process.traced and not self._lives(process):
+                if process.traced and self._has_changed(process):
                     self._processes.watch_again(process)
             self._telling.forget_gone()
 
-    def _lives(self, process: Tracked) -> bool:
+    def _has_changed(self, process: Tracked) -> bool:
+        """Whether it has ended, or runs another program than the tracer has told of."""
         try:
-            return self._processes.procfs.stat(process.pid).start_ticks == process.start_ticks
+            stat = self._processes.procfs.stat(process.pid)
         except ProcessGone:
-            return False
+            return True
         except OSError:
-            return True  # as far as is known
+            return False  # as far as is known
+        return stat.start_ticks != process.start_ticks or self._processes.runs_another(process, stat)
+
+    def _leave_alone(self, pid: int) -> None:
+        """A tracer was lost for it: the next would be as well."""
+        living = {process.entity for process in self._processes.living()}
+        self._stuck = {entity: stuck for entity, stuck in self._stuck.items() if entity in living}
+        if (process := self._processes.living_process(pid)) is not None:
+            rest = 2 * self._stuck.get(process.entity, (0.0, STUCK_AGAIN_S / 2))[1]
+            self._stuck[process.entity] = self._clock.monotonic() + rest, rest
+
+    def _attach_again(self) -> None:
+        """To what the tracer has lost, and to what an earlier one was lost for long enough ago."""
+        strays, self._telling.strays = self._telling.strays, []
+        for process in (*strays, *self._stuck_until_now()):
+            self._asked.discard(process.entity)
+            if process.ended is None:
+                self.found(process)
+
+    def _stuck_until_now(self) -> Iterator[Tracked]:
+        now, refused = self._clock.monotonic(), self._telling.refused
+        for pid in [pid for pid, why in refused.items() if why == STUCK]:
+            process = self._processes.living_process(pid)
+            if process is not None and self._stuck.get(process.entity, (0.0, 0.0))[0] <= now:
+                del refused[pid]
+                yield process
 
     def _try_again(self) -> None:
         refused = list(self._telling.refused)

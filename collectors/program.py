@@ -5,6 +5,9 @@ from typing import NamedTuple
 from collectors.process_table import Tracked
 from collectors.procfs import Stat
 
+DELETED = " (deleted)"
+"""Behind the path of a file that has no name any more (proc_pid_exe(5))."""
+
 RUNTIME_INIT = "runc:["
 """How runc names itself between entering a container and running its program."""
 
@@ -38,11 +41,16 @@ class Program(NamedTuple):
             return self.is_visible and (before.args is None or self.args != before.args)
         if _visible(self.image) and _visible(before.image):
             return self.image != before.image
-        return self.exe is not None and before.exe is not None and self.exe != before.exe
+        return self.exe is not None and before.exe is not None and _path(self.exe) != _path(before.exe)
 
 
 def _visible(image: tuple[int, int, int] | None) -> bool:
     return image is not None and image[1] > 1
+
+
+def _path(exe: str) -> str:
+    """Where it is or was: a program goes on when its file is deleted, or replaced by a newer one."""
+    return exe.removesuffix(DELETED)
 
 
 def is_runtime_init(process: Tracked, stat: Stat) -> bool:

@@ -14,7 +14,12 @@ READ_BYTES = 1 << 20
 
 
 class TracerLost(SensorError):
-    """The tracer has ended, does not answer, or says what no tracer says."""
+    """The tracer has ended, does not answer, or says what no tracer says. `stuck_at` is the process that it could not
+    attach to, if that is why."""
+
+    def __init__(self, reason: str, stuck_at: int | None = None) -> None:
+        super().__init__(reason)
+        self.stuck_at = stuck_at
 
 
 class Pulse(NamedTuple):
@@ -67,6 +72,9 @@ class TracerLink:
                 return found
             except OSError as error:
                 raise TracerLost(f"the tracer has ended: {error}") from None
+            if answer.startswith(wire.STUCK_LETTER) and len(answer) == wire.STUCK.size:
+                pid = wire.STUCK.unpack(answer)[1]
+                raise TracerLost(f"the tracer is killed: PID {pid} cannot be attached to, nor let be", pid)
             if len(answer) != wire.PULSE.size:
                 raise TracerLost(_said(answer))
             found = Pulse(*wire.PULSE.unpack(answer))

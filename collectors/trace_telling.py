@@ -21,6 +21,9 @@ from sensor.model.events import Missing, Timestamp
 CLAIM_S = 10.0
 """So long a number that was told of may wait for the cursor to pass it."""
 MANY_CLAIMS = 4096
+HIGHEST = 8 << 20
+"""Bytes below the end of the addresses in which a stack begins that was not given a random place: arguments and
+environment lie above it, at most 6 MiB (fs/exec.c)."""
 
 _WHY = {wire.GONE: "gone", wire.DENIED: "denied"}
 
@@ -40,10 +43,14 @@ class TraceTelling:
         """Processes that were there before they were followed, and still live."""
         self.refused: dict[int, str] = {}
         """Processes that are left alone, and why."""
+        self.strays: list[Tracked] = []
+        """Processes that the tracer has lost, to be attached to anew."""
 
     def claim(self, pid: int) -> bool:
-        """Whether the number was told of; that is said once."""
-        return self._claimed.pop(pid, None) is not None
+        """Whether the number was told of; that is said once, and not of one that was told of too long ago: it may have
+        been handed out anew since."""
+        at = self._claimed.pop(pid, None)
+        return at is not None and self._clock.monotonic() - at <= CLAIM_S
 
     def take(self, records: Sequence[wire.Record]) -> None:
         """Take in what has happened. Raises MalformedRecord, struct.error or ValueError for what no tracer tells.
@@ -128,6 +135,8 @@ class TraceTelling:
             self.attached.add(pid)
         elif kind == wire.REFUSED:
             self._refused(pid, text(record.payload))
+        elif kind == wire.STRAYED:
+            self._strayed(pid)
 
     def _known(self, stat: Stat) -> Tracked | None:
         """The process, taken in if it is new; from now on the tracer tells of it."""
@@ -150,7 +159,7 @@ class TraceTelling:
         if process is None or process.own or follower is None:
             return
         start = _image(fields)
-        told_before = any(told[1:] == start for told in process.told_images)
+        told_before = _is_random(start) and any(told[1:] == start for told in process.told_images)
         if not told_before or process.image is None or process.image[1:] != start:
             fill(process, stat, fields)
         if told_before:
@@ -170,6 +179,14 @@ class TraceTelling:
     def _refused(self, pid: int, why: str) -> None:
         self.refused[pid] = why
         self._counters.add("trace.refused")
+
+    def _strayed(self, pid: int) -> None:
+        """It runs a program that nobody has seen begin, and its end is not told: the cursor sees to both."""
+        self.attached.discard(pid)
+        self._counters.add("trace.strayed")
+        if (process := self._processes.living_process(pid)) is not None:
+            self._processes.watch_again(process)
+            self.strays.append(process)
 
     def _forget_old_claims(self) -> None:
         oldest = self._clock.monotonic() - CLAIM_S
@@ -204,6 +221,13 @@ def _image(fields: wire.ExecFields) -> tuple[int, int]:
         raise wire.MalformedRecord("an exec without an image")
     stack, args = wire.IMAGE.unpack(fields.image)
     return stack, args
+
+
+def _is_random(image: tuple[int, int]) -> bool:
+    """Whether no other program lies there. A process can have all of its own lie alike (personality(2),
+    ADDR_NO_RANDOMIZE), and then one is rather told twice."""
+    stack, _ = image
+    return (1 << stack.bit_length()) - stack > HIGHEST
 
 
 def _given(field: bytes | int, missing: list[Missing], *names: str) -> bytes | None:

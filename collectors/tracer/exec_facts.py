@@ -105,7 +105,10 @@ class ExecReader:
         return int(_read(pid, self._here_at, 1, self._there_at, 1, 0))
 
     def _files(self, pid: int) -> tuple[bytes, bytes | int, bytes | int, bytes | int]:
-        return self.stat(pid), self._file(pid, "cmdline"), self._file(pid, "environ"), self._version(pid)
+        variables, args = self._file(pid, "environ"), self._file(pid, "cmdline")
+        if not args:  # it was killed, and its memory went; so the environment may have gone before it was read
+            args, variables = GONE, variables or GONE
+        return self.stat(pid), args, variables, self._version(pid)
 
     def _on_stack(self, pid: int, seen: Seen) -> tuple[bytes | int, bytes | int, bytes | int, bytes]:
         """Arguments, environment, the version of the file, and where they lie."""

@@ -34,16 +34,17 @@ def parse(raw: bytes, stack: int) -> Start | None:
         return None
     count, args_at = _TWO.unpack_from(raw)
     variables = _WORD * (count + 2)
-    if not count or variables + _WORD > len(raw):
+    if variables + _WORD > len(raw):
         return None
     aux = _after_null(raw, variables)
     if aux is None or _FILE_NAME not in (auxiliary := _auxiliary(raw, aux)):
         return None
-    begin, end = args_at - stack, auxiliary[_FILE_NAME] - stack
+    end = auxiliary[_FILE_NAME] - stack
     middle = end if aux == variables + _WORD else int.from_bytes(raw[variables : variables + _WORD], "little") - stack
+    begin = args_at - stack if count else middle  # before Linux 5.18 there may be no argument at all
     if not aux <= begin <= middle <= end <= len(raw):
         return None
-    return Start(raw[begin:middle], raw[middle:end], args_at, auxiliary.get(_RANDOM, 0))
+    return Start(raw[begin:middle], raw[middle:end], begin + stack, auxiliary.get(_RANDOM, 0))
 
 
 def _after_null(raw: bytes, at: int) -> int | None:

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import time
+from contextlib import suppress
 from types import FrameType
 
 from collectors.procfs import Procfs
@@ -14,6 +15,7 @@ from collectors.tracer import ptrace, wire
 from collectors.tracer.attaching import attach
 from collectors.tracer.exec_facts import ExecReader
 from collectors.tracer.outlet import Outlet
+from collectors.tracer.reaping import Reaper
 from collectors.tracer.tracees import Tracees
 from sensor.model.errors import ProcessGone
 
@@ -52,6 +54,7 @@ class _Life:
         self._procfs = Procfs()
         self._outlet = Outlet(pipe)
         self._tracees = Tracees(self._outlet, ExecReader(self._procfs))
+        self._reaper = Reaper(self._tracees, self._stuck)
         self._called = True
         self._waiting = False
         self._until_turn = TURN
@@ -65,14 +68,14 @@ class _Life:
             if self._called:
                 self._answer()
             try:
-                found = ptrace.wait()
+                seen = ptrace.wait()
             except ChildProcessError:  # nobody is followed
                 self._waiting = False
                 questions.poll()
                 self._called = True
             else:
-                self._waiting = False
-                if found is not None:
+                self._waiting = False  # before it is fetched: a pulse takes for a stray what was fetched and not told
+                if (found := ptrace.fetch(seen)) is not None:
                     self._handle(*found)
 
     def _handle(self, tid: int, status: int) -> None:
@@ -103,6 +106,7 @@ class _Life:
                     self._attach(pid, start_ticks)
                 else:
                     raise ConnectionResetError
+        self._reaper.rest()
         self._waiting = True
 
     def _asked(self) -> bytes | None:
@@ -114,6 +118,7 @@ class _Life:
     def _pulse(self, number: int) -> None:
         tracees = self._tracees
         tracees.tell_early()
+        tracees.tell_strays()
         self._outlet.flush()
         pulse = wire.PULSE.pack(number, len(tracees), tracees.execs, tracees.stops, self._outlet.dropped)
         try:
@@ -123,8 +128,14 @@ class _Life:
 
     def _attach(self, pid: int, start_ticks: int) -> None:
         try:
-            why_not = attach(self._tracees, self._procfs, pid, start_ticks)
+            with self._reaper.seizing(pid):
+                why_not = attach(self._tracees, self._procfs, pid, start_ticks)
         except ProcessGone:
             return
         kind = wire.ATTACHED if why_not is None else wire.REFUSED
         self._outlet.put(wire.pack(kind, pid, time.time_ns(), (why_not or "").encode()))
+
+    def _stuck(self, pid: int) -> None:
+        """All tracees would wait with us: the sensor is to kill us. Called in a thread of its own."""
+        with suppress(OSError):
+            self._control.send(wire.STUCK.pack(wire.STUCK_LETTER, pid))

@@ -47,34 +47,64 @@ _WIDE = 1 << 31 | 1 << 30
 """__AUDIT_ARCH_64BIT and _LE (include/uapi/linux/audit.h)."""
 
 
-def wait() -> tuple[int, int] | None:
-    """Who has stopped or ended, and its status as of waitpid(2); None if it was gone again. Raises ChildProcessError.
+def wait() -> os.waitid_result | None:
+    """Wait until a tracee has stopped or ended, which is left for `fetch`; None if it was gone again. Raises
+    ChildProcessError where there is none.
 
     Of several it is the one that is followed since the shortest time (kernel/exit.c, ptrace_do_wait).
+    """
+    return os.waitid(os.P_ALL, 0, _LOOK)
+
+
+def fetch(found: os.waitid_result | None) -> tuple[int, int] | None:
+    """Whom `wait` has found, and its status as of waitpid(2); None if that was fetched since, or it goes on.
 
     A signal's stop is only looked at (WNOWAIT): what waits for it takes the number of the signal out of the tracee
     (kernel/exit.c, wait_task_stopped), and with a tracer that was killed before passing it on it would be lost.
     An exec's is waited for: until then the kernel refuses requests for one that a thread made, since they may be meant
     for the thread that had the number before (kernel/ptrace.c, looks_like_a_spurious_pid).
     """
-    return _status(os.waitid(os.P_ALL, 0, _LOOK))
-
-
-def waiting(tid: int) -> tuple[int, int] | None:
-    """The same of one tracee; None if it runs, or is none any more."""
-    try:
-        return _status(os.waitid(os.P_PID, tid, _LOOK | os.WNOHANG))
-    except ChildProcessError:
-        return None
-
-
-def _status(found: os.waitid_result | None) -> tuple[int, int] | None:
     if found is None:
         return None
     is_exec = found.si_status >> 8 == EVENT_EXEC
     if found.si_code in (os.CLD_TRAPPED, os.CLD_STOPPED) and not is_exec:
         return found.si_pid, found.si_status << 8 | _STOPPED
-    tid, status = os.waitpid(found.si_pid, os.WNOHANG | WALL)
+    return _fetched(found.si_pid)
+
+
+def waiting(tid: int) -> tuple[int, int] | None:
+    """The same of one tracee; None if it runs, or is none any more."""
+    try:
+        return fetch(os.waitid(os.P_PID, tid, _LOOK | os.WNOHANG))
+    except ChildProcessError:
+        return None
+
+
+def ended(tid: int) -> tuple[int, int] | None:
+    """The end of one tracee; None if it lives, or is none. Stops are left as they are."""
+    try:
+        found = os.waitid(os.P_PID, tid, _LOOK | os.WNOHANG)
+    except ChildProcessError:
+        return None
+    if found is None or found.si_code in (os.CLD_TRAPPED, os.CLD_STOPPED):
+        return None
+    return _fetched(tid)
+
+
+def is_tracee(pid: int) -> bool:
+    """Whether it is followed still, or has ended and was not waited for (1 µs)."""
+    try:
+        os.waitid(os.P_PID, pid, _LOOK | os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _fetched(pid: int) -> tuple[int, int] | None:
+    try:
+        tid, status = os.waitpid(pid, os.WNOHANG | WALL)
+    except ChildProcessError:  # it was fetched by an attachment that came in between
+        return None
     return (tid, status) if tid else None
 
 

@@ -13,6 +13,8 @@ from collectors.tracer.exec_facts import ExecReader
 from collectors.tracer.outlet import Outlet
 from sensor.model.errors import ProcessGone
 
+LOOKED_AT = 32
+"""Processes of which one pulse asks whether they are followed still, 1 µs each."""
 ORPHANED_S = 5.0
 """After this time a stop of one that is not followed any more is not awaited: all stops are looked at long before."""
 
@@ -37,6 +39,7 @@ class Tracees:
         self._ended_early: dict[int, int] = {}
         self._orphans: dict[int, float] = {}
         self._turn: list[int] = []
+        self._unsure: list[int] = []
         self.execs = 0
         self.stops = 0
 
@@ -50,9 +53,19 @@ class Tracees:
         """A thread was seized, and the sensor knows of its process."""
         self._followed[tid] = pid
 
+    def forget_renumbered(self, pid: int) -> None:
+        """A thread that executed while it was being seized has the number of its process since."""
+        for tid in self.threads_of(pid):
+            if tid != pid and not ptrace.is_tracee(tid):
+                self.forget(tid)
+
     def forget(self, tid: int) -> None:
         """What has its number now was never seized."""
         self._followed.pop(tid, None)
+
+    def threads_of(self, pid: int) -> list[int]:
+        """The threads of a process that are followed. May be asked from another thread."""
+        return [tid for tid, of in list(self._followed.items()) if of == pid]
 
     def handle(self, tid: int, status: int) -> None:
         """A stop or an end, as waitpid(2) gives it: the signal above the lowest byte, PTRACE_EVENT_* above that."""
@@ -88,6 +101,20 @@ class Tracees:
         for tid in list(self._early):
             self._told_itself(tid)
         self._forget_orphans()
+
+    def tell_strays(self) -> None:
+        """Tell of processes that are followed no more though they live: a thread that is not followed, since the one
+        that made it has kept it from tracers (CLONE_UNTRACED), or since another traces it, has executed a program. It
+        has the number from then on, and the kernel lets go of the main thread without a word (fs/exec.c, de_thread).
+        """
+        if not self._unsure:
+            self._unsure = [tid for tid, pid in self._followed.items() if tid == pid]
+        for pid in self._unsure[-LOOKED_AT:]:
+            if pid in self._followed and not ptrace.is_tracee(pid):
+                self.forget(pid)
+                self._untold.discard(pid)
+                self._tell(wire.STRAYED, pid)
+        del self._unsure[-LOOKED_AT:]
 
     def _forget_orphans(self) -> None:
         """Those whose parents were killed before their stops tell of them: nobody will tell of them any more."""
@@ -161,7 +188,7 @@ class Tracees:
         self._told_itself(pid)
         self._untold.discard(pid)
         if former is not None and former != pid:
-            self._followed.pop(former, None)
+            self._has_no_number(former)
         self._followed[pid] = pid
         if seen is None:
             return
@@ -170,6 +197,12 @@ class Tracees:
         except ProcessGone:
             return  # killed before it could show itself
         self._outlet.put(wire.pack(wire.EXEC, pid, now, wire.pack_fields(fields)))
+
+    def _has_no_number(self, thread: int) -> None:
+        """It has executed and goes on by that of its process: no end of it is told, and no birth any more."""
+        self._followed.pop(thread, None)
+        self._early.discard(thread)
+        self._awaited.pop(thread, None)
 
     def _ended(self, tid: int, status: int) -> None:
         self._told_itself(tid)

@@ -19,9 +19,10 @@ NOBODY = 0
 STATUS = struct.Struct("<I")
 """The payload of `EXIT`: a wait status."""
 
-BORN, THREAD, KNOWN, EXEC, EXIT, ATTACHED, REFUSED = range(1, 8)
+BORN, THREAD, KNOWN, EXEC, EXIT, ATTACHED, REFUSED, STRAYED = range(1, 9)
 """A process or a thread has its number; a process that runs no program of its own yet becomes a parent (its stat);
-a process runs a program (`ExecFields`); it has ended; it is followed; or it is not (the reason as text)."""
+a process runs a program (`ExecFields`); it has ended; it is followed; it is not (the reason as text); or it is no more,
+and runs a program that was not seen."""
 
 VERSION = struct.Struct("<QQIqq")
 """Device, inode, mode, change time in ns and size of a program's file."""
@@ -40,6 +41,9 @@ QUESTION_BYTES = ATTACH.size
 PULSE = struct.Struct("<IIQQQ")
 """The answer to a `PING`: its number, how many threads are followed, and since the start execs, stops and records that
 there was no room for."""
+STUCK = struct.Struct("<cI")
+"""Said once in the place of all answers: the process that cannot be attached to, and for which all others wait."""
+STUCK_LETTER = b"s"
 FAILED = b"!"
 """Before the reason, as text, for which the tracer ends."""
 
@@ -103,7 +107,7 @@ def records(raw: bytes) -> tuple[list[Record], bytes]:
     at = 0
     while len(raw) - at >= HEADER.size:
         length, kind, pid, time = HEADER.unpack_from(raw, at)
-        if length > MOST_PAYLOAD or not BORN <= kind <= REFUSED:
+        if length > MOST_PAYLOAD or not BORN <= kind <= STRAYED:
             raise MalformedRecord(f"kind {kind}, {length} bytes")
         end = at + HEADER.size + length
         if end > len(raw):

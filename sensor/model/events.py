@@ -39,8 +39,8 @@ class Process(NamedTuple):
     `start` is when the process was forked. `comm` is the kernel's 15-byte name, given only where `exe` is unknown.
     `uid` and `gid` are the effective ones: what power it runs with. `session` tells what entered the
     container from outside, and what that started: `exec`, `probe` (a health check), or `unclear` between the two.
-    `drift` is true when the executable came after the container started. `preload` holds LD_PRELOAD and
-    LD_LIBRARY_PATH as NAME=value. `exit_code` is the wait status's code, or minus the signal.
+    `drift` is true when the executable came after the container started. `preload` holds LD_PRELOAD,
+    LD_LIBRARY_PATH and LD_AUDIT as NAME=value. `exit_code` is the wait status's code, or minus the signal.
     """
 
     entity: str

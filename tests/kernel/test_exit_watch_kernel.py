@@ -49,6 +49,19 @@ def test_the_exit_code_of_an_unreaped_child(watch: ExitWatch, script: str, code:
     assert exit_code(status) == code
 
 
+def test_what_is_watched_again_takes_no_second_descriptor(watch: ExitWatch) -> None:
+    """Each tracer that is lost has all that it followed watched again."""
+    with subprocess.Popen(["sleep", "60"]) as child:
+        watch.watch(child.pid, started(child.pid))
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            watch.watch_again(child.pid, started(child.pid))
+        assert len(os.listdir("/proc/self/fd")) == before
+        child.kill()
+        assert ended(watch, child.pid) == signal.SIGKILL
+        assert list(watch.collect()) == []
+
+
 def test_a_zombie_of_the_same_number_has_not_the_status_of_the_one_before(
     watch: ExitWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,20 @@ import pytest_asyncio
 from needs import Need
 from running import until
 from tiny_programs import that_ends, that_executes
-from trace_scene import SPAWNING, Traced, all_followed, python, shell, threaded, tracer_of, tracing
+from trace_scene import (
+    SPAWNING,
+    Traced,
+    all_followed,
+    exits,
+    processes,
+    python,
+    say,
+    shell,
+    threaded,
+    told_of,
+    tracer_of,
+    tracing,
+)
 
 from collectors import trace_telling
 from collectors.process_settling import Settling
@@ -23,7 +36,6 @@ from collectors.procfs import Procfs, Stat
 from collectors.trace_probe import probe
 from collectors.trace_telling import fill
 from collectors.tracer.wire import ExecFields
-from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Status
 
@@ -45,10 +57,6 @@ async def traced() -> AsyncIterator[Traced]:
         yield scene
 
 
-def processes(traced: Traced, kind: Kind = Kind.PROCESS_EXEC) -> list[Process]:
-    return [event.process for event in traced.emitted.of(kind) if event.process]
-
-
 async def test_a_shell_loop_is_told_whole_and_once(traced: Traced) -> None:
     await traced.run(shell(f"i=0; while [ $i -lt {SPAWNS} ]; do /bin/true loop $i; i=$((i+1)); done"))
     told = await until(lambda: told_of(traced, "loop", SPAWNS), "each program")
@@ -61,16 +69,6 @@ async def test_a_shell_loop_is_told_whole_and_once(traced: Traced) -> None:
     assert all(event.process.ancestors[0].exe == SHELL for event in told)
     await until(lambda: len(exits(traced, "loop")) == SPAWNS, "each end")
     assert {process.exit_code for process in exits(traced, "loop")} == {0}
-
-
-def told_of(traced: Traced, word: str, most: int) -> list[Event]:
-    """The execs that have the word among their arguments, once there are so many: some wait for their hash."""
-    told = [e for e in traced.emitted.of(Kind.PROCESS_EXEC) if e.process and word in (e.process.args or ())]
-    return told if len(told) >= most else []
-
-
-def exits(traced: Traced, word: str) -> list[Process]:
-    return [process for process in processes(traced, Kind.PROCESS_EXIT) if word in (process.args or ())]
 
 
 async def test_what_is_traced_is_never_unexplained(traced: Traced, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,108 +193,14 @@ async def test_hostile_arguments_and_an_environment_that_preloads(traced: Traced
     huge = "x" * 100_000
     code = f"""
 import os
-os.spawnve(os.P_WAIT, b"/bin/true", [b"true", b"\\xff\\xfe\\n", b"{huge}"], {{"LD_LIBRARY_PATH": "/nowhere", "A": "y"}})
+os.spawnve(os.P_WAIT, b"/bin/true", [b"true", b"\\xff\\xfe\\n", b"{huge}"], {{"LD_AUDIT": "/nowhere", "A": "y"}})
 os.waitpid(os.posix_spawn("/bin/true", ["true", "", ""], {{}}), 0)
 """
     await traced.run(python(code))
     (event,) = await until(lambda: told_of(traced, "\\xff\\xfe\n", 1), "the program")
     assert event.evidence.truncated == ("process.args",)
-    assert event.process.preload == ("LD_LIBRARY_PATH=/nowhere",)
+    assert event.process.preload == ("LD_AUDIT=/nowhere",)
     await until(lambda: traced.execs("true", "", ""), "arguments that are empty")
-
-
-async def test_what_another_traces_is_left_alone_and_told(traced: Traced) -> None:
-    code = """
-import ctypes, os, sys
-pid = os.fork()
-if pid == 0:
-    ctypes.CDLL(None).ptrace(0, 0, 0, 0)  # PTRACE_TRACEME
-    os.execv("/bin/sleep", ["sleep", "100.5"])
-os.waitpid(pid, 0)
-print(pid, flush=True)
-sys.stdin.readline()
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", f"import os\nif os.fork(): os._exit(0)\n{code}"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-    ) as app:  # fmt: skip
-        assert app.stdout is not None
-        debugged = int(app.stdout.readline())
-        other = tracer_of(debugged)
-        process = await until(lambda: traced.task.living_process(debugged), "the process is known")
-        traced.trace._may_trace = lambda process: process.pid == debugged  # it is no child of this test
-        traced.trace.found(process)
-        await until(lambda: traced.trace.status().status is Status.DEGRADED, "the refusal")
-        assert traced.trace.status().reason == (
-            f"1 processes are not traced, PID {debugged}: PID {other} traces it already"
-        )
-        assert tracer_of(debugged) == other
-        os.kill(debugged, signal.SIGKILL)
-        os.kill(other, signal.SIGKILL)
-
-
-UNTRACED = """
-import ctypes, os, platform, signal, time
-CLONE, CLONE_UNTRACED = (220 if platform.machine() == "aarch64" else 56), 0x00800000
-for n in range(5):
-    time.sleep(0.1)
-    pid = ctypes.PyDLL(None).syscall(CLONE, CLONE_UNTRACED | signal.SIGCHLD, 0, 0, 0, 0)
-    if pid == 0:
-        os.execv("/bin/sleep", ["sleep", "0.1", "0.00777"])
-    os.waitpid(pid, 0)
-"""
-
-
-async def test_children_that_are_kept_from_the_tracer_are_seen_as_without_one(traced: Traced) -> None:
-    await traced.run(python(UNTRACED))
-    told = await until(lambda: told_of(traced, "0.00777", 4), "those that live a tenth of a second")
-    assert "trace" not in {event.evidence.source for event in told}
-
-
-WITHOUT_MAIN = """
-import ctypes, os, platform, sys, threading
-def go_on():
-    while open(f"/proc/self/task/{os.getpid()}/stat").read().rpartition(")")[2].split()[0] != "Z": pass
-    print("there", flush=True)
-    sys.stdin.readline()
-    os.waitpid(os.posix_spawn("/bin/true", ["true", "of a thread"], {}), 0)
-    os.execv("/bin/true", ["true", "without a main thread"])
-threading.Thread(target=go_on).start()
-ctypes.CDLL(None).syscall(93 if platform.machine() == "aarch64" else 60, 0)  # exit(2): of this thread alone
-"""
-
-
-async def without_main_thread(traced: Traced) -> "subprocess.Popen[str]":
-    """A process whose main thread had ended before it was followed by another of its threads."""
-    traced.trace._may_trace = lambda process: False
-    app = await traced.start([sys.executable, "-c", WITHOUT_MAIN], followed=False)
-    process = await until(lambda: traced.task.living_process(app.pid), "the process is known")
-    assert app.stdout is not None
-    await asyncio.to_thread(app.stdout.readline)
-    traced.trace._may_trace = lambda process: process.pid == app.pid
-    traced.trace.found(process)
-    (thread,) = [int(tid) for tid in os.listdir(f"/proc/{app.pid}/task") if int(tid) != app.pid]
-    await until(lambda: tracer_of(thread), "the thread that lives is followed")
-    return app
-
-
-async def test_a_process_whose_main_thread_has_ended_is_followed_by_its_others(traced: Traced) -> None:
-    app = await without_main_thread(traced)
-    await asyncio.to_thread(app.communicate, "\n", 60)
-    await until(lambda: traced.execs("of a thread"), "what it spawned")
-    (last,) = await until(lambda: traced.execs("without a main thread"), "what it executed")
-    assert last.process is not None
-    assert last.process.pid == app.pid
-
-
-async def test_one_whose_end_the_tracer_cannot_tell_is_forgotten_nevertheless(traced: Traced) -> None:
-    app = await without_main_thread(traced)
-    process = traced.task.living_process(app.pid)
-    assert process is not None
-    await until(lambda: traced.trace.follows(process), "it is told that it is followed")
-    app.kill()
-    app.communicate()
-    await until(lambda: not traced.trace.follows(process), "it is followed no more")
 
 
 async def test_a_thousand_threads_are_followed(traced: Traced) -> None:
@@ -385,9 +289,3 @@ async def test_nothing_is_left_behind() -> None:
     assert set(os.listdir("/proc/self/fd")) == before
     await until(lambda: not os.path.exists(f"/proc/{tracer}"), "the tracer has ended")
     assert app.returncode == -9
-
-
-def say(app: "subprocess.Popen[str]", line: str) -> None:
-    assert app.stdin is not None
-    app.stdin.write(line)
-    app.stdin.flush()

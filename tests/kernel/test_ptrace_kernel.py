@@ -15,6 +15,7 @@ from collectors.tracer import ptrace
 from collectors.tracer.attaching import attach
 from collectors.tracer.exec_facts import ExecReader
 from collectors.tracer.outlet import Outlet
+from collectors.tracer.reaping import Reaper
 from collectors.tracer.tracees import Tracees
 from sensor.model.protocols import Status
 
@@ -35,7 +36,7 @@ def test_a_signal_on_its_way_outlives_the_tracer(number: signal.Signals) -> None
         if tracer == 0:
             ptrace.seize(app.pid)
             os.kill(app.pid, number)
-            found = ptrace.wait()
+            found = ptrace.fetch(ptrace.wait())
             os._exit(found != (app.pid, number << 8 | 0x7F))
         assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0, "the stop was seen"
         _, status = os.waitpid(app.pid, os.WUNTRACED)
@@ -56,7 +57,7 @@ def test_of_several_the_newest_is_told_of_and_an_older_one_when_it_is_asked_for(
                 while Procfs().stat(pid).state != "t":
                     time.sleep(0.001)
             stop = signal.SIGWINCH << 8 | 0x7F
-            found = [ptrace.wait(), ptrace.wait(), ptrace.waiting(older.pid)]
+            found = [ptrace.fetch(ptrace.wait()), ptrace.fetch(ptrace.wait()), ptrace.waiting(older.pid)]
             ptrace.resume(older.pid)
             found += [ptrace.waiting(older.pid), ptrace.waiting(os.getppid())]
             os._exit(found != [(newer.pid, stop), (newer.pid, stop), (older.pid, stop), None, None])
@@ -103,4 +104,41 @@ def test_a_thread_that_executes_before_it_is_seized_takes_no_process_out_of_trac
             is_ours = procfs.tracer(app.pid) == os.getpid() and app.pid in tracees and len(tracees) == 1
             os._exit(why_not is not None or not is_ours)
         assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0
+        app.kill()
+
+
+BESIDE_ANOTHER = EXECUTING.replace("print", "threading.Thread(target=threading.Event().wait).start()\nprint", 1)
+
+
+def test_an_exec_that_waits_for_the_tracer_and_keeps_it_from_seizing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits for the other: the exec for a wait for the thread that was seized, and who seizes for the exec."""
+    procfs, seized = Procfs(), list[int]()
+    seize = ptrace.seize
+
+    def followed(tid: int) -> None:
+        if len(seized) == 2:
+            os.write(stdin, b"\n")
+            while procfs.stat(tid).state != "D":
+                time.sleep(0.001)
+        seize(tid)
+        seized.append(tid)
+
+    with subprocess.Popen([sys.executable, "-c", BESIDE_ANOTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as app:
+        assert app.stdin is not None
+        assert app.stdout is not None
+        stdin = app.stdin.fileno()
+        app.stdout.readline()
+        executing, other = sorted(int(tid) for tid in procfs.names(f"{app.pid}/task"))[1:]
+        monkeypatch.setattr(procfs, "names", lambda _: [str(app.pid), str(other), str(executing)])
+        tracer = os.fork()
+        if tracer == 0:
+            signal.alarm(10)
+            monkeypatch.setattr(ptrace, "seize", followed)
+            tracees, stuck = Tracees(Outlet(os.open("/dev/null", os.O_WRONLY)), ExecReader(procfs)), list[int]()
+            with Reaper(tracees, stuck.append).seizing(app.pid):
+                why_not = attach(tracees, procfs, app.pid, procfs.stat(app.pid).start_ticks)
+            is_ours = procfs.tracer(app.pid) == os.getpid() and tracees.threads_of(app.pid) == [app.pid]
+            os._exit(why_not is not None or not is_ours or bool(stuck))
+        assert os.waitstatus_to_exitcode(os.waitpid(tracer, 0)[1]) == 0
+        assert procfs.stat(app.pid).comm == "sleep"
         app.kill()

@@ -22,7 +22,7 @@ from collectors.trace_link import TracerLost
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
 from sensor.model.errors import ProcessGone
-from sensor.model.events import Event
+from sensor.model.events import Event, Process
 from sensor.model.kinds import Kind
 
 SPAWNING = 10
@@ -149,6 +149,29 @@ async def threaded(traced: Traced, count: int) -> "subprocess.Popen[str]":
 def all_followed(pid: int) -> bool:
     """Whether each thread of a process is traced."""
     return all(tracer_of(int(tid)) for tid in os.listdir(f"/proc/{pid}/task"))
+
+
+def processes(traced: Traced, kind: Kind = Kind.PROCESS_EXEC) -> list[Process]:
+    """Those of which events of this kind tell."""
+    return [event.process for event in traced.emitted.of(kind) if event.process]
+
+
+def told_of(traced: Traced, word: str, most: int) -> list[Event]:
+    """The execs that have the word among their arguments, once there are so many: some wait for their hash."""
+    told = [e for e in traced.emitted.of(Kind.PROCESS_EXEC) if e.process and word in (e.process.args or ())]
+    return told if len(told) >= most else []
+
+
+def exits(traced: Traced, word: str) -> list[Process]:
+    """The processes that have ended and had the word among their arguments."""
+    return [process for process in processes(traced, Kind.PROCESS_EXIT) if word in (process.args or ())]
+
+
+def say(app: "subprocess.Popen[str]", line: str) -> None:
+    """Have a program read it."""
+    assert app.stdin is not None
+    app.stdin.write(line)
+    app.stdin.flush()
 
 
 def python(source: str | Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Attaching to a process whose threads execute or end meanwhile."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -69,3 +69,67 @@ def test_of_what_executes_and_ends_before_it_is_seized_nothing_is_kept(
     with pytest.raises(ProcessGone):
         attach(tracees, procfs, PID, TICKS)
     assert not len(tracees), "another may have its number, and its birth is told"
+
+
+class Plain(Procfs):
+    """A process with these threads, of which the main one is in this state when it is looked at again."""
+
+    def __init__(self, *threads: int, then: str = "S", tracer: int = 0) -> None:
+        super().__init__()
+        self._threads = threads
+        self._then = then
+        self._tracer = tracer
+        self._looks = 0
+
+    def names(self, name: str) -> list[str]:
+        return [str(tid) for tid in self._threads]
+
+    def record(self, name: str, limit: int) -> bytes:
+        self._looks += name == f"{PID}/stat"
+        state = self._then if self._looks > 1 and name == f"{PID}/stat" else "S"
+        return b"42 (app) %s" % state.encode() + 18 * b" 1" + b" %d" % TICKS + 30 * b" 1"
+
+    def tracer(self, tid: int) -> int:
+        return self._tracer
+
+
+def refused(*tids: int) -> Callable[[int], None]:
+    def seize(tid: int) -> None:
+        if tid in tids:
+            raise PermissionError(1, "Operation not permitted")
+
+    return seize
+
+
+def test_another_process_with_the_number_is_left_alone(tracees: Tracees, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ptrace, "seize", lambda _: pytest.fail("it is not the one that is meant"))
+    with pytest.raises(ProcessGone):
+        attach(tracees, Plain(PID), PID, TICKS + 1)
+
+
+def test_a_thread_that_is_refused_keeps_no_other_from_being_followed(
+    tracees: Tracees, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was born of one that is followed, or has just ended."""
+    monkeypatch.setattr(ptrace, "seize", refused(PID + 1))
+    assert attach(tracees, Plain(PID, PID + 1, PID + 2, tracer=os.getpid()), PID, TICKS) is None
+    assert tracees.threads_of(PID) == [PID, PID + 2]
+
+
+def test_a_main_thread_that_ends_right_then_is_no_reason_to_leave_the_others_alone(
+    tracees: Tracees, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ptrace, "seize", refused(PID))
+    assert attach(tracees, Plain(PID, PID + 1, then="Z"), PID, TICKS) is None
+    assert tracees.threads_of(PID) == [PID + 1]
+
+
+@pytest.mark.parametrize(
+    ("tracer", "why"),
+    [(0, "[Errno 1] Operation not permitted"), (7, "PID 7 traces it already"), (os.getpid(), None)],
+)
+def test_what_keeps_us_out_is_named(
+    tracees: Tracees, monkeypatch: pytest.MonkeyPatch, tracer: int, why: str | None
+) -> None:
+    monkeypatch.setattr(ptrace, "seize", refused(PID))
+    assert attach(tracees, Plain(PID, tracer=tracer), PID, TICKS) == why

@@ -1,4 +1,4 @@
-"""Three variables are picked out of an environment, and the names of secrets, whatever else stands there."""
+"""Four variables are picked out of an environment, and the names of secrets, whatever else stands there."""
 
 import pytest
 from hypothesis import given
@@ -8,6 +8,7 @@ from collectors.environ import (
     LIMIT,
     MOST_SECRETS,
     MOST_VARIABLES,
+    NAMES,
     VALUE_LIMIT,
     Environ,
     Secrets,
@@ -19,6 +20,7 @@ from collectors.environ import (
     unpacked,
     unpacked_secrets,
 )
+from collectors.helper_wire import ANSWER_BYTES
 
 SECRETS = b"AWS_SECRET_ACCESS_KEY=abc\0MY_PATH=/no\0LD_PRELOADED=/no\0XLD_PRELOAD=/no\0"
 
@@ -35,9 +37,10 @@ SECRETS = b"AWS_SECRET_ACCESS_KEY=abc\0MY_PATH=/no\0LD_PRELOADED=/no\0XLD_PRELOA
         (b"LD_LIBRARY_PATH=a=b\n\xff\0", {"LD_LIBRARY_PATH": b"a=b\n\xff"}),
         (b"LD_PRELOAD=/harmless.so\0LD_PRELOAD=/evil.so\0", {"LD_PRELOAD": b"/evil.so"}),
         (b"NOTE=LD_PRELOAD=/no\0", {}),
+        (b"LD_AUDIT=/tmp/x.so\0", {"LD_AUDIT": b"/tmp/x.so"}),
     ],
 )
-def test_only_the_three_are_picked(raw: bytes, expected: dict[str, bytes]) -> None:
+def test_only_the_four_are_picked(raw: bytes, expected: dict[str, bytes]) -> None:
     found = picked(raw)
     assert found == expected
     assert not found.cut
@@ -52,8 +55,8 @@ def test_what_is_too_long_is_flagged() -> None:
 
 
 def test_preloads_are_texts_of_their_own() -> None:
-    found = picked(b"LD_LIBRARY_PATH=/lib\0PATH=/bin\0LD_PRELOAD=/x.so\0")
-    assert preloads(found) == [b"LD_PRELOAD=/x.so", b"LD_LIBRARY_PATH=/lib"]
+    found = picked(b"LD_AUDIT=/y.so\0LD_LIBRARY_PATH=/lib\0PATH=/bin\0LD_PRELOAD=/x.so\0")
+    assert preloads(found) == [b"LD_PRELOAD=/x.so", b"LD_LIBRARY_PATH=/lib", b"LD_AUDIT=/y.so"]
     assert preloads(Environ()) == []
 
 
@@ -66,8 +69,8 @@ def test_a_helper_hands_over_what_was_picked_and_nothing_else(raw: bytes) -> Non
 
 
 def test_the_longest_answer_has_room_in_a_message() -> None:
-    everything = b"\0".join(name + b"=" + b"v" * LIMIT for name in (b"PATH", b"LD_PRELOAD", b"LD_LIBRARY_PATH"))
-    assert len(packed(picked(everything))) <= 49_200
+    everything = Environ(dict.fromkeys(NAMES, b"v" * VALUE_LIMIT))
+    assert 1 + len(packed(everything)) <= ANSWER_BYTES, "with its status"
 
 
 VALUE = b"hunter2-and-nothing-else"

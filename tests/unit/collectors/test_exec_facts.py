@@ -95,3 +95,35 @@ def test_of_one_that_was_killed_there_is_no_version(stopped: Stopped, monkeypatc
     seen = reader.look(PID)
     stopped.memory = b""
     assert reader.fields(PID, seen).version == wire.GONE
+
+
+def test_of_one_that_was_killed_while_it_stood_still_nothing_is_empty() -> None:
+    """Its files in /proc are, and would say that it had no arguments and preloaded nothing."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    reader = ExecReader(Procfs())
+    found = reader.fields(pid, reader.look(pid))
+    os.waitpid(pid, 0)
+    assert (found.args, found.environ, found.version) == (wire.GONE, wire.GONE, wire.GONE)
+
+
+@pytest.mark.parametrize(
+    ("args", "variables", "expected"),
+    [
+        (b"true\0", b"", b"="),  # it was given no environment
+        (b"true\0", b"LD_AUDIT=/x\0PATH=/bin\0", b"=LD_AUDIT=/x"),
+        (b"", b"LD_AUDIT=/x\0", b"=LD_AUDIT=/x"),  # it was killed in between
+        (b"", b"", wire.GONE),
+    ],
+)
+def test_of_a_stack_of_another_kind_the_environment_is_read_before_its_end_can_hide_it(
+    stopped: Stopped, monkeypatch: pytest.MonkeyPatch, args: bytes, variables: bytes, expected: bytes | int
+) -> None:
+    monkeypatch.setattr(ptrace, "stack_pointer", lambda _pid: None)
+    (stopped.root / "cmdline").write_bytes(args)
+    (stopped.root / "environ").write_bytes(variables)
+    reader = ExecReader(Procfs(str(stopped.root.parent)))
+    found = reader.fields(PID, reader.look(PID))
+    assert (found.args, found.environ) == (args or wire.GONE, expected)

@@ -298,8 +298,12 @@ async def test_a_program_that_has_ended_is_known_by_the_version_of_its_file_that
     scene.gated.error = ProcessGone("PID 10: gone")
     found = scene.path.stat()
     process = scene.process()
+    process.traced = True
     process.version = (found.st_dev, found.st_ino, found.st_mode, found.st_ctime_ns, found.st_size)
     assert executables.wanted(process, scene.told.append) == known
+    process.traced = False  # its tracer was lost, and the cursor has read what it ran next
+    assert executables.wanted(process, scene.told.append) == Facts(why_no_hash="gone")
+    process.traced = True
     process.version = (*process.version[:3], found.st_ctime_ns + 1, found.st_size)
     assert executables.wanted(process, scene.told.append) == Facts(why_no_hash="gone")
     process.version = None

@@ -27,7 +27,7 @@ def made(args: list[bytes], variables: list[bytes], *, gap: int = 1000, named: b
     return struct.pack(f"<{words}Q", *table) + bytes(gap) + strings + b"/bin/true\0" + bytes(8), begin
 
 
-@given(STRINGS.filter(len), STRINGS, st.integers(0, 9000))
+@given(STRINGS, STRINGS, st.integers(0, 9000))
 def test_arguments_and_environment_come_back(args: list[bytes], variables: list[bytes], gap: int) -> None:
     raw, begin = made(args, variables, gap=gap)
     found = b"".join(text + b"\0" for text in args), b"".join(text + b"\0" for text in variables)

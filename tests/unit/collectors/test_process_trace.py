@@ -9,7 +9,7 @@ import pytest
 from fakes import FakeClock
 
 from collectors.process_table import Tracked
-from collectors.process_trace import ProcessTrace
+from collectors.process_trace import STUCK, STUCK_AGAIN_S, ProcessTrace
 from collectors.procfs import Procfs
 from collectors.task_view import Task
 from collectors.trace_link import Pulse, TracerLink, TracerLost
@@ -113,6 +113,65 @@ def three(task: Task) -> Iterator[list[Tracked]]:
         app.wait()
 
 
+def test_each_process_is_asked_for_once_but_for_ours_and_what_the_tracer_tells_of(
+    task: Task, three: list[Tracked]
+) -> None:
+    trace, asked = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock()), list[int]()
+    trace._telling = TraceTelling(task, Counters(), FakeClock())
+    link = trace._link = Told()
+    link.attach = lambda pid, _: asked.append(pid)  # type: ignore[method-assign] # what is asked, not how
+    found, ours, followed = three
+    found.traced = ours.traced = False
+    ours.own = True
+    for process in (found, ours, followed, found):
+        trace.found(process)
+    assert asked == [found.pid]
+
+
+def test_what_the_tracer_has_lost_is_watched_and_attached_to_anew(task: Task, three: list[Tracked]) -> None:
+    trace, asked = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock()), list[int]()
+    trace._telling = TraceTelling(task, Counters(), FakeClock())
+    stray, ended, _ = three
+    link = trace._link = Told(
+        *(wire.Record(kind, one.pid, 2, b"") for one in (stray, ended) for kind in (wire.ATTACHED, wire.STRAYED)),
+        wire.Record(wire.STRAYED, 4_000_001, 2, b""),
+    )
+    link.attach = lambda pid, _: asked.append(pid)  # type: ignore[method-assign] # what is asked, not how
+    trace._asked = {process.entity for process in three}
+    trace.drain()
+    assert [(p.traced, trace.follows(p)) for p in three] == [(False, False), (False, False), (True, True)]
+    task.ended(ended, None)
+    trace._attach_again()
+    trace._attach_again()
+    assert asked == [stray.pid]
+
+
+def test_what_has_cost_a_tracer_is_left_alone_for_longer_each_time(task: Task, three: list[Tracked]) -> None:
+    clock, asked = FakeClock(), list[int]()
+    trace = ProcessTrace(processes=task, counters=Counters(), clock=clock)
+    trace._telling = telling = TraceTelling(task, Counters(), FakeClock())
+    link = trace._link = Told()
+    link.attach = lambda pid, _: asked.append(pid)  # type: ignore[method-assign] # what is asked, not how
+    stuck, other, _ = three
+    stuck.traced = other.traced = False
+    trace.found(other)
+    for rest in (STUCK_AGAIN_S, 2 * STUCK_AGAIN_S, 4 * STUCK_AGAIN_S):
+        trace._leave_alone(stuck.pid)
+        trace._asked.clear()
+        trace.found(stuck)
+        clock.advance(rest - 1)
+        trace._attach_again()
+        trace._try_again()
+        assert telling.refused == {stuck.pid: STUCK}
+        clock.advance(1)
+        trace._attach_again()
+        assert not telling.refused
+    assert asked == [other.pid, stuck.pid, stuck.pid, stuck.pid]
+    task.ended(stuck, None)
+    trace._leave_alone(other.pid)
+    assert list(trace._stuck) == [other.entity], "of what has ended nothing is kept"
+
+
 def no_descriptors(*_: object) -> bytes:
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
@@ -138,6 +197,26 @@ def test_what_was_dropped_while_no_descriptors_are_left_ends_nobody(
     trace._count_dropped()
     assert [(process.traced, process.ended) for process in three] == 3 * [(True, None)]
     assert trace._telling._parents == {three[0].pid: 1}
+
+
+def test_what_runs_another_program_or_has_ended_since_records_were_dropped_is_left_to_the_cursor(
+    task: Task, three: list[Tracked]
+) -> None:
+    same, another, ended = three
+    same.image, another.image = task.procfs.stat(same.pid).image, (11, 13, 17)
+    ended.start_ticks -= 1  # its number is another's by now
+    trace = ProcessTrace(processes=task, counters=Counters(), clock=FakeClock())
+    trace._telling = TraceTelling(task, Counters(), FakeClock())
+    trace._link, trace._watchdog = Told(), Watchdog(Told(), FakeClock())
+    trace._count_dropped()
+    assert [process.traced for process in three] == [True, True, True], "nothing was dropped"
+    trace._watchdog.last = Pulse(1, dropped=1)
+    trace._count_dropped()
+    assert [(process.traced, process.ended is not None) for process in (same, another)] == [
+        (True, False),
+        (False, False),
+    ]
+    assert ended.ended is not None
 
 
 def test_whatever_goes_wrong_at_its_end_a_tracer_is_killed_and_closed(

@@ -23,6 +23,10 @@ def test_where_the_image_is_refused_the_executable_decides() -> None:
     before = Program(REFUSED, "/bin/sh", ("sh",))
     assert Program(REFUSED, "/usr/bin/env", ("env",)).differs(before)
     assert not Program(REFUSED, None, ("env",)).differs(before)
+    deleted = Program(REFUSED, "/bin/sh (deleted)", ("sh",))
+    assert not deleted.differs(before), "its file was deleted or replaced, and it goes on"
+    assert not before.differs(deleted)
+    assert Program(REFUSED, "/usr/bin/env (deleted)", ("env",)).differs(deleted)
 
 
 def test_what_is_seen_now_and_was_not_before_is_another_program() -> None:

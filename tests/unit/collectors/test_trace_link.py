@@ -4,7 +4,9 @@ import os
 import socket
 from contextlib import closing, suppress
 
-from collectors.trace_link import TracerLink
+import pytest
+
+from collectors.trace_link import TracerLink, TracerLost
 from collectors.tracer import wire
 
 MANY = 3000
@@ -29,6 +31,29 @@ def test_a_ping_is_ahead_of_all_that_is_not_sent_and_waits_only_once() -> None:
     os.close(writing)
     attached = [wire.ATTACH.unpack(question)[1] for question in asked if not is_ping(question)]
     assert attached == list(range(MANY))
+
+
+@pytest.mark.parametrize(
+    ("said", "stuck_at"),
+    [
+        (wire.STUCK.pack(wire.STUCK_LETTER, 77), 77),
+        (wire.FAILED + b"no memory", None),
+        (wire.STUCK_LETTER, None),
+        (b"", None),
+    ],
+)
+def test_a_tracer_that_cannot_go_on_is_lost_and_names_the_process_that_keeps_it(
+    said: bytes, stuck_at: int | None
+) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reading, writing = os.pipe()
+    with theirs, closing(TracerLink(ours, os.pidfd_open(os.getpid()), reading)) as link:
+        theirs.send(wire.PULSE.pack(ord(wire.STUCK_LETTER), 0, 0, 0, 0))
+        theirs.send(said)
+        with pytest.raises(TracerLost) as lost:
+            link.pulse()
+    os.close(writing)
+    assert lost.value.stuck_at == stuck_at
 
 
 def is_ping(question: bytes) -> bool:

@@ -6,23 +6,24 @@ from fakes import FakeClock
 from collectors import environ
 from collectors.process_table import Tracked
 from collectors.procfs import ARGS_LIMIT, parse_stat
-from collectors.trace_telling import TraceTelling, fill
+from collectors.trace_telling import CLAIM_S, HIGHEST, MANY_CLAIMS, TraceTelling, fill
 from collectors.tracer import wire
 from collectors.tracer.wire import DENIED, GONE, ExecFields
 from sensor.model.counters import Counters
 from sensor.model.events import Missing, Timestamp
 
+STACK, ARGS = 0x7FFC00000010, 0x7FFC00000020
 STAT = (
-    b"42 (true) t 7 70 71 34817 -1 4194304 0 0 0 0 1 2 3 4 20 0 1 0 123456 0 0 18446744073709551615 11 12 13 0 0 0 0 0"
-    b" 0 0 0 0 17 1 0 0 0 0 0 14 15 16 17 18 19 20 0\n"
-)
+    b"42 (true) t 7 70 71 34817 -1 4194304 0 0 0 0 1 2 3 4 20 0 1 0 123456 0 0 18446744073709551615 11 12 %d 0 0 0 0 0"
+    b" 0 0 0 0 17 1 0 0 0 0 0 14 15 16 %d 18 19 20 0\n"
+) % (STACK, ARGS)
 
 
 def filled(
     *, args: bytes | int = b"true\0\0\xff\0", variables: bytes | int = b"=", ids: bytes | int = b"33 34"
 ) -> Tracked:
     process = Tracked(42, "e", 123456, Timestamp(0), None, sha256="old", drift=True, exe="/bin/old")
-    version, image = wire.VERSION.pack(1, 2, 3, 4, 5), wire.IMAGE.pack(13, 17)
+    version, image = wire.VERSION.pack(1, 2, 3, 4, 5), wire.IMAGE.pack(STACK, ARGS)
     fields = ExecFields(STAT, args, b"/usr/bin/true", b"/srv", ids, variables, version, image)
     fill(process, parse_stat(STAT), fields)
     return process
@@ -33,7 +34,7 @@ def test_all_that_was_read_replaces_what_was_known() -> None:
     assert process.args == ("true", "", "\\xff")
     assert (process.exe, process.cwd, process.uid, process.gid) == ("/usr/bin/true", "/srv", 33, 34)
     assert process.preload == ("LD_PRELOAD=/tmp/x.so",)
-    assert (process.comm, process.executed, process.tty, process.image) == ("true", True, "pts/1", (11, 13, 17))
+    assert (process.comm, process.executed, process.tty, process.image) == ("true", True, "pts/1", (11, STACK, ARGS))
     assert (process.sha256, process.drift, process.missing) == (None, None, ())
     assert process.version == (1, 2, 3, 4, 5)
 
@@ -79,6 +80,12 @@ class FakeTask:
     def traced(self, *_: object) -> Tracked:
         return self.process
 
+    def living_process(self, pid: int) -> Tracked | None:
+        return self.process if pid == self.process.pid and self.process.ended is None else None
+
+    def ended(self, process: Tracked, status: int) -> None:
+        process.ended, process.exit_code = 1.0, status
+
     def settle(self, process: Tracked) -> None:
         process.settled = True
 
@@ -89,12 +96,12 @@ class FakeTask:
 @pytest.mark.parametrize(
     ("read", "told_of", "again"),
     [
-        ((11, 13, 17), [(11, 13, 17)], []),  # the cursor has told of it, before the tracer did
-        ((11, 13, 17), [(11, 23, 27)], [("true",)]),  # it has read half of it and told of the one before
-        ((11, 13, 17), [], [("true",)]),
+        ((11, STACK, ARGS), [(11, STACK, ARGS)], []),  # the cursor has told of it, before the tracer did
+        ((11, STACK, ARGS), [(11, 23, 27)], [("true",)]),  # it has read half of it and told of the one before
+        ((11, STACK, ARGS), [], [("true",)]),
         ((11, 23, 27), [(11, 23, 27)], [("true",)]),
-        ((11, 23, 27), [(11, 13, 17), (11, 23, 27)], []),  # and of the next one
-        ((0, 33, 37), [(11, 13, 17)], []),  # and the tracer of one in between
+        ((11, 23, 27), [(11, STACK, ARGS), (11, 23, 27)], []),  # and of the next one
+        ((0, 33, 37), [(11, STACK, ARGS)], []),  # and the tracer of one in between
     ],
 )
 def test_a_program_is_told_once_and_what_was_only_read_is_told(
@@ -103,13 +110,72 @@ def test_a_program_is_told_once_and_what_was_only_read_is_told(
     process = Tracked(42, "e", 123456, Timestamp(0), None, announced=True, image=read, told_images=tuple(told_of))
     task = FakeTask(process)
     telling = TraceTelling(task, Counters(), FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
-    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(13, 17))
+    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(STACK, ARGS))
 
     telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
 
     assert task.told == again
+    assert process.traced, "from now on the tracer tells of it"
     assert process.image is not None
-    assert process.image[1:] == (13, 17), "what is known of the process is of its program"
+    assert process.image[1:] == (STACK, ARGS), "what is known of the process is of its program"
+
+
+@pytest.mark.parametrize("stack", [0x7FFFFFFFE420, 0xFFFFFFFFE420, (1 << 47) - HIGHEST])
+def test_a_program_that_lies_where_another_did_by_its_own_choice_is_told(stack: int) -> None:
+    """Without random places (setarch -R) all programs with arguments of the same length lie alike."""
+    process = Tracked(42, "e", 123456, Timestamp(0), None, announced=True, image=(11, stack, ARGS))
+    process.told_images, task = ((11, stack, ARGS),), FakeTask(process)
+    telling = TraceTelling(task, Counters(), FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
+    fields = ExecFields(STAT, b"evil\0", b"/tmp/evil", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(stack, ARGS))
+
+    telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
+
+    assert task.told == [("evil",)]
+
+
+def test_what_was_seen_before_it_was_told_of_is_the_tracers_too_and_counts_as_one() -> None:
+    process, counters = Tracked(42, "e", 123456, Timestamp(0), None), Counters()
+    task = FakeTask(process)
+    telling = TraceTelling(task, counters, FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
+    known = wire.Record(wire.KNOWN, 42, 8, STAT)
+
+    telling.take([wire.Record(wire.BORN, 42, 7, wire.PARENT.pack(1)), wire.Record(wire.THREAD, 43, 7, b""), known])
+
+    assert (process.traced, process.settled, counters.processes) == (True, True, 1)
+    telling.take([wire.Record(wire.EXIT, 42, 9, wire.STATUS.pack(256))])
+    assert (process.exit_time, process.exit_code) == (9, 256)
+
+
+def test_what_belongs_to_the_sensor_is_not_told() -> None:
+    process = Tracked(42, "e", 123456, Timestamp(0), None, own=True)
+    task = FakeTask(process)
+    telling = TraceTelling(task, Counters(), FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
+    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(STACK, ARGS))
+
+    telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
+
+    assert task.told == []
+
+
+@pytest.mark.parametrize(("after_s", "claimed"), [(0.0, True), (CLAIM_S, True), (CLAIM_S + 1, False)])
+def test_a_number_that_was_told_of_long_ago_is_another_process_by_now(after_s: float, claimed: bool) -> None:
+    clock = FakeClock()
+    telling = TraceTelling(FakeTask(Tracked(1, "e", 1, Timestamp(0), None)), Counters(), clock)  # type: ignore[arg-type]
+    telling.take([wire.Record(wire.THREAD, 42, 7, b"")])
+    clock.advance(after_s)
+    assert telling.claim(42) is claimed
+    assert not telling.claim(42)
+
+
+@pytest.mark.parametrize("told_at_once", [MANY_CLAIMS, MANY_CLAIMS + 1])
+def test_of_many_numbers_only_those_are_kept_that_the_cursor_may_yet_pass(told_at_once: int) -> None:
+    clock = FakeClock()
+    telling = TraceTelling(FakeTask(Tracked(1, "e", 1, Timestamp(0), None)), Counters(), clock)  # type: ignore[arg-type]
+    telling.take([wire.Record(wire.THREAD, 1, 7, b"")])
+    clock.advance(CLAIM_S)
+    telling.take([wire.Record(wire.THREAD, 2 + n, 7, b"") for n in range(told_at_once - 1)])
+    assert len(telling._claimed) == (MANY_CLAIMS if told_at_once <= MANY_CLAIMS else told_at_once - 1)
+    assert telling.claim(2)
 
 
 def test_what_cannot_be_read_keeps_nothing_behind_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +183,7 @@ def test_what_cannot_be_read_keeps_nothing_behind_it_back(monkeypatch: pytest.Mo
     task, counters, tries = FakeTask(process), Counters(), [OSError(24, "Too many open files")]
     monkeypatch.setattr(task, "settle", lambda _: (_ for _ in ()).throw(tries.pop()) if tries else None)
     telling = TraceTelling(task, counters, FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
-    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(13, 17))
+    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(STACK, ARGS))
     record = wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))
 
     telling.take([record, record])

@@ -8,7 +8,7 @@ import pytest
 from collectors.tracer import ptrace, wire
 from collectors.tracer.exec_facts import Seen
 from collectors.tracer.outlet import Outlet
-from collectors.tracer.tracees import ORPHANED_S, Tracees
+from collectors.tracer.tracees import LOOKED_AT, ORPHANED_S, Tracees
 from sensor.model.errors import ProcessGone
 
 PARENT, CHILD, THREAD, GRANDCHILD = 100, 101, 102, 103
@@ -147,6 +147,22 @@ def test_of_one_whose_parent_was_killed_no_birth_is_awaited_for_ever(
     assert went_on
 
 
+@pytest.mark.parametrize("thread", [THREAD, CHILD])
+def test_a_thread_that_executes_before_its_birth_is_told_of_leaves_nothing_under_its_number(
+    told: Told, went_on: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch, thread: int
+) -> None:
+    """The thread that made it is killed before its stop is seen. What has the number next may be nobody's tracee."""
+    monkeypatch.setattr(ptrace, "event_message", lambda _: thread)
+    told.tracees.handle(thread, FIRST_STOP)
+    told.tracees.tell_early()  # of `THREAD` nothing can be read any more
+    told.tracees.handle(PARENT, EXEC)
+    assert told.tracees.next_in_turn(9) == [PARENT]
+    assert not told.tracees._awaited
+    told.tracees.tell_early()
+    assert told.records()[-1] == (wire.EXEC, PARENT)
+    assert went_on
+
+
 def test_a_birth_is_awaited_as_long_as_the_parent_is_followed(told: Told, went_on: list[tuple[int, int]]) -> None:
     told.tracees.handle(CHILD, FIRST_STOP)
     told.tracees.tell_early()
@@ -170,6 +186,103 @@ def test_all_that_are_known_have_their_turn_again_and_again(told: Told, went_on:
     told.tracees.handle(PARENT, EXIT)
     assert PARENT not in told.tracees.next_in_turn(9)
     assert went_on
+
+
+def test_a_thread_is_followed_and_its_end_is_not_that_of_its_process(
+    told: Told, went_on: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ptrace, "event_message", lambda _: THREAD)
+    told.tracees.handle(PARENT, FORK)
+    told.tracees.handle(THREAD, FIRST_STOP)
+    assert told.tracees.threads_of(PARENT) == [PARENT, THREAD]
+    told.tracees.handle(THREAD, EXIT)
+    assert told.tracees.threads_of(PARENT) == [PARENT]
+    assert told.records() == [(wire.THREAD, THREAD)]
+    assert went_on == [(PARENT, 0), (THREAD, 0)]
+
+
+def test_a_thread_that_tells_of_itself_is_one_of_its_process(
+    told: Told, went_on: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = b"Name:\tx\nTgid:\t%d\nPPid:\t1\n" % PARENT
+    monkeypatch.setattr(told.tracees._reader, "status", lambda _: status)
+    told.tracees.handle(THREAD, FIRST_STOP)
+    told.tracees.tell_early()
+    assert told.tracees.threads_of(PARENT) == [PARENT, THREAD]
+    assert told.records() == [(wire.THREAD, THREAD)]
+    assert went_on
+
+
+def test_a_process_that_was_followed_by_another_thread_is_followed_itself_once_that_executes(
+    told: Told, went_on: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its main thread had ended before it was attached to."""
+    monkeypatch.setattr(ptrace, "event_message", lambda _: THREAD)
+    told.tracees.forget(PARENT)
+    told.tracees.add(THREAD, PARENT)
+    told.tracees.handle(PARENT, EXEC)
+    assert told.tracees.next_in_turn(9) == [PARENT]
+    told.tracees.handle(PARENT, EXIT)
+    assert told.records() == [(wire.EXEC, PARENT), (wire.EXIT, PARENT)]
+    assert went_on
+
+
+@pytest.mark.parametrize(
+    ("before", "known"),
+    [([(CHILD, FIRST_STOP)], [wire.KNOWN]), ([(CHILD, FIRST_STOP), (CHILD, EXEC)], [wire.EXEC])],
+)
+def test_a_parent_is_told_of_before_its_child_unless_its_program_was(
+    told: Told,
+    went_on: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+    before: list[tuple[int, int]],
+    known: list[int],
+) -> None:
+    """Nobody has told of the parent's own birth when it gives birth: that is told first."""
+    monkeypatch.setattr(ptrace, "event_message", lambda tid: {PARENT: CHILD, CHILD: GRANDCHILD}.get(tid))
+    for tid, status in (*before, (CHILD, FORK), (PARENT, FORK)):
+        told.tracees.handle(tid, status)
+    assert told.records() == [(wire.BORN, CHILD), *((kind, CHILD) for kind in known), (wire.BORN, GRANDCHILD)]
+    assert not told.tracees._awaited
+    assert went_on
+
+
+def test_of_a_birth_whose_parent_was_killed_meanwhile_nothing_is_told(
+    told: Told, went_on: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ptrace, "event_message", lambda _: None)
+    monkeypatch.setattr(told.tracees, "_born", lambda *_: pytest.fail("there is no number to tell"))
+    told.tracees.handle(PARENT, FORK)
+    assert went_on == [(PARENT, 0)]
+
+
+def test_one_that_ended_untold_leaves_its_number_to_the_next(told: Told, went_on: list[tuple[int, int]]) -> None:
+    told.tracees.handle(CHILD, 9)  # before its first stop, and so was its parent
+    told.tracees.handle(CHILD, FIRST_STOP)
+    told.tracees.handle(PARENT, FORK)
+    assert CHILD in told.tracees, "its birth is told of by its parent's stop"
+    told.tracees.handle(CHILD, EXIT)
+    assert told.records() == 2 * [(wire.BORN, CHILD), (wire.EXIT, CHILD)]
+    assert not told.tracees._untold
+    assert went_on
+
+
+def test_processes_that_the_kernel_has_let_go_of_are_told_of_once_each_in_its_turn(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    strays = {PARENT, PARENT + LOOKED_AT}
+    monkeypatch.setattr(ptrace, "is_tracee", lambda pid: asked.append(pid) or pid not in strays)
+    for pid in range(PARENT, PARENT + 2 * LOOKED_AT):
+        told.tracees.add(pid, pid)
+    told.tracees.add(PARENT + 1000, PARENT)  # a thread cannot be lost
+    for _ in range(2):
+        told.tracees.tell_strays()
+        assert len(asked) == LOOKED_AT
+        asked.clear()
+    assert told.records() == [(wire.STRAYED, PARENT + LOOKED_AT), (wire.STRAYED, PARENT)]
+    told.tracees.tell_strays()
+    assert not strays & {*asked, *told.tracees.next_in_turn(1000)}
 
 
 @pytest.mark.parametrize("number", [1, 10, 17, 19, 34, 64])

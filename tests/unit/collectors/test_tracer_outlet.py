@@ -58,6 +58,23 @@ def test_after_room_was_made_records_go_on(pipe: tuple[int, int]) -> None:
     assert wire.records(read(reading))[0][-1].pid == 7
 
 
+def test_what_has_waited_once_leaves_as_much_room_as_there_was(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    outlet = Outlet(writing, backlog=10 * len(RECORD))
+    taken: list[int] = []
+    for _ in range(3):
+        before, put = outlet.dropped, 0
+        while outlet.dropped == before:
+            outlet.put(RECORD)
+            put += 1
+        taken.append(put)
+        while outlet.is_full:
+            read(reading)
+            outlet.flush()
+        read(reading)
+    assert taken == 3 * taken[:1]
+
+
 def test_a_reader_that_has_gone_is_an_error(pipe: tuple[int, int]) -> None:
     reading, writing = os.pipe()
     outlet = Outlet(writing)

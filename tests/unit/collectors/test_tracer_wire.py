@@ -11,7 +11,7 @@ FIELD = st.one_of(st.binary(max_size=100), st.sampled_from([GONE, DENIED]))
 RECORDS = st.lists(
     st.builds(
         Record,
-        st.integers(wire.BORN, wire.REFUSED),
+        st.integers(wire.BORN, wire.STRAYED),
         st.integers(1, 1 << 22),
         st.integers(0, (1 << 64) - 1),
         st.binary(max_size=300),
