@@ -169,7 +169,7 @@ class ProcessReader:
         return text(exe), text(cwd) if cwd else None
 
     def _preload(self, process: Tracked, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
-        """LD_PRELOAD and LD_LIBRARY_PATH, empty where neither is set; and whether something was cut off."""
+        """The values of `environ.PRELOADS`, empty where none is set; and whether something was cut off."""
         try:
             found = self._environment(process)
         except AccessDenied:

@@ -8,6 +8,10 @@ from collectors.procfs import Stat
 DELETED = " (deleted)"
 """Behind the path of a file that has no name any more (proc_pid_exe(5))."""
 
+HIGHEST = 8 << 20
+"""Bytes below the end of the addresses in which a stack begins that was not given a random place: arguments and
+environment lie above it, at most 6 MiB (fs/exec.c)."""
+
 RUNTIME_INIT = "runc:["
 """How runc names itself between entering a container and running its program."""
 
@@ -30,7 +34,7 @@ class Program(NamedTuple):
         return _visible(self.image) or self.exe is not None
 
     def differs(self, before: "Program | None") -> bool:
-        """Whether an exec lies between: by where the image lies, which is random, else by the executable.
+        """Whether an exec lies between: by where the image lies, which is random mostly, else by the executable.
 
         Arguments alone prove nothing: programs rewrite their own (setproctitle). Where nothing but them was seen
         before, the same ones are the same program's.
@@ -39,13 +43,22 @@ class Program(NamedTuple):
             return True
         if not before.is_visible:
             return self.is_visible and (before.args is None or self.args != before.args)
-        if _visible(self.image) and _visible(before.image):
-            return self.image != before.image
+        if self.image is not None and _visible(self.image) and _visible(before.image):
+            if self.image != before.image:
+                return True
+            if is_random(self.image[1]):
+                return False
         return self.exe is not None and before.exe is not None and _path(self.exe) != _path(before.exe)
 
 
 def _visible(image: tuple[int, int, int] | None) -> bool:
     return image is not None and image[1] > 1
+
+
+def is_random(stack: int) -> bool:
+    """Whether no other program's stack begins there too. A process can have all of its own lie alike (personality(2),
+    ADDR_NO_RANDOMIZE)."""
+    return (1 << stack.bit_length()) - stack > HIGHEST
 
 
 def _path(exe: str) -> str:
@@ -62,5 +75,9 @@ def is_runtime_init(process: Tracked, stat: Stat) -> bool:
 
 
 def runs_the_same(process: Tracked, stat: Stat) -> bool:
-    """Whether what was read before still holds: nothing executed since the fork, or the same image as then."""
-    return not stat.has_executed or (stat.image_is_known and stat.image == process.image)
+    """Whether what was read before still holds: nothing executed since the fork, or the same image as then. Where
+    images lie alike it has the name from then too."""
+    if not stat.has_executed:
+        return True
+    is_alike = stat.image_is_known and stat.image == process.image
+    return is_alike and (is_random(stat.image[1]) or stat.comm == process.comm)

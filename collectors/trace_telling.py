@@ -11,6 +11,7 @@ from collectors.environ import preloads, unpacked
 from collectors.process_reader import tty_name
 from collectors.process_table import Tracked
 from collectors.procfs import Stat, parse_stat, split_args, text
+from collectors.program import is_random
 from collectors.task_view import Task
 from collectors.tracer import wire
 from sensor.model.clock import Clock
@@ -21,9 +22,6 @@ from sensor.model.events import Missing, Timestamp
 CLAIM_S = 10.0
 """So long a number that was told of may wait for the cursor to pass it."""
 MANY_CLAIMS = 4096
-HIGHEST = 8 << 20
-"""Bytes below the end of the addresses in which a stack begins that was not given a random place: arguments and
-environment lie above it, at most 6 MiB (fs/exec.c)."""
 
 _WHY = {wire.GONE: "gone", wire.DENIED: "denied"}
 
@@ -159,7 +157,7 @@ class TraceTelling:
         if process is None or process.own or follower is None:
             return
         start = _image(fields)
-        told_before = _is_random(start) and any(told[1:] == start for told in process.told_images)
+        told_before = is_random(start[0]) and any(told[1:] == start for told in process.told_images)
         if not told_before or process.image is None or process.image[1:] != start:
             fill(process, stat, fields)
         if told_before:
@@ -221,13 +219,6 @@ def _image(fields: wire.ExecFields) -> tuple[int, int]:
         raise wire.MalformedRecord("an exec without an image")
     stack, args = wire.IMAGE.unpack(fields.image)
     return stack, args
-
-
-def _is_random(image: tuple[int, int]) -> bool:
-    """Whether no other program lies there. A process can have all of its own lie alike (personality(2),
-    ADDR_NO_RANDOMIZE), and then one is rather told twice."""
-    stack, _ = image
-    return (1 << stack.bit_length()) - stack > HIGHEST
 
 
 def _given(field: bytes | int, missing: list[Missing], *names: str) -> bytes | None:

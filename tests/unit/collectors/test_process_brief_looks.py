@@ -1,4 +1,4 @@
-"""Looks at a process whose image may not be seen: most ask for its name and arguments alone."""
+"""Looks at a process whose image may not be seen, or lies where the next one will: its name and arguments tell most."""
 
 from pathlib import Path
 
@@ -77,3 +77,19 @@ async def test_a_brief_look_asks_for_neither_its_user_nor_what_a_helper_reads(
     runs_another_file(scene)
     with pytest.raises(AssertionError, match="PID 7 is read"):
         look(scene, SHALLOW)
+
+
+async def test_what_lies_where_its_predecessor_did_is_told_by_its_name(scene: SettlingScene) -> None:
+    """Without random places (setarch -R) all programs lie alike."""
+    alike = 0x7FFF_FFFF_E420
+    scene.runs(uid=5, image=alike)
+    process, _ = scene.new()
+    scene.settling.look(process)
+    assert not scene.task.runs_another(process)
+
+    runs_another_file(scene, comm="other")
+    scene.runs(uid=5, image=alike, comm="other")
+    assert scene.task.runs_another(process)
+    scene.settling.look_again(process)
+    assert [event.process.exe for event in scene.emitted.events if event.process] == ["/bin/app", "/bin/other"]
+    assert not scene.task.runs_another(process)

@@ -2,7 +2,9 @@
 
 from collectors.program import Program
 
-SEEN = (11, 12, 13)
+SEEN = (11, 0x7FFC_1234_5678, 13)
+ALIKE = (11, 0x7FFF_FFFF_E420, 13)
+"""Without random places, as after `setarch -R`."""
 REFUSED = (1, 1, 0)
 
 
@@ -11,6 +13,13 @@ def test_another_image_is_another_program_even_with_the_same_arguments() -> None
     assert Program((21, 22, 23), "/bin/sh", ("sh",)).differs(before)
     assert not Program(SEEN, "/bin/sh", ("sh",)).differs(before)
     assert Program(SEEN, "/bin/sh", ("sh",)).differs(None)
+
+
+def test_where_images_lie_alike_the_executable_decides() -> None:
+    before = Program(ALIKE, "/bin/sh", ("sh",))
+    assert Program(ALIKE, "/usr/bin/env", ("env",)).differs(before)
+    assert not Program(ALIKE, "/bin/sh (deleted)", ("sh",)).differs(before)
+    assert not Program(SEEN, "/opt/renamed", ("sh",)).differs(before._replace(image=SEEN)), "its file has another name"
 
 
 def test_a_program_that_rewrites_its_arguments_is_the_same_one() -> None:

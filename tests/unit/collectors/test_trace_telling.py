@@ -6,7 +6,8 @@ from fakes import FakeClock
 from collectors import environ
 from collectors.process_table import Tracked
 from collectors.procfs import ARGS_LIMIT, parse_stat
-from collectors.trace_telling import CLAIM_S, HIGHEST, MANY_CLAIMS, TraceTelling, fill
+from collectors.program import HIGHEST
+from collectors.trace_telling import CLAIM_S, MANY_CLAIMS, TraceTelling, fill
 from collectors.tracer import wire
 from collectors.tracer.wire import DENIED, GONE, ExecFields
 from sensor.model.counters import Counters
