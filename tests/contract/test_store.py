@@ -241,6 +241,18 @@ async def test_the_size_is_bounded_and_the_newest_are_kept(reopen: Reopen) -> No
     assert task.events == len(kept)
 
 
+async def test_a_limit_that_was_lowered_holds_up_no_batch(reopen: Reopen) -> None:
+    store = await reopen(size=32 * 1024 * 1024)
+    for n in range(0, 5_000, 500):
+        await store.append(rows(*events(range(n + 1, n + 501), process=process("p", args=("x" * 2000,)))))
+    store = await reopen(size=8 * 1024 * 1024)
+    await store.append(rows(event(5001)))
+    assert (await store.state()).events > 4_400, "a batch makes room for itself alone"
+    assert await store.retain() > 3_000
+    assert (await store.state()).bytes <= 8 * 1024 * 1024
+    assert (await found(store, limit=1))[:2] == [5001, 5000]
+
+
 LONG = "\U00010000" * 500
 CROWDS = {
     "containers": lambda n: rows(*(event(s, container=Container(f"{s}{LONG}", LONG)) for s in range(n, n + 4))),

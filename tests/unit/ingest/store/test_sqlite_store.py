@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fakes import FakeClock
@@ -12,7 +14,7 @@ from ingest_samples import event, events, open_store, process, rows
 
 from ingest.store import sqlite_file, sqlite_search, sqlite_tasks
 from ingest.store.errors import StoreSlow, StoreUnavailable, StoreUnusable
-from ingest.store.protocol import Catch, Query
+from ingest.store.protocol import Catch, Page, Query
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
 from ingest.store.sqlite_search import bounds
@@ -330,6 +332,36 @@ def test_the_bounds_are_looked_up_however_many_events_there_are(file: Path) -> N
     db.close()
     assert "SEARCH events" in plan
     assert not [step for step in plan if step.startswith("SCAN") and "events" in step]
+
+
+async def test_the_log_stays_short_while_somebody_reads_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(db: sqlite3.Connection, query: Query) -> Page:
+        db.execute("BEGIN")
+        page = sqlite_search.search(db, query)
+        time.sleep(0.03)
+        db.execute("COMMIT")
+        return page
+
+    async def ask(delay: float) -> None:
+        await asyncio.sleep(delay)
+        while True:
+            await store.events(Query(limit=1))
+
+    monkeypatch.setattr("ingest.store.sqlite.sqlite_search", SimpleNamespace(search=slowly, bounds=bounds))
+    size, log, lengths = 16 * 1024 * 1024, tmp_path / f"{sqlite_file.FILE}-wal", []
+    store = open_store(tmp_path, size=size)
+    asking = [asyncio.create_task(ask(n / 100)) for n in range(3)]
+    for n in range(0, 12_000, 200):
+        await store.append(rows(*events(range(n + 1, n + 201), process=process("p", args=("x" * 1000,)))))
+        lengths.append(log.stat().st_size)
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert size // 16 < max(lengths) < size // 4 + 2 * 1024 * 1024
+    assert (await store.state()).bytes <= size
+    await store.aclose()
 
 
 async def test_readers_never_wait_for_the_writer(tmp_path: Path) -> None:
