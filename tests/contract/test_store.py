@@ -43,6 +43,15 @@ async def test_each_event_is_stored_once_however_often_it_is_sent(store: Store) 
     assert await found(store) == [3, 2, 1]
 
 
+async def test_what_was_there_already_uses_up_no_arrival_numbers(store: Store) -> None:
+    await store.append(rows(*events([1, 2])))
+    start = (await store.state()).latest
+    for seqs in ([1, 2], [1, 2, 3, 4, 4], [2, 5]):
+        await store.append(rows(*events(seqs)))
+    assert (await store.state()).latest == start + 3
+    assert await found(store, newest_first=False) == [1, 2, 3, 4, 5]
+
+
 async def test_sensor_epoch_and_lane_are_part_of_the_identity(store: Store) -> None:
     await store.append(rows(event(1)))
     assert await store.append(rows(event(1), sensor="s2")) == Appended(1, 0)
