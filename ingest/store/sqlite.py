@@ -19,7 +19,7 @@ from ingest.store.errors import StoreTooSmall
 from ingest.store.protocol import Appended, Page, Place, Query, State, TaskPage, TaskSummary
 from ingest.store.rows import Rows
 from ingest.store.sqlite_append import append
-from ingest.store.sqlite_file import FILE, LOG_BYTES, Connect, connect, lock, open_to_read, open_to_write
+from ingest.store.sqlite_file import FILE, LOG_BYTES, Connect, connect, lock, open_to_read, open_to_write, size_of
 from ingest.store.sqlite_log import LONG, Log
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_writer import Writer
@@ -141,7 +141,7 @@ class SqliteStore:
         return await asyncio.wrap_future(self._writer.submit(work))
 
     def _size(self) -> int:
-        return self._path.stat().st_size + self._log.size()
+        return size_of(self._path) + self._log.size()
 
     def _close(self) -> None:
         self._writer.close()

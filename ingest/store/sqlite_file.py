@@ -88,5 +88,10 @@ def open_to_read(path: Path, connect: Connect) -> sqlite3.Connection:
     return db
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file; none where there is no such file."""
+    return path.stat().st_size if path.exists() else 0
+
+
 def _page_size(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA page_size").fetchone()[0])

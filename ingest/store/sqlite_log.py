@@ -9,6 +9,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from ingest.store.sqlite_file import size_of
 from ingest.store.sqlite_readers import Readers
 
 LONG = 4
@@ -25,7 +26,7 @@ class Log:
 
     def size(self) -> int:
         """Bytes on the disk."""
-        return self._path.stat().st_size if self._path.exists() else 0
+        return size_of(self._path)
 
     def keep_short(self, db: sqlite3.Connection) -> None:
         """To be called between transactions of the writer.
