@@ -89,8 +89,11 @@ def open_to_read(path: Path, connect: Connect) -> sqlite3.Connection:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file; none where there is no such file."""
-    return path.stat().st_size if path.exists() else 0
+    """Bytes of a file; none where it cannot be looked at, as one that is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _page_size(db: sqlite3.Connection) -> int:

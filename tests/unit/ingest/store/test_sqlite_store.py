@@ -380,3 +380,12 @@ def test_what_is_acknowledged_is_synced(tmp_path: Path) -> None:
     db, _ = sqlite_file.open_to_write(tmp_path / "new", sqlite_file.connect, sqlite_file.LOG_BYTES)
     assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")] == [2, "wal"]
     db.close()
+
+
+async def test_a_log_that_is_gone_ends_no_writing(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    await store.append(rows(event(1)))
+    (tmp_path / f"{sqlite_file.FILE}-wal").unlink()
+    assert (await store.append(rows(event(2)))).accepted == 1
+    assert (await store.append(rows(event(3)))).accepted == 1
+    await store.aclose()
