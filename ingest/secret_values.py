@@ -84,4 +84,4 @@ def _state(path: Path) -> FileState | None:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    return found.st_ctime_ns, found.st_ino, found.st_size  # which a change of its mode moves as well

@@ -4,8 +4,8 @@ A stream reads the store from its own cursor whenever something was stored, as `
 no buffer to fill: a client that reads slowly holds one page. One that falls too far behind is moved to the end and told
 `event: lost` with the number of events that went by (all of them, where it has filters: at most that many were its).
 One whose next events retention has deleted is told so as well. `id` is the arrival number. A comment every
-`QUIET_SECONDS` keeps the line open; it brings the cursor along, so that a client whose filters match rarely resumes
-from where it is.
+`QUIET_SECONDS` keeps the line open, and so does one after each page without a match while there are more; they bring
+the cursor along, so that a client whose filters match rarely resumes from where it is.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from ingest.metrics import Metrics
 from ingest.store.errors import StoreError
 from ingest.store.protocol import Page, Query, State, Store
 
+MEDIA_TYPE = "text/event-stream"
 PAGE = 200
 QUIET_SECONDS = 15.0
 HOLD_OFF_SECONDS = 0.1
@@ -49,6 +50,8 @@ class Streams:
         """Start a stream. Raises `Refused`."""
         query = parameters.parsed(parameters.Filters, request.query_params).query()
         resume = _last_event_id(request)
+        if request.method == "HEAD":  # which goes with GET, and whose answer ends
+            return Response(headers=HEADERS, media_type=MEDIA_TYPE)
         state = await self._store.state()
         if self._open >= self._most:
             raise retry_later(429, f"{self._open} streams are open already: close one and come again", SOON)
@@ -78,6 +81,8 @@ class Streams:
                 caught_up = caught_up or not page.more
                 if page.events:
                     yield _text(page)
+                elif page.more:
+                    yield f": looking on\nid: {cursor}\n\n"
                 if not page.more and not await self._wait(cursor):
                     yield f": nothing new\nid: {cursor}\n\n"
         except StoreError as error:
@@ -109,7 +114,7 @@ class _Stream(StreamingResponse):
 
     def __init__(self, events: AsyncGenerator[str, None], over: Callable[[], None]) -> None:
         headers = {**HEADERS, "X-Accel-Buffering": "no"}  # a proxy that buffers would hold events back
-        super().__init__(events, headers=headers, media_type="text/event-stream")
+        super().__init__(events, headers=headers, media_type=MEDIA_TYPE)
         self._events = events
         self._over = over
 

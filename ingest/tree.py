@@ -79,7 +79,7 @@ def forest(texts: Iterable[str], containers: Sequence[Container]) -> Forest:
     """The trees. `containers` comes first and in its order, whether or not a process is known in it; the last
     `MOST_CONTAINERS` of them are listed."""
     grove = _Grove()
-    events = sorted((json.loads(text) for text in texts), key=lambda event: str(event["time"]))
+    events = sorted((json.loads(text) for text in texts), key=lambda event: (str(event["time"]), int(event["seq"])))
     for event in events:
         grove.add(event)
     for event in events:

@@ -54,16 +54,21 @@ class KeySet:
         self._keys: Keys = {}
         self._loaded: float | None = None
         self._asked: float | None = None
+        self._failed = False
         self._turn = asyncio.Lock()
 
     async def key(self, name: str) -> jwt.PyJWK | None:
         """The key of that name; None where the issuer has none. Raises `Refused` (503) while it cannot be asked."""
-        async with self._turn:
-            if name not in self._keys or self._age(self._loaded) > FRESH_S:
-                await self._refresh()
-        if self._age(self._loaded) > STALE_S:
+        if not self._has_fresh(name):
+            async with self._turn:  # of those alone who need the answer: a slow issuer holds up nobody else
+                if not self._has_fresh(name):
+                    await self._refresh()
+        if self._age(self._loaded) > STALE_S or (self._failed and name not in self._keys):
             raise retry_later(503, f"the keys of {self._issuer} cannot be had now: try again", int(AGAIN_S))
         return self._keys.get(name)
+
+    def _has_fresh(self, name: str) -> bool:
+        return name in self._keys and self._age(self._loaded) <= FRESH_S
 
     async def _refresh(self) -> None:
         if self._age(self._asked) < AGAIN_S:
@@ -72,8 +77,10 @@ class KeySet:
         try:
             self._keys = await self._load()
         except CannotLoad as error:
+            self._failed = True
             log.warning("the keys of %s: %s", self._issuer, error)
         else:
+            self._failed = False
             self._loaded = self._clock.monotonic()
 
     def _age(self, since: float | None) -> float:

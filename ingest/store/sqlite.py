@@ -19,7 +19,8 @@ from ingest.store.errors import StoreTooSmall
 from ingest.store.protocol import Appended, Page, Place, Query, State, TaskPage, TaskSummary
 from ingest.store.rows import Rows
 from ingest.store.sqlite_append import append
-from ingest.store.sqlite_file import FILE, LOG_BYTES, Connect, connect, lock, open_to_read, open_to_write
+from ingest.store.sqlite_file import FILE, LOG_BYTES, Connect, connect, lock, open_to_read, open_to_write, size_of
+from ingest.store.sqlite_log import LONG, Log
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_writer import Writer
 from sensor.model.clock import Clock, SystemClock
@@ -46,10 +47,12 @@ class SqliteStore:
         self._clock = clock
         self._lock: int | None = held
         # The files are the database and its write-ahead log, which passes its bound by the write under way.
-        self._file_limit = retention.bytes - min(2 * LOG_BYTES, retention.bytes // 4)
-        db, self._latest = open_to_write(self._path, connect, min(LOG_BYTES, retention.bytes // 16))
-        self._writer = Writer(db)
+        log_bytes = min(LOG_BYTES, retention.bytes // 16)
+        self._file_limit = retention.bytes - LONG * log_bytes
+        db, self._latest = open_to_write(self._path, connect, log_bytes)
         self._readers = Readers(lambda: open_to_read(self._path, connect))
+        self._log = Log(self._path, log_bytes, self._readers)
+        self._writer = Writer(db, self._log.keep_short)
         self._news = asyncio.Event()
 
     @classmethod
@@ -108,7 +111,8 @@ class SqliteStore:
         deleted = 0
         while piece := await self._write(partial(sqlite_retention.drop_old, now=now, keep=keep)):
             deleted += piece
-        deleted += await self._write(partial(sqlite_retention.make_room, limit=self._file_limit, needed=0))
+        while piece := await self._write(partial(sqlite_retention.drop_excess, limit=self._file_limit)):
+            deleted += piece
         await self._write(partial(sqlite_retention.forget_minutes, now=now))
         while await self._write(sqlite_retention.shrink):
             pass
@@ -137,8 +141,7 @@ class SqliteStore:
         return await asyncio.wrap_future(self._writer.submit(work))
 
     def _size(self) -> int:
-        files = (self._path, Path(f"{self._path}-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
+        return size_of(self._path) + self._log.size()
 
     def _close(self) -> None:
         self._writer.close()

@@ -87,15 +87,18 @@ def append(db: sqlite3.Connection, rows: Rows, now: int) -> Appended:
         return Appended(0, 0)
     db.execute("SAVEPOINT batch")
     fresh = _store(db, rows, now)
-    if not fresh:
+    if len(fresh) < len(rows.rows):  # what was there already has used up arrival numbers, which are to have no gaps
         db.execute("ROLLBACK TO batch")
-        _heard(db, rows, now)
+        if fresh:
+            _store(db, rows._replace(rows=tuple(fresh)), now)
+        else:
+            _heard(db, rows, now)
     db.execute("RELEASE batch")
-    return Appended(fresh, len(rows.rows) - fresh)
+    return Appended(len(fresh), len(rows.rows) - len(fresh))
 
 
-def _store(db: sqlite3.Connection, rows: Rows, now: int) -> int:
-    """Insert and count what is new; how many those are."""
+def _store(db: sqlite3.Connection, rows: Rows, now: int) -> list[Row]:
+    """Insert and count what is new; which those are."""
     text, platform = _header(rows)
     task = int(db.execute(_TASK, (rows.task, platform, text, rows.principal, now, now)).fetchone()[0])
     sender = int(db.execute(_SENDER, (rows.header.sensor.id, rows.header.sensor.epoch)).fetchone()[0])
@@ -105,7 +108,7 @@ def _store(db: sqlite3.Connection, rows: Rows, now: int) -> int:
         own = db.execute(_HEADER, (platform, text, rows.principal, task, rows.principal)).rowcount == 1
         _count(db, rows, task, sender, now, fresh)
         _count_containers(db, fresh, containers, own=own)
-    return len(fresh)
+    return fresh
 
 
 def _header(rows: Rows) -> tuple[str, str | None]:
@@ -156,12 +159,7 @@ def _count(db: sqlite3.Connection, rows: Rows, task: int, sender: int, now: int,
 
 
 def _count_containers(db: sqlite3.Connection, fresh: list[Row], containers: dict[str, int], *, own: bool) -> None:
-    """Count what is new in each container, and keep names that became known; `own` is whether these may replace others.
-
-    A container of which nothing is new leaves no row.
-    """
+    """Count what is new in each container, and keep its names; `own` is whether these may replace others."""
     counts = Counter(row.container for row in fresh if row.container)
     told = [(n, *texts, containers[key]) for (key, *texts), n in counts.items()]
     db.executemany(_IN_CONTAINER if own else _IN_CONTAINER_OF_ANOTHER, told)
-    unused = containers.keys() - {container.id for container in counts}
-    db.executemany("DELETE FROM containers WHERE id = ? AND events = 0", [(containers[key],) for key in unused])

@@ -88,5 +88,13 @@ def open_to_read(path: Path, connect: Connect) -> sqlite3.Connection:
     return db
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file; none where it cannot be looked at, as one that is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def _page_size(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA page_size").fetchone()[0])

@@ -1,15 +1,16 @@
 """A few threads that read, each with its own connection; in WAL mode they never wait for the writer.
 
 A reader that held its snapshot for long would keep the write-ahead log from being used again, so each question has a
-time limit that SQLite itself enforces (sqlite3_progress_handler).
+time limit that SQLite itself enforces (sqlite3_progress_handler), and all of them can be held back (`sqlite_log`).
 """
 
 import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ingest.store.errors import StoreSlow, StoreUnavailable
@@ -32,6 +33,9 @@ class Readers:
         self._seconds = seconds
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="store-reader")
         self._of_thread = threading.local()
+        self._turn = threading.Condition()
+        self._under_way = 0
+        self._held = False
         self._closed = False
         self._connections: list[sqlite3.Connection] = []
 
@@ -53,7 +57,31 @@ class Readers:
         for db in self._connections:
             db.close()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is read meanwhile: waits for the questions under way, and those that come wait for the end."""
+        with self._turn:
+            self._held = True
+            self._turn.wait_for(lambda: not self._under_way, self._seconds)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._held = False
+                self._turn.notify_all()
+
     def _answer(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        with self._turn:
+            self._turn.wait_for(lambda: not self._held)
+            self._under_way += 1
+        try:
+            return self._asked(question)
+        finally:
+            with self._turn:
+                self._under_way -= 1
+                self._turn.notify_all()
+
+    def _asked(self, question: Callable[[sqlite3.Connection], T]) -> T:
         db = getattr(self._of_thread, "db", None)
         if db is None:
             db = self._of_thread.db = self._connect()

@@ -36,16 +36,20 @@ _EMPTY_SENDER = (
 """A task or a sender is empty once its watches are gone. Numbers are given again: what has one must go with it."""
 
 
-def make_room(db: sqlite3.Connection, limit: int, needed: int) -> int:
-    """Delete the oldest events until `needed` bytes more, which should be below it, stay within `limit`; the number
-    deleted. With nothing left to delete it ends as well."""
-    deleted = 0
-    while used_bytes(db) + needed > limit:
-        piece = drop_oldest(db)
-        if not piece:
-            break
-        deleted += piece
-    return deleted
+def make_room(db: sqlite3.Connection, limit: int, needed: int) -> None:
+    """Delete the oldest events until `needed` bytes more, which should be below it, stay within `limit`; with nothing
+    left to delete it ends as well.
+
+    A file that is beyond a limit that was lowered grows no further; `drop_excess` brings it down.
+    """
+    most = max(limit, used_bytes(db))
+    while used_bytes(db) + needed > most and drop_oldest(db):
+        pass
+
+
+def drop_excess(db: sqlite3.Connection, limit: int) -> int:
+    """Delete up to `PIECE` of the oldest events where more than `limit` bytes are in use; the number deleted."""
+    return drop_oldest(db) if used_bytes(db) > limit else 0
 
 
 def drop_old(db: sqlite3.Connection, now: int, keep: int) -> int:

@@ -33,10 +33,12 @@ class _Job(NamedTuple):
 
 
 class Writer:
-    """Owns the writing connection, which is closed when the writer is."""
+    """Owns the writing connection, which is closed when the writer is. `between` is called with it after each
+    transaction, once its jobs are answered; it raises nothing."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, between: Callable[[sqlite3.Connection], None]) -> None:
         self._db = db
+        self._between = between
         self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         self._failing = False
@@ -68,6 +70,7 @@ class Writer:
         while going_on:
             jobs, going_on = self._take()
             self._transact([job for job in jobs if job.answer.set_running_or_notify_cancel()])
+            self._between(self._db)
         self._db.close()
 
     def _take(self) -> tuple[list[_Job], bool]:

@@ -43,6 +43,15 @@ async def test_each_event_is_stored_once_however_often_it_is_sent(store: Store) 
     assert await found(store) == [3, 2, 1]
 
 
+async def test_what_was_there_already_uses_up_no_arrival_numbers(store: Store) -> None:
+    await store.append(rows(*events([1, 2])))
+    start = (await store.state()).latest
+    for seqs in ([1, 2], [1, 2, 3, 4, 4], [2, 5]):
+        await store.append(rows(*events(seqs)))
+    assert (await store.state()).latest == start + 3
+    assert await found(store, newest_first=False) == [1, 2, 3, 4, 5]
+
+
 async def test_sensor_epoch_and_lane_are_part_of_the_identity(store: Store) -> None:
     await store.append(rows(event(1)))
     assert await store.append(rows(event(1), sensor="s2")) == Appended(1, 0)
@@ -239,6 +248,18 @@ async def test_the_size_is_bounded_and_the_newest_are_kept(reopen: Reopen) -> No
     task = await store.task("t1")
     assert task is not None
     assert task.events == len(kept)
+
+
+async def test_a_limit_that_was_lowered_holds_up_no_batch(reopen: Reopen) -> None:
+    store = await reopen(size=32 * 1024 * 1024)
+    for n in range(0, 5_000, 500):
+        await store.append(rows(*events(range(n + 1, n + 501), process=process("p", args=("x" * 2000,)))))
+    store = await reopen(size=8 * 1024 * 1024)
+    await store.append(rows(event(5001)))
+    assert (await store.state()).events > 4_400, "a batch makes room for itself alone"
+    assert await store.retain() > 3_000
+    assert (await store.state()).bytes <= 8 * 1024 * 1024
+    assert (await found(store, limit=1))[:2] == [5001, 5000]
 
 
 LONG = "\U00010000" * 500

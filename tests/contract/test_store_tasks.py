@@ -234,6 +234,7 @@ async def test_losses_and_what_was_seen_or_not_are_summed_and_never_twice(store:
     await store.append(rows(told, unknown, *beats))
     await store.append(rows(told, unknown, *beats))
     await store.append(rows(event(1, Kind.SENSOR_STOP, health=Health(9.0, 9.0, losses={"a": 20, "b": 3})), epoch="e2"))
+    await store.append(rows(event(2), epoch="e2"))  # which says nothing of losses, and takes none back
     task = await store.task("t1")
     assert task is not None
     assert task.catch == task.last_hour == Catch(seen=12, unexplained=6)

@@ -50,7 +50,7 @@ export class Api {
 
   async #request(address, headers, signal) {
     const token = this.session.token;
-    if (token) headers.Authorization = `Bearer ${encodeURI(token)}`; // a header holds no other letters; a token is ASCII
+    if (token) headers.Authorization = `Bearer ${token.replace(/[^!-~]/g, "?")}`; // a token has no others, a header holds none
     const options = { headers, signal, cache: "no-store", credentials: "omit", redirect: "error" };
     const response = await this.#reach(address, options);
     if (response.ok) return response;
@@ -81,7 +81,8 @@ async function readBody(response) {
     return await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused(response.status, `its answer is no JSON (${error.message})`);
+    if (error instanceof SyntaxError) throw new Refused(response.status, `its answer is no JSON (${error.message})`);
+    throw new Unreachable(`the answer of the ingest broke off (${error.message})`);
   }
 }
 

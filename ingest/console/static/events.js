@@ -185,8 +185,8 @@ function Nothing({ filtered }) {
 
 function StreamLosses({ lost, missed, reload }) {
   if (!lost && !missed) return null;
-  return html`<p class="banner" role="status">× Up to ${count(lost + missed)} events came faster than this page could
-    take them and are not in the list. They are stored:${" "}
+  return html`<p class="banner" role="status">× Up to ${count(lost + missed)} events are not in the list: they came faster
+    than this page could take them, or were deleted before it came to them. To see what is stored of them,${" "}
     <button type="button" class="link" onClick=${reload}>load the list again</button>.</p>`;
 }
 

@@ -15,10 +15,10 @@ export const TRAIL = 12;
  * that are open, `living` leaves out branches where nothing lives, `q` keeps only what matches and what is above it.
  *
  * Every row is `{key, level, open, below, trail}`: `open` is null where there is nothing to open, `below` counts what
- * is underneath, `trail` says for its own level and the `TRAIL` nearest above whether the line goes on downwards. Beside
- * that a process has `{process, ended, hit}`, where `hit` is false for one that only leads to a match; and a fold has
- * `{fold: {name, times, bad, unknown}}`: the program, how many it stands for, how many did not end with code 0, and of
- * how many the exit code is not known.
+ * can be shown underneath, `trail` says for its own level and the `TRAIL` nearest above whether the line goes on
+ * downwards. Beside that a process has `{process, ended, hit}`, where `hit` is false for one that only leads to a match;
+ * and a fold has `{fold: {name, times, bad, unknown}}`: the program, how many it stands for, how many did not end with
+ * code 0, and of how many the exit code is not known.
  */
 export function treeRows(processes, { closed = new Set(), unfolded = new Set(), living = false, q = "" } = {}) {
   const root = hierarchy({ children: processes }, (d) => d.children);
@@ -71,14 +71,15 @@ export function countOf(process) {
   return process.count ?? 1;
 }
 
-/** Decides from the leaves up which nodes are shown (`keep`), which matched (`hit`), and how many are below. */
+/** Decides from the leaves up which nodes are shown (`keep`), which matched (`hit`), and how many are shown below. */
 function mark(root, living, q) {
   root.eachAfter((node) => {
     const children = node.children ?? [];
     node.hit = node.depth > 0 && (!q || matches(node.data, q));
     const wanted = node.hit && !(living && isEnded(node.data));
-    node.keep = wanted || children.some((child) => child.keep);
-    node.below = children.reduce((sum, child) => sum + 1 + child.below, 0);
+    const kept = children.filter((child) => child.keep);
+    node.keep = wanted || kept.length > 0;
+    node.below = kept.reduce((sum, child) => sum + 1 + child.below, 0);
   });
 }
 

@@ -72,7 +72,7 @@ export class LiveStream {
     this.parser.reset();
     for (;;) {
       const { done, value } = await withinSilence(reader.read(), ended);
-      if (done) return;
+      if (done || ended.signal.aborted) return; // what was on its way when it was stopped is nobody's any more
       onBytes();
       this.parser.push(value).forEach(this.onMessage);
     }

@@ -1,12 +1,19 @@
 """Who may have how many batches under way."""
 
+import asyncio
 from contextlib import ExitStack
 
 import pytest
+from ingest_samples import client_of, event, send
 
+from ingest import unpack
 from ingest.answers import Refused
+from ingest.batches import DECODED
 from ingest.identity.principal import AwsPrincipal
 from ingest.places import Places
+from ingest.store.protocol import Appended
+from ingest.store.rows import Rows
+from sensor.model.events import Batch
 
 ONE, OTHER = (AwsPrincipal("aws", "123456789012", "web", name) for name in ("t1", "t2"))
 
@@ -43,3 +50,35 @@ def test_a_place_is_one_however_often_it_is_taken_and_none_until_then() -> None:
             second()
     with places.one(ONE) as take:
         take()
+
+
+class StuckStore:
+    """A store that keeps nothing until it is let go on."""
+
+    def __init__(self) -> None:
+        self.full, self.goes_on = asyncio.Event(), asyncio.Event()
+        self.waiting = 0
+
+    async def append(self, rows: Rows) -> Appended:
+        self.waiting += 1
+        if self.waiting == DECODED:
+            self.full.set()
+        await self.goes_on.wait()
+        return Appended(len(rows.rows), 0)
+
+
+async def test_no_more_batches_are_decoded_than_may_wait_for_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, decoded, plainly = StuckStore(), list[bytes](), unpack.batch
+
+    def batch(body: bytes) -> Batch:
+        decoded.append(body)
+        return plainly(body)
+
+    monkeypatch.setattr(unpack, "batch", batch)
+    async with client_of(store) as client:  # type: ignore[arg-type]  # only append is asked for
+        sending = [asyncio.create_task(send(client, event(n))) for n in range(1, DECODED + 4)]
+        await asyncio.wait_for(store.full.wait(), 20)
+        await asyncio.sleep(0.1)
+        assert (len(decoded), store.waiting) == (DECODED, DECODED)
+        store.goes_on.set()
+        assert {(await each).status_code for each in sending} == {202}

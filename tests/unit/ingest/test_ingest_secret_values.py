@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from ingest_samples import client_of, event, packed
 
+from ingest import secret_values
 from ingest.secret_values import Rotating, values
 from ingest.store.protocol import Store
 
@@ -71,6 +72,26 @@ def test_a_file_that_is_gone_is_told_and_read_when_it_is_back(tmp_path: Path, ca
     assert secrets() == (OLD.encode(),)
     assert f"{file}: No such file or directory" in caplog.text
     file.write_text(NEW)
+    assert secrets() == (NEW.encode(),)
+
+
+def test_a_file_that_could_not_be_read_is_read_once_its_mode_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(NEW)
+    file.chmod(0)
+
+    def read(path: Path) -> str:
+        if not path.stat().st_mode & 0o400:  # said by hand: root may read all
+            raise ValueError("Permission denied")
+        return path.read_text()
+
+    monkeypatch.setattr(secret_values, "read", read)
+    secrets = Rotating(OLD, 8, file)
+    assert secrets() == secrets() == (OLD.encode(),)
+    assert caplog.text.count("Permission denied") == 1
+    file.chmod(0o400)
     assert secrets() == (NEW.encode(),)
 
 

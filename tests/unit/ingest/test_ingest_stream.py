@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from starlette.routing import Route
 from ingest.config import Address
 from ingest.metrics import Metrics
 from ingest.server import Endpoint
+from ingest.store import sqlite_search
 from ingest.store.protocol import Page, Query, Store
 from ingest.stream import Streams
 from sensor.model.kinds import Kind
@@ -223,6 +225,22 @@ async def test_a_quiet_stream_says_that_it_lives_and_brings_the_cursor_along(
     assert 0.05 in waited, "nothing is said before the quiet time has passed"
 
 
+async def test_a_stream_that_finds_nothing_for_long_says_how_far_it_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_search, "WINDOW", 10)
+    monkeypatch.setattr(sqlite_search, "search", partial(sqlite_search.search, seconds=0))
+    await store.append(rows(*events(range(1, 31))))
+    async with (
+        endpoint(store) as address,
+        client_at(address) as client,
+        client.stream("GET", "/v1/stream?kind=dns", headers=READING | {"Last-Event-ID": "0"}) as answer,
+    ):
+        lines = answer.aiter_lines()
+        told = [await anext(lines) for _ in range(10)]
+    assert [line for line in told if line.startswith("id")] == ["id: 0", "id: 10", "id: 20"]
+
+
 async def test_streams_end_at_once_when_the_endpoint_does(store: Store) -> None:
     made = Endpoint(settings(), store)
     async with served(made.app, made.close_streams) as address, streaming(address) as stream:
@@ -241,6 +259,13 @@ async def test_there_is_a_bound_on_streams_and_a_place_is_freed(store: Store) ->
             pass  # each turn is a request; the deadline of the endpoint bounds them
         async with streaming(address):
             pass
+
+
+async def test_who_asks_for_the_head_of_a_stream_holds_none_open(store: Store) -> None:
+    async with endpoint(store) as address, client_at(address) as client:
+        answer = await client.head("/v1/stream", headers=READING)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        assert "ingest_streams 0.0" in (await client.get("/metrics")).text
 
 
 @pytest.mark.parametrize("given", ["x", "-1", "1.5", "9" * 30])

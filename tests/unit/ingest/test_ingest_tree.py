@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ingest_samples import APP, event, events, header, process, rows
+from ingest_samples import APP, NOON, event, events, header, process, rows
 
 from ingest import tree
 from ingest.store.protocol import Store
@@ -81,6 +81,13 @@ def test_a_process_has_what_its_last_exec_and_its_exit_told() -> None:
 def test_the_order_of_arrival_does_not_matter() -> None:
     told = [executed(1, "p", exe="/bin/a"), executed(2, "p", exe="/bin/b"), ended(3, "p", exit_code=1)]
     assert grown(*told) == grown(*reversed(told))
+
+
+def test_of_one_moment_the_last_number_is_the_last_program() -> None:
+    programs = [event(n, process=process("p", exe=f"/bin/{n}"), time=NOON) for n in (9, 10)]
+    for order in (programs, programs[::-1]):
+        (container,) = grown(*order).containers
+        assert container["processes"][0]["exe"] == "/bin/10"
 
 
 def test_parents_known_only_by_name_are_placeholders() -> None:

@@ -46,7 +46,7 @@ test("the token leaves the address and is kept for the tab", () => {
   assert.equal(tokenOf("#/events"), null);
 });
 
-const apiWith = (answer, asked = []) => {
+const apiWith = (answer, asked = [], token = "secret") => {
   const refusals = [];
   const fetch = async (address, options) => {
     asked.push([address, options.headers]);
@@ -54,7 +54,7 @@ const apiWith = (answer, asked = []) => {
     return answer;
   };
   return {
-    api: new Api({ fetch, session: { token: "secret" }, onNeedsToken: (reason) => refusals.push(reason) }),
+    api: new Api({ fetch, session: { token }, onNeedsToken: (reason) => refusals.push(reason) }),
     refusals,
     asked,
   };
@@ -65,6 +65,18 @@ test("requests carry the token in a header and only the parameters that are set"
   assert.deepEqual(await api.events({ task: "a b", kind: "", q: null, limit: 5 }), { events: [], next: null });
   assert.equal(asked[0][0], "/v1/events?task=a+b&limit=5");
   assert.equal(asked[0][1].Authorization, "Bearer secret");
+});
+
+test("a token is sent as it is, whatever it has been made of", async () => {
+  const token = String.fromCharCode(...Array.from({ length: 94 }, (_, i) => 33 + i));
+  for (const [given, sent] of [
+    [token, token],
+    ["t\u00f6\ud800ken", "t??ken"],
+  ]) {
+    const { api, asked } = apiWith(Response.json({}), [], given);
+    await api.tasks("");
+    assert.equal(new Headers(asked[0][1]).get("Authorization"), `Bearer ${sent}`);
+  }
 });
 
 test("a stream goes on after the last event, and a task's name cannot leave its place in the address", async () => {
@@ -93,6 +105,8 @@ test("every failure is one of three errors with the ingest's own reason", async 
   );
   await assert.rejects(apiWith(new Response("not JSON")).api.tasks(), Refused);
   await assert.rejects(apiWith(new TypeError("refused")).api.tasks(), Unreachable);
+  const broken = new ReadableStream({ start: (body) => body.error(new TypeError("terminated")) });
+  await assert.rejects(apiWith(new Response(broken)).api.tasks(), Unreachable);
 });
 
 test("waits grow to a bound and are spread at random", () => {
@@ -159,4 +173,25 @@ test("a stream that is refused for good is not asked for again", async () => {
     await run;
     assert.deepEqual(seen.states, ["connecting", "stopped"]);
   }
+});
+
+test("what still comes of a stream that was stopped is not told", async () => {
+  const messages = [];
+  let body;
+  const text = new ReadableStream({ start: (controller) => (body = controller) });
+  const stream = new LiveStream({
+    connect: async () => new Response(text.pipeThrough(new TextEncoderStream())),
+    onMessage: ({ data }) => {
+      messages.push(data);
+      if (data !== "in time") return;
+      stream.stop();
+      body.enqueue("data: late\n\n");
+      body.close();
+    },
+    onState: () => {},
+  });
+  const run = stream.run();
+  body.enqueue("data: in time\n\n");
+  await run;
+  assert.deepEqual(messages, ["in time"]);
 });

@@ -112,6 +112,8 @@ test("lines go on where a sibling follows", () => {
 
 test("only living: the ended stay where something living is below them", () => {
   assert.deepEqual(keys(treeRows(forest(), { living: true })), ["e1", "e2", "e3", "e9", "e10"]);
+  const [row] = treeRows([process(1, {}, [ended(2, "/bin/ls")])], { living: true });
+  assert.deepEqual([row.below, row.open], [0, null], "nothing opens where nothing would be shown");
 });
 
 test("a search shows what matches and the way to it, open, whatever was closed or folded", () => {

@@ -1,5 +1,6 @@
 """Keys of issuers: fetched, kept, rotated, and not asked for more often than is good."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from fakes import FakeClock
 from logins import ISSUER, Issuer, jwks
 
 from ingest.answers import Refused
-from ingest.identity.jwks import AGAIN_S, ANSWER_BYTES, FRESH_S, STALE_S, KeySet, from_file, from_issuer
+from ingest.identity.jwks import AGAIN_S, ANSWER_BYTES, FRESH_S, STALE_S, Keys, KeySet, from_file, from_issuer, parsed
 
 OLD, NEW = Issuer("old", "ES256"), Issuer("new", "ES256")
 CONFIGURATION = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/keys"}
@@ -85,6 +86,42 @@ async def test_keys_outlive_an_issuer_that_is_down_for_a_day_and_no_longer(caplo
     with pytest.raises(Refused, match="cannot be had now") as caught:
         await keys.key("old")
     assert (caught.value.status, caught.value.headers["Retry-After"]) == (503, "30")
+
+
+async def test_of_a_new_key_nothing_is_said_while_the_issuer_cannot_be_asked() -> None:
+    clock, far = FakeClock(), FarIssuer(OLD.public())
+    keys = far.set(clock)
+    assert await keys.key("old") is not None
+    far.status = 500
+    for wait in (AGAIN_S, 1):
+        clock.advance(wait)
+        with pytest.raises(Refused, match="cannot be had now"):
+            await keys.key("new")
+        assert await keys.key("old") is not None
+    far.status, far.keys = 200, jwks(OLD.public())
+    clock.advance(AGAIN_S)
+    assert await keys.key("new") is None
+
+
+async def test_a_key_that_is_there_waits_for_no_answer_about_another() -> None:
+    clock, asked, answer = FakeClock(), asyncio.Event(), asyncio.Event()
+    found = parsed(json.loads(jwks(OLD.public())))
+
+    async def load() -> Keys:
+        if asked.is_set():
+            await answer.wait()
+        asked.set()
+        return found
+
+    keys = KeySet(ISSUER, load, clock)
+    assert await keys.key("old") is not None
+    clock.advance(AGAIN_S)
+    waiting = asyncio.create_task(keys.key("made-up"))
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(keys.key("old"), 5) is not None
+    assert not waiting.done()
+    answer.set()
+    assert await waiting is None
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fakes import FakeClock
@@ -12,7 +14,7 @@ from ingest_samples import event, events, open_store, process, rows
 
 from ingest.store import sqlite_file, sqlite_search, sqlite_tasks
 from ingest.store.errors import StoreSlow, StoreUnavailable, StoreUnusable
-from ingest.store.protocol import Catch, Query
+from ingest.store.protocol import Catch, Page, Query
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
 from ingest.store.sqlite_search import bounds
@@ -332,6 +334,36 @@ def test_the_bounds_are_looked_up_however_many_events_there_are(file: Path) -> N
     assert not [step for step in plan if step.startswith("SCAN") and "events" in step]
 
 
+async def test_the_log_stays_short_while_somebody_reads_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(db: sqlite3.Connection, query: Query) -> Page:
+        db.execute("BEGIN")
+        page = sqlite_search.search(db, query)
+        time.sleep(0.03)
+        db.execute("COMMIT")
+        return page
+
+    async def ask(delay: float) -> None:
+        await asyncio.sleep(delay)
+        while True:
+            await store.events(Query(limit=1))
+
+    monkeypatch.setattr("ingest.store.sqlite.sqlite_search", SimpleNamespace(search=slowly, bounds=bounds))
+    size, log, lengths = 16 * 1024 * 1024, tmp_path / f"{sqlite_file.FILE}-wal", []
+    store = open_store(tmp_path, size=size)
+    asking = [asyncio.create_task(ask(n / 100)) for n in range(3)]
+    for n in range(0, 12_000, 200):
+        await store.append(rows(*events(range(n + 1, n + 201), process=process("p", args=("x" * 1000,)))))
+        lengths.append(log.stat().st_size)
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert size // 16 < max(lengths) < size // 4 + 2 * 1024 * 1024
+    assert (await store.state()).bytes <= size
+    await store.aclose()
+
+
 async def test_readers_never_wait_for_the_writer(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     await store.append(rows(event(1)))
@@ -348,3 +380,12 @@ def test_what_is_acknowledged_is_synced(tmp_path: Path) -> None:
     db, _ = sqlite_file.open_to_write(tmp_path / "new", sqlite_file.connect, sqlite_file.LOG_BYTES)
     assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")] == [2, "wal"]
     db.close()
+
+
+async def test_a_log_that_is_gone_ends_no_writing(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    await store.append(rows(event(1)))
+    (tmp_path / f"{sqlite_file.FILE}-wal").unlink()
+    assert (await store.append(rows(event(2)))).accepted == 1
+    assert (await store.append(rows(event(3)))).accepted == 1
+    await store.aclose()
