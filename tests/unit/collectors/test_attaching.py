@@ -127,6 +127,7 @@ def test_a_main_thread_that_ends_right_then_is_no_reason_to_leave_the_others_alo
 @pytest.mark.parametrize(
     ("tracer", "why"),
     [(0, "[Errno 1] Operation not permitted"), (7, "PID 7 traces it already"), (os.getpid(), None)],
+    ids=["the kernel", "another tracer", "ourselves"],
 )
 def test_what_keeps_us_out_is_named(
     tracees: Tracees, monkeypatch: pytest.MonkeyPatch, tracer: int, why: str | None
