@@ -103,14 +103,14 @@ class ChangeReader:
         self._last_read = now
         for notice in notices:
             if notice.mask & OVERFLOW:
-                self.lost()
+                self.overflowed()
                 continue
             places = tuple(self._table.places(notice.wd))
             is_file = bool(places) and places[0].file is not None
             yield from self._of_file(notice, places) if is_file else self._of_directory(notice, places, now)
             self._last = notice
 
-    def lost(self) -> None:
+    def overflowed(self) -> None:
         """Notices were lost: of what is being written the close may be among them."""
         self.overflows += 1
         self._written.clear()

@@ -187,7 +187,7 @@ class FileWatch:
     def discard(self) -> None:
         """Empty the kernel's queue without reading it, since that would take more than may be taken: it is lost."""
         if self._stream.discard():
-            self._reader.lost()
+            self._reader.overflowed()
             self._note_loss()
 
     def tell_waiting(self) -> None:

@@ -4,13 +4,13 @@ import os
 import socket
 
 import pytest
+from fakes import FakeClock
 
 from collectors import helper_wire as wire
 from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, Helpers
 from collectors.launcher_link import LauncherLink
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied
-from tests.fakes import FakeClock
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def helpers(clock: FakeClock) -> Helpers:
 def ask(helpers: Helpers, uid: int) -> str:
     """Why there is no answer for this identity."""
     with pytest.raises(AccessDenied) as refused:
-        helpers.link((uid, uid), wire.EXE, 1, 1)
+        helpers.links((uid, uid), 1, 1)
     return str(refused.value)
 
 
