@@ -97,7 +97,7 @@ async def test_each_program_of_a_chain_is_told(traced: Traced) -> None:
     assert last.process
     told = sorted(traced.emitted.of(Kind.PROCESS_EXEC), key=lambda event: event.time)  # the cursor may be ahead by one
     chain = [event.process.args for event in told if event.process and event.process.entity == last.process.entity]
-    assert [os.path.basename(args[0]) for args in chain if args] == ["sh", "env", "sh", "env", "sh", "true"]
+    assert [os.path.basename(args[0]) for args in chain if args] == ["sh", "env", "sh", "env", "sh", "true"], told
 
 
 async def test_no_program_is_told_with_the_file_of_the_one_that_comes_right_after_it(
@@ -119,7 +119,8 @@ async def test_no_program_is_told_with_the_file_of_the_one_that_comes_right_afte
     await until(lambda: sum(process.exe == str(second) for process in processes(traced)) == 200, "each program")
     assert sum(process.exe == str(first) for process in processes(traced)) == 200
     found = {(exe, inode) for exe, inode in told if exe in (str(first), str(second))}
-    assert found == {(str(path), path.stat().st_ino) for path in (first, second)}
+    assert found <= {(str(path), path.stat().st_ino) for path in (first, second)}
+    assert (str(second), second.stat().st_ino) in found, "the first may have gone on each time before its file was seen"
 
 
 async def test_fork_vfork_and_posix_spawn(traced: Traced) -> None:
