@@ -6,12 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from needs import Need
 from running import until
 from tiny_programs import that_ends, that_executes
 from trace_scene import (
@@ -32,29 +29,15 @@ from trace_scene import (
 from collectors import trace_telling
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
-from collectors.procfs import Procfs, Stat
-from collectors.trace_probe import probe
+from collectors.procfs import Stat
 from collectors.trace_telling import fill
 from collectors.tracer.wire import ExecFields
 from sensor.model.kinds import Kind
-from sensor.model.protocols import Status
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("may_trace")]
 
 SPAWNS = 300
 SHELL, PYTHON = os.path.realpath("/bin/sh"), os.path.realpath(sys.executable)
-
-
-@pytest.fixture(autouse=True)
-def _rights(need: Need) -> None:
-    found = probe(Procfs())
-    need(found.status is Status.OK, f"tracing: {found.reason}")
-
-
-@pytest_asyncio.fixture
-async def traced() -> AsyncIterator[Traced]:
-    async with tracing() as scene:
-        yield scene
 
 
 async def test_a_shell_loop_is_told_whole_and_once(traced: Traced) -> None:

@@ -7,25 +7,16 @@ import sys
 import time
 
 import pytest
-from needs import Need
 
 from collectors.procfs import Procfs
-from collectors.trace_probe import probe
 from collectors.tracer import ptrace
 from collectors.tracer.attaching import attach
 from collectors.tracer.exec_facts import ExecReader
 from collectors.tracer.outlet import Outlet
 from collectors.tracer.reaping import Reaper
 from collectors.tracer.tracees import Tracees
-from sensor.model.protocols import Status
 
-pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture(autouse=True)
-def _rights(need: Need) -> None:
-    found = probe(Procfs())
-    need(found.status is Status.OK, f"tracing: {found.reason}")
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("may_trace")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGSTOP, signal.SIGRTMIN, signal.SIGTERM])

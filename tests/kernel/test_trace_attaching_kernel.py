@@ -5,33 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
-from needs import Need
 from running import until
 from trace_scene import Traced, exits, python, say, shell, told_of, tracer_of, tracing
 
 from collectors import process_trace
 from collectors.procfs import Procfs
-from collectors.trace_probe import probe
 from collectors.tracer import ptrace
 from sensor.model.protocols import Status
 
-pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture(autouse=True)
-def _rights(need: Need) -> None:
-    found = probe(Procfs())
-    need(found.status is Status.OK, f"tracing: {found.reason}")
-
-
-@pytest_asyncio.fixture
-async def traced() -> AsyncIterator[Traced]:
-    async with tracing() as scene:
-        yield scene
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("may_trace")]
 
 
 async def test_what_another_traces_is_left_alone_and_told(traced: Traced) -> None:
