@@ -38,7 +38,7 @@ HEAD = (
 )
 
 DUMPS = """
-import json, time
+import itertools, json, time
 from collectors import netlink_socket
 from collectors.network_procfs import SocketLooks
 from collectors.procfs import Procfs
@@ -52,7 +52,7 @@ def measured(dump):
             longest, began = max(longest, time.thread_time() - began), time.thread_time()
         longest = max(longest, time.thread_time() - began)
     return sockets, time.thread_time() - used, longest
-looks = SocketLooks(Procfs(), Counters())
+looks = SocketLooks(Procfs(), Counters(), itertools.count(1))
 ways = {"sock_diag": netlink_socket.dump, "/proc/net": looks.dump}
 print(json.dumps({name: [measured(dump) for _ in range(5)] for name, dump in ways.items()}))
 """
