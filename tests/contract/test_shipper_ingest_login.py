@@ -39,10 +39,10 @@ def clock() -> FakeClock:
 
 @asynccontextmanager
 async def shipping(
-    server: Loopback, clock: FakeClock, environ: dict[str, str] | None = None, path: str = ""
+    server: Loopback, clock: FakeClock, environ: dict[str, str] | None = None, path: str = "", patience: float = 30
 ) -> AsyncIterator[IngestHttp]:
     proof = AwsProof(Aws(REGION, KEYS if environ is None else environ, clock))
-    login = IngestLogin(proof, clock, patience=0.5)
+    login = IngestLogin(proof, clock, patience=patience)
     shipper = IngestHttp(url=server.address + path, clock=clock, login=login)
     await shipper.open()
     try:
@@ -51,8 +51,10 @@ async def shipping(
         await shipper.aclose()
 
 
-async def failure(clock: FakeClock, *answers: Answer, environ: dict[str, str] | None = None) -> DeliveryError:
-    async with loopback(*answers) as server, shipping(server, clock, environ) as shipper:
+async def failure(
+    clock: FakeClock, *answers: Answer, environ: dict[str, str] | None = None, patience: float = 30
+) -> DeliveryError:
+    async with loopback(*answers) as server, shipping(server, clock, environ, patience=patience) as shipper:
         with pytest.raises(DeliveryError) as failed:
             await shipper.send([b"batch"])
     assert SESSION.secret not in str(failed.value)
@@ -176,7 +178,7 @@ async def test_an_answer_without_a_usable_token_is_told(clock: FakeClock, body: 
 
 
 async def test_a_login_takes_only_so_long(clock: FakeClock) -> None:
-    error = await failure(clock, HANG)
+    error = await failure(clock, HANG, patience=0.5)
     assert isinstance(error, RetryableError)
     assert str(error).endswith("login: no answer within 0.5 s")
 
