@@ -127,12 +127,12 @@ class ChangeReader:
         return first.time + PAIRING_S if first else None
 
     def _give_up(self, cookie: int) -> Iterator[Change]:
-        departure = self._second_half(cookie)
+        departure = self._take_departure(cookie)
         self._moved.stayed_away(cookie)
         if departure is not None:
             yield from told(Kind.FILE_DELETE, departure.places, departure.name)
 
-    def _second_half(self, cookie: int) -> _Departure | None:
+    def _take_departure(self, cookie: int) -> _Departure | None:
         """The first half, which waits no more."""
         departure = self._departures.pop(cookie, None)
         if departure is not None:
@@ -201,7 +201,7 @@ class ChangeReader:
             self._written.popitem(last=False)
 
     def _arrived(self, notice: Notice, places: Sequence[Place]) -> Iterator[Change]:
-        departure = self._second_half(notice.cookie) if notice.mask & MOVED_TO else None
+        departure = self._take_departure(notice.cookie) if notice.mask & MOVED_TO else None
         if (before := self._leaving.get((notice.wd, notice.name))) is not None:
             yield from self._give_up(before)  # what had the name has left it before
         if notice.mask & CREATE:

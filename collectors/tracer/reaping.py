@@ -7,7 +7,7 @@ ever. But any thread of a process may wait for what one of them traces (wait(2),
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from collectors.tracer import ptrace
 from collectors.tracer.tracees import Tracees
@@ -40,8 +40,10 @@ class Reaper:
         """While threads of the process are being seized. What was waited for is taken in at the end, by the caller."""
         if self._thread is None:
             self._over.clear()
-            self._thread = threading.Thread(target=self._watch, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._watch, daemon=True)
+            with suppress(RuntimeError):  # a pids limit: mostly seizing needs nobody beside it
+                thread.start()
+                self._thread = thread
         self._pid = pid
         try:
             yield

@@ -102,3 +102,15 @@ def test_the_thread_that_looks_is_there_while_it_is_needed(tracees: Tracees) -> 
         reaper.rest()
         reaper.rest()
         assert threading.active_count() == before
+
+
+def test_where_no_thread_can_be_had_seizing_goes_on_without(tracees: Tracees, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    reaper = Reaper(tracees, print)
+    with reaper.seizing(PID):
+        pass
+    reaper.rest()
+    assert sorted(tracees.next_in_turn(9)) == [PID, OTHER]
