@@ -1,7 +1,6 @@
 """Credentials of AWS that are always fresh: asked for when first needed, renewed before they end, by one at a time."""
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping
 
 from sensor.model.clock import Clock
@@ -10,7 +9,7 @@ from sensor.model.events import Timestamp
 from sensor.model.times import NS
 from shippers.aws_sources import Fetch, source
 from shippers.http_client import httpx
-from shippers.http_outcome import HIDDEN
+from shippers.sent_secrets import SentSecrets
 from shippers.sigv4 import Credentials
 
 RENEW_S = 300
@@ -35,7 +34,7 @@ class AwsCredentials:
         self._patience = patience
         self._fetch: Fetch | None = None
         self._found: Credentials | None = None
-        self._used: deque[Credentials] = deque(maxlen=HIDDEN)
+        self._sent = SentSecrets("<secret>")
         self._not_before = 0.0
         self._turn = asyncio.Lock()
 
@@ -65,9 +64,7 @@ class AwsCredentials:
 
     def hide(self, text: str) -> str:
         """The text without the secrets, refused or not."""
-        for credentials in self._used:
-            text = credentials.hide(text)
-        return text
+        return self._sent.hide(text)
 
     async def _renewed(self, client: httpx.AsyncClient) -> Credentials:
         fetch = self.find_source()
@@ -79,8 +76,7 @@ class AwsCredentials:
         if not self._good_for(found, 0):
             raise RetryableError("AWS credentials: those handed out have ended already; is the clock right?")
         self._found = found
-        if found not in self._used:
-            self._used.append(found)
+        self._sent.remember(*found.secrets)
         return found
 
     def _good_for(self, credentials: Credentials, seconds: int) -> bool:

@@ -2,10 +2,9 @@
 
 import os
 import re
-from collections import deque
 
 from sensor.model.errors import RetryableError
-from shippers.http_outcome import HIDDEN
+from shippers.sent_secrets import SentSecrets
 
 MAX_BYTES = 16 * 1024
 
@@ -23,7 +22,7 @@ class BearerToken:
         self._path = path
         self._state: FileState | None = None
         self._token: str | None = None
-        self._tokens: deque[str] = deque(maxlen=HIDDEN)
+        self._sent = SentSecrets("<token>")
 
     def headers(self) -> dict[str, str]:
         """The Authorization header; none without a token. The file goes before the value.
@@ -42,9 +41,7 @@ class BearerToken:
 
     def hide(self, text: str) -> str:
         """The text without the token, replaced or not, should someone have sent it back."""
-        for token in self._tokens:
-            text = text.replace(token, "<token>")
-        return text
+        return self._sent.hide(text)
 
     def _reload(self, path: str) -> None:
         try:
@@ -62,7 +59,7 @@ class BearerToken:
     def _take(self, text: str, where: str) -> None:
         token = _checked(text, where)
         if token != self._token:
-            self._tokens.append(token)
+            self._sent.remember(token)
         self._token = token
 
 

@@ -10,9 +10,6 @@ from shippers.http_client import httpx
 
 ANSWER_BYTES = 16 * 1024
 """How much of an answer's body is read."""
-HIDDEN = 4
-"""So many of the last secrets that were sent show in no error: one lane's answer may repeat what another lane has
-replaced meanwhile."""
 
 CREDENTIALS = frozenset({401, 403, 407})
 ADDRESSES = frozenset({404, 405, 410, 421})

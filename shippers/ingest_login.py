@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections import deque
 from typing import NamedTuple
 
 from sensor.model.clock import Clock
 from sensor.model.errors import RetryableError
 from shippers.http_client import httpx
-from shippers.http_outcome import CREDENTIALS, HIDDEN, body_head, error_text, retry_after, transport_reason
+from shippers.http_outcome import CREDENTIALS, body_head, error_text, retry_after, transport_reason
 from shippers.login_proof import Proof
+from shippers.sent_secrets import SentSecrets
 
 PATH = "/v1/login"
 PATIENCE = 20.0
@@ -41,7 +41,7 @@ class IngestLogin:
         self._clock = clock
         self._patience = patience
         self._ticket: Ticket | None = None
-        self._tokens: deque[str] = deque(maxlen=HIDDEN)
+        self._sent = SentSecrets("<token>")
         self._not_before = 0.0
         self._turn = asyncio.Lock()
 
@@ -57,10 +57,7 @@ class IngestLogin:
 
     def hide(self, text: str) -> str:
         """The text without the token, refused or not, and without what it was got with."""
-        text = self._proof.hide(text)
-        for token in self._tokens:
-            text = text.replace(token, "<token>")
-        return text
+        return self._sent.hide(self._proof.hide(text))
 
     async def aclose(self) -> None:
         """Release what the proof holds."""
@@ -87,7 +84,7 @@ class IngestLogin:
         except httpx.HTTPError as error:
             reason = self.hide(transport_reason(error))[:REASON_CHARACTERS]
             raise RetryableError(f"login: {reason}") from None  # the cause may quote what was sent
-        self._tokens.append(ticket.token)
+        self._sent.remember(ticket.token)
         return ticket
 
     async def _exchanged(self, client: httpx.AsyncClient, ingest: httpx.URL) -> Ticket:

@@ -30,11 +30,10 @@ class Credentials:
     def __repr__(self) -> str:
         return f"Credentials({self.access_key_id!r})"
 
-    def hide(self, text: str) -> str:
-        """The text without the secrets, should someone have sent them back."""
-        for secret in (self.secret_access_key, self.session_token):
-            text = text.replace(secret, "<secret>") if secret else text
-        return text
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nobody may see, should someone send it back."""
+        return tuple(secret for secret in (self.secret_access_key, self.session_token) if secret)
 
 
 class Request(NamedTuple):

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor.model.events import Timestamp
+from shippers.sent_secrets import SentSecrets
 from shippers.sigv4 import Credentials, Request, signed
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -78,5 +79,8 @@ def test_secrets_stand_in_no_text_of_credentials() -> None:
     for text in (repr(OURS), str(OURS), f"{OURS}", repr([OURS])):
         assert SECRET not in text
         assert "t0ken" not in text
-    assert OURS.hide(f"you sent {SECRET} and t0ken/with+signs==") == "you sent <secret> and <secret>"
-    assert Credentials("a", "b").hide("xyz") == "xyz"
+    sent = SentSecrets("<secret>")
+    sent.remember(*OURS.secrets)
+    assert sent.hide(f"you sent {SECRET} and t0ken/with+signs==") == "you sent <secret> and <secret>"
+    assert Credentials("a", "b").secrets == ("b",), "the token that is not there hides nothing"
+    assert sent.hide("xyz") == "xyz"
