@@ -153,6 +153,13 @@ NETWORK = (
     ),
     Bar("1,000 connections a second: neither told nor lost", "network", cell(BUSY, EACH, "neither"), 0, "of them"),
     Bar(
+        "1,000 connections a second: the generator's pace",
+        "network",
+        said("^median of per_second: .* in pairs [+-]# % "),
+        3,
+        "% slower",
+    ),
+    Bar(
         "1,000 connections a second: each takes longer", "network", said("^median of mean_us: .* in pairs # % "), 3, "%"
     ),
     Bar(
