@@ -7,13 +7,13 @@ Needs NET_RAW, which containers have by default.
 
 import errno
 import os
-import socket
 from collections import deque
 from contextlib import closing
 from itertools import islice
 
-from collectors import network_events, packet_filter, packet_tap
+from collectors import interfaces, network_events, packet_filter, packet_tap
 from collectors.allowance import Allowance
+from collectors.interfaces import LOOPBACK
 from collectors.network_skip import Server
 from collectors.network_state import NetworkParts, NetworkState, do_nothing
 from collectors.network_storm import PERIOD_S
@@ -28,7 +28,6 @@ from sensor.model.events import Timestamp
 from sensor.model.protocols import Capability, Emit, Status, TaskView
 from sensor.model.times import NS
 
-LOOPBACK = "lo"
 READS = 128
 """Packets taken of each tap in one go, a few milliseconds' worth."""
 CATCH_UPS = 16
@@ -98,7 +97,7 @@ class Filters:
     def __init__(self, parts: NetworkParts, everything: bool) -> None:
         self._parts = parts
         self._everything = everything
-        self._interface = socket.if_nametoindex(LOOPBACK)
+        self._interface = interfaces.loopback()
 
     def openings(self) -> bytes:
         """Of the tap that wakes us."""
@@ -162,7 +161,7 @@ class Following:
         self._answered += answered
         if opened:
             self._see_openings(opened)
-        self._see_answers(opened[-1].time if len(opened) == READS else None)
+        self._see_answers(_read_until(opened) if len(opened) == READS else None)
         if opened or answered:
             self._see_losses(bool(opened), bool(answered))
         self._parts.attempts.settle()
@@ -221,6 +220,13 @@ class Following:
             self._parts.telling.put(
                 network_events.lost(LOST, dropped, NetworkTaps.name, now, source=network_events.TAP)
             )
+
+
+def _read_until(opened: list[Packet]) -> int | None:
+    """The time up to which all has been read, whatever interface it came over. None where a packet has none."""
+    last = {packet.interface: packet.time for packet in opened}
+    times = [time for time in last.values() if time is not None]
+    return min(times) if len(times) == len(last) else None
 
 
 def _age(packet: Packet, now: Timestamp) -> int:

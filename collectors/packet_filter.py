@@ -49,7 +49,8 @@ _SERVICE_CONNECT = 0x7FFF0000  # 127.255.0.0/16
 class Loopback(NamedTuple):
     """What of loopback is passed: all of it, or only what goes to or from these ports, beside DNS.
 
-    `interface` is the number of `lo`. Whatever is sent over it is seen twice, so only one copy is passed.
+    `interface` is the number of `lo`. Whatever goes over it may be seen twice, so only the copy that is received is
+    passed: the other one costs who sends it more, and a tap can do without (docs/adr/0008).
     """
 
     interface: int
@@ -76,12 +77,12 @@ def _assembled(loopback: Loopback, skip: Skip, tcp: Tcp, fragment: list[Item]) -
 
 
 def _program(loopback: Loopback, skip: Skip, tcp: Tcp, fragment: list[Item]) -> list[Item]:
-    """Both families; of loopback the copy that is sent. `fragment` looks at fragments of IPv6."""
+    """Both families; of loopback the copy that is received. `fragment` looks at fragments of IPv6."""
     return [
         Step(LOAD_WORD, _INTERFACE),
         Step(EQUAL, loopback.interface, None, "family"),
         Step(LOAD_WORD, _PACKET_TYPE),
-        Step(EQUAL, OUTGOING, None, "drop 4"),
+        Step(EQUAL, OUTGOING, "drop 4"),
         "family",
         Step(LOAD_WORD, _PROTOCOL),
         Step(EQUAL, _ETH_IP, "4"),

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -215,10 +216,36 @@ def test_where_nothing_waits_nothing_is_read(monkeypatch: pytest.MonkeyPatch) ->
         ends.filter(bpf.NOTHING)
         while ends.receive() is not None:
             pass
+        assert tap.receive() is None  # and takes the error of each interface that is down
         with monkeypatch.context() as reading:
-            reading.setattr(tap, "_socket", None)
+            reading.setattr(tap, "_tapped", {})
             reading.setattr(ends, "_socket", None)
             assert (tap.receive(), ends.receive()) == (None, None)
+
+
+@pytest.fixture
+def interfaces_seen(need: Need) -> dict[str, Any]:
+    need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    return alone("interfaces_scene.py")
+
+
+def test_an_interface_that_comes_later_or_was_down_is_followed_too(interfaces_seen: dict[str, Any]) -> None:
+    over_both = [["v0", True], ["v1", False]]
+    assert interfaces_seen["at first"] == [["lo", True]]
+    assert interfaces_seen["later"] == over_both
+    assert interfaces_seen["down and up again"] == over_both
+    assert interfaces_seen["removed and made anew"] == over_both
+
+
+def test_what_came_before_its_interface_went_is_received_or_counted(interfaces_seen: dict[str, Any]) -> None:
+    received, dropped = interfaces_seen["of an interface that went"]
+    assert received > 0
+    assert dropped > 0
+    assert interfaces_seen["sent"] <= received + dropped <= 2 * interfaces_seen["sent"]  # received ones may come late
+
+
+def test_where_interfaces_are_not_told_one_tap_has_each_packet_once(interfaces_seen: dict[str, Any]) -> None:
+    assert interfaces_seen["all as one"] == [["lo", True]]
 
 
 def test_what_overflows_a_tap_is_counted_exactly(need: Need) -> None:

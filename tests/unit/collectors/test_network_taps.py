@@ -142,6 +142,21 @@ def test_no_answer_is_looked_at_before_what_opened_its_connection_though_much_wa
     assert {port for port, outcome in outcomes.items() if outcome == "refused"} == {1000, 1001, OUT.src_port}
 
 
+def test_an_answer_waits_for_its_connection_though_another_interface_was_read_further(scene: Scene) -> None:
+    began = scene.clock.wall()
+    others = [packet(OUT._replace(src_port=port), SYN, time=began - 1) for port in range(1000, 999 + READS)]
+    later = packet(OUT._replace(src_port=9), SYN, interface=LO, time=began + 2)
+    scene.openings.waiting = [*others, later, packet(OUT, SYN, time=began)]
+    scene.answers.waiting = [packet(OUT, RST, back=True, time=began + 1)]
+    assert scene.following.take()
+    scene.following.take()
+    scene.clock.advance(1)
+    scene.following.take()
+
+    (refused,) = (network for network in scene.networks("network.connect") if network.src_port == OUT.src_port)
+    assert refused.outcome == "refused"
+
+
 def test_answers_that_wait_for_their_connections_are_no_more_than_are_read_in_one_go(scene: Scene) -> None:
     began = scene.clock.wall()
     for _ in range(3):
