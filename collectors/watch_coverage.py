@@ -238,7 +238,12 @@ class Coverage:
             return None
         follow = any(not spot.starred for spot in spots)
         with self._or_left_out(container, path):
-            fd = rootfs.open_directory(reach.root_fd, path or b"/", follow=follow, remote=reach.remote)
+            try:
+                fd = rootfs.open_directory(reach.root_fd, path or b"/", follow=follow, remote=reach.remote)
+            except NotADirectoryError:
+                if self._is_watched_file(container, path):  # as the directory above it was visited
+                    return None
+                raise
             with rootfs.held(fd):
                 if not self._table.add(container, path, spots, fd):
                     return None
@@ -261,6 +266,10 @@ class Coverage:
                 self._failed_at(container, path, _reason(error))
             else:
                 self._leave_out(container, path, _reason(error))
+
+    def _is_watched_file(self, container: str, path: bytes) -> bool:
+        held = self._table.at(container, path)
+        return held is not None and held.file is not None
 
     def _failed_at(self, container: str, path: bytes, reason: str | None) -> None:
         self.failed.setdefault(container, set()).add(path)
