@@ -120,6 +120,7 @@ class FileWatch:
             names=self._table.names,
             actors=self._actors,
             hashes=hashes,
+            is_secret=self._table.is_secret,
             emit=emit,
             counters=counters,
             clock=clock,

@@ -114,6 +114,12 @@ class WatchTable:
         """The place of this path, if it is watched."""
         return self._paths.get(container, {}).get(path)
 
+    def is_secret(self, container: str, path: bytes) -> bool:
+        """Whether the plan has it that the opening of this file is told."""
+        directory, _, name = path.rpartition(b"/")
+        place = self.at(container, directory)
+        return place is not None and any(spot.is_secret(name) for spot in place.spots)
+
     def at_or_below(self, container: str, path: bytes) -> list[Place]:
         """The place of this path and all below it; none where the path is not watched."""
         if (place := self.at(container, path)) is None:

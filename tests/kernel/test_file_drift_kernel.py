@@ -70,6 +70,18 @@ async def test_what_cannot_run_is_neither_marked_nor_read(scene: FileScene) -> N
     assert not [m for m in event.evidence.missing if m.field == "file.sha256"]
 
 
+async def test_a_secret_that_can_run_is_not_opened_for_its_hash_which_would_be_told(scene: FileScene) -> None:
+    hook = scene.root / "root/.ssh/hook.key"
+    hook.parent.mkdir()
+    bring(hook)
+    assert drift(await scene.tells("/root/.ssh/hook.key", Kind.FILE_CREATE)) == (True, None)
+    hook.chmod(0o700)
+    event = await scene.tells("/root/.ssh/hook.key", Kind.FILE_ATTRIBUTES)
+    assert Missing("file.sha256", "secret") in event.evidence.missing
+    await scene.is_told()
+    assert not scene.emitted.of(Kind.FILE_OPEN)
+
+
 async def test_without_hashes_the_mark_is_there_and_the_hash_is_named_as_off(tmp_path: Path) -> None:
     async with watching(make_root(tmp_path)) as scene:
         shutil.copy(PROGRAM, scene.root / "tmp/x")
