@@ -297,23 +297,20 @@ class Coverage:
         return Visited(visit.path, visit.spots, listed, cut)
 
     def _watch_file(self, container: str, path: bytes, spots: tuple[Spot, ...]) -> None:
-        """Be told when the file is opened or changed. One that is watched already is only looked at, which opens
-        nothing: kernels before 6.10 take an open for a handle for an open."""
+        """Be told when the file is opened or changed. It is not opened for that, since it may be watched already, by
+        another path or in another container: kernels before 6.10 take an open for a handle for an open."""
         reach, held = self._reach(container), self._table.at(container, path)
         if reach is None or self._removed(path):
             return
-        with self._or_left_out(container, path):
-            status, born_ns = rootfs.status_and_birth(reach.root_fd, path, remote=reach.remote)
+        with self._or_left_out(container, path), rootfs.unopened(reach.root_fd, path, remote=reach.remote) as where:
+            status, born_ns = rootfs.status_and_birth_of(*where)
             file = FileId(status.st_dev, status.st_ino, born_ns)
             if held is not None and held.file == file:
                 return
             if held is not None and held.file is not None:
                 self._table.drop(held)
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(status.st_mode) or not self._table.add_file(container, path, spots, where, file):
                 return
-            with rootfs.held(rootfs.open_handle(reach.root_fd, path, remote=reach.remote)) as handle:
-                if not self._table.add_file(container, path, spots, handle, file):
-                    return
             if (place := self._table.at(container, path)) is not None and place.is_secret:
                 self._secret_watched((container, path), status)
 

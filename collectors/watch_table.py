@@ -78,7 +78,7 @@ class Place(NamedTuple):
 class Watcher(Protocol):
     """What an `InotifyStream` does."""
 
-    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int: ...
+    def add(self, place: int, mask: int, *, is_directory: bool = True, name: bytes = b"") -> int: ...
 
     def remove(self, wd: int) -> None: ...
 
@@ -143,14 +143,17 @@ class WatchTable:
         self._put(Place(container, path, spots, _entries(spots), wd))
         return True
 
-    def add_file(self, container: str, path: bytes, spots: tuple[Spot, ...], handle: int, file: FileId) -> bool:
-        """Be told when this file is opened, or changed, as the plan has it. False where the budget has no room for it.
-        Raises OSError as `add` does.
+    def add_file(
+        self, container: str, path: bytes, spots: tuple[Spot, ...], where: tuple[int, bytes], file: FileId
+    ) -> bool:
+        """Be told when this file is opened, or changed, as the plan has it. `where` is what `rootfs.unopened` gives.
+        False where the budget has no room for it. Raises OSError as `add` does.
         """
+        fd, unopened = where
         if not self._may_hold(container, path, spots):
             return False
         name = os.path.basename(path)
-        wd = self._watcher.add(handle, mask_of_file(spots, name), is_directory=False)
+        wd = self._watcher.add(fd, mask_of_file(spots, name), is_directory=False, name=unopened)
         entries = tuple(ranked for ranked in _entries(spots) if ranked.entry.is_by_inode(name))
         self._put(Place(container, path, spots, entries, wd, file))
         return True

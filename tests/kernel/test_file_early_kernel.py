@@ -3,13 +3,12 @@
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from file_scene import APP, FileScene, make_root, watching
-from file_still import Still
+from file_still import Still, handles
 
-from collectors import file_watch, rootfs
+from collectors import file_watch
 from collectors.file_hold_off import HOLD_OFF_S
 from sensor.model.events import Timestamp
 from sensor.model.kinds import Kind
@@ -122,14 +121,7 @@ def test_a_secret_that_came_early_is_not_opened_which_older_kernels_would_tell(
     still.task.processes[PID] = still.task.processes[PID]._replace(start=still.clock.wall())
     (still.root / "run/secrets/token").touch()
     still.task.start_container(APP, still.root_fd)
-    opened: list[bytes] = []
-
-    def open_handle(root_fd: int, path: bytes, **how: Any) -> int:
-        opened.append(path)
-        return real(root_fd, path, **how)
-
-    real = rootfs.open_handle
-    monkeypatch.setattr(rootfs, "open_handle", open_handle)
+    opened = handles(monkeypatch)
     still.work()
     assert still.told() == {("create", "/run/secrets/token"), ("create", "/etc/passwd")}
     assert opened == []
