@@ -15,9 +15,10 @@ from collectors.file_changes import REMEMBERED as HALVES
 from collectors.file_events import OVERFLOW
 from collectors.file_look import REMEMBERED as WAITING
 from collectors.file_look import TOO_MANY
-from collectors.file_watch import LOOK_TURNS, TURN
+from collectors.file_watch import LAST_TURNS, LOOK_TURNS, TURN, TURN_S
 from collectors.inotify_stream import Notice
 from sensor.model.kinds import Kind
+from sensor.model.protocols import Holders
 
 pytestmark = pytest.mark.kernel
 
@@ -42,6 +43,23 @@ def test_a_program_that_is_dropped_in_a_storm_is_told(still: Still) -> None:
     (still.root / "tmp/x").write_text("#!/bin/sh")
     turns(still)
     assert ("create", "/tmp/x") in still.told()
+
+
+def test_a_turn_is_over_after_a_while_but_a_containers_end_waits_for_all(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def holders_of(_device: int, _inode: int) -> Holders:
+        still.clock.advance(1.1 * TURN_S)
+        return Holders()
+
+    monkeypatch.setattr(still.task, "holders_of", holders_of)
+    names = {f"/etc/cron.d/{number}" for number in range(LAST_TURNS + 10)}
+    for name in names:
+        (still.root / name[1:]).touch()
+    turns(still, 2)
+    assert len(still.told()) == 2
+    still.watch.finish(APP)
+    assert {path for _, path in still.told()} == names
 
 
 def test_a_file_that_leaves_in_a_storm_is_told(still: Still) -> None:
