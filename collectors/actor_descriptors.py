@@ -17,7 +17,7 @@ MOST_FILES = 256
 """Changed files of which it is remembered who had them open how far."""
 
 TURN_S = 0.1
-"""How long searches may take in one turn, in which nobody else on the loop has his: what is told at once may be many."""
+"""How long searches may take in one turn, in which nobody else on the loop has his; many files may be told at once."""
 
 
 class _Look(NamedTuple):

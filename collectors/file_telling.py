@@ -23,7 +23,7 @@ HASH_S = 0.1
 """How long an event is held for the hash of its file; a later exec of the file waits longer than that to be told."""
 LATE = "not yet"
 OFF = "off"
-SECRET = "secret"
+OPEN_IS_TOLD = "secret"
 """Why a file that can run has no hash: there was no time, none are wanted, or it is one whose opening is told, ours
 too."""
 
@@ -100,7 +100,7 @@ class FileTelling:
 
     def _ask(self, hashes: Hashes, change: Change, reach: Reach, found: Facts, number: int) -> Hashed | None:
         if self._is_secret(change.container, change.path):
-            return Hashed(why_no_hash=SECRET)
+            return Hashed(why_no_hash=OPEN_IS_TOLD)
         try:
             with rootfs.held(rootfs.open_handle(reach.root_fd, change.path, remote=reach.remote)) as handle:
                 if found.status is None or os.fstat(handle).st_ino != found.status.st_ino:

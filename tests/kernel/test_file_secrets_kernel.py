@@ -155,7 +155,9 @@ def test_a_secret_of_two_names_and_in_two_containers_is_not_opened_to_be_watched
         still.work()
         told = [(e.kind, e.container and e.container.id, e.file and e.file.path) for e in still.emitted.events]
         assert sorted(map(str, told)) == sorted(
-            str((Kind.FILE_OPEN, one, f"/run/secrets/app/{name}")) for one in (APP, "other") for name in ("token", "later")
+            str((Kind.FILE_OPEN, one, f"/run/secrets/app/{name}"))
+            for one in (APP, "other")
+            for name in ("token", "later")
         )
 
 

@@ -215,9 +215,7 @@ def test_who_came_after_a_look_that_left_some_out_is_named(scene: Scene) -> None
     assert opened_by(scene) == [1]
 
 
-def test_searches_of_one_turn_end_after_a_while_and_are_counted(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_searches_of_one_turn_end_after_a_while_and_are_counted(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def holders_of(device: int, inode: int) -> Holders:
