@@ -28,6 +28,9 @@ LISTED = 16_384
 LISTED_IN_ALL = 131_072
 """How many names of a whole container are looked at."""
 
+KERNELS = frozenset({b"/proc", b"/sys"})
+"""Directories that no pattern stands for: what is in them changes by itself."""
+
 REMOTE = "remote"
 DENIED = "denied"
 UNKNOWN_MOUNT = "mount of unknown kind"
@@ -361,8 +364,10 @@ def _below(visit: _Visit, listed: Sequence[Listed]) -> Iterator[_Visit]:
 
 def _visit_below(path: bytes, spots: Sequence[Spot], name: bytes, *, is_directory: bool) -> _Visit | None:
     """The visit to what has this name in a directory; None where the plan has nothing there."""
-    below = tuple(found for spot in spots for found in spot.below(name, is_directory=is_directory))
-    return _Visit(min(spot.rank for spot in below), 0, path + b"/" + name, below) if below else None
+    path = path + b"/" + name
+    matches = is_directory and path not in KERNELS
+    below = tuple(found for spot in spots for found in spot.below(name, is_directory=matches))
+    return _Visit(min(spot.rank for spot in below), 0, path, below) if below else None
 
 
 def _reason(error: OSError) -> str | None:

@@ -21,8 +21,8 @@ class Entry(NamedTuple):
     `depth` is how many levels below belong to it. `names` restricts it to these files, `pattern` to those that match;
     `programs` to files that can run: with an execute bit, or beginning like an ELF file or a script. `secrets` are
     patterns of the files in it whose opening is told besides; `inodes` of those that are watched themselves as well, so
-    that it is told when they change by another name: a hard link that lies where nobody watches, or the host's file that
-    is mounted there.
+    that it is told when they change by another name: a hard link that lies where nobody watches, or the host's file
+    that is mounted there.
     """
 
     path: bytes

@@ -117,6 +117,16 @@ async def test_globs_add_directories_and_files_and_take_them_away(tmp_path: Path
         assert told == {"/srv/app-1/conf/x", "/data/x.pem", "/etc/x.conf", "/etc/end-3"}
 
 
+async def test_what_the_kernel_shows_as_files_is_watched_only_where_it_is_named(tmp_path: Path) -> None:
+    root = make_root(tmp_path, ["etc", "proc/1", "proc/sys/kernel", "sys/block", "data/1"])
+    async with watching(root, paths=["/*", "/proc/sys/kernel"]) as scene:
+        for name in ("proc/1/x", "sys/block/x", "proc/sys/kernel/core_pattern", "data/1/x"):
+            (root / name).touch()
+        await scene.is_told()
+        told = [event.file.path for event in scene.emitted.events if event.file]
+        assert told == ["/proc/sys/kernel/core_pattern", "/data/1/x", "/etc/end-0"]
+
+
 async def test_what_is_removed_costs_no_watches(tmp_path: Path) -> None:
     root = make_root(tmp_path)
     async with watching(root) as scene:
