@@ -16,4 +16,4 @@ def test_the_share_is_a_quarter_of_the_limit_or_of_the_usual_one(
     directory.mkdir(parents=True)
     if content is not None:
         (directory / "max_user_watches").write_text(content)
-    assert most_watches(Procfs(tmp_path)) == most
+    assert most_watches(Procfs(str(tmp_path))) == most
