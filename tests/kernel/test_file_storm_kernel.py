@@ -82,6 +82,21 @@ def test_a_second_half_that_is_read_late_is_one(still: Still) -> None:
     assert still.told() == {("rename", "/etc/new")}
 
 
+def test_a_second_half_is_waited_for_while_what_was_read_with_the_first_takes_long(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_watch, "TURN", 1)
+    (still.root / "etc/before").touch()
+    (still.root / "etc/passwd").rename(still.root / "etc/new")
+    before, *_, first, second = still.stream.read()
+    still.stream.read = [[second], [before, first]].pop  # type: ignore[method-assign]
+    turns(still, 1)
+    still.clock.advance(PAIRING_S)
+    still.watch._turns = LOOK_TURNS - 1
+    turns(still, 2)
+    assert still.told() == {("create", "/etc/before"), ("rename", "/etc/new")}
+
+
 def lose(still: Still) -> None:
     (still.root / "etc/passwd").touch()
     still.watch.discard()
