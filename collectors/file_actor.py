@@ -47,7 +47,7 @@ class Actors:
     """Asked for each change that is told, as soon as possible."""
 
     def __init__(self, task: TaskView, counters: Counters, clock: Clock) -> None:
-        self.descriptors = Descriptors(task)
+        self.descriptors = Descriptors(task, counters, clock)
         self._task = task
         self._counters = counters
         self._clock = clock

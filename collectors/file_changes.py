@@ -161,17 +161,27 @@ class ChangeReader:
         """Of a file that is watched itself: an open, or a change that was not told by its name already."""
         mask = notice.mask
         if mask & OPEN:
-            yield from (Change(Kind.FILE_OPEN, place.container, place.path) for place in places if place.is_secret)
+            secrets = self._once_a_directory(place for place in places if place.is_secret)
+            yield from (Change(Kind.FILE_OPEN, place.container, place.path) for place in secrets)
         elif mask & IGNORED:
             self._modified.clear()
             self._recheck(places, gone=True)
         else:
-            news = [place for place in places if not self._is_told_by_name(notice, place)]
+            news = self._once_a_directory(place for place in places if not self._is_told_by_name(notice, place))
             if mask & (MODIFY | CLOSE_WRITE):
                 yield from self._written_to(notice, tuple(_of_inodes(Kind.FILE_MODIFY, news)))
             else:  # one whose name was taken away has an attribute less, its number of links
                 there = [place for place in news if self._coverage.is_there(place)]
                 yield from _of_inodes(Kind.FILE_ATTRIBUTES, there)
+
+    def _once_a_directory(self, places: Iterable[Place]) -> list[Place]:
+        """Of a file whose directory has several names (/run and /var/run) the place that matters most."""
+        found: dict[tuple[str, object, bytes], Place] = {}
+        for place in places:
+            directory, _, name = place.path.rpartition(b"/")
+            above = self._table.at(place.container, directory)
+            found.setdefault((place.container, directory if above is None else above.wd, name), place)
+        return list(found.values())
 
     def _is_told_by_name(self, notice: Notice, place: Place) -> bool:
         """The kernel tells what happens by a name first to the directory's watch, then at once to the file's

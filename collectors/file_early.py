@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 from collectors import rootfs
 from collectors.file_changes import SCAN, Change, told
-from collectors.statx import born_ns
 from collectors.watch_coverage import Coverage, Reach
 from collectors.watch_table import WatchTable
 from sensor.model.errors import SensorError
@@ -55,13 +54,13 @@ class Early:
             yield from (change._replace(source=SCAN, since=since) for change in told(kind, (place,), name))
 
     def _kind(self, container: str, path: bytes, since_ns: Timestamp) -> Kind:
-        """A creation, unless the file system knows that the file is older."""
+        """A creation, unless the file system knows that the file is older. It is not opened, since it may be a secret
+        (`rootfs.status`)."""
         reach = self._reach(container)
         try:
             if reach is None:
                 return Kind.FILE_CREATE
-            with rootfs.held(rootfs.open_handle(reach.root_fd, path, remote=reach.remote)) as handle:
-                born = born_ns(handle)
+            _, born = rootfs.status_and_birth(reach.root_fd, path, remote=reach.remote)
         except (OSError, SensorError):
             return Kind.FILE_CREATE  # gone again, or not to be entered: that it came is what is known
         return Kind.FILE_MODIFY if born is not None and born < since_ns else Kind.FILE_CREATE

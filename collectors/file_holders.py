@@ -11,6 +11,7 @@ from collectors.process_table import Tracked
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
+from sensor.model.protocols import Holders
 
 LONGEST_S = 0.01
 SHARE = 0.02
@@ -40,23 +41,24 @@ class FileHolders:
         self._counters = counters
         self._allowance = Overdraft(per_second=SHARE, burst=SAVED_S, clock=clock)
 
-    def find(self, device: int, inode: int) -> tuple[int, ...]:
-        """The PIDs that have the file open now; the sensor's own are left out."""
+    def find(self, device: int, inode: int) -> Holders:
+        """Who has the file open now; the sensor's own processes are left out."""
         if self._allowance.is_overdrawn():
             self._counters.add(UNASKED)
-            return ()
+            return Holders(whole=False)
         begin = self._clock.monotonic()
         found = self._search(device, inode, begin + LONGEST_S)
         self._allowance.draw(self._clock.monotonic() - begin)
         return found
 
-    def _search(self, device: int, inode: int, end: float) -> tuple[int, ...]:
-        found, processes = [], self._processes()
+    def _search(self, device: int, inode: int, end: float) -> Holders:
+        found, whole, processes = [], True, self._processes()
         for asked, process in enumerate(processes):
             if process.own:
                 continue
             if self._clock.monotonic() > end:
                 self._counters.add(SKIPPED, len(processes) - asked)
+                whole = False
                 break
             try:
                 if self._holds(process, device, inode):
@@ -65,4 +67,4 @@ class FileHolders:
                 self._counters.add(DENIED)
             except ProcessGone:
                 continue
-        return tuple(found)
+        return Holders(tuple(found), whole)

@@ -19,9 +19,10 @@ class NoNotices:
         self._keys: dict[int, tuple[int, int]] = {}
         self._last = 0
 
-    def add(self, place: int, _mask: int = 0, *, is_directory: bool = True) -> int:  # noqa: ARG002 - as a stream has it
-        """A number for the directory; the same one again has the same number. Raises OSError as fstat(2) does."""
-        status = os.fstat(place)
+    def add(self, place: int, _mask: int = 0, *, is_directory: bool = True, name: bytes = b"") -> int:  # noqa: ARG002
+        """A number for what an `InotifyStream` would watch; the same one again has the same number. Raises OSError as
+        stat(2) does."""
+        status = os.stat(name, dir_fd=place, follow_symlinks=False) if name else os.fstat(place)
         key = (status.st_dev, status.st_ino)
         if key not in self._numbers:
             self._last += 1

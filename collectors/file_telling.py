@@ -23,6 +23,9 @@ HASH_S = 0.1
 """How long an event is held for the hash of its file; a later exec of the file waits longer than that to be told."""
 LATE = "not yet"
 OFF = "off"
+OPEN_IS_TOLD = "secret"
+"""Why a file that can run has no hash: there was no time, none are wanted, or it is one whose opening is told, ours
+too."""
 
 
 class Hashes(Protocol):
@@ -32,7 +35,7 @@ class Hashes(Protocol):
 
 
 class FileTelling:
-    """`hashes` is None where none are wanted."""
+    """`hashes` is None where none are wanted; `is_secret` says whether the opening of a file is told."""
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class FileTelling:
         names: KnownNames,
         actors: Actors,
         hashes: Hashes | None,
+        is_secret: Callable[[str, bytes], bool],
         emit: Emit,
         counters: Counters,
         clock: Clock,
@@ -49,6 +53,7 @@ class FileTelling:
         self._names = names
         self._actors = actors
         self._hashes = hashes
+        self._is_secret = is_secret
         self._emit = emit
         self._counters = counters
         self._clock = clock
@@ -94,6 +99,8 @@ class FileTelling:
         self._emit(hashed(made, answered.sha256, answered.why_no_hash or "unsupported"))
 
     def _ask(self, hashes: Hashes, change: Change, reach: Reach, found: Facts, number: int) -> Hashed | None:
+        if self._is_secret(change.container, change.path):
+            return Hashed(why_no_hash=OPEN_IS_TOLD)
         try:
             with rootfs.held(rootfs.open_handle(reach.root_fd, change.path, remote=reach.remote)) as handle:
                 if found.status is None or os.fstat(handle).st_ino != found.status.st_ino:

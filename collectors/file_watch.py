@@ -4,7 +4,6 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import NamedTuple, Protocol
 
 from collectors.container_reach import ContainerReach
@@ -31,8 +30,9 @@ from sensor.model.times import NS
 
 log = logging.getLogger(__name__)
 
-TURN = 256
-"""Changes that are told before other work on the loop has its turn: about 10 ms."""
+TURN, TURN_S = 256, 0.02
+"""Changes that are told before other work on the loop has its turn, about 10 ms, and how long they may take, since to
+look for who made one takes 10 ms as well where many descriptors are open (`file_holders`)."""
 
 FULL_READ = 200
 """A read of so many notices may have left some: even with the longest names 240 fill it."""
@@ -46,8 +46,7 @@ LAST_TURNS = 64
 LATENCY_S = 0.1
 """How late the loop may be when it is told that there are notices."""
 
-RESCAN_S = 5.0
-LONGEST_PATIENCE_S = 60.0
+RESCAN_S, LONGEST_PATIENCE_S = 5.0, 60.0
 """How long lies between two rescans after overflows at least, and how much longer at most while a storm goes on."""
 
 COMPARED_S = 0.01
@@ -120,6 +119,7 @@ class FileWatch:
             names=self._table.names,
             actors=self._actors,
             hashes=hashes,
+            is_secret=self._table.is_secret,
             emit=emit,
             counters=counters,
             clock=clock,
@@ -145,6 +145,7 @@ class FileWatch:
         """Watch a container's directories; the sensor's own container is left out."""
         if container_id == self._task.left_out:
             return
+        self._actors.descriptors.new_turn()
         self._reach_anew(container_id, RETRY_S)
 
     def container_stopped(self, container_id: str) -> None:
@@ -167,13 +168,14 @@ class FileWatch:
         """Nothing was to be read for `LATENCY_S` at least, until just now: what comes next has happened since."""
         self._read_at = max(self._read_at, self._clock.monotonic() - LATENCY_S)
 
-    def work(self) -> bool:
-        """One turn: read what is queued, tell what is to be told. True where more waits for the next turn."""
+    def work(self, most_s: float = TURN_S) -> bool:
+        """One turn: read what is queued, tell what is to be told. True where more waits for the next turn. `most_s` is
+        the longest that what is queued may take."""
         now = self._clock.monotonic()
         self._actors.new_turn()
-        taken = self._take_some(now)
+        more = self._take_some(now, most_s) or self._filled
         self._turns += 1
-        if taken < TURN and not self._filled:
+        if not more:
             self._tell_waiting(now, paired_until=now)
         elif self._turns >= LOOK_TURNS:
             self._tell_waiting(now, paired_until=self._read_at)  # the second half may be the next to be read
@@ -182,7 +184,7 @@ class FileWatch:
         self._look_at_blind(now)
         self._rescan(now)
         compares = self._compare_some(now)
-        return taken == TURN or self._filled or compares
+        return more or compares
 
     def discard(self) -> None:
         """Empty the kernel's queue without reading it, since that would take more than may be taken: it is lost."""
@@ -231,7 +233,7 @@ class FileWatch:
     def finish(self, container: str | None = None) -> None:
         """Tell what is queued, and what is folded of a container (None: of all)."""
         for _ in range(LAST_TURNS):
-            if not self.work():
+            if not self.work(most_s=math.inf):
                 break
         self.tell_waiting()
         self._telling.tell(self._hold_off.end(container), self._since)
@@ -242,23 +244,24 @@ class FileWatch:
         self._fold(self._reader.unpaired(paired_until), now)
         self._fold(self._look.take(), now)
 
-    def _take_some(self, now: float) -> int:
-        """Up to `TURN` changes, from a new read if the last one is used up; how many there were.
+    def _take_some(self, now: float, most_s: float) -> bool:
+        """Up to `TURN` changes, from a new read if the last one is used up; whether there may be more.
 
         Notices are taken one by one, since one of a new directory can mean a long list of files.
         """
         if self._changes is None:
             notices = self._read(now)
             self._changes = self._reader.read(notices, now)
-        taken = 0
-        for change in islice(self._changes, TURN):
+        end = self._clock.monotonic() + most_s
+        for taken, change in enumerate(self._changes, 1):
             self._take(change, now)
-            taken += 1
-        if taken < TURN:
+            if taken == TURN or self._clock.monotonic() > end:
+                break
+        else:
             self._changes = None
         if self._reader.overflows:
             self._note_loss()
-        return taken
+        return self._changes is not None
 
     def _read(self, now: float) -> list[Notice]:
         if not self._filled:  # so the last read took all that there was

@@ -32,6 +32,7 @@ ALWAYS = int(flags.MASK_ADD)
 
 DIRECTORY = int(flags.ONLYDIR | flags.EXCL_UNLINK)
 """Nothing from files in it that were deleted. Of a single file one of several names may be."""
+NO_LINK = int(flags.DONT_FOLLOW)
 
 READ_BYTES = 65_536
 """Room for 2,048 notices of usual names, and for any single one."""
@@ -72,14 +73,15 @@ class InotifyStream:
         """Readable when there are notices."""
         return self._fd
 
-    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
-        """Watch what an O_PATH descriptor stands for, which may be closed afterwards; the watch descriptor.
+    def add(self, place: int, mask: int, *, is_directory: bool = True, name: bytes = b"") -> int:
+        """Watch what an O_PATH descriptor stands for, which may be closed afterwards; the watch descriptor. With `name`
+        what has it in that directory, which is not opened for it.
 
         What is watched already keeps its watch descriptor. Raises OSError: ENOSPC where fs.inotify.max_user_watches
         are in use, ENOTDIR where a directory was expected, EACCES where it is not readable.
         """
-        path = path_of_watch(place).encode()
-        kind = DIRECTORY if is_directory else 0
+        path = path_of_watch(place).encode() + (b"/" + name if name else b"")
+        kind = (DIRECTORY if is_directory else 0) | (NO_LINK if name else 0)
         return _checked(_libc.inotify_add_watch(self._fd, path, mask | ALWAYS | kind))
 
     def remove(self, wd: int) -> None:

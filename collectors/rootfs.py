@@ -95,7 +95,7 @@ def status(root_fd: int, path: bytes, *, remote: Sequence[bytes] | None = None) 
     Where the remote mounts are known and it is none, only its directory is opened, so that no watch for opens fires:
     kernels before 6.10 take an open for a handle for one.
     """
-    with _unopened(root_fd, path, remote) as (fd, name):
+    with unopened(root_fd, path, remote=remote) as (fd, name):
         return _status(fd, name)
 
 
@@ -103,12 +103,31 @@ def status_and_birth(
     root_fd: int, path: bytes, *, remote: Sequence[bytes] | None = None
 ) -> tuple[os.stat_result, Timestamp | None]:
     """The same, and when it was made (`statx.born_ns`); None where the kernel does not say."""
-    with _unopened(root_fd, path, remote) as (fd, name):
-        found = _status(fd, name)
-        try:
-            return found, statx.born_ns(fd, name)
-        except OSError:
-            return found, None
+    with unopened(root_fd, path, remote=remote) as (fd, name):
+        return status_and_birth_of(fd, name)
+
+
+def status_and_birth_of(fd: int, name: bytes) -> tuple[os.stat_result, Timestamp | None]:
+    """The same of what `unopened` gives. Raises OSError."""
+    found = _status(fd, name)
+    try:
+        return found, statx.born_ns(fd, name)
+    except OSError:
+        return found, None
+
+
+@contextmanager
+def unopened(root_fd: int, path: bytes, *, remote: Sequence[bytes] | None = None) -> Iterator[tuple[int, bytes]]:
+    """For the length of the block the directory of what is at the path, and its name there; where it cannot be but
+    opened (`status`) its handle, and no name. Raises like `open_handle`."""
+    directory, _, name = path.rpartition(b"/")
+    if remote is not None and name not in (b"", b".", b".."):
+        with held(open_directory(root_fd, directory or b"/", remote=remote)) as parent:
+            if not remote or statx.place(parent, name).mount_id == statx.place(parent).mount_id:
+                yield parent, name
+                return
+    with held(open_handle(root_fd, path, remote=remote)) as handle:
+        yield handle, b""
 
 
 @contextmanager
@@ -138,19 +157,6 @@ def capability() -> Capability:
     finally:
         os.close(root)
     return Capability(Status.OK)
-
-
-@contextmanager
-def _unopened(root_fd: int, path: bytes, remote: Sequence[bytes] | None) -> Iterator[tuple[int, bytes]]:
-    """The directory of what is at the path, and its name there; where it is to be opened, its handle and no name."""
-    directory, _, name = path.rpartition(b"/")
-    if remote is not None and name not in (b"", b".", b".."):
-        with held(open_directory(root_fd, directory or b"/", remote=remote)) as parent:
-            if not remote or statx.place(parent, name).mount_id == statx.place(parent).mount_id:
-                yield parent, name
-                return
-    with held(open_handle(root_fd, path, remote=remote)) as handle:
-        yield handle, b""
 
 
 def _status(fd: int, name: bytes) -> os.stat_result:

@@ -26,7 +26,7 @@ from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.events import Ancestor, Missing, Process, Timestamp
-from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, Declared, OpenFile, Recent
+from sensor.model.protocols import HOST, MOST_RECENT, ContainerListener, Declared, Holders, OpenFile, Recent
 
 ExitListener = Callable[[Tracked], None]
 
@@ -125,7 +125,7 @@ class Task:
             self.catch_up()  # the owner may be younger than the last look
         return self._sockets.owner(socket_inode, uid=uid, quick=quick)
 
-    def holders_of(self, device: int, inode: int) -> tuple[int, ...]:
+    def holders_of(self, device: int, inode: int) -> Holders:
         return self._holders.find(device, inode)
 
     def openings(self, pid: int, device: int, inode: int) -> tuple[OpenFile, ...]:

@@ -28,6 +28,9 @@ LISTED = 16_384
 LISTED_IN_ALL = 131_072
 """How many names of a whole container are looked at."""
 
+KERNELS = frozenset({b"/proc", b"/sys"})
+"""Directories that no pattern stands for: what is in them changes by itself."""
+
 REMOTE = "remote"
 DENIED = "denied"
 UNKNOWN_MOUNT = "mount of unknown kind"
@@ -238,7 +241,12 @@ class Coverage:
             return None
         follow = any(not spot.starred for spot in spots)
         with self._or_left_out(container, path):
-            fd = rootfs.open_directory(reach.root_fd, path or b"/", follow=follow, remote=reach.remote)
+            try:
+                fd = rootfs.open_directory(reach.root_fd, path or b"/", follow=follow, remote=reach.remote)
+            except NotADirectoryError:
+                if self._is_watched_file(container, path):  # as the directory above it was visited
+                    return None
+                raise
             with rootfs.held(fd):
                 if not self._table.add(container, path, spots, fd):
                     return None
@@ -261,6 +269,10 @@ class Coverage:
                 self._failed_at(container, path, _reason(error))
             else:
                 self._leave_out(container, path, _reason(error))
+
+    def _is_watched_file(self, container: str, path: bytes) -> bool:
+        held = self._table.at(container, path)
+        return held is not None and held.file is not None
 
     def _failed_at(self, container: str, path: bytes, reason: str | None) -> None:
         self.failed.setdefault(container, set()).add(path)
@@ -288,23 +300,20 @@ class Coverage:
         return Visited(visit.path, visit.spots, listed, cut)
 
     def _watch_file(self, container: str, path: bytes, spots: tuple[Spot, ...]) -> None:
-        """Be told when the file is opened or changed. One that is watched already is only looked at, which opens
-        nothing: kernels before 6.10 take an open for a handle for an open."""
+        """Be told when the file is opened or changed. It is not opened for that, since it may be watched already, by
+        another path or in another container: kernels before 6.10 take an open for a handle for an open."""
         reach, held = self._reach(container), self._table.at(container, path)
         if reach is None or self._removed(path):
             return
-        with self._or_left_out(container, path):
-            status, born_ns = rootfs.status_and_birth(reach.root_fd, path, remote=reach.remote)
+        with self._or_left_out(container, path), rootfs.unopened(reach.root_fd, path, remote=reach.remote) as where:
+            status, born_ns = rootfs.status_and_birth_of(*where)
             file = FileId(status.st_dev, status.st_ino, born_ns)
             if held is not None and held.file == file:
                 return
             if held is not None and held.file is not None:
                 self._table.drop(held)
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(status.st_mode) or not self._table.add_file(container, path, spots, where, file):
                 return
-            with rootfs.held(rootfs.open_handle(reach.root_fd, path, remote=reach.remote)) as handle:
-                if not self._table.add_file(container, path, spots, handle, file):
-                    return
             if (place := self._table.at(container, path)) is not None and place.is_secret:
                 self._secret_watched((container, path), status)
 
@@ -355,8 +364,10 @@ def _below(visit: _Visit, listed: Sequence[Listed]) -> Iterator[_Visit]:
 
 def _visit_below(path: bytes, spots: Sequence[Spot], name: bytes, *, is_directory: bool) -> _Visit | None:
     """The visit to what has this name in a directory; None where the plan has nothing there."""
-    below = tuple(found for spot in spots for found in spot.below(name, is_directory=is_directory))
-    return _Visit(min(spot.rank for spot in below), 0, path + b"/" + name, below) if below else None
+    path = path + b"/" + name
+    matches = is_directory and path not in KERNELS
+    below = tuple(found for spot in spots for found in spot.below(name, is_directory=matches))
+    return _Visit(min(spot.rank for spot in below), 0, path, below) if below else None
 
 
 def _reason(error: OSError) -> str | None:

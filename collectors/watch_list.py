@@ -21,7 +21,8 @@ class Entry(NamedTuple):
     `depth` is how many levels below belong to it. `names` restricts it to these files, `pattern` to those that match;
     `programs` to files that can run: with an execute bit, or beginning like an ELF file or a script. `secrets` are
     patterns of the files in it whose opening is told besides; `inodes` of those that are watched themselves as well, so
-    that it is told when they change by another name, a hard link that lies where nobody watches.
+    that it is told when they change by another name: a hard link that lies where nobody watches, or the host's file
+    that is mounted there.
     """
 
     path: bytes
@@ -72,6 +73,9 @@ ALL = (b"*",)
 ACCOUNTS = (b"passwd", b"shadow", b"group", b"sudoers", b"ld.so.preload")
 LOGINS = (b"authorized_keys",)
 """One line in one of these is a way in: each is worth a watch of its own."""
+MOUNTED_OVER = (b"hosts", b"resolv.conf")
+"""Every runtime mounts these one by one from a directory of the host, and that is where the kernel tells a change of
+them: the container's directory sees none."""
 
 SECRETS = "credentials of the user"
 MOUNTED = "service account and secret mounts"
@@ -89,7 +93,7 @@ DEFAULT: tuple[Entry, ...] = (
         "accounts, sudoers, ld.so.preload, crontab, profile, hosts, resolver",
         depth=1,
         secrets=(b"shadow", b"shadow-", b"gshadow", b"gshadow-"),
-        inodes=ACCOUNTS,
+        inodes=(*ACCOUNTS, *MOUNTED_OVER),
     ),
     Entry(b"/etc/sudoers.d", "who may become root"),
     Entry(b"/etc/pam.d", "how users are let in"),

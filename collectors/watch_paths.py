@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from collectors.watch_list import DEFAULT, Entry
+from collectors.watch_plan import WILD
 from sensor.model import path_globs
 from sensor.model.errors import WrongConfiguration
 
@@ -37,4 +38,5 @@ def _entries(path: bytes) -> tuple[Entry, ...]:
     if path.endswith(b"/**"):
         path, depth = path[:-3], DEEP
     directory, _, name = path.rpartition(b"/")
-    return Entry(path, CONFIGURED, depth=depth), Entry(directory or b"/", CONFIGURED, pattern=name)
+    inodes = () if WILD.intersection(name) else (name,)  # a file that is named may be mounted there
+    return Entry(path, CONFIGURED, depth=depth), Entry(directory or b"/", CONFIGURED, pattern=name, inodes=inodes)

@@ -15,7 +15,8 @@ from sensor.model.kinds import Kind
 BELOW = 1000
 """Added to the rank for each level below an entry: first the entries' own directories are watched, then those."""
 
-_WILD = frozenset(b"*?[")
+WILD = frozenset(b"*?[")
+"""What makes a name a pattern."""
 
 INODE = MODIFY | CLOSE_WRITE | ATTRIB
 """What is asked for of a file by whatever name."""
@@ -48,7 +49,7 @@ class Spot:
 
     def child(self, name: bytes, rank: int) -> "Spot":
         """The spot below, made where there is none; the name may be a pattern."""
-        if _WILD.intersection(name):
+        if WILD.intersection(name):
             found = self.patterns.setdefault(name, Spot(rank, starred=True))
         else:
             found = self.named.setdefault(name, Spot(rank))

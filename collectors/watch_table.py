@@ -78,7 +78,7 @@ class Place(NamedTuple):
 class Watcher(Protocol):
     """What an `InotifyStream` does."""
 
-    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int: ...
+    def add(self, place: int, mask: int, *, is_directory: bool = True, name: bytes = b"") -> int: ...
 
     def remove(self, wd: int) -> None: ...
 
@@ -114,6 +114,12 @@ class WatchTable:
         """The place of this path, if it is watched."""
         return self._paths.get(container, {}).get(path)
 
+    def is_secret(self, container: str, path: bytes) -> bool:
+        """Whether the plan has it that the opening of this file is told."""
+        directory, _, name = path.rpartition(b"/")
+        place = self.at(container, directory)
+        return place is not None and any(spot.is_secret(name) for spot in place.spots)
+
     def at_or_below(self, container: str, path: bytes) -> list[Place]:
         """The place of this path and all below it; none where the path is not watched."""
         if (place := self.at(container, path)) is None:
@@ -137,14 +143,17 @@ class WatchTable:
         self._put(Place(container, path, spots, _entries(spots), wd))
         return True
 
-    def add_file(self, container: str, path: bytes, spots: tuple[Spot, ...], handle: int, file: FileId) -> bool:
-        """Be told when this file is opened, or changed, as the plan has it. False where the budget has no room for it.
-        Raises OSError as `add` does.
+    def add_file(
+        self, container: str, path: bytes, spots: tuple[Spot, ...], where: tuple[int, bytes], file: FileId
+    ) -> bool:
+        """Be told when this file is opened, or changed, as the plan has it. `where` is what `rootfs.unopened` gives.
+        False where the budget has no room for it. Raises OSError as `add` does.
         """
+        fd, unopened = where
         if not self._may_hold(container, path, spots):
             return False
         name = os.path.basename(path)
-        wd = self._watcher.add(handle, mask_of_file(spots, name), is_directory=False)
+        wd = self._watcher.add(fd, mask_of_file(spots, name), is_directory=False, name=unopened)
         entries = tuple(ranked for ranked in _entries(spots) if ranked.entry.is_by_inode(name))
         self._put(Place(container, path, spots, entries, wd, file))
         return True

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from sensor.model.events import Ancestor, Event, Missing, Process, Timestamp
-from sensor.model.protocols import HOST, ContainerListener, OpenFile, Recent
+from sensor.model.protocols import HOST, ContainerListener, Holders, OpenFile, Recent
 
 START = Timestamp(1_700_000_000_000_000_000)
 """Where a `FakeClock` begins, in ns since 1970."""
@@ -65,6 +65,7 @@ class FakeTaskView:
         self.open_files: dict[tuple[int, int, int], tuple[OpenFile, ...]] = {}
         self.dead: list[tuple[str, Recent]] = []
         self.up_to_date = True
+        self.asks_all = True
         self._listeners: list[ContainerListener] = []
 
     def add(self, pid: int, container_id: str = HOST, exe: str = "/bin/app", sockets: Iterable[int] = ()) -> Process:
@@ -140,8 +141,8 @@ class FakeTaskView:
         self.owner_lookups.append(socket_inode)
         return self.socket_owners.get(socket_inode)
 
-    def holders_of(self, device: int, inode: int) -> tuple[int, ...]:
-        return self.file_holders.get((device, inode), ())
+    def holders_of(self, device: int, inode: int) -> Holders:
+        return Holders(self.file_holders.get((device, inode), ()), self.asks_all)
 
     def openings(self, pid: int, device: int, inode: int) -> tuple[OpenFile, ...]:
         return self.open_files.get((pid, device, inode), ())

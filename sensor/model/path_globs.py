@@ -58,13 +58,26 @@ def _regex(glob: bytes) -> bytes:
 
 
 def _component(part: bytes) -> bytes:
-    return b"".join(map(_token, _TOKEN.finditer(part)))
+    """What stands between two stars counts where it first stands, and is sought nowhere else: names are those of the
+    container, and one that matches in the end nowhere would be tried in all ways."""
+    first, *others = _between_stars(part)
+    if not others:
+        return first
+    return first + b"".join(b"(?>[^/]*?" + one + b")" for one in others[:-1] if one) + b"[^/]*" + others[-1]
+
+
+def _between_stars(part: bytes) -> list[bytes]:
+    parts = [b""]
+    for found in _TOKEN.finditer(part):
+        if found[3]:
+            parts.append(b"")
+        else:
+            parts[-1] += _token(found)
+    return parts
 
 
 def _token(found: "re.Match[bytes]") -> bytes:
-    inverse, characters, star, any_one, literal = found.groups()
-    if star:
-        return b"[^/]*"
+    inverse, characters, _, any_one, literal = found.groups()
     if any_one:
         return b"[^/]"
     if literal:

@@ -57,6 +57,13 @@ class Recent(NamedTuple):
     started: Timestamp | None = None
 
 
+class Holders(NamedTuple):
+    """The PIDs of those that have a file open. `whole`: none was left out for want of time."""
+
+    pids: tuple[int, ...] = ()
+    whole: bool = True
+
+
 class Declared(NamedTuple):
     """What the platform's metadata says of the task and no look at it shows.
 
@@ -144,8 +151,8 @@ class TaskView(Protocol):
         """
         ...
 
-    def holders_of(self, device: int, inode: int) -> tuple[int, ...]:
-        """The PIDs that have the file open now, newest processes first, as far as the time for it reached."""
+    def holders_of(self, device: int, inode: int) -> Holders:
+        """Who has the file open now, newest processes first, as far as the time for it reached."""
         ...
 
     def openings(self, pid: int, device: int, inode: int) -> tuple[OpenFile, ...]:

@@ -3,10 +3,13 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import pytest
 from fakes import Emitted, FakeClock, FakeTaskView
 from file_scene import APP
 
+from collectors import rootfs
 from collectors.file_watch import FileWatch
 from collectors.inotify_stream import InotifyStream
 from collectors.procfs import Procfs
@@ -66,3 +69,16 @@ def overflow_the_queue(directory: Path) -> None:
         (directory / name).touch()
     for number in range(limit + 10):
         os.utime(directory / "xy"[number % 2])
+
+
+def handles(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The paths in containers that are opened from now on, if only for a handle."""
+    opened: list[bytes] = []
+    real = rootfs.open_handle
+
+    def open_handle(root_fd: int, path: bytes, **how: Any) -> int:
+        opened.append(path)
+        return real(root_fd, path, **how)
+
+    monkeypatch.setattr(rootfs, "open_handle", open_handle)
+    return opened

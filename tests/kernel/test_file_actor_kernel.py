@@ -76,7 +76,7 @@ def take_in(task: Task, pid: int) -> list[int]:
 
 
 def writers(task: Task, file: Path, *, created: bool = False, descriptors: Descriptors | None = None) -> list[int]:
-    descriptors = descriptors or Descriptors(task)
+    descriptors = descriptors or Descriptors(task, Counters(), SystemClock())
     descriptors.new_turn()
     return descriptors.writers(KEY, file.stat(), created=created)
 
@@ -104,7 +104,7 @@ def test_a_child_that_wrote_is_found_and_not_the_shell_that_opened(task: Task, f
 def test_who_reads_is_no_writer(task: Task, file: Path) -> None:
     with shell(READS_AND_HOLDS, file) as held:
         take_in(task, held.pid)
-        assert len(task.holders_of(file.stat().st_dev, file.stat().st_ino)) >= 1
+        assert len(task.holders_of(file.stat().st_dev, file.stat().st_ino).pids) >= 1
         assert writers(task, file) == []
 
 
@@ -118,7 +118,7 @@ def test_who_has_it_open_and_did_not_write_is_no_writer(task: Task, file: Path) 
 
 def test_who_wrote_before_is_not_taken_for_who_wrote_after(task: Task, file: Path) -> None:
     """Appended since: it does not stand at the end. Changed in place: it stands where it stood."""
-    descriptors = Descriptors(task)
+    descriptors = Descriptors(task, Counters(), SystemClock())
     with shell(APPENDS_AND_HOLDS, file) as held:
         take_in(task, held.pid)
         assert writers(task, file, descriptors=descriptors) == [held.pid]
@@ -139,7 +139,7 @@ def test_an_empty_file_was_created_by_who_has_it_open(task: Task, tmp_path: Path
 
 
 def test_who_opens_a_secret_is_found_and_who_had_it_open_before_is_not(task: Task, file: Path) -> None:
-    descriptors = Descriptors(task)
+    descriptors = Descriptors(task, Counters(), SystemClock())
     with shell(READS_AND_HOLDS, file) as before:
         take_in(task, before.pid)
         descriptors.watched(KEY, file.stat())

@@ -70,6 +70,18 @@ async def test_what_cannot_run_is_neither_marked_nor_read(scene: FileScene) -> N
     assert not [m for m in event.evidence.missing if m.field == "file.sha256"]
 
 
+async def test_a_secret_that_can_run_is_not_opened_for_its_hash_which_would_be_told(scene: FileScene) -> None:
+    hook = scene.root / "root/.ssh/hook.key"
+    hook.parent.mkdir()
+    bring(hook)
+    assert drift(await scene.tells("/root/.ssh/hook.key", Kind.FILE_CREATE)) == (True, None)
+    hook.chmod(0o700)
+    event = await scene.tells("/root/.ssh/hook.key", Kind.FILE_ATTRIBUTES)
+    assert Missing("file.sha256", "secret") in event.evidence.missing
+    await scene.is_told()
+    assert not scene.emitted.of(Kind.FILE_OPEN)
+
+
 async def test_without_hashes_the_mark_is_there_and_the_hash_is_named_as_off(tmp_path: Path) -> None:
     async with watching(make_root(tmp_path)) as scene:
         shutil.copy(PROGRAM, scene.root / "tmp/x")
@@ -103,6 +115,16 @@ async def test_globs_add_directories_and_files_and_take_them_away(tmp_path: Path
         await scene.is_told()
         told = {event.file.path for event in scene.emitted.events if event.file}
         assert told == {"/srv/app-1/conf/x", "/data/x.pem", "/etc/x.conf", "/etc/end-3"}
+
+
+async def test_what_the_kernel_shows_as_files_is_watched_only_where_it_is_named(tmp_path: Path) -> None:
+    root = make_root(tmp_path, ["etc", "proc/1", "proc/sys/kernel", "sys/block", "data/1"])
+    async with watching(root, paths=["/*", "/proc/sys/kernel"]) as scene:
+        for name in ("proc/1/x", "sys/block/x", "proc/sys/kernel/core_pattern", "data/1/x"):
+            (root / name).touch()
+        await scene.is_told()
+        told = [event.file.path for event in scene.emitted.events if event.file]
+        assert told == ["/proc/sys/kernel/core_pattern", "/data/1/x", "/etc/end-0"]
 
 
 async def test_what_is_removed_costs_no_watches(tmp_path: Path) -> None:

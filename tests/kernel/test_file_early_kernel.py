@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from file_scene import APP, FileScene, make_root, watching
-from file_still import Still
+from file_still import Still, handles
 
 from collectors import file_watch
 from collectors.file_hold_off import HOLD_OFF_S
@@ -111,3 +111,18 @@ async def test_what_an_earlier_run_of_the_container_has_left_is_not_told_again(t
         await scene.tells("/etc/cron.d/again", Kind.FILE_CREATE, LATE)
         assert len(scene.told("/etc/cron.d/planted", container=LATE)) == 1
         os.close(scene.task.roots[LATE])
+
+
+def test_a_secret_that_came_early_is_not_opened_which_older_kernels_would_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = Still(make_root(tmp_path, ["etc", "run/secrets"]))
+    still.task.add(PID, APP)
+    still.task.processes[PID] = still.task.processes[PID]._replace(start=still.clock.wall())
+    (still.root / "run/secrets/token").touch()
+    still.task.start_container(APP, still.root_fd)
+    opened = handles(monkeypatch)
+    still.work()
+    assert still.told() == {("create", "/run/secrets/token"), ("create", "/etc/passwd")}
+    assert opened == []
+    still.close()

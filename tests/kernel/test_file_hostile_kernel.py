@@ -248,7 +248,7 @@ def test_programs_of_a_container_that_ended_are_forgotten(still: Still) -> None:
 
 def test_when_the_kernel_has_no_watches_left_that_is_the_budget(still: Still) -> None:
     class Exhausted:
-        def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
+        def add(self, place: int, mask: int, *, is_directory: bool = True, name: bytes = b"") -> int:
             raise OSError(errno.ENOSPC, "no watches are left")
 
         def remove(self, wd: int) -> None:

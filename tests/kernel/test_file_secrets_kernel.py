@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeTaskView
 from file_scene import APP, FileScene, make_root, watching
-from file_still import Still
+from file_still import Still, handles
 
 from sensor.model.kinds import Kind
 from sensor.model.protocols import OpenFile
@@ -130,6 +130,35 @@ def test_a_secret_whose_successor_got_its_number_unseen_is_watched_after_the_los
         read(secret)
         still.work()
         assert ("open", "/etc/shadow") in still.told()
+
+
+def test_a_secret_of_two_names_and_in_two_containers_is_not_opened_to_be_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older kernels would tell each such open of one that is watched already."""
+    root = make_root(tmp_path / "root", ["etc", "run/secrets/app", "var"])
+    (root / "run/secrets/app/token").write_text("x")
+    (root / "var/run").symlink_to("/run")
+    still, opened = Still(root), handles(monkeypatch)
+    with closing(still):
+        still.start()
+        other = os.open(root, os.O_PATH)
+        still.task.add(os.getppid(), "other")
+        still.task.start_container("other", other)
+        (root / "run/secrets/app/later").write_text("y")
+        still.work()
+        os.close(other)
+        assert opened == []
+        still.emitted.events.clear()
+        for name in ("token", "later"):
+            read(root / "run/secrets/app" / name)
+        still.work()
+        told = [(e.kind, e.container and e.container.id, e.file and e.file.path) for e in still.emitted.events]
+        assert sorted(map(str, told)) == sorted(
+            str((Kind.FILE_OPEN, one, f"/run/secrets/app/{name}"))
+            for one in (APP, "other")
+            for name in ("token", "later")
+        )
 
 
 def remembered(scene: FileScene) -> Collection[tuple[str, bytes]]:

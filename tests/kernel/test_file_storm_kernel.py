@@ -15,9 +15,10 @@ from collectors.file_changes import REMEMBERED as HALVES
 from collectors.file_events import OVERFLOW
 from collectors.file_look import REMEMBERED as WAITING
 from collectors.file_look import TOO_MANY
-from collectors.file_watch import LOOK_TURNS, TURN
+from collectors.file_watch import LAST_TURNS, LOOK_TURNS, TURN, TURN_S
 from collectors.inotify_stream import Notice
 from sensor.model.kinds import Kind
+from sensor.model.protocols import Holders
 
 pytestmark = pytest.mark.kernel
 
@@ -44,6 +45,23 @@ def test_a_program_that_is_dropped_in_a_storm_is_told(still: Still) -> None:
     assert ("create", "/tmp/x") in still.told()
 
 
+def test_a_turn_is_over_after_a_while_but_a_containers_end_waits_for_all(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def holders_of(_device: int, _inode: int) -> Holders:
+        still.clock.advance(1.1 * TURN_S)
+        return Holders()
+
+    monkeypatch.setattr(still.task, "holders_of", holders_of)
+    names = {f"/etc/cron.d/{number}" for number in range(LAST_TURNS + 10)}
+    for name in names:
+        (still.root / name[1:]).touch()
+    turns(still, 2)
+    assert len(still.told()) == 2
+    still.watch.finish(APP)
+    assert {path for _, path in still.told()} == names
+
+
 def test_a_file_that_leaves_in_a_storm_is_told(still: Still) -> None:
     (still.root / "etc/passwd").rename(still.root / "out/passwd")
     turns(still)
@@ -62,6 +80,21 @@ def test_a_second_half_that_is_read_late_is_one(still: Still) -> None:
     still.clock.advance(PAIRING_S)
     turns(still, 1)
     assert still.told() == {("rename", "/etc/new")}
+
+
+def test_a_second_half_is_waited_for_while_what_was_read_with_the_first_takes_long(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_watch, "TURN", 1)
+    (still.root / "etc/before").touch()
+    (still.root / "etc/passwd").rename(still.root / "etc/new")
+    before, *_, first, second = still.stream.read()
+    still.stream.read = [[second], [before, first]].pop  # type: ignore[method-assign]
+    turns(still, 1)
+    still.clock.advance(PAIRING_S)
+    still.watch._turns = LOOK_TURNS - 1
+    turns(still, 2)
+    assert still.told() == {("create", "/etc/before"), ("rename", "/etc/new")}
 
 
 def lose(still: Still) -> None:

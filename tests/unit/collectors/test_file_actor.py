@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from fakes import START, FakeClock, FakeTaskView
 
+from collectors.actor_descriptors import TURN_S
 from collectors.file_actor import ALONE, ARGUMENT, DESCRIPTOR, MOST_CANDIDATES, STARTED_S, Actor, Actors
 from collectors.file_changes import RESCAN, Change
+from collectors.file_holders import UNASKED
 from sensor.model.counters import Counters
 from sensor.model.events import Ancestor, Process, Timestamp
 from sensor.model.kinds import Kind
-from sensor.model.protocols import HOST, OpenFile, Recent
+from sensor.model.protocols import HOST, Holders, OpenFile, Recent
 
 APP = "app"
 FILE = (5, 77)
@@ -166,3 +168,67 @@ def test_candidates_are_bounded_and_said_to_be_cut(scene: Scene) -> None:
         scene.add(pid, "worker")
     found = scene.who()
     assert (len(found.candidates), found.cut) == (MOST_CANDIDATES, True)
+
+
+SECRET = (APP, b"/etc/shadow")
+
+
+def opened_by(scene: Scene) -> list[int]:
+    scene.actors.new_turn()
+    return scene.actors.descriptors.openers(SECRET, status())
+
+
+def watched(scene: Scene) -> None:
+    scene.actors.descriptors.watched(SECRET, status())
+
+
+def test_who_had_a_secret_open_before_did_not_open_it_now(scene: Scene) -> None:
+    scene.add(1)
+    scene.add(2)
+    scene.holds(1)
+    watched(scene)
+    scene.holds(1, 2)
+    assert opened_by(scene) == [2]
+    assert opened_by(scene) == [], "it has it still"
+
+
+def test_who_may_have_been_left_out_of_the_look_before_is_not_named(scene: Scene) -> None:
+    scene.add(1)
+    scene.task.asks_all = False
+    watched(scene)
+    scene.task.asks_all = True
+    scene.holds(1)
+    assert opened_by(scene) == []
+    scene.holds()
+    assert opened_by(scene) == []
+    scene.holds(1)
+    assert opened_by(scene) == [1], "the look before was whole"
+
+
+def test_who_came_after_a_look_that_left_some_out_is_named(scene: Scene) -> None:
+    scene.task.asks_all = False
+    watched(scene)
+    scene.add(1)
+    scene.task.processes[1] = scene.task.processes[1]._replace(start=Timestamp(scene.clock.wall() + 1))
+    scene.add(2)
+    scene.holds(1, 2)
+    assert opened_by(scene) == [1]
+
+
+def test_searches_of_one_turn_end_after_a_while_and_are_counted(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def holders_of(device: int, inode: int) -> Holders:
+        asked.append(inode)
+        scene.clock.advance(TURN_S / 4)
+        return Holders()
+
+    monkeypatch.setattr(scene.task, "holders_of", holders_of)
+    files = [os.stat_result((stat.S_IFREG, inode, 5, 1, 0, 0, 10, 0, 0, 0)) for inode in range(10)]
+    for inode, file in enumerate(files):
+        scene.actors.descriptors.watched((APP, b"%d" % inode), file)
+    assert asked == [0, 1, 2, 3, 4]
+    assert scene.counters.seen[UNASKED] == 5
+    scene.actors.new_turn()
+    scene.actors.descriptors.watched((APP, b"9"), files[9])
+    assert asked[-1] == 9

@@ -41,7 +41,7 @@ PASSWD = 20
 class FakeKernel:
     """The directory's descriptor is its watch."""
 
-    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
+    def add(self, place: int, mask: int, *, is_directory: bool = True, name: bytes = b"") -> int:
         return place
 
     def remove(self, wd: int) -> None:
@@ -105,7 +105,7 @@ class Scene:
     def watch_file(self, container: str, path: bytes, handle: int = PASSWD) -> None:
         place = self.table.at("c", b"/etc")
         assert place is not None
-        self.table.add_file(container, path, place.spots, handle, FileId(1, handle))
+        self.table.add_file(container, path, place.spots, (handle, b""), FileId(1, handle))
 
     def read(self, *notices: tuple[int, int, bytes] | tuple[int, int, bytes, int], now: float = 0.0) -> list[Change]:
         made = [Notice(wd, mask, cookie[0] if cookie else 0, name) for wd, mask, name, *cookie in notices]

@@ -33,21 +33,21 @@ def test_all_who_hold_it_are_found_newest_first_without_our_own() -> None:
     scene = Scene(5, 4, 3)
     scene.processes[1].own = True
     scene.holding = {5, 4, 3}
-    assert scene.holders.find(1, 2) == (5, 3)
+    assert scene.holders.find(1, 2) == ((5, 3), True)
 
 
 def test_those_that_are_gone_or_closed_to_us_hold_up_nobody() -> None:
     scene = Scene(5, 4, 3)
     scene.errors = {5: ProcessGone("gone"), 4: AccessDenied("denied")}
     scene.holding = {3}
-    assert scene.holders.find(1, 2) == (3,)
+    assert scene.holders.find(1, 2) == ((3,), True)
     assert scene.counters.seen[DENIED] == 1
 
 
 def test_one_search_ends_after_a_while_and_what_it_did_not_come_to_is_counted() -> None:
     scene = Scene(*range(100, 0, -1), seconds=LONGEST_S / 10)
     scene.holding = {100, 1}
-    assert scene.holders.find(1, 2) == (100,)
+    assert scene.holders.find(1, 2) == ((100,), False)
     assert 10 <= len(scene.asked) <= 12
     assert scene.counters.seen[SKIPPED] == 100 - len(scene.asked)
 
@@ -55,7 +55,8 @@ def test_one_search_ends_after_a_while_and_what_it_did_not_come_to_is_counted() 
 def test_over_time_no_more_is_used_than_is_allowed() -> None:
     scene = Scene(2, 1, seconds=LONGEST_S / 2)
     while UNASKED not in scene.counters.seen:
-        scene.holders.find(1, 2)
+        found = scene.holders.find(1, 2)
+    assert found == ((), False)
     assert SAVED_S <= len(scene.asked) * scene.seconds <= SAVED_S * 1.1
     scene.clock.advance(10)
     asked = len(scene.asked)

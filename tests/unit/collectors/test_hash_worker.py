@@ -76,7 +76,9 @@ async def test_there_is_no_thread_before_the_first_file_and_none_after_close(fil
     assert not threads()
 
 
-@pytest.mark.parametrize(("size", "ctime"), [(len(CONTENT) - 1, None), (len(CONTENT) + 1, None), (None, 1)])
+@pytest.mark.parametrize(
+    ("size", "ctime"), [(len(CONTENT) - 1, None), (2 * SLICE, None), (len(CONTENT) + 1, None), (None, 1)]
+)
 async def test_a_file_that_changed_has_no_hash(
     worker: HashWorker, file: Path, size: int | None, ctime: int | None
 ) -> None:
@@ -84,6 +86,28 @@ async def test_a_file_that_changed_has_no_hash(
     put(worker, file, told, size, ctime)
     await until(lambda: told, "an answer")
     assert told == [Hashed(why=CHANGED)]
+
+
+def endless(worker: HashWorker, size: int, told: list[Hashed]) -> None:
+    worker.put(os.open("/dev/zero", os.O_RDONLY), size, 0, told.append)
+
+
+async def test_a_file_that_grows_as_it_is_read_is_left_where_it_has_its_size() -> None:
+    worker, told = HashWorker(monotonic=lambda: 0.0), list[Hashed]()
+    endless(worker, 2 * SLICE, told)
+    await until(lambda: told, "an answer")
+    worker.close()
+    assert told == [Hashed(why=CHANGED)]
+
+
+async def test_close_stops_in_the_middle_of_a_file_and_an_interpreter_waits_for_no_hash() -> None:
+    worker = HashWorker(monotonic=lambda: 0.0)
+    endless(worker, 1 << 62, [])
+    (thread,) = threads()
+    assert thread.daemon
+    worker.close()
+    await asyncio.to_thread(thread.join, 20)
+    assert not thread.is_alive()
 
 
 async def test_a_slow_file_is_given_up(file: Path) -> None:

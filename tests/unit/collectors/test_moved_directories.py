@@ -17,7 +17,7 @@ ENTRIES = [
 class FakeKernel:
     """The directory's descriptor is its watch."""
 
-    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
+    def add(self, place: int, mask: int, *, is_directory: bool = True, name: bytes = b"") -> int:
         return place
 
     def remove(self, wd: int) -> None:

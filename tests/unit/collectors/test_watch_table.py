@@ -20,7 +20,7 @@ class FakeKernel:
         self.watched: dict[int, int] = {}
         self._last = 0
 
-    def add(self, place: int, mask: int, *, is_directory: bool = True) -> int:
+    def add(self, place: int, mask: int, *, is_directory: bool = True, name: bytes = b"") -> int:
         if place not in self.watched:
             self._last += 1
             self.watched[place] = self._last
