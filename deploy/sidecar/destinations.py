@@ -32,6 +32,7 @@ PERMISSIONS: Mapping[str, str] = {
 """What the role of the task must be allowed, by destination (docs/destinations.md)."""
 
 _NAMED_BY = {
+    INGEST: "SENSOR_INGEST_URL",
     "kinesis": "SENSOR_KINESIS_STREAM",
     "firehose": "SENSOR_FIREHOSE_STREAM",
     "sqs": "SENSOR_SQS_QUEUE_URL",
@@ -67,7 +68,7 @@ def parse(text: str) -> Destination:
     name, colon, rest = text.partition(":")
     if name == "stdout" and not colon:
         return Destination(name, {})
-    if name not in _NAMED_BY or not rest or not rest.isprintable() or " " in rest or "," in rest:
+    if name not in PERMISSIONS or not rest or not rest.isprintable() or " " in rest or "," in rest:
         raise NoDestination(f"{ascii(text)[:80]} is no destination; there are {FORMS}")
     bucket, _, prefix = rest.partition("/")
     in_bucket = {"SENSOR_S3_BUCKET": bucket} | ({"SENSOR_S3_PREFIX": prefix} if prefix else {})
@@ -93,3 +94,12 @@ def named(environment: Mapping[str, str]) -> tuple[str, ...]:
     said = environment.get("SENSOR_DESTINATIONS", "")
     names = tuple(name.strip() for name in said.split(",") if name.strip())
     return names or ((INGEST,) if environment.get("SENSOR_INGEST_URL") else ())
+
+
+def lacking(environment: Mapping[str, str]) -> list[str]:
+    """The variables without which the destinations that an environment names get nothing."""
+    return [
+        variable
+        for name in named(environment)
+        if (variable := _NAMED_BY.get(name)) is not None and not environment.get(variable, "").strip()
+    ]

@@ -121,6 +121,11 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
     [
         ([], 2, "fargate-sensor inject: the following arguments are required"),
         ([SINGLE], 2, f"{SINGLE}: --image is needed the first time"),
+        (
+            [SINGLE, "--image", IMAGE, "--env", "SENSOR_DESTINATIONS=s3"],
+            2,
+            f"{SINGLE}: --env SENSOR_S3_BUCKET is needed; see",
+        ),
         ([SINGLE, "--image", IMAGE], 2, "--ingest-url or --destination is needed the first time"),
         ([SINGLE, *OPTIONS, "--imag", "x"], 2, "unrecognized arguments: --imag x"),
         ([SINGLE, "--image", "a b", "--destination", "stdout"], 2, "--image: 'a b' is no image"),
