@@ -8,9 +8,10 @@ from deploy.sidecar.variables import mistake
 
 FORMS = "kinesis:STREAM, firehose:STREAM, sqs:URL, s3:BUCKET[/PREFIX] or stdout"
 
+CHOICE = "SENSOR_DESTINATIONS"
 VARIABLES = frozenset(
     {
-        "SENSOR_DESTINATIONS",
+        CHOICE,
         "SENSOR_INGEST_URL",
         "SENSOR_KINESIS_STREAM",
         "SENSOR_FIREHOSE_STREAM",
@@ -83,7 +84,7 @@ def environment(destinations: Iterable[Destination]) -> dict[str, str]:
     """The variables of several destinations together. `ingest_http` alone is the default and is not said."""
     chosen = list(destinations)
     names = list(dict.fromkeys(one.name for one in chosen))
-    said = {} if names in ([], [INGEST]) else {"SENSOR_DESTINATIONS": ",".join(names)}
+    said = {} if names in ([], [INGEST]) else {CHOICE: ",".join(names)}
     for one in chosen:
         said |= one.variables
     return said
@@ -91,7 +92,7 @@ def environment(destinations: Iterable[Destination]) -> dict[str, str]:
 
 def named(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The destinations that an environment names."""
-    said = environment.get("SENSOR_DESTINATIONS", "")
+    said = environment.get(CHOICE, "")
     names = tuple(name.strip() for name in said.split(",") if name.strip())
     return names or ((INGEST,) if environment.get("SENSOR_INGEST_URL") else ())
 
