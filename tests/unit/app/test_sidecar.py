@@ -99,8 +99,9 @@ async def test_what_is_lost_while_the_rest_is_delivered_is_told_by_the_last_repo
 
 
 async def test_what_waits_is_delivered_though_the_last_report_cannot_be_made(
-    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    sidecar = Sidecar(Handover(Settings(destinations=("stdout",)), view=View.JSON), None, Counters())
     flushed = list[float]()
 
     async def flush(deadline: float) -> None:
