@@ -242,7 +242,7 @@ def told(tmp_path: Path, check: str, change: Callable[[dict, dict, dict], None])
         (lambda task, app, sensor: sensor.update(user="root:root"), []),
         (
             lambda task, app, sensor: sensor.update(user="1000:0"),
-            ["as the user 1000:0 the sensor has no rights over the others' processes"],
+            ["as the user 1000:0 the sensor has no rights over other processes"],
         ),
         (lambda task, app, sensor: sensor.pop("essential"), ["the sensor is essential: its end ends the task"]),
     ],

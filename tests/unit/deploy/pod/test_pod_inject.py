@@ -280,6 +280,12 @@ def test_a_variable_that_no_sensor_would_start_with_is_told_and_left_out() -> No
     assert "hunter2" not in "".join(found.warnings)
 
 
+def test_nothing_is_said_of_what_the_pod_does_not_say() -> None:
+    after, _ = injected(pod())
+    assert variables(after).keys() & {"SENSOR_PROBE_COMMANDS", "SENSOR_CPUS", "SENSOR_STOP_DEADLINE"} == set()
+    assert "args" not in sensor(after)
+
+
 def test_opt_in() -> None:
     wishes = replace(WISHES, opt_in=True)
     assert inject(pod(), wishes).patch == ()
