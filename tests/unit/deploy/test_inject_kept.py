@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from task_definitions import FOLDER, IMAGE, WISHES, injected, removed
+from task_definitions import IMAGE, SINGLE, WISHES, changed, injected, removed, sensor_of
 
 from deploy.documents.shared import WRITTEN_OUT
 from deploy.ecs.document import read
@@ -13,21 +13,8 @@ from deploy.ecs.remove import remove
 from deploy.ecs.wishes import Wishes
 from deploy.told import note
 
-SINGLE = (FOLDER / "single.json").read_bytes()
 ARN = "arn:aws:ssm:eu-central-1:123456789012:parameter/"
 START = {"containerName": "fargate-sensor", "condition": "START"}
-
-
-def sensor_of(content: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(content)["containerDefinitions"][-1]
-    return found
-
-
-def changed(**fields: Any) -> bytes:
-    """An injected task whose sensor somebody has changed."""
-    request = json.loads(injected(SINGLE))
-    request["containerDefinitions"][-1] |= fields
-    return json.dumps(request, indent=2).encode()
 
 
 def test_a_container_that_waits_for_others_waits_for_the_sensor_too() -> None:

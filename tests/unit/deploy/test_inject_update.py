@@ -4,30 +4,16 @@ import json
 from typing import Any
 
 import pytest
-from task_definitions import FOLDER, IMAGE, WISHES, injected, removed, requests
+from task_definitions import FOLDER, IMAGE, SINGLE, WISHES, changed, injected, removed, requests, sensor_of
 
 from deploy.ecs.document import read
 from deploy.ecs.inject import inject, missing
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar.destinations import parse
 
-SINGLE = (FOLDER / "single.json").read_bytes()
-
-
-def sensor_of(content: bytes) -> dict[str, Any]:
-    (sensor,) = [one for one in json.loads(content)["containerDefinitions"] if one["name"] == "fargate-sensor"]
-    return sensor
-
 
 def variables(content: bytes) -> dict[str, str]:
     return {one["name"]: one["value"] for one in sensor_of(content)["environment"]}
-
-
-def changed(**fields: Any) -> bytes:
-    """An injected task whose sensor somebody has changed."""
-    request = json.loads(injected(SINGLE))
-    request["containerDefinitions"][-1] |= fields
-    return json.dumps(request, indent=2).encode()
 
 
 def updated(content: bytes, wishes: Wishes = WISHES) -> tuple[dict[str, Any], list[str]]:
