@@ -102,10 +102,11 @@ def _environment(sensor: Fields, wanted: Mapping[str, str], wishes: Wishes) -> N
             if name in gone or (name not in wanted and entry is not None and _is_ours(entry)):
                 del listed[index]
     there = {text(entry.get("name")): entry for entry in sensor.parts("environment")}
+    said = destinations.environment(wishes.destinations).keys() | wishes.variables.keys()
     for name, value in wanted.items():
         if name not in there:
             _append(sensor, "environment", {"name": name, "value": value})
-        elif there[name].get("value") != value and not is_intrinsic(there[name].get("value")):
+        elif there[name].get("value") != value and (name in said or not is_intrinsic(there[name].get("value"))):
             there[name].put("value", value)
 
 

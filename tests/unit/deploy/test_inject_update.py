@@ -9,7 +9,7 @@ from task_definitions import FOLDER, IMAGE, SINGLE, WISHES, changed, injected, r
 from deploy.ecs.document import read
 from deploy.ecs.inject import inject, missing
 from deploy.ecs.wishes import Wishes
-from deploy.sidecar.destinations import parse
+from deploy.sidecar.destinations import ingest, parse
 
 
 def variables(content: bytes) -> dict[str, str]:
@@ -261,6 +261,19 @@ def test_where_events_go_may_be_said_by_the_template(entry: str) -> None:
     (definition,) = read(once).definitions
     assert missing(definition, Wishes(image="other/fargate-sensor:2")) is None
     assert entry.encode() in injected(once, Wishes(image="other/fargate-sensor:2"))
+
+
+def test_what_is_said_anew_replaces_what_the_template_computes() -> None:
+    def computed(value: bytes) -> bytes:
+        once = injected(TEMPLATE, Wishes(IMAGE, WISHES.destinations, {"SENSOR_DAILY_MB": "20"}))
+        return once.replace(b"Value: " + value, b"Value: !Ref Given")
+
+    elsewhere = Wishes(destinations=(ingest("https://other.example.org"),))
+    anew = injected(computed(b"https://ingest.example.org"), elsewhere)
+    assert (anew.count(b"!Ref Given"), anew.count(b"https://other.example.org")) == (0, 1)
+    budget = computed(b'"20"')
+    assert b"!Ref Given" in injected(budget, elsewhere)
+    assert b"!Ref Given" not in injected(budget, Wishes(variables={"SENSOR_DAILY_MB": "30"}))
 
 
 URL = {"name": "SENSOR_INGEST_URL", "valueFrom": "arn:aws:ssm:eu-central-1:123456789012:parameter/url"}
