@@ -36,10 +36,17 @@ def is_needed(status: bytes | None = None) -> bool:
 
 
 def start(*secrets: int) -> socket.socket:
-    """Fork the launcher; the sensor's end of its socket. The descriptors in `secrets` are not for the launcher."""
+    """Fork the launcher; the sensor's end of its socket. The descriptors in `secrets` are not for the launcher.
+
+    Where the kernel allows no process more it is like one that has ended: another is started when it is needed.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     gc.freeze()  # keeps the collector from touching, and so copying, the pages shared with the sensor
-    if os.fork() == 0:
+    try:
+        child = os.fork()
+    except OSError:
+        child = None
+    if child == 0:
         for descriptor in (ours.fileno(), *secrets):
             os.close(descriptor)
         _run(theirs)

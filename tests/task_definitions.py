@@ -17,6 +17,7 @@ from deploy.sidecar.destinations import ingest
 
 FOLDER = Path(__file__).parent / "data" / "task_definitions"
 FILES = sorted(FOLDER.iterdir())
+SINGLE = (FOLDER / "single.json").read_bytes()
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/fargate-sensor:0.1.0"
 WISHES = Wishes(image=IMAGE, destinations=(ingest("https://ingest.example.org"),))
 COMPUTED = "computed"
@@ -41,6 +42,19 @@ def injected(content: bytes, wishes: Wishes = WISHES) -> bytes:
     for definition in document.definitions:
         inject(definition, wishes)
     return document.text().encode()
+
+
+def changed(**fields: Any) -> bytes:
+    """The task of one app, injected, whose sensor somebody has changed."""
+    request = json.loads(injected(SINGLE))
+    request["containerDefinitions"][-1] |= fields
+    return json.dumps(request, indent=2).encode()
+
+
+def sensor_of(content: bytes) -> dict[str, Any]:
+    """The container of the sensor in a request."""
+    (sensor,) = [one for one in json.loads(content)["containerDefinitions"] if one["name"] == "fargate-sensor"]
+    return sensor
 
 
 def removed(content: bytes) -> bytes:

@@ -51,6 +51,8 @@ class Container(NamedTuple):
     privileged: bool = False
     added: tuple[str, ...] = ()
     environment: tuple[Variable, ...] = ()
+    elsewhere: frozenset[str] | None = frozenset()
+    """Names of variables whose values stand elsewhere, such as secrets; None where they may be any."""
     logging: Logging | None = None
     health_check: bool = False
     stop_timeout: int | None = None

@@ -29,13 +29,24 @@ def write(text: str, name: str | None) -> None:
         if target.exists() and not target.is_file():
             target.write_bytes(text.encode())
             return
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        with tempfile.NamedTemporaryFile(dir=target.resolve().parent, prefix=f".{target.name}.", delete=False) as file:
-            file.write(text.encode())
-        Path(file.name).chmod(mode)
-        Path(file.name).replace(target.resolve())
+        _replace(target, text.encode())
     except OSError as error:
         raise CannotDo([f"{shown(name)}: cannot be written: {error.strerror}"]) from error
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Whole or not at all, and without a trace where not. Raises OSError."""
+    mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+    descriptor, name = tempfile.mkstemp(dir=target.resolve().parent, prefix=f".{target.name}.")
+    made = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        made.chmod(mode)
+        made.replace(target.resolve())
+    except OSError:
+        made.unlink()
+        raise
 
 
 def shown(name: str) -> str:

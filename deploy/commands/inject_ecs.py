@@ -87,7 +87,8 @@ def _changed(document: Document, options: argparse.Namespace) -> list[Told]:
     for one in chosen:
         if option := missing(one, wishes):
             place = _line(options.file, one, option)
-            raise CannotDo([f"{place} is needed the first time; see fargate-sensor inject ecs --help"], 2)
+            when = "" if option.startswith("--env") else " the first time"
+            raise CannotDo([f"{place} is needed{when}; see fargate-sensor inject ecs --help"], 2)
     try:
         told = [_placed(one, line) for one in chosen for line in inject(one, wishes)]
     except CannotInject as error:

@@ -15,6 +15,7 @@ from deploy.commands.complaints import CannotDo
 from deploy.pod.wishes import Mode, SecretKey, Security, Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar.destinations import FORMS
+from deploy.sidecar.variables import mistake_in_pod
 
 PREFIX = "FARGATE_SENSOR_"
 TOKEN_KEY = "token"  # noqa: S105 - the name of a key
@@ -111,6 +112,10 @@ def _token_secret(text: str) -> SecretKey:
     return SecretKey(found[1], found[2] or TOKEN_KEY)
 
 
+def _variables(given: list[str]) -> dict[str, str]:
+    return values.variables(given, mistake_in_pod)
+
+
 def _pull_secrets(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not all(re.fullmatch(_NAME, name) for name in names):
@@ -180,7 +185,7 @@ OPTIONS = (
         f"secret in the pod's namespace with the ingest's write token, under the key {TOKEN_KEY} unless said; without "
         "it the pod shows a token of its service account",
     ),
-    Option("env", "SENSOR_NAME=VALUE", values.variables, "any other setting; may be repeated", split=_lines),
+    Option("env", "SENSOR_NAME=VALUE", _variables, "any other setting; may be repeated", split=_lines),
     Option(
         "mode",
         "|".join(get_args(Mode)),

@@ -3,7 +3,7 @@
 Values that may be secrets are never repeated: a misplaced token is a token.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from deploy.sidecar.specification import NAME, is_sensor_image
 from deploy.sidecar.variables import SECRETS, is_image, is_name, mistake
@@ -24,8 +24,8 @@ def other_name(image: str | None) -> list[Told]:
     return [note(f"the image is not called {NAME}: fargate-sensor check takes it for an app's, with rights too many")]
 
 
-def variables(given: Iterable[str]) -> dict[str, str]:
-    """`SENSOR_NAME=VALUE`, several."""
+def variables(given: Iterable[str], mistake: Callable[[str, str], str | None] = mistake) -> dict[str, str]:
+    """`SENSOR_NAME=VALUE`, several. `mistake` says what is wrong with one."""
     found = {}
     for text in given:
         name, equals, value = text.partition("=")

@@ -8,6 +8,8 @@ from deploy.documents.errors import MalformedDocument
 from deploy.documents.weave import weave
 
 _TOKEN = re.compile(r"""\s*(?:"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+)""")
+_LONE = re.compile("[\ud800-\udfff]")
+"""Half of a character, which JSON can have as `\\ud800`, and UTF-8 cannot."""
 _INDENT = re.compile(r"^[{\[]\n([ \t]+)\S")
 
 
@@ -56,7 +58,8 @@ class JsonText:
         return (woven + self._original[len(self._original.rstrip()) :]).replace("\n", self._newline)
 
     def _dumped(self, data: Any) -> str:
-        return json.dumps(data, indent=self._indent, ensure_ascii=False)
+        text = json.dumps(data, indent=self._indent, ensure_ascii=False)
+        return _LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _parsed(text: str) -> Any:

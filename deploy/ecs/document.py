@@ -103,8 +103,8 @@ def _registered(data: Any, write: Callable[[Any], str], manner: Manner, original
 
 def _named(data: MutableSequence[Any]) -> MutableSequence[Any]:
     containers = _containers(data)
-    if any(isinstance(one, Mapping) and "name" not in one for one in containers):
-        raise MalformedDocument("an array of something else: container definitions have a name")
+    if any(not is_intrinsic(one) and not {"name", "image"} <= one.keys() for one in containers):
+        raise MalformedDocument("an array of something else: container definitions have a name and an image")
     return containers
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from copy import copy
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from deploy.documents.shared import WRITTEN_OUT
@@ -12,10 +13,10 @@ from deploy.ecs.fields import Fields, is_intrinsic, text
 from deploy.ecs.logs import log_configuration
 from deploy.ecs.obstacles import obstacles
 from deploy.ecs.ordering import disorder, order
-from deploy.ecs.probes import probes
+from deploy.ecs.probes import handed_over, probes
 from deploy.ecs.record import LABEL, Record, parse
 from deploy.ecs.resize import resize, size_of
-from deploy.ecs.sensor_container import CHANGED, token_secret, update, variables_of
+from deploy.ecs.sensor_container import CHANGED, FILLED_IN, token_secret, update, variables_of
 from deploy.ecs.wishes import Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import ecs as written
@@ -45,8 +46,14 @@ def missing(definition: Definition, wishes: Wishes) -> str | None:
     sensor = definition.sensor
     if wishes.image is None and (sensor is None or not sensor.get("image")):
         return "--image"
-    there = destinations.named(variables_of(sensor) | dict(wishes.variables))
-    return None if wishes.destinations or there else "--ingest-url or --destination"
+    if sensor is not None and sensor.get("environmentFiles"):
+        return None  # they may say it
+    before = variables_of(sensor)
+    said = {name: before[name] for name in before if not (wishes.destinations and name in destinations.VARIABLES)}
+    said |= destinations.environment(wishes.destinations) | dict(wishes.variables)
+    if not destinations.named(said):
+        return "--ingest-url or --destination"
+    return next((f"--env {name}" for name in destinations.lacking(said)), None)
 
 
 def inject(definition: Definition, wishes: Wishes) -> list[Told]:
@@ -70,9 +77,10 @@ def inject(definition: Definition, wishes: Wishes) -> list[Told]:
     changes = _Changes(dict(was), [], _resized(definition) if was else before.resized)
     told += more + _task(definition, changes, spool=spool)
     empty = before.empty or {name_of(c): copy(c.get("dependsOn")) for c in definition.apps if _is_empty(c)}
-    told += _sensor(definition, wishes, spool=spool)
+    told += _sensor(definition, wishes, before.probes, spool=spool)
     told += _starts(definition, empty, depends_on=depends_on)
-    _label(definition, changes.after(before, empty, depends_on=depends_on))
+    record = changes.after(before, empty, depends_on=depends_on)
+    _label(definition, replace(record, probes=handed_over(definition)))
     told += [note(WRITTEN_OUT)] if definition.shared.written_out > written_out else []
     return [*told, *_task_role(definition), *_execution_role(definition), *effects(definition)]
 
@@ -172,12 +180,13 @@ def _starts(definition: Definition, empty: Mapping[str, Any], *, depends_on: boo
     return [note("the app's containers do not wait for the sensor: what they do first may go unseen")]
 
 
-def _sensor(definition: Definition, wishes: Wishes, *, spool: bool) -> list[Told]:
-    commands, told = probes(definition)
+def _sensor(definition: Definition, wishes: Wishes, handed: str, *, spool: bool) -> list[Told]:
+    commands, told = probes(definition, handed)
     environment = destinations.environment(wishes.destinations) | ({PROBES: commands} if commands else {})
     sensor = definition.sensor
     before = variables_of(sensor)
-    environment |= {name: before[name] for name in (STOP_DEADLINE,) if name in before} | dict(wishes.variables)
+    kept = {name: before[name] for name in (STOP_DEADLINE,) if before.get(name, FILLED_IN) != FILLED_IN}
+    environment |= kept | dict(wishes.variables)
     image = wishes.image or text(sensor.get("image") if sensor is not None else None) or ""
     wanted = written.container(Sidecar(image, environment, spool))
     if sensor is None:

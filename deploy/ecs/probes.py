@@ -1,17 +1,43 @@
 """The health checks of the siblings, handed to the sensor so that it can tell them from people's sessions."""
 
 import json
-from typing import Any
+from hashlib import blake2b
 
 from deploy.ecs.definition import Definition, name_of
 from deploy.ecs.fields import Fields, is_intrinsic, text
-from deploy.ecs.sensor_container import variables_of
+from deploy.ecs.sensor_container import FILLED_IN, variables_of
 from deploy.sidecar import variables
 from deploy.told import Told, warning
 
 
-def probes(definition: Definition) -> tuple[str | None, list[Told]]:
-    """The value of the variable, None where there is no health check, and what could not be handed over."""
+def probes(definition: Definition, handed: str = "") -> tuple[str | None, list[Told]]:
+    """The value of the variable, None where there is nothing to set, and what could not be handed over.
+
+    `handed` is the mark of what an earlier injection has put there. Anything else its user has said, and it stays.
+    """
+    commands, told = _known(definition)
+    said = variables_of(definition.sensor).get(variables.PROBES, "")
+    if said and _mark(said) != handed and variables.mistake(variables.PROBES, said) is None:
+        try:
+            commands += [one for one in json.loads(said) if one not in commands]
+        except (ValueError, RecursionError):  # the deployment fills it in
+            return (None if said == FILLED_IN else said), told
+    return variables.array(commands[: variables.MOST_COMMANDS]) if commands else None, told
+
+
+def handed_over(definition: Definition) -> str:
+    """The mark of the variable where it has what the health checks say and no more, for the next injection."""
+    commands, _ = _known(definition)
+    said = variables_of(definition.sensor).get(variables.PROBES)
+    return _mark(said) if said == variables.array(commands[: variables.MOST_COMMANDS]) else ""
+
+
+def _mark(value: str) -> str:
+    return blake2b(value.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+def _known(definition: Definition) -> tuple[list[list[str]], list[Told]]:
+    """The commands that the document has, and what could not be handed over."""
     commands: list[list[str]] = []
     told = []
     for container in definition.apps:
@@ -27,19 +53,7 @@ def probes(definition: Definition) -> tuple[str | None, list[Told]]:
             )
         elif command and command not in commands:
             commands.append(command)
-    if told:
-        commands += [one for one in _said(definition.sensor) if one not in commands]
-    return variables.array(commands[: variables.MOST_COMMANDS]) if commands else None, told
-
-
-def _said(sensor: Fields | None) -> list[Any]:
-    """What the variable has already: of what is not known here its user may have told the sensor."""
-    value = variables_of(sensor).get(variables.PROBES, "")
-    try:
-        plain = json.loads(value)
-    except (ValueError, RecursionError):
-        return []
-    return plain if isinstance(plain, list) and variables.mistake(variables.PROBES, value) is None else []
+    return commands, told
 
 
 def _command(container: Fields) -> list[str] | None:

@@ -17,13 +17,15 @@ LABEL = "fargate-sensor.before-injection"
 class Record:
     """`was` has the task's fields that were changed as they were before, `added` those that were not there. `empty` has
     what `dependsOn` was, by container, where it was there and empty. `resized` is the size that the task was given:
-    another one is somebody else's. `depends_on` is what was asked for, and no part of what is undone."""
+    another one is somebody else's. `depends_on` is what was asked for, and `probes` the mark of the commands that were
+    handed to the sensor (`deploy.ecs.probes`); both are no part of what is undone."""
 
     was: Mapping[str, Any] = field(default_factory=dict)
     added: tuple[str, ...] = ()
     empty: Mapping[str, Any] = field(default_factory=dict)
     resized: Mapping[str, Any] = field(default_factory=dict)
     depends_on: bool = True
+    probes: str = ""
 
     def for_size(self, size: Mapping[str, int | None]) -> "Record":
         """The record for a task that has this size now: without the one before, where it is not what it was given."""
@@ -33,7 +35,7 @@ class Record:
 
     def written(self) -> str:
         """The value of the label."""
-        plain = {key: value for key, value in asdict(self).items() if key != "resized" or value}
+        plain = {key: value for key, value in asdict(self).items() if key not in ("resized", "probes") or value}
         return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -43,9 +45,9 @@ def parse(value: object) -> Record | None:
     if plain is None:
         return None
     was, added, empty, depends_on = (plain.get(name) for name in ("was", "added", "empty", "depends_on"))
-    resized = plain.get("resized", {})
+    resized, probes = plain.get("resized", {}), plain.get("probes", "")
     if not (isinstance(was, dict) and isinstance(empty, dict) and isinstance(added, list)):
         return None
-    if not (isinstance(depends_on, bool) and isinstance(resized, dict)):
+    if not (isinstance(depends_on, bool) and isinstance(resized, dict) and isinstance(probes, str)):
         return None
-    return Record(was, tuple(one for one in added if isinstance(one, str)), empty, resized, depends_on)
+    return Record(was, tuple(one for one in added if isinstance(one, str)), empty, resized, depends_on, probes)

@@ -1,6 +1,6 @@
 """The sensor's container in a definition: made, or brought up to date without overwriting what others chose."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from deploy.ecs.fields import Fields, is_intrinsic, text
@@ -16,12 +16,23 @@ NEEDED = ("essential", "user", "readonlyRootFilesystem")
 CHANGED = ("environment", "linuxParameters", "mountPoints", "secrets", "dockerLabels")
 """What is changed within, and not as a whole."""
 APART = frozenset({"name", "image", "environment", "linuxParameters", "mountPoints"})
+FILLED_IN = "${}"
+"""Stands for the value of a variable that only the deployment knows."""
 
 
 def variables_of(sensor: Fields | None) -> dict[str, str]:
-    """The plain variables that the container has."""
-    entries = sensor.parts("environment") if sensor is not None else []
-    return {name: text(e.get("value")) or "" for e in entries if (name := text(e.get("name"))) is not None}
+    """The variables that the container has, `FILLED_IN` for what a template computes or ECS fetches."""
+    if sensor is None:
+        return {}
+    fetched = {name: FILLED_IN for entry in sensor.parts("secrets") if (name := text(entry.get("name"))) is not None}
+    return fetched | {
+        name: _value(entry) for entry in sensor.parts("environment") if (name := text(entry.get("name"))) is not None
+    }
+
+
+def _value(entry: Fields) -> str:
+    value = entry.get("value")
+    return FILLED_IN if is_intrinsic(value) else text(value) or ""
 
 
 def update(sensor: Fields, wanted: Mapping[str, Any], wishes: Wishes) -> list[Told]:
@@ -81,7 +92,8 @@ def _capabilities(sensor: Fields, wanted: list[str]) -> None:
 def _environment(sensor: Fields, wanted: Mapping[str, str], wishes: Wishes) -> None:
     """Where a destination is named, none of the earlier ones stays; of the rest only what is wanted is set."""
     gone = (destinations.VARIABLES if wishes.destinations else frozenset()) - wanted.keys()
-    gone |= {TOKEN} if wishes.token_secret is not None else set()  # ECS takes no name twice, be it once a secret's
+    _fetch_no_longer(sensor, gone | wanted.keys())  # ECS takes no name twice, be it once a secret's
+    gone |= {TOKEN} if wishes.token_secret is not None else set()
     listed = sensor.get("environment")
     if isinstance(listed, list) and not is_intrinsic(listed):
         for index in reversed(range(len(listed))):
@@ -90,11 +102,21 @@ def _environment(sensor: Fields, wanted: Mapping[str, str], wishes: Wishes) -> N
             if name in gone or (name not in wanted and entry is not None and _is_ours(entry)):
                 del listed[index]
     there = {text(entry.get("name")): entry for entry in sensor.parts("environment")}
+    said = destinations.environment(wishes.destinations).keys() | wishes.variables.keys()
     for name, value in wanted.items():
         if name not in there:
             _append(sensor, "environment", {"name": name, "value": value})
-        elif there[name].get("value") != value and not is_intrinsic(there[name].get("value")):
+        elif there[name].get("value") != value and (name in said or not is_intrinsic(there[name].get("value"))):
             there[name].put("value", value)
+
+
+def _fetch_no_longer(sensor: Fields, names: Set[str]) -> None:
+    listed = sensor.get("secrets")
+    fetched = [one.raw for one in sensor.parts("secrets") if text(one.get("name")) in names]
+    for index in reversed([i for i, one in enumerate(listed or ()) if any(one is entry for entry in fetched)]):
+        del listed[index]
+    if fetched and not listed:
+        sensor.drop("secrets")
 
 
 def _is_ours(entry: Fields) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from deploy.pod.wishes import Mode, Security, Wishes
-from deploy.sidecar.variables import SECRETS, is_image, is_name, mistake
+from deploy.sidecar.variables import SECRETS, is_image, is_name, mistake_in_pod
 
 PREFIX = "fargate-sensor/"
 INJECT = PREFIX + "inject"
@@ -59,7 +59,7 @@ def _take(key: str, value: str, changes: dict[str, Any], variables: dict[str, st
         name = key.removeprefix(VARIABLE)
         if not is_name(name) or name in SECRETS:
             return "is no SENSOR_ variable that may be set in an annotation"
-        if wrong := mistake(name, value):
+        if wrong := mistake_in_pod(name, value):
             return wrong
         variables[name] = value
         return None

@@ -18,6 +18,9 @@ NOBODY = 65532
 """The user of a sensor that must not be root where no container says its own: `nonroot` of distroless images."""
 
 
+PARKED = "a destination of the sensor needs it, and without it nothing is collected"
+
+
 class Injection(NamedTuple):
     """What to change, nothing where the pod is left alone; and what to tell whoever made it, a line each."""
 
@@ -54,6 +57,7 @@ def inject(pod: Mapping[str, Any], wishes: Wishes) -> Injection:
         *_annotation(pod, status),
     )
     line = unscalable(spec, wishes.resources)
+    told += [f"{name} is not set: {PARKED}" for name in destinations.lacking(_said(wishes))]
     return Injection(patch, (*told, *lines, *effects(spec)), notes=(line,) if line is not None else ())
 
 
@@ -98,13 +102,17 @@ def _audience(wishes: Wishes) -> str | None:
     """The host of the ingest, for which the service account's token is made; None where no such token is needed."""
     if wishes.token_secret is not None:
         return None
-    said = destinations.environment(wishes.destinations) | dict(wishes.variables)
+    said = _said(wishes)
     if destinations.INGEST not in destinations.named(said):
         return None
     try:
         return urlsplit(said.get("SENSOR_INGEST_URL", "")).hostname
     except ValueError:  # the sensor tells what is wrong with it
         return None
+
+
+def _said(wishes: Wishes) -> dict[str, str]:
+    return destinations.environment(wishes.destinations) | dict(wishes.variables)
 
 
 def _into_spec(

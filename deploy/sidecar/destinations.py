@@ -8,9 +8,10 @@ from deploy.sidecar.variables import mistake
 
 FORMS = "kinesis:STREAM, firehose:STREAM, sqs:URL, s3:BUCKET[/PREFIX] or stdout"
 
+CHOICE = "SENSOR_DESTINATIONS"
 VARIABLES = frozenset(
     {
-        "SENSOR_DESTINATIONS",
+        CHOICE,
         "SENSOR_INGEST_URL",
         "SENSOR_KINESIS_STREAM",
         "SENSOR_FIREHOSE_STREAM",
@@ -32,6 +33,7 @@ PERMISSIONS: Mapping[str, str] = {
 """What the role of the task must be allowed, by destination (docs/destinations.md)."""
 
 _NAMED_BY = {
+    INGEST: "SENSOR_INGEST_URL",
     "kinesis": "SENSOR_KINESIS_STREAM",
     "firehose": "SENSOR_FIREHOSE_STREAM",
     "sqs": "SENSOR_SQS_QUEUE_URL",
@@ -67,7 +69,7 @@ def parse(text: str) -> Destination:
     name, colon, rest = text.partition(":")
     if name == "stdout" and not colon:
         return Destination(name, {})
-    if name not in _NAMED_BY or not rest or not rest.isprintable() or " " in rest or "," in rest:
+    if name not in PERMISSIONS or not rest or not rest.isprintable() or " " in rest or "," in rest:
         raise NoDestination(f"{ascii(text)[:80]} is no destination; there are {FORMS}")
     bucket, _, prefix = rest.partition("/")
     in_bucket = {"SENSOR_S3_BUCKET": bucket} | ({"SENSOR_S3_PREFIX": prefix} if prefix else {})
@@ -82,7 +84,7 @@ def environment(destinations: Iterable[Destination]) -> dict[str, str]:
     """The variables of several destinations together. `ingest_http` alone is the default and is not said."""
     chosen = list(destinations)
     names = list(dict.fromkeys(one.name for one in chosen))
-    said = {} if names in ([], [INGEST]) else {"SENSOR_DESTINATIONS": ",".join(names)}
+    said = {} if names in ([], [INGEST]) else {CHOICE: ",".join(names)}
     for one in chosen:
         said |= one.variables
     return said
@@ -90,6 +92,15 @@ def environment(destinations: Iterable[Destination]) -> dict[str, str]:
 
 def named(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The destinations that an environment names."""
-    said = environment.get("SENSOR_DESTINATIONS", "")
+    said = environment.get(CHOICE, "")
     names = tuple(name.strip() for name in said.split(",") if name.strip())
     return names or ((INGEST,) if environment.get("SENSOR_INGEST_URL") else ())
+
+
+def lacking(environment: Mapping[str, str]) -> list[str]:
+    """The variables without which the destinations that an environment names get nothing."""
+    return [
+        variable
+        for name in named(environment)
+        if (variable := _NAMED_BY.get(name)) is not None and not environment.get(variable, "").strip()
+    ]

@@ -1,5 +1,6 @@
 """The sensor's container as Kubernetes writes it (Container, core/v1)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -88,8 +89,11 @@ def volumes(*, spool: bool, audience: str | None) -> list[dict[str, Any]]:
 
 
 def _literal(value: str) -> str:
-    """Kubernetes expands `$(NAME)` in values, and makes of each `$$` one dollar (`expansion.Expand`)."""
-    return value.replace("$", "$$")
+    """Kubernetes expands `$(NAME)` in values, and makes of each `$$` one dollar (`expansion.Expand`).
+
+    A `${NAME}` stays as it is, for whoever fills in manifests.
+    """
+    return re.sub(r"\$(?=[$(])", "$$", value)
 
 
 def _probe(check: HealthCheck) -> dict[str, Any]:

@@ -46,3 +46,8 @@ def is_name(text: str) -> bool:
 def mistake(name: str, value: str) -> str | None:
     """Why the sensor would collect nothing with this variable, in a line without the value; None where it would."""
     return next(iter(mistakes({name: value})), None)
+
+
+def mistake_in_pod(name: str, value: str) -> str | None:
+    """The same of a value that injection writes into a pod, where Kubernetes fills nothing in (`sidecar.pod`)."""
+    return next(iter(mistakes({name: value}, ("${",))), None)

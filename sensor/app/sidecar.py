@@ -217,7 +217,7 @@ class Sidecar:
         await enriching
         await self._outlet.flush(stopping.to_deliver())
         added = stopping.added(self._siblings.alone_since, self._siblings.alive)
-        for event in self._heartbeat.stop(added):
+        for event in self._made(lambda: self._heartbeat.stop(added)):
             self._outlet.put(event)
         await self._outlet.flush(stopping.for_the_last_word())
         for background in self._background:
@@ -321,12 +321,16 @@ class Sidecar:
         return {**self._supervisor.health(), **detection, **self._own_process.health()}
 
     def _report(self, make: Callable[[], Sequence[Event]]) -> None:
+        for event in self._made(make):
+            self._queue.emit(event)
+
+    def _made(self, make: Callable[[], Sequence[Event]]) -> Sequence[Event]:
         """Whoever has a report made goes on in any case: the supervisor of a collector that failed does it too."""
         try:
-            for event in make():
-                self._queue.emit(event)
+            return make()
         except Exception:
             log.exception("a report could not be made")
+            return ()
 
     def _ask_ecs(self, clock: SystemClock) -> EcsMetadata | None:
         url = endpoint(os.environ)

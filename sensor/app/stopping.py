@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import threading
 
 from sensor.model.clock import Clock
@@ -49,10 +50,17 @@ class Stopping:
         return self._clock.monotonic() - self.began
 
     def end_in_any_case(self) -> None:
-        """End the process with 0 soon after the deadline, should it hang then: a resolver may, or a disk."""
-        timer = threading.Timer(self._left() + GRACE_S, os._exit, (0,))
+        """End the process with 0 soon after the deadline, should it hang then: a resolver may, or a disk.
+
+        Where no thread can be had (a pids limit) the kernel ends it, by SIGALRM.
+        """
+        seconds = self._left() + GRACE_S
+        timer = threading.Timer(seconds, os._exit, (0,))
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def _left(self) -> float:
         return max(0.0, self.began + self._deadline_s - self._clock.monotonic())

@@ -44,10 +44,9 @@ class Supervisor:
     def health(self) -> Mapping[str, CollectorHealth]:
         """How each collector stands now, by name; one that runs and reports speaks for itself."""
         reported = {
-            collector.name: CollectorHealth(found.status, found.reason, found.figures)
+            collector.name: _status(collector)
             for collector in self._collectors
             if isinstance(collector, Reporting) and self._runs(collector.name)
-            for found in (collector.status(),)
         }
         return self._health | reported
 
@@ -116,6 +115,15 @@ class Supervisor:
         log.log(level, "%s: %s%s", name, health.status, f": {health.reason}" if health.reason else "")
         if before is not None:
             self._changed()
+
+
+def _status(collector: Reporting) -> CollectorHealth:
+    """What it says of itself. One that cannot, without a descriptor say, keeps no report from being made."""
+    try:
+        found = collector.status()
+    except Exception as error:  # noqa: BLE001  # which is an answer, as with a probe
+        return CollectorHealth(Status.DEGRADED, f"how it stands cannot be told: {type(error).__name__}: {error}")
+    return CollectorHealth(found.status, found.reason, found.figures)
 
 
 def _is_being_cancelled() -> bool:

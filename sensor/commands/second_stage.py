@@ -6,8 +6,10 @@ and with the exec every secret in the environment (docs/adr/0001-two-stage-start
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import time
 
 from sensor.config.variables import ELSEWHERE, PREFIX
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sensor.config.handover import Handover
 
 FAILED = 1
+FORK_AGAIN_S = 1.0
 
 
 def start(check: Callable[[], Handover | int], argv: Sequence[str]) -> int:
@@ -29,7 +32,7 @@ def start(check: Callable[[], Handover | int], argv: Sequence[str]) -> int:
     try:
         descriptor = os.memfd_create("sensor-handover", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         sys.stdout.flush()
-        checker = os.fork()
+        checker = _forked()
         if checker == 0:
             return _told(check(), descriptor)
         os.set_inheritable(descriptor, True)
@@ -38,6 +41,22 @@ def start(check: Callable[[], Handover | int], argv: Sequence[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"fargate-sensor: the second stage cannot be started: {error}\n")
         return FAILED
+
+
+def _forked() -> int:
+    """As os.fork. Where no process more is allowed just now, this waits: to end would be a crash loop."""
+    told = False
+    while True:
+        try:
+            return os.fork()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ENOMEM):
+                raise
+            if not told:
+                sys.stderr.write(f"fargate-sensor: no process can be started, and it waits until one can: {error}\n")
+                sys.stderr.flush()
+            told = True
+            time.sleep(FORK_AGAIN_S)
 
 
 def _may_trace(environ: Mapping[str, str], argv: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from sensor.model.hostname import is_resolvable
 from sensor.model.ranges import parse_range
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+TOKEN_FILES = ("ingest_token_file", "ingest_identity_file")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
 
 
@@ -49,6 +50,10 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     secret = settings.ingest_token or settings.ingest_token_file or settings.ingest_identity in ("aws", "kubernetes")
     if url.scheme == "http" and secret and not _is_private(url.hostname or ""):
         yield Problem("ingest_url", "sends the token unencrypted across the network; use https")
+    for name in TOKEN_FILES:  # whoever writes it may start after the sensor, which waits for nobody
+        path = getattr(settings, name)
+        if path and (fault := _unreadable(path)):
+            yield Problem(name, f"{fault}: events wait until it can be read")
     pod = {name: getattr(settings, name) for name in ("pod_namespace", "pod_name", "pod_uid")}
     if any(pod.values()):
         yield from (
@@ -110,12 +115,10 @@ def _token(settings: Settings) -> Iterator[Problem]:
         yield Problem("ingest_token", "should be visible ASCII characters without spaces (the value is not shown)")
     if settings.ingest_token and settings.ingest_token_file:
         yield Problem("ingest_token_file", f"should not be set together with {variable('ingest_token')}")
-    for name in ("ingest_token_file", "ingest_identity_file"):
+    for name in TOKEN_FILES:
         path = getattr(settings, name)
-        if path and (fault := _unreadable(path)):
-            yield Problem(
-                name, fault if path.startswith("/") else "should be an absolute path (the value is not shown)"
-            )
+        if path and (not path.startswith("/") or "\0" in path):
+            yield Problem(name, "should be an absolute path (the value is not shown)")
 
 
 def _certificates(settings: Settings) -> Iterator[Problem]:

@@ -60,7 +60,8 @@ class Settings:
         field(default=None, repr=False)
     )
     ingest_token_file: Annotated[
-        Text | None, doc("File that holds the write token, instead of `SENSOR_INGEST_TOKEN`. It may change.")
+        Text | None,
+        doc("File that holds the write token, instead of `SENSOR_INGEST_TOKEN`. It may come later, and change."),
     ] = None
     ingest_identity: Annotated[
         IngestIdentity,

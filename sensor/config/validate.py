@@ -51,13 +51,14 @@ def check(environ: Mapping[str, str], argv: Sequence[str] = (), *, forced: Mappi
     )
 
 
-def mistakes(environ: Mapping[str, str]) -> tuple[str, ...]:
+def mistakes(environ: Mapping[str, str], holes: Sequence[str] = ("${", "$(")) -> tuple[str, ...]:
     """A line, without the value, for each name that is no setting and each value that no sensor would take.
 
-    For who writes a part of an environment: what settings ask of each other is left to the sensor. A value with `${`
-    (templates, Terraform) or `$(` (pods) is filled in elsewhere.
+    For who writes a part of an environment: what settings ask of each other is left to the sensor. A value with one of
+    `holes` in it, `${` (templates, Terraform) or `$(` (pods), is filled in elsewhere.
     """
-    given = from_environment({key: "" if re.search(r"\$[{(]", text) else text for key, text in environ.items()})
+    whole = {key: "" if any(hole in text for hole in holes) else text for key, text in environ.items()}
+    given = from_environment(whole)
     settings, mistyped = _typed(given.values)
     wrong = _first_of_each([*mistyped, *rules.of_values(settings)])
     return (*given.problems, *_lines((problem._replace(got="") for problem in wrong), given.values))

@@ -29,6 +29,8 @@ def _in_ecs(sensor: Container, task: Task) -> Iterator[Flaw]:
     if known and not CAPABILITIES.issubset(name.removeprefix("CAP_") for name in sensor.added):
         wanted = " and ".join(sorted(CAPABILITIES))
         yield Flaw(f"without {wanted} the sensor reads little of the others", sensor.path, "capabilities")
+    if (sensor.user or "0").partition(":")[0] not in ("0", "root"):
+        yield Flaw(f"as the user {sensor.user} the sensor has no rights over other processes", sensor.path, "user")
     for name, condition in sensor.depends_on:
         if condition in ("START", "HEALTHY"):
             yield Flaw(f"the sensor starts after {name} and misses its start", sensor.path, f"after {name}")

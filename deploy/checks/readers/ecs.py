@@ -52,6 +52,7 @@ def container(section: Section) -> Container:
         privileged=bool(section.flag("privileged")),
         added=tuple(sorted(capabilities.texts("add"))),
         environment=tuple(_environment(section)),
+        elsewhere=_elsewhere(section),
         logging=_logging(section),
         health_check=bool(section.raw("healthCheck")),
         stop_timeout=section.number("stopTimeout"),
@@ -130,6 +131,12 @@ def _environment(section: Section) -> Any:
         name = one.text("name")
         if name is not None:
             yield Variable(name, one.text("value"), one.path)
+
+
+def _elsewhere(section: Section) -> frozenset[str] | None:
+    names = frozenset(one.text("name") or "" for one in section.sections("secrets"))
+    files = section.raw("environmentFiles")
+    return None if files or {"environment", "environmentFiles", "secrets"} & section.unknown() else names
 
 
 def _logging(section: Section) -> Logging | None:

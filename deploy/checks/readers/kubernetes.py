@@ -113,6 +113,7 @@ def _container(section: Section, spec: Section, *, runs_first: bool) -> Containe
         privileged=bool(security.flag("privileged")),
         added=added,
         environment=tuple(_environment(section)),
+        elsewhere=_elsewhere(section),
         health_check=any(section.raw(key) for key in ("livenessProbe", "readinessProbe", "startupProbe")),
         rejected=tuple(_not_taken(section, added)),
         unknown=_unknown(FIELDS, section) | ({"user"} & _unknown(FIELDS, spec)),
@@ -139,6 +140,11 @@ def _environment(section: Section) -> Iterator[Variable]:
         name = one.text("name")
         if name is not None and one.raw("valueFrom") is None:
             yield Variable(name, one.text("value") or "", one.path)
+
+
+def _elsewhere(section: Section) -> frozenset[str] | None:
+    names = frozenset(one.text("name") or "" for one in section.sections("env") if one.raw("valueFrom") is not None)
+    return None if section.raw("envFrom") or {"env", "envFrom"} & section.unknown() else names
 
 
 def _not_taken(section: Section, added: tuple[str, ...]) -> Iterator[str]:

@@ -98,6 +98,26 @@ async def test_what_is_lost_while_the_rest_is_delivered_is_told_by_the_last_repo
     assert counters.losses == {"stalled": 1}
 
 
+async def test_what_waits_is_delivered_though_the_last_report_cannot_be_made(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sidecar = Sidecar(Handover(Settings(destinations=("stdout",)), view=View.JSON), None, Counters())
+    flushed = list[float]()
+
+    async def flush(deadline: float) -> None:
+        flushed.append(deadline)
+
+    def fails(_added: float) -> list[Event]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(sidecar._outlet, "flush", flush)
+    monkeypatch.setattr(sidecar._heartbeat, "stop", fails)
+    sidecar._beating = asyncio.create_task(asyncio.Event().wait())
+    await sidecar._finish(asyncio.create_task(asyncio.sleep(0)), Stopping(1, SystemClock()))
+    assert len(flushed) == 2
+    assert "a report could not be made" in caplog.messages
+
+
 @pytest.mark.parametrize(("node", "ends"), [("fargate-ip-10-0-0-1", True), (None, False)])
 @pytest.mark.parametrize("parked", [(), ("ingest_url: missing",)])
 async def test_in_a_pod_it_ends_where_no_other_container_comes(

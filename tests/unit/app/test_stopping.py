@@ -1,6 +1,9 @@
 """How the time between SIGTERM and the end is divided."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -50,6 +53,23 @@ def test_the_process_ends_soon_after_the_deadline_and_not_before(monkeypatch: py
     clock.advance(5)
     stopping.end_in_any_case()
     assert timers == [(20 + GRACE_S, os._exit, (0,))]
+
+
+def test_where_no_thread_can_be_had_the_kernel_ends_it() -> None:
+    code = """if True:
+        import signal, threading
+        from sensor.app.stopping import Stopping
+        from sensor.model.clock import SystemClock
+
+        def refused(*_, **__):
+            raise RuntimeError("can't start new thread")
+
+        threading.Thread.start = refused
+        Stopping(-1.9, SystemClock()).end_in_any_case()
+        signal.pause()
+    """
+    done = subprocess.run([sys.executable, "-c", code], timeout=30, check=False, capture_output=True, text=True)
+    assert (done.stderr, done.returncode) == ("", -signal.SIGALRM)
 
 
 def test_the_sensor_adds_nothing_while_others_live() -> None:

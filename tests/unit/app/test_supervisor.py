@@ -179,6 +179,22 @@ async def test_one_that_reports_speaks_for_itself_while_it_runs() -> None:
         assert supervisor.health()["reporter"][:2] == (Status.DEGRADED, "3 directories are not watched")
 
 
+async def test_one_that_cannot_say_how_it_stands_keeps_no_report_from_being_made() -> None:
+    class Blind(FakeCollector):
+        def status(self) -> Capability:
+            raise OSError(24, "Too many open files")
+
+    blind = Blind("blind")
+    async with supervising(blind, FakeCollector("other")) as (supervisor, _, _):
+        await until(lambda: blind.runs == 1, "the run")
+        health = supervisor.health()
+        assert health["other"].status == Status.OK
+        assert health["blind"][:2] == (
+            Status.DEGRADED,
+            "how it stands cannot be told: OSError: [Errno 24] Too many open files",
+        )
+
+
 async def test_what_stands_by_is_not_run_until_it_is_needed(caplog: pytest.LogCaptureFixture) -> None:
     spare = FakeCollector("spare", capability=Capability(Status.STANDBY, "another is in use"))
     async with supervising(spare) as (supervisor, _, _):

@@ -1,14 +1,16 @@
 """What is kept of identities that no helper can be made for, or whose helpers end."""
 
+import gc
 import os
 import socket
 
 import pytest
 from fakes import FakeClock
 
+from collectors import helper_launcher
 from collectors import helper_wire as wire
 from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, Helpers
-from collectors.launcher_link import LauncherLink
+from collectors.launcher_link import LauncherAway, LauncherLink
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied
 
@@ -66,3 +68,27 @@ def test_helpers_that_ended_long_ago_are_not_kept_in_mind(
     clock.advance(FORGET_S)
     ask(helpers, 8)
     assert list(helpers._hangs) == [(8, 8)]
+
+
+def test_a_launcher_that_the_kernel_refused_at_the_start_is_started_when_it_is_needed(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> int:
+        raise BlockingIOError(11, "a pids limit")
+
+    anew = list[socket.socket]()
+
+    def start_anew() -> tuple[socket.socket, int]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        anew.append(theirs)
+        return ours, os.posix_spawn("/bin/true", ["true"], {})
+
+    monkeypatch.setattr(os, "fork", refused)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    counters = Counters()
+    link = LauncherLink(helper_launcher.start(), counters, clock.monotonic, start_anew)
+    with pytest.raises(LauncherAway):
+        link.ask(b"7 7")
+    assert (len(anew), counters.losses) == (1, {"helper_lost": 1})
+    link.close()
+    anew[0].close()

@@ -121,6 +121,11 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
     [
         ([], 2, "fargate-sensor inject: the following arguments are required"),
         ([SINGLE], 2, f"{SINGLE}: --image is needed the first time"),
+        (
+            [SINGLE, "--image", IMAGE, "--env", "SENSOR_DESTINATIONS=s3"],
+            2,
+            f"{SINGLE}: --env SENSOR_S3_BUCKET is needed; see",
+        ),
         ([SINGLE, "--image", IMAGE], 2, "--ingest-url or --destination is needed the first time"),
         ([SINGLE, *OPTIONS, "--imag", "x"], 2, "unrecognized arguments: --imag x"),
         ([SINGLE, "--image", "a b", "--destination", "stdout"], 2, "--image: 'a b' is no image"),
@@ -220,3 +225,24 @@ def test_the_image_may_come_from_the_environment(
         "SENSOR_FOLD": "off",
         "SENSOR_SPOOL_DIR": "/var/lib/fargate-sensor/spool",
     }
+
+
+def test_a_document_that_cannot_be_written_whole_leaves_no_part_of_it(tmp_path: Path) -> None:
+    output = tmp_path / "task.json"
+    output.write_text("{}")
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
+        "from deploy.commands.inject import main; sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "ecs", str(SINGLE), *OPTIONS, "-o", str(output)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        1,
+        f"fargate-sensor inject: {output}: cannot be written: File too large",
+    )
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("task.json", "{}")]

@@ -270,5 +270,8 @@ def test_what_is_needed_the_first_time() -> None:
     assert missing(definition, Wishes()) == "--image"
     assert missing(definition, Wishes(image=IMAGE)) == "--ingest-url or --destination"
     assert missing(definition, Wishes(image=IMAGE, variables={"SENSOR_INGEST_URL": "https://i"})) is None
+    kinesis = {"SENSOR_DESTINATIONS": "stdout,kinesis"}
+    assert missing(definition, Wishes(image=IMAGE, variables=kinesis)) == "--env SENSOR_KINESIS_STREAM"
+    assert missing(definition, Wishes(image=IMAGE, variables={**kinesis, "SENSOR_KINESIS_STREAM": "s"})) is None
     (definition,) = read(injected(app())).definitions
     assert missing(definition, Wishes()) is None

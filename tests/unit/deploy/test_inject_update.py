@@ -4,30 +4,16 @@ import json
 from typing import Any
 
 import pytest
-from task_definitions import FOLDER, IMAGE, WISHES, injected, removed, requests
+from task_definitions import FOLDER, IMAGE, SINGLE, WISHES, changed, injected, removed, requests, sensor_of
 
 from deploy.ecs.document import read
-from deploy.ecs.inject import inject
+from deploy.ecs.inject import inject, missing
 from deploy.ecs.wishes import Wishes
-from deploy.sidecar.destinations import parse
-
-SINGLE = (FOLDER / "single.json").read_bytes()
-
-
-def sensor_of(content: bytes) -> dict[str, Any]:
-    (sensor,) = [one for one in json.loads(content)["containerDefinitions"] if one["name"] == "fargate-sensor"]
-    return sensor
+from deploy.sidecar.destinations import ingest, parse
 
 
 def variables(content: bytes) -> dict[str, str]:
     return {one["name"]: one["value"] for one in sensor_of(content)["environment"]}
-
-
-def changed(**fields: Any) -> bytes:
-    """An injected task whose sensor somebody has changed."""
-    request = json.loads(injected(SINGLE))
-    request["containerDefinitions"][-1] |= fields
-    return json.dumps(request, indent=2).encode()
 
 
 def updated(content: bytes, wishes: Wishes = WISHES) -> tuple[dict[str, Any], list[str]]:
@@ -139,11 +125,6 @@ def test_a_wait_for_health_is_the_users_and_warned_of() -> None:
 
 
 def test_health_checks_are_handed_over_as_they_are_now() -> None:
-    def with_check(content: bytes, *command: str) -> bytes:
-        request = json.loads(content)
-        request["containerDefinitions"][0]["healthCheck"] = {"command": list(command)}
-        return json.dumps(request).encode()
-
     first = injected(with_check(SINGLE, "CMD-SHELL", "curl -f localhost || exit 1"))
     assert json.loads(variables(first)["SENSOR_PROBE_COMMANDS"]) == [["/bin/sh", "-c", "curl -f localhost || exit 1"]]
     second = injected(with_check(first, "CMD", "/alive", "-q"))
@@ -206,6 +187,39 @@ def test_a_health_check_that_is_filled_in_later_is_no_fault(value: str) -> None:
     assert len(told_once(TEMPLATE, SENSOR_PROBE_COMMANDS=value)) == 1
 
 
+def with_check(content: bytes, *command: str) -> bytes:
+    request = json.loads(content)
+    request["containerDefinitions"][0]["healthCheck"] = {"command": list(command)}
+    return json.dumps(request).encode()
+
+
+def probes_of(content: bytes) -> list[list[str]]:
+    found: list[list[str]] = json.loads(variables(content)["SENSOR_PROBE_COMMANDS"])
+    return found
+
+
+def test_probes_that_the_user_told_stay_beside_the_health_checks() -> None:
+    mine = {"SENSOR_PROBE_COMMANDS": '[["/mine"]]'}
+    once = injected(SINGLE, Wishes(IMAGE, WISHES.destinations, mine))
+    assert probes_of(injected(once, Wishes(image="other/fargate-sensor:2"))) == [["/mine"]]
+    checked = injected(with_check(once, "CMD", "/alive"), Wishes())
+    assert probes_of(checked) == [["/alive"], ["/mine"]]
+    assert injected(checked, Wishes()) == checked
+    assert probes_of(injected(with_check(checked, "NONE"), Wishes())) == [["/alive"], ["/mine"]]
+
+
+def test_probes_that_somebody_wrote_into_the_container_stay() -> None:
+    once = injected(with_check(SINGLE, "CMD", "/alive"))
+    by_hand = once.replace(b'[[\\"/alive\\"]]', b'[[\\"/alive\\"],[\\"/cron\\"]]')
+    assert by_hand != once
+    assert probes_of(injected(by_hand, Wishes())) == [["/alive"], ["/cron"]]
+
+
+def test_probes_that_the_deployment_fills_in_stay() -> None:
+    (told,) = told_once(TEMPLATE, SENSOR_PROBE_COMMANDS="${Probes}")
+    assert told["value"] == "${Probes}"
+
+
 def test_a_spool_of_the_users_own_stays() -> None:
     assert told_once(SINGLE, SENSOR_SPOOL_DIR="/efs/spool") == [{"name": "SENSOR_SPOOL_DIR", "value": "/efs/spool"}]
     assert told_once(SINGLE, SENSOR_SPOOL_DIR="/var/lib/fargate-sensor/spool") == []
@@ -238,6 +252,57 @@ def test_the_log_of_a_container_that_is_essential_is_taken_before_others() -> No
 def test_the_tags_of_a_described_definition_come_along() -> None:
     described = {"taskDefinition": json.loads(SINGLE), "tags": [{"key": "team", "value": "shop"}]}
     assert json.loads(injected(json.dumps(described).encode()))["tags"] == described["tags"]
+
+
+@pytest.mark.parametrize("entry", ["Value: !Ref IngestUrl", "Value: {Ref: IngestUrl}", 'Value: "${IngestUrl}"'])
+def test_where_events_go_may_be_said_by_the_template(entry: str) -> None:
+    once = injected(TEMPLATE).replace(b"Value: https://ingest.example.org", entry.encode())
+    assert entry.encode() in once
+    (definition,) = read(once).definitions
+    assert missing(definition, Wishes(image="other/fargate-sensor:2")) is None
+    assert entry.encode() in injected(once, Wishes(image="other/fargate-sensor:2"))
+
+
+def test_what_is_said_anew_replaces_what_the_template_computes() -> None:
+    def computed(value: bytes) -> bytes:
+        once = injected(TEMPLATE, Wishes(IMAGE, WISHES.destinations, {"SENSOR_DAILY_MB": "20"}))
+        return once.replace(b"Value: " + value, b"Value: !Ref Given")
+
+    elsewhere = Wishes(destinations=(ingest("https://other.example.org"),))
+    anew = injected(computed(b"https://ingest.example.org"), elsewhere)
+    assert (anew.count(b"!Ref Given"), anew.count(b"https://other.example.org")) == (0, 1)
+    budget = computed(b'"20"')
+    assert b"!Ref Given" in injected(budget, elsewhere)
+    assert b"!Ref Given" not in injected(budget, Wishes(variables={"SENSOR_DAILY_MB": "30"}))
+
+
+URL = {"name": "SENSOR_INGEST_URL", "valueFrom": "arn:aws:ssm:eu-central-1:123456789012:parameter/url"}
+OTHER = {"name": "SENSOR_DAILY_MB", "valueFrom": "arn:aws:ssm:eu-central-1:123456789012:parameter/mb"}
+
+
+def test_where_events_go_may_be_what_ecs_fetches_and_no_name_is_there_twice() -> None:
+    content = changed(environment=[], secrets=[URL, OTHER])
+    (definition,) = read(content).definitions
+    assert missing(definition, Wishes()) is None
+    assert updated(content, Wishes())[0]["secrets"] == [URL, OTHER]
+    anew, _ = updated(content, Wishes(destinations=(parse("kinesis:security"),)))
+    assert anew["secrets"] == [OTHER]
+    assert "secrets" not in updated(changed(secrets=[OTHER]), Wishes(variables={"SENSOR_DAILY_MB": "20"}))[0]
+
+
+def test_a_time_to_stop_in_that_ecs_fetches_stays_fetched() -> None:
+    deadline = URL | {"name": "SENSOR_STOP_DEADLINE"}
+    sensor, _ = updated(changed(secrets=[deadline]), Wishes())
+    assert sensor["secrets"] == [deadline]
+    assert "SENSOR_STOP_DEADLINE" not in [one["name"] for one in sensor["environment"]]
+
+
+def test_where_events_go_may_stand_in_a_file() -> None:
+    file = {"type": "s3", "value": "arn:aws:s3:::settings/sensor.env"}
+    (definition,) = read(changed(environment=[], environmentFiles=[file])).definitions
+    assert missing(definition, Wishes()) is None
+    (definition,) = read(changed(environment=[])).definitions
+    assert missing(definition, Wishes()) == "--ingest-url or --destination"
 
 
 def test_a_record_that_somebody_broke_is_no_record() -> None:

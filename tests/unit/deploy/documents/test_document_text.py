@@ -30,7 +30,8 @@ from deploy.ecs.document import read
         (b"text", "f: expected an object or an array, found a text"),
         (b"{}", "f: no containerDefinitions, no Resources and no taskDefinition"),
         (b"[]", "f: there is no container in the container definitions"),
-        (b'[{"Effect": "Allow"}]', "f: an array of something else: container definitions have a name"),
+        (b'[{"Effect": "Allow"}]', "f: an array of something else: container definitions have a name and an image"),
+        (b'[{"name": "app", "imageUri": "app:1"}]', "f: an array of something else: container definitions have a name"),
         (b'{"containerDefinitions": null}', "f: the container definitions are nothing, not a list"),
         (b'{"containerDefinitions": {}}', "f: the container definitions are an object, not a list"),
         (b'{"containerDefinitions": ["app"]}', "f: container 1 is a text, not an object"),
@@ -165,3 +166,10 @@ def test_a_comment_stays_in_front_of_what_it_is_about() -> None:
 
 def test_units_that_do_not_go_together_are_not_woven() -> None:
     assert weave(["a b"], ["a", "b"], ["a"]) is None
+
+
+def test_half_a_character_is_written_as_json_has_it() -> None:
+    text = JsonText('{"a": "\\ud800\\u00e4", "b": []}')
+    text.data["b"].append(text.data["a"])
+    assert '"\\ud800\u00e4"' in text.text(text.data)
+    assert json.loads(text.text(text.data).encode())["b"] == ["\ud800\u00e4"]

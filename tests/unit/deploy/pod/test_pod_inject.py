@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -233,7 +234,34 @@ def test_hooks_are_no_sessions_and_what_they_do_to_other_processes_is_told() -> 
 def test_annotations_of_the_pod() -> None:
     assert sensor(injected(INJECTED["own_image"])[0])["image"] == "other.example.org/sensor:2"
     assert variables(injected(INJECTED["own_variable"])[0])["SENSOR_DAILY_MB"] == "20"
-    assert variables(injected(INJECTED["dollars"])[0])["SENSOR_DROP_PATHS"] == "/data/$$(HOME)/$$$$/*"
+
+
+def expanded(value: str) -> str:
+    """What Kubernetes makes of a value where none of the names is known (third_party/forked/golang/expansion)."""
+    return re.sub(r"\$(\$|\(\w+\))", lambda found: "$" if found[1] == "$" else found[0], value)
+
+
+@pytest.mark.parametrize("path", ["/data/$(HOME)/$$/*", "$$(HOME)", "$$$(A)$", "/$", "/a$b$$"])
+def test_dollars_reach_the_sensor_as_they_were_written(path: str) -> None:
+    written = variables(injected(annotated(env__SENSOR_DROP_PATHS=path))[0])["SENSOR_DROP_PATHS"]
+    assert expanded(written) == path
+    assert "$(" not in written.replace("$$", "")
+
+
+def test_what_is_filled_in_before_the_pod_is_made_stays_and_what_nobody_fills_in_is_no_number() -> None:
+    after, found = injected(annotated(env__SENSOR_DAILY_MB="${BUDGET}", env__SENSOR_CPUS="$(CPUS)"))
+    assert variables(after)["SENSOR_DAILY_MB"] == "${BUDGET}"
+    assert "SENSOR_CPUS" not in variables(after)
+    assert "SENSOR_CPUS: should be a valid number" in found.warnings[0]
+
+
+def test_a_destination_that_lacks_its_name_is_told() -> None:
+    parked = "a destination of the sensor needs it, and without it nothing is collected"
+    assert injected(annotated(env__SENSOR_DESTINATIONS="kinesis,ingest_http"))[1].warnings == (
+        f"SENSOR_KINESIS_STREAM is not set: {parked}",
+    )
+    named = annotated(env__SENSOR_DESTINATIONS="kinesis", env__SENSOR_KINESIS_STREAM="security")
+    assert injected(named)[1].warnings == ()
 
 
 def test_wrong_annotations_are_told_without_their_values() -> None:
@@ -250,6 +278,12 @@ def test_a_variable_that_no_sensor_would_start_with_is_told_and_left_out() -> No
     assert "SENSOR_CPU: no such setting; did you mean SENSOR_CPUS?" in found.warnings[0]
     assert "SENSOR_CPUS: should be a valid number" in found.warnings[1]
     assert "hunter2" not in "".join(found.warnings)
+
+
+def test_nothing_is_said_of_what_the_pod_does_not_say() -> None:
+    after, _ = injected(pod())
+    assert variables(after).keys() & {"SENSOR_PROBE_COMMANDS", "SENSOR_CPUS", "SENSOR_STOP_DEADLINE"} == set()
+    assert "args" not in sensor(after)
 
 
 def test_opt_in() -> None:

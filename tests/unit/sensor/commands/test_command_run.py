@@ -139,6 +139,21 @@ def test_a_check_that_fails_ends_the_sensor_and_says_where(stage_two: Path) -> N
     assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
+def test_where_no_process_more_is_allowed_the_start_waits(stage_two: Path) -> None:
+    refuse = "real = os.fork; left = [11, 11, 12]; os.fork = lambda: fail(left.pop()) if left else real()"
+    code = (
+        "import os, sys, time; sys.executable = sys.argv.pop(1); time.sleep = lambda _: None\n"
+        "def fail(number): raise OSError(number, os.strerror(number))\n"
+        f"{refuse}\n"
+        "from sensor.cli import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", code, str(stage_two), "run"]
+    done = subprocess.run(command, env=os.environ | INGEST, capture_output=True, text=True, timeout=30, check=False)
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("fargate-sensor: no process can be started, and it waits until one can: ")
+    assert [line[:5] for line in rest] == ["TOLD "]
+
+
 def started_with(stage_two: Path, check: str) -> "subprocess.CompletedProcess[str]":
     """What became of a start whose check of the configuration is this expression."""
     code = (

@@ -175,11 +175,16 @@ def test_a_token_in_place_of_its_file_is_not_repeated(key: str, token: str, faul
     assert "hush" not in " ".join(told)
 
 
-def test_the_token_file_must_be_readable(tmp_path: Path) -> None:
+def test_the_token_file_may_come_later(tmp_path: Path) -> None:
     environ = {"SENSOR_INGEST_URL": "https://a.example", "SENSOR_INGEST_TOKEN_FILE": str(tmp_path / "token")}
-    assert check(environ).problems == (f"SENSOR_INGEST_TOKEN_FILE: '{tmp_path}/token' is no file",)
+    checked = check(environ)
+    assert checked.problems == ()
+    assert checked.settings.ingest_token_file == f"{tmp_path}/token"
+    assert checked.warnings == (
+        f"SENSOR_INGEST_TOKEN_FILE: '{tmp_path}/token' is no file: events wait until it can be read",
+    )
     (tmp_path / "token").write_text("hush")
-    assert check(environ).problems == ()
+    assert check(environ)[1:] == ((), ())
 
 
 def test_the_authority_file_must_hold_a_certificate(tmp_path: Path) -> None:
