@@ -51,7 +51,7 @@ class ConnectionAttempts:
         ours = Ends(segment.src, segment.src_port, segment.dst, segment.dst_port)
         if sent:
             self._begin(segment.family, ours, OUTBOUND, moment)
-        if within or not sent:
+        if (within or not sent) and reverse(ours) != ours:  # a socket that connects to itself has one end
             self._begin(segment.family, reverse(ours), INBOUND, moment)
 
     def redirected(self, segment: Segment, moment: Moment) -> None:
