@@ -182,7 +182,6 @@ class ConnectionAttempts:
         self._attribution.fall_back(known, is_over=known.refused or known.reset)
         self._telling.connect(known)
 
-
     def _is_of_nobody(self, known: Known) -> bool:
         """Over loopback: what no listener has taken, of which the end that asked tells; and what no socket has asked,
         since the packet's ends are not the socket's (`redirected`)."""

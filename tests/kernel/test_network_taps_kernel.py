@@ -242,7 +242,7 @@ def test_a_connection_to_service_connect_which_netfilter_redirects_has_its_proce
 
 def _redirects() -> bool:
     asked = ["unshare", "-n", "iptables", "-t", "nat", "-L"]
-    return shutil.which("iptables") is not None and subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    return bool(shutil.which("iptables")) and subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 def test_the_filter_passes_what_it_should_and_nothing_else() -> None:

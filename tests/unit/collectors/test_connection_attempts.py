@@ -307,7 +307,9 @@ def test_who_opened_a_connection_is_not_asked_again_when_it_is_answered(scene: N
 
 @pytest.mark.parametrize("why", ["its socket is known", "answers were lost", "beyond loopback", "refused"])
 def test_what_may_be_somebodys_is_told_though_nobody_has_answered(scene: NetworkScene, why: str) -> None:
-    one = sock(src="127.0.0.1", dst="198.51.100.7" if why == "beyond loopback" else "127.0.0.1", state=SYN_SENT, inode=9)
+    one = sock(
+        src="127.0.0.1", dst="198.51.100.7" if why == "beyond loopback" else "127.0.0.1", state=SYN_SENT, inode=9
+    )
     opens(scene, one, there=why == "its socket is known")
     if why == "answers were lost":
         scene.attempts.answers_lost()

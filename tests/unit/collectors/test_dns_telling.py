@@ -7,8 +7,8 @@ import pytest
 from network_scene import NetworkScene, ended, ends_of, family_of, sock, udp
 
 from collectors.dns_names import DnsNames
-from collectors.dns_telling import DnsTelling
 from collectors.dns_streams import UNFINISHED
+from collectors.dns_telling import DnsTelling
 from collectors.inet_diag import TCP, UDP, address_bytes
 from collectors.packet_headers import Segment
 from collectors.socket_table import INBOUND, Ends, Known, Owner
