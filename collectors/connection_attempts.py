@@ -51,8 +51,15 @@ class ConnectionAttempts:
         ours = Ends(segment.src, segment.src_port, segment.dst, segment.dst_port)
         if sent:
             self._begin(segment.family, ours, OUTBOUND, moment)
-        if within or not sent:
+        if (within or not sent) and reverse(ours) != ours:  # a socket that connects to itself has one end
             self._begin(segment.family, reverse(ours), INBOUND, moment)
+
+    def redirected(self, segment: Segment, moment: Moment) -> None:
+        """A SYN with ACK from an address to which no packet goes, since netfilter redirects them to a proxy: it is the
+        first one that has the ends of the app's socket (nat/OUTPUT, as ECS Service Connect sets it up)."""
+        ends = Ends(segment.dst, segment.dst_port, segment.src, segment.src_port)
+        if self._table.at(TCP, ends) is None:
+            self._begin(segment.family, ends, OUTBOUND, moment)
 
     def answered(self, segment: Segment, time: int | None = None) -> None:
         """A SYN with ACK, or a RST, whoever sent it, and when it came by, in ns since 1970 as the kernel has it."""
@@ -168,10 +175,22 @@ class ConnectionAttempts:
         tell_end()
 
     def _conclude(self, known: Known) -> None:
-        if known.direction == INBOUND and not known.offered and is_loopback(known.family, known.ends.src):
-            return  # nobody has it; the end that asked tells of it
+        if self._is_of_nobody(known):
+            if not known.unsure:
+                self._table.forget(known)
+            return
         self._attribution.fall_back(known, is_over=known.refused or known.reset)
         self._telling.connect(known)
+
+    def _is_of_nobody(self, known: Known) -> bool:
+        """Over loopback: what no listener has taken, of which the end that asked tells; and what no socket has asked,
+        since the packet's ends are not the socket's (`redirected`)."""
+        if not is_loopback(known.family, known.ends.dst if known.direction == OUTBOUND else known.ends.src):
+            return False
+        if known.direction == INBOUND:
+            return not known.offered
+        is_unanswered = not (known.established or known.refused or known.reset or known.unsure)
+        return is_unanswered and known.owner is None and self._table.is_loose(known)
 
 
 def _break(known: Known, *, by_itself: bool) -> None:

@@ -74,6 +74,8 @@ class DnsTelling:
     def _messages(self, segment: Segment) -> Iterable[DnsMessage | None]:
         if segment.protocol == UDP:
             return parse_all(segment.payload) if segment.whole else (parse(segment.payload),)
+        if segment.flags & RST:  # of both directions
+            self._streams.forget((segment.family, TCP, segment.dst, segment.dst_port, segment.src, segment.src_port))
         flags = {"syn": bool(segment.flags & SYN), "fin": bool(segment.flags & FIN), "rst": bool(segment.flags & RST)}
         return map(parse, self._streams.feed(segment[:6], segment.sequence, segment.payload, **flags))
 

@@ -48,6 +48,7 @@ class NetworkSockdiag:
                 ends.filter(of_ends(parts.storm.skip))
 
         parts.storm.listen(renew)
+        parts.storm.hear_ends(ends is not None)
         try:
             await NetworkWatch(
                 parts=parts,
@@ -61,6 +62,7 @@ class NetworkSockdiag:
         finally:
             parts.storm.unlisten(renew)
             parts.release()
+            parts.storm.hear_ends(False)
             if ends is not None:
                 ends.close()
 

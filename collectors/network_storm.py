@@ -3,7 +3,8 @@
 That is what has one of a few servers at an end, of the task or beyond it. Where no few make up most of it, or the rest
 is too much as well, all of the network is let go by for the moment. Once a second's worth of the share is saved up all
 is followed again, so that of a storm that goes on a part of each few seconds is seen. What went by is counted by the
-kernel's own counters: at most so many were not followed.
+kernel's own counters: at most so many were not followed. An end may come long after its connection was over, where both
+cores are taken, and be dropped by a filter that was not there then; so those that nobody heard of count as well.
 """
 
 import logging
@@ -80,7 +81,9 @@ class NetworkStorm:
         self._tally = Tally()
         self._since = clock.monotonic()  # what came is counted since then
         self._drawn_then = share.drawn
-        self._opened_before = Opened(0, 0)
+        self._opened_before = Opened(0, 0, 0)
+        self._over_before: int | None = None  # known while ends are heard
+        self._ended = 0  # and heard since then
         self._datagrams = False  # whether they are among what goes by
         self._too_much = 0  # periods in a row
         self._is_to_set = False  # the filters, to what goes by now
@@ -103,6 +106,16 @@ class NetworkStorm:
     def came(self, *servers: Server) -> None:
         """Something came that has these ends, of which one or both may be a server."""
         self._tally.add(*servers)
+
+    def hear_ends(self, hears: bool) -> None:
+        """Whether `ended` is told from now on of all connections that end."""
+        opened = self._opened() if hears else None
+        self._over_before = opened and opened.over
+        self._ended = 0
+
+    def ended(self, number: int = 1) -> None:
+        """So many connections have ended, and that was heard, or is counted as a loss of its own."""
+        self._ended += number
 
     def skips(self, protocol: int, *ends: Server) -> bool:
         """Whether something with these ends, which came before the kernel's filter was there, goes by; then it is
@@ -186,10 +199,18 @@ class NetworkStorm:
         self._owed = opened is None
         if opened is not None:
             before, self._opened_before = self._opened_before, opened
-            self._counters.lost(CONNECTIONS, opened.connections - before.connections)
+            self._counters.lost(CONNECTIONS, max(opened.connections - before.connections, self._unheard(opened)))
             if self._datagrams:
                 self._counters.lost(DATAGRAMS, opened.datagrams - before.datagrams)
             self._datagrams = self.skip.datagrams
+
+    def _unheard(self, opened: Opened) -> int:
+        """Connections that were over by now, and had no end that was heard, since this was asked last."""
+        if self._over_before is None:
+            return 0
+        unheard = opened.over - self._over_before - self._ended
+        self._over_before, self._ended = opened.over, 0
+        return unheard
 
     def _log(self, skip: Skip) -> None:
         now = self._clock.monotonic()

@@ -21,6 +21,7 @@ from collectors.network_telling import DNS, Moment
 from collectors.packet_filter import ACK, RST, SYN, Loopback
 from collectors.packet_headers import TCP, Segment, parse
 from collectors.packet_tap import RECEIVE_BUFFER, Packet, PacketTap
+from collectors.proxies import is_service_connect
 from collectors.readiness import Rest, attend
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
@@ -184,17 +185,23 @@ class Following:
             if segment is None or self._skips(segment):
                 continue
             sent, within = packet.sent, packet.interface == LOOPBACK
-            if segment.protocol == TCP and segment.flags & (SYN | ACK | RST) == SYN:
+            if segment.protocol == TCP and segment.flags & (SYN | RST):
                 age = _age(packet, wall)
-                moment = Moment(Timestamp(wall - age), monotonic - age / NS)
-                self._parts.attempts.opened(segment, moment, sent=sent, within=within)
+                self._open(segment, Moment(Timestamp(wall - age), monotonic - age / NS), sent=sent, within=within)
             if DNS in (segment.src_port, segment.dst_port):
                 self._parts.dns.segment(segment, sent=sent, within=within)
 
+    def _open(self, segment: Segment, moment: Moment, *, sent: bool, within: bool) -> None:
+        flags = segment.flags & (SYN | ACK | RST)
+        if flags == SYN:
+            self._parts.attempts.opened(segment, moment, sent=sent, within=within)
+        elif flags == SYN | ACK and is_service_connect(segment.family, segment.src):
+            self._parts.attempts.redirected(segment, moment)
+
     def _skips(self, segment: Segment) -> bool:
         storm, (there, port) = self._parts.storm, (segment.dst, segment.dst_port)
-        if segment.src_port == DNS:
-            there, port = segment.src, DNS
+        if segment.src_port == DNS or segment.flags & (SYN | ACK) == SYN | ACK:
+            there, port = segment.src, segment.src_port
         asked = Server(segment.family, there, port)
         storm.came(asked)
         return bool(storm.skip) and storm.skips(segment.protocol, asked)

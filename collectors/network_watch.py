@@ -10,7 +10,7 @@ from typing import Protocol
 
 from collectors import network_events
 from collectors.allowance import Allowance
-from collectors.inet_diag import LISTEN, TCP, Decoded, InetSocket, state_mask
+from collectors.inet_diag import LISTEN, TCP, Decoded, InetSocket, is_unspecified, state_mask
 from collectors.netlink_socket import KINDS, OPEN_STATES
 from collectors.network_skip import server
 from collectors.network_state import NetworkParts
@@ -177,6 +177,8 @@ class NetworkWatch:
         for decoded in heard:
             self._count(decoded)
             for sock in decoded.sockets:
+                if sock.protocol == TCP and not is_unspecified(sock.dst):
+                    self._parts.storm.ended()
                 if not self._skips(sock):
                     self._tracker.end(sock)
 
@@ -250,6 +252,7 @@ class NetworkWatch:
         self._lost_ends = True
         count = self._ends.newly_dropped()
         if count != 0:
+            self._parts.storm.ended(count or 0)
             self._counters.lost("netlink_overflow", count or 1)
             self._parts.telling.put(network_events.lost("netlink_overflow", count, self._source, self._clock.wall()))
 

@@ -63,7 +63,7 @@ Tcp = Callable[[str, Loopback], list[Item]]
 
 
 def openings(loopback: Loopback, skip: Skip = FOLLOW_ALL) -> bytes:
-    """Passes SYN without ACK, and DNS both ways over UDP and TCP."""
+    """Passes SYN without ACK, from Service Connect also with it, and DNS both ways over UDP and TCP."""
     return _assembled(loopback, skip, _opening_tcp, _dns_in_first_fragment())
 
 
@@ -146,10 +146,22 @@ def _opening_tcp(family: str, loopback: Loopback) -> list[Item]:
         Step(LOAD_BYTE_X, 13),
         Step(AND, SYN | RST | ACK),
         Step(EQUAL, SYN, f"wanted {family}"),
+        *(_redirected() if family == "4" else []),
         f"udp {family}",
         *_either_port((DNS,), f"whole {family}", f"drop {family}"),
         f"wanted {family}",
         *_wanted(family, loopback),
+    ]
+
+
+def _redirected() -> list[Item]:
+    """Netfilter gives a SYN to Service Connect the proxy's address; only the answer comes from the one that was asked
+    (`ConnectionAttempts.redirected`)."""
+    return [
+        Step(EQUAL, SYN | ACK, None, "udp 4"),
+        Step(LOAD_WORD, 12),
+        Step(AND, 0xFFFF0000),
+        Step(EQUAL, _SERVICE_CONNECT, "headers 4"),
     ]
 
 

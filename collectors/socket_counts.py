@@ -11,7 +11,7 @@ from collectors.procfs import Procfs
 from sensor.model.errors import AccessDenied, ProcessGone
 
 _OPENED = (b"ActiveOpens", b"PassiveOpens", b"CurrEstab")
-_ATTEMPTED = (b"ActiveOpens", b"PassiveOpens", b"OutRsts")
+_ATTEMPTED = (*_OPENED, b"OutRsts")
 _DATAGRAMS = (b"InDatagrams", b"OutDatagrams")
 
 MOST = 16_384
@@ -35,10 +35,12 @@ def counts(procfs: Procfs) -> Counts | None:
 
 
 class Opened(NamedTuple):
-    """How many there were since boot, at least: TCP connections, and UDP datagrams either way."""
+    """How many there were since boot, at least: TCP connections, UDP datagrams either way, and of the connections those
+    that are not established any more, or never were."""
 
     connections: int
     datagrams: int
+    over: int
 
 
 def opened(procfs: Procfs) -> Opened | None:
@@ -50,7 +52,8 @@ def opened(procfs: Procfs) -> Opened | None:
     try:
         snmp = procfs.record("net/snmp", MOST)
         datagrams = sum(map(int, _values(snmp, b"Udp:", _DATAGRAMS))) + _datagrams6(procfs)
-        return Opened(sum(map(int, _values(snmp, b"Tcp:", _ATTEMPTED))), datagrams)
+        active, passive, established, refused = map(int, _values(snmp, b"Tcp:", _ATTEMPTED))
+        return Opened(active + passive + refused, datagrams, active + passive - established)
     except (ProcessGone, AccessDenied, ValueError):
         return None
 

@@ -189,6 +189,14 @@ class SocketTable:
             self._drop_loose(known)
         return known
 
+    def is_loose(self, known: Known) -> bool:
+        """Whether it has no cookie yet."""
+        return self._loose.get(known.ends) is known
+
+    def forget(self, known: Known) -> None:
+        """A connection without a cookie was none."""
+        self._drop_loose(known)
+
     def forget_loose(self, now: float) -> None:
         """Drop connections without a cookie that are too old to be still on their way; `now` in monotonic seconds."""
         while self._loose:

@@ -79,7 +79,7 @@ class NetworkScene:
         self.served_ports: set[int] = set()
         self.asked: list[int] = []
         self.resolvers: frozenset[str] | None = None
-        self.opened: Opened | None = Opened(0, 0)
+        self.opened: Opened | None = Opened(0, 0, 0)
         self.cpu_s = 0.0
         self.storm = storm_of(self)
         self.tapped = self.lossy = False

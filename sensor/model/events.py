@@ -86,12 +86,13 @@ class File(NamedTuple):
 class Network(NamedTuple):
     """A socket or a connection. `direction` is inbound, outbound or listen; `transport` tcp or udp.
 
-    `src` is always the task's own end. `hostname` is the name whose DNS answer gave the address of `dst`. `outcome` is
-    established, refused, timed_out or reset. Bytes are payload bytes. `owner_evidence` is `descriptor` (the process was
-    found holding the socket), `recent` (it was not, but it holds the listening socket, or held the last one to the same
-    destination), or None where no owner is claimed. `scope` says where `dst` lies: loopback, link_local, private,
-    public or multicast. `marks` are task_metadata, pod_identity and instance_metadata (endpoints that hand out
-    credentials), and dns_bypass (a DNS server that the container is not configured to ask).
+    `src` is always the task's own end. `hostname` is the name whose DNS answer gave the address of `dst` last, whoever
+    in the task had asked. `outcome` is established, refused, timed_out or reset. Bytes are payload bytes.
+    `owner_evidence` is `descriptor` (the process was found holding the socket), `recent` (it was not, but it holds the
+    listening socket, or held the last one to the same destination), or None where no owner is claimed. `scope` says
+    where `dst` lies: loopback, link_local, private, public or multicast. `marks` are task_metadata, pod_identity and
+    instance_metadata (endpoints that hand out credentials), and dns_bypass (a DNS server that the container is not
+    configured to ask).
     """
 
     direction: str | None = None

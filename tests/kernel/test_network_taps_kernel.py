@@ -1,6 +1,8 @@
 """Both collectors together on the real kernel: owners and outcomes of connections, and DNS, over loopback."""
 
+import shutil
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from typing import Any
@@ -254,6 +256,20 @@ def test_what_overflows_a_tap_is_counted_exactly(need: Need) -> None:
 
     assert seen["dropped"] > 0
     assert seen["received"] + seen["dropped"] == 500
+
+
+def test_a_connection_to_service_connect_which_netfilter_redirects_has_its_process(need: Need) -> None:
+    need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    need(_redirects(), "iptables with nat")
+    assert alone("service_connect_scene.py")["told"] == [
+        ["network.connect", "outbound", "127.255.0.1", "established", None, True],
+        ["network.flow", "outbound", "127.255.0.1", "established", 20, True],
+    ]
+
+
+def _redirects() -> bool:
+    asked = ["unshare", "-n", "iptables", "-t", "nat", "-L"]
+    return bool(shutil.which("iptables")) and subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 def test_the_filter_passes_what_it_should_and_nothing_else() -> None:

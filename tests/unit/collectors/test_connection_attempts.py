@@ -6,6 +6,7 @@ from network_scene import CLOSED_BY_SERVER, NetworkScene, ended, ends_of, listen
 from collectors.attribution import LOOKUPS_SAVED, RECENT_S
 from collectors.connection_attempts import LOOK_S, MOST_PENDING, ORPHAN_S
 from collectors.inet_diag import ESTABLISHED, SYN_SENT, TIME_WAIT, InetSocket, TcpInfo
+from collectors.socket_table import Known
 from sensor.model.events import Event, Timestamp
 from sensor.model.protocols import Recent
 
@@ -251,6 +252,17 @@ def test_over_loopback_both_ends_are_told(scene: NetworkScene) -> None:
     scene.wait(LOOK_S[1])
 
     assert sorted(n.direction or "" for n in scene.networks("network.connect")) == ["inbound", "outbound"]
+
+
+def test_what_comes_in_is_not_looked_up_before_it_may_have_been_accepted(
+    scene: NetworkScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Known] = []
+    monkeypatch.setattr(scene.attribution, "look_up", looked.append)
+    comes_in(scene)
+    assert looked == []
+    scene.wait(LOOK_S[0])
+    assert len(looked) == 1
 
 
 @pytest.mark.parametrize(

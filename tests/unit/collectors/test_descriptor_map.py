@@ -157,7 +157,8 @@ def test_the_maps_are_bounded(tmp_path: Path) -> None:
     app.open(3, 5)
     app.open(4, 6)
     maps.look(app.procfs, (7, 0), 1, 10)
+    assert maps.look(app.procfs, (7, 0), 1, 1).inodes == [5], "read last, and so first"
     for start in range(1, MOST_MAPS + 1):
         maps.look(app.procfs, (7, start), 1, 10)
 
-    assert maps.look(app.procfs, (7, 0), 1, 10).links == 2
+    assert maps.look(app.procfs, (7, 0), 1, 1).inodes == [6], "the highest number, as at the first look"

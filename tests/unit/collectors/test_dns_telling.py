@@ -7,6 +7,7 @@ import pytest
 from network_scene import NetworkScene, ended, ends_of, family_of, sock, udp
 
 from collectors.dns_names import DnsNames
+from collectors.dns_streams import UNFINISHED
 from collectors.dns_telling import DnsTelling
 from collectors.inet_diag import TCP, UDP, address_bytes
 from collectors.packet_headers import Segment
@@ -217,6 +218,16 @@ def test_the_socket_that_the_sensors_resolver_asked_from_is_not_told_either(scen
     scene.tracker.end(ended(udp(1, 40000, SERVER, 53, "192.0.2.1")))
 
     assert scene.emitted.events == []
+
+
+def test_a_reset_ends_both_directions_of_a_stream(scene: Scene) -> None:
+    client, server = (address_bytes("192.0.2.1"), 40001), (address_bytes(SERVER), 53)
+    begun = struct.pack("!H", 60) + bytes(20)
+    scene.dns.segment(Segment(2, TCP, *server, *client, 0x12, 6, b"", True), sent=False, within=False)
+    scene.dns.segment(Segment(2, TCP, *server, *client, 0x18, 7, begun, True), sent=False, within=False)
+    assert scene.counters.losses == {}
+    scene.dns.segment(Segment(2, TCP, *client, *server, 0x14, 1, b"", True), sent=True, within=False)
+    assert scene.counters.losses == {UNFINISHED: 1}
 
 
 def test_over_tcp_a_message_in_pieces_is_put_together(scene: Scene) -> None:

@@ -27,7 +27,7 @@ class Scene:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.counters = Counters()
-        self.opened: Opened | None = Opened(1000, 5000)
+        self.opened: Opened | None = Opened(1000, 5000, 0)
         self.cpu_s = 0.0
         self.filters: list[Skip] = []
         self.refused = 0
@@ -77,7 +77,7 @@ def test_what_comes_most_is_skipped_until_there_is_room_again_and_then_told_by_t
     assert scene.counters.losses == {CONNECTIONS: 1}, "what was passed over; the kernel's count comes at the end"
     assert not scene.storm.unheard
 
-    scene.opened = Opened(1300, 9000)
+    scene.opened = Opened(1300, 9000, 0)
     scene.save_up()
     assert scene.storm.skip == FOLLOW_ALL
     assert scene.filters == [Skip(frozenset({at(1), at(2)})), FOLLOW_ALL]
@@ -92,7 +92,7 @@ def test_where_no_few_servers_make_it_up_everything_goes_by(servers: list[Server
     assert scene.storm.skip == Skip(everything=True)
     assert scene.storm.skips(TCP, at(250))
     assert scene.storm.skips(UDP, at(250))
-    scene.opened = Opened(1001, 5002)
+    scene.opened = Opened(1001, 5002, 0)
     scene.save_up()
     assert scene.counters.losses == {CONNECTIONS: 2, DATAGRAMS: 3}
 
@@ -118,11 +118,11 @@ def test_datagrams_count_where_a_server_of_dns_was_skipped() -> None:
     scene = Scene()
     scene.overdraw(at(1, 53))
     assert scene.storm.skips(UDP, at(1, 53))
-    scene.opened = Opened(1000, 5100)
+    scene.opened = Opened(1000, 5100, 0)
     scene.save_up()
     assert scene.counters.losses == {CONNECTIONS: 0, DATAGRAMS: 101}
     scene.overdraw(at(1))
-    scene.opened = Opened(1000, 9999)
+    scene.opened = Opened(1000, 9999, 0)
     scene.save_up()
     assert scene.counters.losses[DATAGRAMS] == 101
 
@@ -205,7 +205,7 @@ def test_counts_that_cannot_be_read_are_told_later_and_then_with_all_that_came()
     assert not scene.counters.losses
     scene.overdraw(at(1))
     scene.save_up()
-    scene.opened = Opened(1500, 5000)
+    scene.opened = Opened(1500, 5000, 0)
     scene.storm.look()
     assert scene.counters.losses == {CONNECTIONS: 500}
     scene.storm.look()
@@ -216,22 +216,65 @@ def test_counts_that_could_not_be_read_before_bound_what_went_by_from_the_last_t
     scene = Scene()
     scene.opened = None
     scene.overdraw(at(1))
-    scene.opened = Opened(700, 5000)
+    scene.opened = Opened(700, 5000, 0)
     scene.save_up()
     assert scene.counters.losses == {CONNECTIONS: 700}, "since boot"
     scene.clock.advance(OTHERS.saved_s)
     scene.opened = None
     scene.overdraw(at(1))
-    scene.opened = Opened(720, 5000)
+    scene.opened = Opened(720, 5000, 0)
     scene.save_up()
     assert scene.counters.losses == {CONNECTIONS: 720}
+
+
+def test_ends_that_came_too_late_for_a_filter_count_though_their_connections_began_before_it() -> None:
+    scene = Scene()
+    scene.opened = Opened(1000, 5000, 900)
+    scene.storm.hear_ends(True)
+    scene.storm.ended()
+    scene.storm.ended(99)
+    scene.opened = Opened(1500, 5000, 1400)
+    scene.overdraw(at(1))
+    scene.opened = Opened(1600, 5000, 1450)
+    scene.save_up()
+    assert scene.counters.losses == {CONNECTIONS: 1450 - 900 - 100}
+
+    scene.storm.ended(10)
+    scene.clock.advance(OTHERS.saved_s)
+    scene.overdraw(at(1))
+    scene.opened = Opened(1610, 5000, 1500)
+    scene.save_up()
+    assert scene.counters.losses == {CONNECTIONS: 450 + 1500 - 1450 - 10}, "since they were told last"
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_what_was_opened_meanwhile_is_the_least_that_is_counted_and_all_where_no_ends_are_heard(hears: bool) -> None:
+    scene = Scene()
+    scene.storm.hear_ends(True)
+    scene.storm.hear_ends(hears)
+    scene.storm.ended(999 if hears else 0)
+    scene.overdraw(at(1))
+    scene.opened = Opened(1100, 5000, 700)
+    scene.save_up()
+    assert scene.counters.losses == {CONNECTIONS: 100}
+
+
+def test_where_the_kernels_counts_could_not_be_read_at_first_what_was_opened_meanwhile_is_counted() -> None:
+    scene = Scene()
+    scene.opened = None
+    scene.storm.hear_ends(True)
+    scene.opened = Opened(1000, 5000, 900)
+    scene.overdraw(at(1))
+    scene.opened = Opened(1100, 5000, 950)
+    scene.save_up()
+    assert scene.counters.losses == {CONNECTIONS: 100}
 
 
 def test_what_went_by_is_counted_when_a_collector_ends_and_not_once_more() -> None:
     scene = Scene()
     scene.storm.tell()
     scene.overdraw(at(1))
-    scene.opened = Opened(1100, 5000)
+    scene.opened = Opened(1100, 5000, 0)
     scene.storm.tell()
     assert scene.counters.losses == {CONNECTIONS: 100}
     scene.save_up()
@@ -246,7 +289,7 @@ def test_a_filter_that_the_kernel_refuses_is_set_at_the_next_look_and_what_went_
     assert scene.filters == [Skip(frozenset({at(1)}))]
     assert not scene.counters.losses
     assert scene.counters.seen["network.filters_refused"] == 1
-    scene.opened = Opened(1010, 5000)
+    scene.opened = Opened(1010, 5000, 0)
     scene.storm.look()
     assert scene.filters[1:] == [FOLLOW_ALL]
     assert scene.counters.losses == {CONNECTIONS: 10}

@@ -105,6 +105,31 @@ def test_an_answer_belongs_to_what_was_opened_before_it_though_both_are_read_at_
     assert (network.outcome, network.owner_evidence) == ("established", DESCRIPTOR)
 
 
+def test_an_answer_of_service_connect_tells_who_asked_and_that_of_others_does_not(scene: Scene) -> None:
+    for dst in ("127.255.0.1", "127.0.0.7"):
+        one = sock(src="127.0.0.1", dst=dst, dst_port=80)
+        scene.sockets[ends_of(one)] = one
+        scene.openings.waiting.append(packet(one, SYN_ACK, back=True, interface=LO))
+        scene.answers.waiting.append(packet(one, SYN_ACK, back=True, interface=LO))
+    scene.following.take()
+    scene.clock.advance(LOOK_S[-1])
+    scene.following.take()
+    network = told(scene).network
+    assert network is not None
+    assert (network.dst, network.direction, network.outcome) == ("127.255.0.1", "outbound", "established")
+
+
+def test_an_answer_of_a_skipped_service_goes_by(scene: Scene) -> None:
+    one = sock(src="127.0.0.1", dst="127.255.0.1", dst_port=80)
+    scene.sockets[ends_of(one)] = one
+    scene.storm.skip = Skip(frozenset({Server(one.family, one.dst, 80)}))
+    scene.openings.waiting.append(packet(one, SYN_ACK, back=True, interface=LO))
+    scene.following.take()
+    scene.clock.advance(LOOK_S[-1])
+    scene.following.take()
+    assert scene.emitted.events == []
+
+
 @pytest.mark.parametrize(("interface", "told_ends"), [(LO, {"inbound", "outbound"}), (ETHERNET, {"outbound"})])
 def test_over_loopback_both_ends_are_the_tasks(scene: Scene, interface: str, told_ends: set[str]) -> None:
     both = sock(src="127.0.0.1", dst="127.0.0.1", src_port=50000, dst_port=8080)

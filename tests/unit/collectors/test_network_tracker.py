@@ -248,6 +248,13 @@ def test_an_unconnected_udp_socket_listens_unless_the_kernel_chose_its_port() ->
     assert scene.emitted.of("network.connect") == []
 
 
+def test_the_port_of_a_datagram_socket_that_the_kernel_chose_is_no_listeners() -> None:
+    scene = Scene()
+    scene.dump(udp(1, src_port=40000))
+    scene.tracker.end(ended(udp(2, src_port=40000, dst="198.51.100.7", dst_port=443, src="192.0.2.1")))
+    assert [network.direction for network in scene.networks("network.flow")] == ["outbound"]
+
+
 def test_an_aborted_connection_that_a_dump_saw_is_reset_and_keeps_its_ends() -> None:
     scene = Scene()
     scene.task.add(42, sockets=[100])

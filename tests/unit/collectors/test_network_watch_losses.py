@@ -3,12 +3,12 @@
 import errno
 
 import pytest
-from fakes_netlink import inet_message
+from fakes_netlink import attribute, inet_message
 from network_scene import listener as listener_socket
 from network_scene import sock
 from test_network_watch import FakeEnds, Scene, ends, flow, listener
 
-from collectors.inet_diag import TCP, UDP
+from collectors.inet_diag import TCP, UDP, decode
 from collectors.network_skip import FOLLOW_ALL, Skip
 from collectors.network_watch import FULL_S, READS
 
@@ -137,3 +137,19 @@ async def test_what_ended_while_ends_went_by_is_counted_as_forgotten(ends: FakeE
 
     assert scene.counters.losses == {"network_socket_forgotten": 1}
     assert not scene.storm.unheard
+
+
+async def test_the_storm_is_told_of_each_connection_that_ended_and_of_those_that_the_kernel_dropped(
+    ends: FakeEnds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(ends)
+    told: list[int] = []
+    monkeypatch.setattr(scene.storm, "ended", lambda number=1: told.append(number))
+    tcp, udp = (attribute(10, bytes([protocol])) for protocol in (TCP, UDP))
+    never_used = inet_message(cookie=2, dst="0.0.0.0", dst_port=0, attributes=tcp)
+    ends.waiting = [flow(1), decode(never_used), decode(inet_message(cookie=3, attributes=udp))]
+    scene.watch.hear()
+    assert told == [1]
+    ends.overflowed, ends.dropped = True, 834
+    scene.watch.hear()
+    assert told == [1, 834]

@@ -3,6 +3,7 @@
 import os
 import socket
 import struct
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ def own() -> OwnSockets:
     made = OwnSockets(Procfs())
     made.watch()
     return made
+
+
+def test_one_audit_hook_serves_all_since_none_is_ever_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    hooks: list[object] = []
+    monkeypatch.setattr(OwnSockets, "_hooked", False)
+    monkeypatch.setattr(sys, "addaudithook", hooks.append)
+    for _ in range(2):
+        OwnSockets(Procfs()).watch()
+    assert len(hooks) == 1
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])

@@ -63,6 +63,10 @@ def to(port: int, flags: int = SYN) -> bytes:
     return ipv4(TCP, tcp(flags)[:2] + struct.pack("!H", port) + tcp(flags)[4:])
 
 
+def sent_from(address: bytes, packet: bytes) -> bytes:
+    return packet[:12] + address + packet[16:]
+
+
 @pytest.mark.parametrize(
     ("loopback", "packet", "passes"),
     [
@@ -74,6 +78,12 @@ def to(port: int, flags: int = SYN) -> bytes:
         (QUIET, to(8080)[:16] + b"\x7f\xff\0\2" + to(8080)[20:], True),
         (QUIET, to(8080)[:12] + b"\x7f\xff\0\2" + to(8080)[16:], True),
         (QUIET, to(8080)[:16] + b"\x7f\0\0\2" + to(8080)[20:], False),
+        (QUIET, sent_from(b"\x7f\xff\0\2", to(8080, SYN_ACK)), True),
+        (QUIET, sent_from(b"\x7f\xff\0\2", to(8080, ACK)), False),
+        (QUIET, sent_from(b"\x7f\xff\0\2", to(8080, RST)), False),
+        (QUIET, sent_from(b"\x7f\0\0\2", to(8080, SYN_ACK)), False),
+        (QUIET, sent_from(b"\x7f\0\0\2", to(53, SYN_ACK)), True),
+        (QUIET._replace(everything=True), to(8080, SYN_ACK), False),
     ],
 )
 def test_of_loopback_passes_what_is_asked_for_and_only_as_it_is_received(
