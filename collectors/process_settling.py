@@ -227,7 +227,8 @@ class Settling:
             return
         with suppress(ProcessGone, OSError):  # reaped already, or /proc cannot be read now
             comm = self._processes.stat(process).comm
-            if comm == process.comm or (exe := self._matching.claim(process.container, comm)) is None:
+            is_known = comm == process.comm and process.image is not None  # else only the name was
+            if is_known or (exe := self._matching.claim(process.container, comm)) is None:
                 return
             if self._processes.had_executed(process):
                 _name(process, exe)
