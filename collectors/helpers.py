@@ -124,7 +124,7 @@ class Helpers:
         helper = self._helper(who)
         try:
             helper.sock.send(wire.QUESTION.pack(letter, pid, start_ticks, device, inode))
-            answer, descriptors, _, _ = socket.recv_fds(helper.sock, wire.ANSWER_BYTES, 1)
+            answer, descriptors = wire.receive(helper.sock, wire.ANSWER_BYTES, 1)
         except OSError as error:
             self._drop(who)
             raise AccessDenied(f"the helper for uid {who[0]} did not answer: {error}") from None

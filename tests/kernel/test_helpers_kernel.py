@@ -16,6 +16,7 @@ from collectors.helper_process import serve
 from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, Helpers
 from collectors.launcher_link import ANEW_S
 from collectors.procfs import Procfs
+from collectors.rootfs import held
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 
@@ -222,6 +223,13 @@ def test_a_launcher_that_was_killed_is_replaced_at_most_once_a_minute(
     assert not os.path.exists(f"/proc/{third}"), "it was waited for"
 
 
+def test_what_a_helper_passes_on_is_inherited_by_nobody(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
+    """Not by the next launcher: a container's root would stay busy, and a helper not hear that its socket is closed."""
+    before = _inherited()
+    with held(helpers.descriptor((UID, GID), wire.ROOT, app.pid, ticks(app.pid))):
+        assert _inherited() == before
+
+
 def test_a_launcher_that_was_replaced_makes_tracers_too(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
     os.kill(_launcher(), signal.SIGKILL)
     with pytest.raises(AccessDenied, match="has ended, another is started"):
@@ -298,6 +306,11 @@ def _launcher() -> int:
     """The child that was forked last: our newest one that is no helper."""
     children = Procfs().read(f"{os.getpid()}/task/{os.getpid()}/children").split()
     return max(int(pid) for pid in children if b"pytest" in Procfs().read(f"{int(pid)}/cmdline"))
+
+
+def _inherited() -> bytes:
+    """The descriptors that a program has which we start as we start a launcher."""
+    return subprocess.check_output(["ls", "/proc/self/fd"], close_fds=False)
 
 
 def _started_anew() -> int:
