@@ -75,7 +75,7 @@ class ProcessReader:
         """Whether another program than the one that was read last runs in the process, by its stat."""
         if stat.image_is_known or process.image is None:
             return not runs_the_same(process, stat)
-        return stat.comm != process.comm
+        return (stat.has_executed, stat.comm) != (process.executed, process.comm)
 
     def still_holds(self, process: Tracked, stat: Stat, briefly: bool) -> bool:
         """Whether nothing must be read, since what was read before holds, by its stat now. `briefly`: where the image
