@@ -1,4 +1,4 @@
-"""A process that runs another program, or cannot be read on, while it is being read: nothing told is of two programs."""
+"""A process that runs another program, or cannot be read on, while it is read: nothing told is of two programs."""
 
 import errno
 from pathlib import Path
