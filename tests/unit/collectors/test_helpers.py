@@ -7,8 +7,8 @@ import pytest
 from fakes import FakeClock
 
 from collectors import helper_wire as wire
-from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, Helpers
-from collectors.launcher_link import LauncherLink
+from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, STARTS_SAVED, Helpers
+from collectors.launcher_link import LauncherAway, LauncherLink
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied
 
@@ -20,7 +20,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def helpers(clock: FakeClock) -> Helpers:
-    return Helpers(None, Counters(), clock.monotonic)
+    return Helpers(None, Counters(), clock)
 
 
 def ask(helpers: Helpers, uid: int) -> str:
@@ -66,3 +66,24 @@ def test_helpers_that_ended_long_ago_are_not_kept_in_mind(
     clock.advance(FORGET_S)
     ask(helpers, 8)
     assert list(helpers._hangs) == [(8, 8)]
+
+
+def test_users_in_turn_have_no_more_helpers_started_than_may_be(
+    helpers: Helpers, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is refused for that is refused for that moment, not for the pause of one that cannot be started."""
+    asked = list[bytes]()
+
+    def away(_link: LauncherLink, request: bytes) -> tuple[bytes, list[int]]:
+        asked.append(request)
+        raise LauncherAway("it is away")
+
+    monkeypatch.setattr(LauncherLink, "ask", away)
+    for uid in range(STARTS_SAVED):
+        assert ask(helpers, uid) == "it is away"
+    assert ask(helpers, 7).endswith("too many users in turn")
+    assert helpers._counters.seen["helpers.spared"] == 1
+
+    clock.advance(1)
+    assert [ask(helpers, 7), ask(helpers, 7)[-22:]] == ["it is away", "too many users in turn"]
+    assert len(asked) == STARTS_SAVED + 1
