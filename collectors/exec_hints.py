@@ -32,8 +32,11 @@ class Opened(NamedTuple):
 
 
 class _Watch(NamedTuple):
+    """`path` as it was asked for; `place` without links, as /proc shows where a program lies."""
+
     container: str
     path: bytes
+    place: bytes
     is_directory: bool
 
 
@@ -92,7 +95,7 @@ class ExecHints:
             if notice.mask & IGNORED:
                 self._gone(notice.wd, watch)
             elif notice.mask & OPEN and (notice.name or not watch.is_directory):
-                path = watch.path + b"/" + notice.name if watch.is_directory else watch.path
+                path = watch.place + b"/" + notice.name if watch.is_directory else watch.place
                 found.append(Opened(watch.container, text(path), not watch.is_directory))
         self._counters.add("hints", len(found))
         return found
@@ -127,8 +130,15 @@ class ExecHints:
         try:
             open_it = rootfs.open_directory if is_directory else rootfs.open_handle
             with rootfs.held(open_it(root, path)) as handle:
-                wd = self._stream.add(handle, OPEN, is_directory=is_directory)
-                self._watches.setdefault(wd, _Watch(container_id, path, is_directory))
+                watch = _Watch(container_id, path, _place(root, handle, path), is_directory)
+                self._watches.setdefault(self._stream.add(handle, OPEN, is_directory=is_directory), watch)
                 self._covered.add(container_id)
         except (OSError, SensorError):  # not there, not local, or no watches left: this place gives no hints for now,
             known.discard(path)  # and takes the room of none that does
+
+
+def _place(root: int, handle: int, path: bytes) -> bytes:
+    """Where it lies below the root, as the kernel tells it: `/bin` may lead to `/usr/bin`, and the programs there are
+    known by that. `path` where it cannot tell."""
+    above, place = (os.readlink(os.fsencode(rootfs.path_of_watch(fd))).rstrip(b"/") for fd in (root, handle))
+    return place.removeprefix(above) if place.startswith(above + b"/") else path
