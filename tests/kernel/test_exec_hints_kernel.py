@@ -1,5 +1,6 @@
 """Opens of programs through a container's root, on the real inotify."""
 
+import errno
 import os
 import select
 import subprocess
@@ -102,6 +103,25 @@ def test_an_ended_container_keeps_nothing_busy(hints: ExecHints, root: Root) -> 
     hints.leave("app")
     assert watches(hints) == 0
     assert not hints.covers("app")
+
+
+def test_a_container_for_which_the_watches_did_not_suffice_is_not_covered(
+    hints: ExecHints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = hints._stream.add
+
+    def full(place: int, mask: int, *, is_directory: bool = True) -> int:
+        if is_directory:
+            raise OSError(errno.ENOSPC, "no watch is left")
+        return add(place, mask, is_directory=False)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hints._stream, "add", full)
+        hints.enter("app", [])
+    assert watches(hints) == 1
+    assert not hints.covers("app")
+    hints.enter("app", [])
+    assert hints.covers("app"), "there is room again"
 
 
 def test_a_container_without_a_root_is_not_covered(hints: ExecHints) -> None:
