@@ -61,7 +61,8 @@ def test_a_script_found_by_its_name_is_a_probe_only_in_the_usual_places() -> Non
 @pytest.mark.parametrize("shell", [("/bin/sh",), ("bash", "-l"), ("bash", "--norc", "-i")])
 def test_a_probe_that_is_a_bare_shell_looks_like_a_person(shell: Command) -> None:
     assert session(*shell, probes=(shell,)) == UNCLEAR
-    assert session(*shell, "/check", probes=((*shell, "/check"),)) == PROBE
+    assert session("true", probes=(shell,)) == EXEC
+    assert session(*shell, "/up", probes=((*shell, "/up"),)) == PROBE
 
 
 def test_what_a_shell_may_have_run_in_its_own_place_is_unclear() -> None:
