@@ -71,6 +71,9 @@ def test_what_a_shell_may_have_run_in_its_own_place_is_unclear() -> None:
     assert session("exit", probes=(SHELL_CHECK,)) == EXEC
     assert session("true", probes=(("sh", "-c", "true"),)) == UNCLEAR
     assert session("true", probes=(("sh", "-c", "it's true"),)) == EXEC
+    assert session("it's", "true", probes=(("sh", "-c", "it's true"),)) == EXEC
+    assert session("true", probes=(("sh", "-e", "true"),)) == EXEC
+    assert session("true", probes=(("nc", "-c", "true"),)) == EXEC
 
 
 def test_of_several_probes_the_best_likeness_counts() -> None:
