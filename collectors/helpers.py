@@ -23,7 +23,7 @@ from sensor.model.protocols import OpenFile
 
 MOST = 4
 """Helpers at a time; each costs memory. The one that was asked longest ago goes first."""
-STARTS_PER_SECOND, STARTS_SAVED = 1, 32
+STARTS_PER_SECOND, STARTS_SAVED = 2, 32
 """Helpers that are started. Each has the loop wait for some 8 ms, and a container's root may run one program after the
 other as one uid after the other; so may look who searches a task of more users than `MOST` for a socket."""
 DEADLINE_S = 0.2

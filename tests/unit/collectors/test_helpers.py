@@ -7,7 +7,7 @@ import pytest
 from fakes import FakeClock
 
 from collectors import helper_wire as wire
-from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, STARTS_SAVED, Helpers
+from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, STARTS_PER_SECOND, STARTS_SAVED, Helpers
 from collectors.launcher_link import LauncherAway, LauncherLink
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied
@@ -84,6 +84,6 @@ def test_users_in_turn_have_no_more_helpers_started_than_may_be(
     assert ask(helpers, 7).endswith("too many users in turn")
     assert helpers._counters.seen["helpers.spared"] == 1
 
-    clock.advance(1)
+    clock.advance(1 / STARTS_PER_SECOND)
     assert [ask(helpers, 7), ask(helpers, 7)[-22:]] == ["it is away", "too many users in turn"]
     assert len(asked) == STARTS_SAVED + 1
