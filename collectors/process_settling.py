@@ -96,6 +96,7 @@ class Settling:
             return self._come_back(process, step, due)  # in between, or its end is told by `exited`
         except OSError:  # no descriptor is left, for example: again and again until it can be read or ends
             self._counters.lost("proc_unreadable")
+            process.uid, process.gid = user  # that it changed is told by the look that reads all
             return self._come_back(process, min(step, len(REREAD_S) - 1))
         self._processes.tracing.drain()
         if process.traced:

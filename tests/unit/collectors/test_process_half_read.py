@@ -80,12 +80,13 @@ async def test_what_was_told_and_then_half_read_is_named_by_the_open_of_its_file
     assert told(scene) == [("/bin/app", ("app",), None), ("/bin/other", None, None)]
 
 
+def fail(_: Tracked) -> tuple[bytes, bytes]:
+    raise OSError(errno.EMFILE, "too many open files")
+
+
 async def test_what_could_not_be_read_on_is_read_again_from_the_beginning(
     scene: SettlingScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Tracked) -> tuple[bytes, bytes]:
-        raise OSError(errno.EMFILE, "too many open files")
-
     scene.runs(uid=0, image=140_000)
     process, stat = scene.new()
     with monkeypatch.context() as patch:
@@ -97,3 +98,15 @@ async def test_what_could_not_be_read_on_is_read_again_from_the_beginning(
     assert told(scene) == [("/bin/app", ("app",), None)]
     assert process.cwd == "/"
     assert not {"process.exe", "process.args", "process.cwd"} & {missing.field for missing in process.missing}
+
+
+async def test_a_change_of_user_that_could_not_be_read_on_is_told_by_the_next_look(
+    scene: SettlingScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.runs(uid=0, image=None)
+    scene.look()
+    scene.runs(uid=33, image=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.task.gated, "links", fail)
+        assert scene.look() == [(Kind.PROCESS_EXEC, 0)]
+    assert scene.look() == [(Kind.PROCESS_EXEC, 0), (Kind.PROCESS_IDENTITY, 33)]
