@@ -125,8 +125,18 @@ def test_a_container_for_which_the_watches_did_not_suffice_is_not_covered(
 
 
 def test_a_container_without_a_root_is_not_covered(hints: ExecHints) -> None:
+    hints.ran("unreachable", "/opt/tool/first")  # which nobody has entered
     hints.enter("unreachable", [b"/usr/bin"])
     assert not hints.covers("unreachable")
+
+
+def test_a_container_whose_root_is_had_later_is_covered_from_then_on(
+    hints: ExecHints, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints.enter("late", [b"/usr/bin"])
+    monkeypatch.setattr(hints, "_root_of", lambda _: root.fd)
+    hints.enter("late", [b"/usr/bin"])
+    assert hints.covers("late")
 
 
 def test_links_out_of_the_container_lead_nowhere(hints: ExecHints, root: Root, tmp_path: Path) -> None:
