@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from collectors import exec_hints
 from collectors.exec_hints import ExecHints, Opened
+from collectors.rootfs import held
 from sensor.model.counters import Counters
 
 pytestmark = pytest.mark.kernel
@@ -149,3 +151,9 @@ def test_links_out_of_the_container_lead_nowhere(hints: ExecHints, root: Root, t
     for path in (b"/opt/link", b"/opt/proc/usr/bin", b"relative"):
         hints._watch("app", path, is_directory=True)
     assert watches(hints) == before
+
+
+def test_on_the_plain_machine_a_place_is_the_whole_path(root: Root) -> None:
+    with held(os.open("/", os.O_PATH)) as machine:
+        assert exec_hints._place(machine, root.fd, b"/asked/for") == bytes(root.path)
+    assert exec_hints._place(root.fd, root.fd, b"/") == b"/", "what is the root itself"
