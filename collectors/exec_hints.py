@@ -5,6 +5,7 @@ nearly every dynamically linked program opens as its first act. An open alone pr
 program there is. What it is good for is to look at the newest processes at once.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -32,8 +33,11 @@ class Opened(NamedTuple):
 
 
 class _Watch(NamedTuple):
+    """`path` as it was asked for; `place` without links, as /proc shows where a program lies."""
+
     container: str
     path: bytes
+    place: bytes
     is_directory: bool
 
 
@@ -50,6 +54,7 @@ class ExecHints:
         self._watches: dict[int, _Watch] = {}
         self._known: dict[str, set[bytes]] = {}
         self._covered: set[str] = set()
+        self._short: set[str] = set()
 
     def fileno(self) -> int:
         """Readable when something was opened."""
@@ -57,11 +62,12 @@ class ExecHints:
 
     def covers(self, container_id: str) -> bool:
         """Whether programs that start in this container give a hint."""
-        return container_id in self._covered
+        return container_id in self._covered and container_id not in self._short
 
     def enter(self, container_id: str, path: Iterable[bytes]) -> None:
         """Watch a container's directories of programs (`path`, as its PATH has them) and its loader's cache."""
         self._known.setdefault(container_id, set())
+        self._short.discard(container_id)
         self._watch(container_id, LOADER_CACHE, is_directory=False)
         for directory in (*path, *USUAL_PATH):
             self._watch(container_id, directory, is_directory=True)
@@ -76,6 +82,7 @@ class ExecHints:
         """The container has ended: nothing of it stays busy."""
         self._known.pop(container_id, None)
         self._covered.discard(container_id)
+        self._short.discard(container_id)
         for wd in [wd for wd, watch in self._watches.items() if watch.container == container_id]:
             del self._watches[wd]
             self._stream.remove(wd)
@@ -92,7 +99,7 @@ class ExecHints:
             if notice.mask & IGNORED:
                 self._gone(notice.wd, watch)
             elif notice.mask & OPEN and (notice.name or not watch.is_directory):
-                path = watch.path + b"/" + notice.name if watch.is_directory else watch.path
+                path = watch.place + b"/" + notice.name if watch.is_directory else watch.place
                 found.append(Opened(watch.container, text(path), not watch.is_directory))
         self._counters.add("hints", len(found))
         return found
@@ -127,8 +134,17 @@ class ExecHints:
         try:
             open_it = rootfs.open_directory if is_directory else rootfs.open_handle
             with rootfs.held(open_it(root, path)) as handle:
-                wd = self._stream.add(handle, OPEN, is_directory=is_directory)
-                self._watches.setdefault(wd, _Watch(container_id, path, is_directory))
+                watch = _Watch(container_id, path, _place(root, handle, path), is_directory)
+                self._watches.setdefault(self._stream.add(handle, OPEN, is_directory=is_directory), watch)
                 self._covered.add(container_id)
-        except (OSError, SensorError):  # not there, not local, or no watches left: this place gives no hints for now,
+        except (OSError, SensorError) as error:  # not there, or not local: this place gives no hints for now,
             known.discard(path)  # and takes the room of none that does
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                self._short.add(container_id)  # it is there, and no watch is left (fs.inotify.max_user_watches)
+
+
+def _place(root: int, handle: int, path: bytes) -> bytes:
+    """Where it lies below the root, as the kernel tells it: `/bin` may lead to `/usr/bin`, and the programs there are
+    known by that. `path` where it cannot tell."""
+    above, place = (os.readlink(os.fsencode(rootfs.path_of_watch(fd))).rstrip(b"/") for fd in (root, handle))
+    return place.removeprefix(above) if place.startswith(above + b"/") else path

@@ -5,7 +5,7 @@ program that came at run time a little longer, so that the file's own event goes
 import asyncio
 from typing import NamedTuple
 
-from collectors.executable_facts import Facts, complete
+from collectors.executable_facts import Facts, complete, drift, lacking
 from collectors.hash_worker import STOPPED
 from collectors.process_table import Tracked
 from collectors.program import Program
@@ -52,8 +52,8 @@ class ExecTelling:
         if facts is None:
             self._hold(process, program, event, HASH_BEFORE_S if from_before else HASH_S, waits=True)
             return
-        event = self._completed(event, process, facts)
-        if process.drift and not from_before:
+        event = self._completed(event, process, program, facts)
+        if _came_later(event) and not from_before:
             self._hold(process, program, event, FILE_S, waits=False)
         else:
             self._emit(event)
@@ -80,18 +80,23 @@ class ExecTelling:
         if held is None or held.program != program or not held.waits:
             return  # too late, or of a program that was told before
         held.timer.cancel()
-        event = self._completed(held.event, process, facts)
-        if process.drift and not from_before and facts.why_no_hash != STOPPED:
+        event = self._completed(held.event, process, program, facts)
+        if _came_later(event) and not from_before and facts.why_no_hash != STOPPED:
             self._hold(process, program, event, FILE_S, waits=False)
             return
         self._held[process.entity] = held._replace(event=event)
         self._let_go(process.entity)
 
-    def _completed(self, event: Event, process: Tracked, facts: Facts) -> Event:
-        """The facts go into the event, and into the process for the events to come."""
-        complete(process, facts, self._processes.started(process.container))
-        told = event.process and event.process._replace(sha256=process.sha256, drift=process.drift)
-        return event._replace(process=told, evidence=event.evidence._replace(missing=process.missing))
+    def _completed(self, event: Event, process: Tracked, program: Program, facts: Facts) -> Event:
+        """The facts go into the event, and into the process for the events to come, unless it has begun another program
+        that is not told yet: then what it has and lacks is that one's."""
+        started = self._processes.started(process.container)
+        now = Program.of(process)
+        if now.is_visible and not now.differs(program):
+            complete(process, facts, started)
+        told = event.process and event.process._replace(sha256=facts.sha256, drift=drift(facts.born_ns, started))
+        missing = lacking(event.evidence.missing, facts, started)
+        return event._replace(process=told, evidence=event.evidence._replace(missing=missing))
 
     def _release(self, entity: str) -> None:
         """The time is up, or something else must be told first."""
@@ -108,3 +113,8 @@ class ExecTelling:
         held.timer.cancel()
         for event in (held.event, *held.after):
             self._emit(event)
+
+
+def _came_later(event: Event) -> bool:
+    """Whether its program came after its container, so that a file's event tells of it."""
+    return event.process is not None and event.process.drift is True

@@ -28,17 +28,23 @@ def drift(born: Timestamp | None, container_started: Timestamp | None) -> bool |
     return born > container_started
 
 
+def lacking(missing: tuple[Missing, ...], facts: Facts, container_started: Timestamp | None) -> tuple[Missing, ...]:
+    """What misses of a program once these facts are known of its executable. `container_started` is None outside
+    containers, where nothing can be said of drift and so nothing is missing."""
+    why = facts.why_no_hash or "unsupported"
+    found = [m for m in missing if m.field not in ("process.sha256", "process.drift")]
+    if facts.sha256 is None:
+        found.append(Missing("process.sha256", why))
+    if container_started is not None and facts.born_ns is None:
+        found.append(Missing("process.drift", why))
+    return tuple(found)
+
+
 def complete(process: Tracked, facts: Facts, container_started: Timestamp | None) -> None:
     """Add the facts to the process they were wanted for, and to its `missing` what they lack.
 
-    To be called only while it runs the program that it ran then. `container_started` is None outside containers,
-    where nothing can be said of drift and so nothing is missing.
+    To be called only while it runs the program that it ran then.
     """
     process.sha256 = facts.sha256
     process.drift = drift(facts.born_ns, container_started)
-    missing = [m for m in process.missing if m.field not in ("process.sha256", "process.drift")]
-    if process.sha256 is None:
-        missing.append(Missing("process.sha256", facts.why_no_hash or "unsupported"))
-    if process.drift is None and container_started is not None:
-        missing.append(Missing("process.drift", facts.why_no_hash or "unsupported"))
-    process.missing = tuple(missing)
+    process.missing = lacking(process.missing, facts, container_started)

@@ -7,6 +7,8 @@ is one status byte and a payload; `ROOT` and `EXE_FILE` pass a descriptor along,
 between them.
 """
 
+import array
+import socket
 import struct
 
 QUESTION = struct.Struct("<cIQQQ")
@@ -35,3 +37,14 @@ MOST_SOCKETS = 8192
 MOST_OPENINGS = 64
 """Descriptors of one file in one process that are told."""
 ANSWER_BYTES = 1 + (1 + MOST_SOCKETS) * INODE.size
+
+
+def receive(sock: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
+    """One answer, and the descriptors that were passed with it. No program that we start inherits these: a root that a
+    new launcher held would stay busy (`socket.recv_fds` hands no flags on). Raises OSError."""
+    descriptors = array.array("i")
+    room = socket.CMSG_LEN(most * descriptors.itemsize)
+    answer, beside, _, _ = sock.recvmsg(size, room, socket.MSG_CMSG_CLOEXEC)
+    for _, _, passed in beside:  # nothing else is passed on these
+        descriptors.frombytes(passed)
+    return answer, descriptors.tolist()

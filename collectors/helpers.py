@@ -7,22 +7,25 @@ helper is tried again after a pause, and each one that was lost is told as the l
 import os
 import signal
 import socket
-import time
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import NamedTuple
 
 from collectors import helper_wire as wire
+from collectors.allowance import Allowance
 from collectors.descriptor_map import Look
 from collectors.environ import Environ, Secrets, unpacked, unpacked_secrets
 from collectors.launcher_link import LauncherAway, LauncherLink
 from collectors.trace_link import TracerLink
+from sensor.model.clock import Clock, SystemClock
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import OpenFile
 
 MOST = 4
 """Helpers at a time; each costs memory. The one that was asked longest ago goes first."""
+STARTS_PER_SECOND, STARTS_SAVED = 2, 32
+"""Helpers that are started. Each has the loop wait for some 8 ms, and a container's root may run one program after the
+other as one uid after the other; so may look who searches a task of more users than `MOST` for a socket."""
 DEADLINE_S = 0.2
 HANGS_TOLERATED = 3
 """After so many unanswered questions of one identity each further helper for it has to wait for the pause."""
@@ -32,6 +35,7 @@ FORGET_S = 2 * PAUSE_S
 """After this time without another, unanswered questions are forgotten with the next answer."""
 
 Identity = tuple[int, int]
+_SYSTEM = SystemClock()
 
 
 class Helper(NamedTuple):
@@ -58,11 +62,12 @@ class Helpers:
         self,
         launcher: socket.socket | None,
         counters: Counters,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock = _SYSTEM,
     ) -> None:
-        self._launcher = LauncherLink(launcher, counters, monotonic)
+        self._launcher = LauncherLink(launcher, counters, clock.monotonic)
         self._counters = counters
-        self._monotonic = monotonic
+        self._monotonic = clock.monotonic
+        self._starts = Allowance(per_second=STARTS_PER_SECOND, burst=STARTS_SAVED, clock=clock)
         self._helpers: OrderedDict[Identity, Helper] = OrderedDict()
         self._refused: dict[Identity, tuple[str, float]] = {}
         self._hangs: dict[Identity, tuple[int, float]] = {}
@@ -124,7 +129,7 @@ class Helpers:
         helper = self._helper(who)
         try:
             helper.sock.send(wire.QUESTION.pack(letter, pid, start_ticks, device, inode))
-            answer, descriptors, _, _ = socket.recv_fds(helper.sock, wire.ANSWER_BYTES, 1)
+            answer, descriptors = wire.receive(helper.sock, wire.ANSWER_BYTES, 1)
         except OSError as error:
             self._drop(who)
             raise AccessDenied(f"the helper for uid {who[0]} did not answer: {error}") from None
@@ -149,6 +154,9 @@ class Helpers:
             self._helpers.move_to_end(who)
             return helper
         self._raise_refusal(who)
+        if not self._starts.take(1):
+            self._counters.add("helpers.spared")
+            raise AccessDenied(f"no helper for uid {who[0]} now: too many users in turn")
         helper = self._spawn(who)
         self._helpers[who] = helper
         self._counters.add("helpers.started")

@@ -137,7 +137,7 @@ def _answer_to(launcher: socket.socket, request: bytes) -> tuple[bytes, list[int
     Late answers to requests that were given up are let go of: a helper ends when its socket closes.
     """
     while True:
-        answer, descriptors, _, _ = socket.recv_fds(launcher, 256 + len(request), wire.MOST_PASSED)
+        answer, descriptors = wire.receive(launcher, 256 + len(request), wire.MOST_PASSED)
         if not answer or answer.startswith(request):
             return answer[len(request) :], descriptors
         for fd in descriptors:

@@ -12,13 +12,14 @@ from typing import NamedTuple, TypeVar
 
 from collectors.exec_hints import Opened
 from collectors.process_table import Tracked
+from collectors.procfs import text
 from sensor.model.clock import Clock
 
 WINDOW_S = 0.05
 """How long an open or a number waits for its counterpart."""
 MOST = 512
 COMM = 15
-"""Characters of a name that the kernel keeps (TASK_COMM_LEN without its NUL)."""
+"""Bytes of a name that the kernel keeps (TASK_COMM_LEN without its NUL)."""
 
 
 class Unread(NamedTuple):
@@ -155,7 +156,7 @@ class OpenHints:
 
 def _comm_of(path: str) -> str:
     """What the kernel calls a program after exec (fs/exec.c)."""
-    return os.path.basename(path)[:COMM]
+    return text(os.path.basename(path).encode()[:COMM])
 
 
 T = TypeVar("T")

@@ -82,7 +82,7 @@ class ProcessCursor:
         blind = [c for c in self._processes.containers() if self._is_watched(c) and not self._hints.cover([c])]
         if not blind:
             return self.probe()
-        reason = self._processes.why_no_root(blind[0]) or "none of its directories of programs can be watched"
+        reason = self._processes.why_no_root(blind[0]) or "its directories of programs cannot all be watched"
         return Capability(Status.DEGRADED, f"no exec hints in {len(blind)} containers, {blind[0][:12]}: {reason}")
 
     async def run(self, task: TaskView, emit: Emit) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from collectors.environ import Environ, preloads
 from collectors.gated import GatedReads
 from collectors.process_table import DEPTH, Tracked
-from collectors.procfs import Procfs, Stat, text
+from collectors.procfs import TOO_LONG, Procfs, Stat, text
 from collectors.program import Program, runs_the_same
 from sensor.model.clock import Clock
 from sensor.model.errors import AccessDenied, ProcessGone
@@ -75,7 +75,7 @@ class ProcessReader:
         """Whether another program than the one that was read last runs in the process, by its stat."""
         if stat.image_is_known or process.image is None:
             return not runs_the_same(process, stat)
-        return stat.comm != process.comm
+        return (stat.has_executed, stat.comm) != (process.executed, process.comm)
 
     def still_holds(self, process: Tracked, stat: Stat, briefly: bool) -> bool:
         """Whether nothing must be read, since what was read before holds, by its stat now. `briefly`: where the image
@@ -115,7 +115,20 @@ class ProcessReader:
         """Read the program's facts, the shortest-lived first; False when an exec got in between and they may be mixed.
 
         What a process takes with it when it ends meanwhile is named as missing; ProcessGone only if nothing was read.
+        Of what is not whole nothing is kept: if it ends before it is read again, its name alone tells the truth.
         """
+        try:
+            whole = self._read(process, stat)
+        except OSError:  # no descriptor is left, for example
+            _forget(process)
+            raise
+        if not whole and process.args:
+            process.image = None  # all is read again
+            if not stat.is_in_exec:  # else there was nothing of the program before that could have been read
+                _forget(process)
+        return whole
+
+    def _read(self, process: Tracked, stat: Stat) -> bool:
         missing: list[Missing] = []
         before = Program.of(process)
         process.args, process.args_cut = self._args(process, missing)
@@ -126,10 +139,7 @@ class ProcessReader:
         process.exe, process.cwd = self._links(process, stat, missing)
         self._once_for_each_program(process, _known_of(process, before, stat), missing)
         process.missing = tuple(missing)
-        whole = self._is_still(process, stat)
-        if not whole and process.args:
-            process.image = None  # parts of two programs, perhaps: all is read again
-        return whole
+        return self._is_still(process, stat)
 
     def _took_the_rest_along(self, process: Tracked, missing: list[Missing]) -> bool:
         """It has ended, and its parent knows. Raises ProcessGone if nothing was read."""
@@ -164,9 +174,7 @@ class ProcessReader:
         except ProcessGone:
             missing.extend(Missing(field, "gone") for field in ("process.exe", "process.cwd"))
             return None, None
-        if not cwd:
-            missing.append(Missing("process.cwd", "gone"))
-        return text(exe), text(cwd) if cwd else None
+        return _path(exe, "process.exe", missing), _path(cwd, "process.cwd", missing)
 
     def _preload(self, process: Tracked, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
         """The values of `environ.PRELOADS`, empty where none is set; and whether something was cut off."""
@@ -233,6 +241,12 @@ class ProcessReader:
         return Timestamp(self._clock.wall() - age)
 
 
+def _forget(process: Tracked) -> None:
+    """What was read may be of two programs."""
+    process.forget_program()
+    process.image, process.missing = None, NOTHING_READ
+
+
 def _known_of(process: Tracked, before: Program, stat: Stat) -> Tracked | None:
     """Whose facts still hold: its own while it runs the same program, whatever it makes of its arguments, its parent's
     until it runs one of its own."""
@@ -242,6 +256,13 @@ def _known_of(process: Tracked, before: Program, stat: Stat) -> Tracked | None:
     parent = process.parent
     if not stat.has_executed and parent is not None and parent.exe == process.exe is not None:
         return parent
+    return None
+
+
+def _path(link: bytes, field: str, missing: list[Missing]) -> str | None:
+    if link and link != TOO_LONG:
+        return text(link)
+    missing.append(Missing(field, "too long" if link else "gone"))
     return None
 
 

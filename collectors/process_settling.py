@@ -96,6 +96,7 @@ class Settling:
             return self._come_back(process, step, due)  # in between, or its end is told by `exited`
         except OSError:  # no descriptor is left, for example: again and again until it can be read or ends
             self._counters.lost("proc_unreadable")
+            process.uid, process.gid = user  # that it changed is told by the look that reads all
             return self._come_back(process, min(step, len(REREAD_S) - 1))
         self._processes.tracing.drain()
         if process.traced:
@@ -227,7 +228,8 @@ class Settling:
             return
         with suppress(ProcessGone, OSError):  # reaped already, or /proc cannot be read now
             comm = self._processes.stat(process).comm
-            if comm == process.comm or (exe := self._matching.claim(process.container, comm)) is None:
+            is_known = comm == process.comm and process.image is not None  # else only the name was
+            if is_known or (exe := self._matching.claim(process.container, comm)) is None:
                 return
             if self._processes.had_executed(process):
                 _name(process, exe)

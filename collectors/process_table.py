@@ -191,7 +191,6 @@ class ProcessTable:
         if self._living.get(process.pid) is process:
             del self._living[process.pid]
         self._bury(process, now)
-        self._prune(now)
 
     def _bury(self, process: Tracked, ended: float) -> None:
         """In the order of their ends, which `recent` relies on."""
@@ -199,6 +198,7 @@ class ProcessTable:
         self._last_dead[process.pid] = process
         later = sum(1 for _ in takewhile(lambda other: (other.ended or 0.0) > ended, reversed(self._dead)))
         self._dead.insert(len(self._dead) - later, process)
+        self._prune(ended)
 
     def _prune(self, now: float) -> None:
         while self._dead and (len(self._dead) > DEAD_KEPT or now - (self._dead[0].ended or 0.0) > DEAD_KEPT_S):

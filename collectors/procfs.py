@@ -27,6 +27,10 @@ PF_KTHREAD = 0x200000
 """Bits of field 9 of /proc/PID/stat (include/linux/sched.h); readable for any process, whatever its owner."""
 
 
+TOO_LONG = b"?"
+"""Given in the place of a path of more than PATH_MAX bytes, which the kernel shows to nobody (fs/proc/base.c,
+do_proc_readlink). Any process can go to such a directory, or hold it open."""
+
 MOST_LISTED = 16_384
 """Descriptors of a process that are listed, 2 µs each: those with the lowest numbers, of which new ones are given."""
 MOST_DESCRIPTORS = 2048
@@ -138,14 +142,17 @@ class Procfs:
             os.close(fd)
 
     def link(self, name: str) -> bytes:
-        """The target of a link such as `12/exe`."""
+        """The target of a link such as `12/exe`, or `TOO_LONG`."""
         try:
             return os.readlink(os.fsencode(f"{self.root}/{name}"))
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return TOO_LONG
             raise _translated(error, name) from None
 
     def program_links(self, pid: int) -> tuple[bytes, bytes]:
-        """The paths of its executable and of its working directory, which is empty where it has just gone."""
+        """The paths of its executable and of its working directory, which is empty where it has just gone, each
+        `TOO_LONG` if it is."""
         exe = self.link(f"{pid}/exe")
         try:
             return exe, self.link(f"{pid}/cwd")

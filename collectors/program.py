@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from collectors.process_table import Tracked
 from collectors.procfs import Stat
+from sensor.model.multicall import MULTICALL
 
 DELETED = " (deleted)"
 """Behind the path of a file that has no name any more (proc_pid_exe(5))."""
@@ -36,8 +37,8 @@ class Program(NamedTuple):
     def differs(self, before: "Program | None") -> bool:
         """Whether an exec lies between: by where the image lies, which is random mostly, else by the executable.
 
-        Arguments alone prove nothing: programs rewrite their own (setproctitle). Where nothing but them was seen
-        before, the same ones are the same program's.
+        Arguments alone prove nothing: programs rewrite their own (setproctitle), but not those of many tools (busybox).
+        Where nothing but them was seen before, the same ones are the same program's.
         """
         if before is None:
             return True
@@ -48,7 +49,13 @@ class Program(NamedTuple):
                 return True
             if is_random(self.image[1]):
                 return False
-        return self.exe is not None and before.exe is not None and _path(self.exe) != _path(before.exe)
+        if self.exe is None or before.exe is None:
+            return False
+        path = _path(self.exe)
+        return path != _path(before.exe) or (_is_of_many_tools(path) and self._has_other_args(before))
+
+    def _has_other_args(self, before: "Program") -> bool:
+        return self.args is not None and before.args is not None and self.args != before.args
 
 
 def _visible(image: tuple[int, int, int] | None) -> bool:
@@ -64,6 +71,10 @@ def is_random(stack: int) -> bool:
 def _path(exe: str) -> str:
     """Where it is or was: a program goes on when its file is deleted, or replaced by a newer one."""
     return exe.removesuffix(DELETED)
+
+
+def _is_of_many_tools(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(MULTICALL)
 
 
 def is_runtime_init(process: Tracked, stat: Stat) -> bool:

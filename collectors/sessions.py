@@ -63,11 +63,7 @@ def _likeness(args: Command, probe: Command) -> str:
 
 def _is_bare_shell(command: Command) -> bool:
     """Whether people start their sessions with it as well: a shell with nothing to run."""
-    return _name(command[0]) in SHELLS and not any(_runs_something(word) for word in command[1:])
-
-
-def _runs_something(word: str) -> bool:
-    return not word.startswith("-") or (not word.startswith("--") and "c" in word)
+    return _name(command[0]) in SHELLS and all(word.startswith("-") for word in command[1:])
 
 
 def _script(args: Command, probe: Command) -> str | None:

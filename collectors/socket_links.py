@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from collectors.procfs import Procfs
+from collectors.procfs import TOO_LONG, Procfs
 from collectors.statx import Cached, cached
 from sensor.model.errors import AccessDenied
 
@@ -30,7 +30,7 @@ def descriptors_of(procfs: Procfs, pid: int, device: int, inode: int) -> Iterato
     Any of its files may be on a mount whose server hangs, so none is asked for.
     """
     for number, link in procfs.descriptors(pid):
-        if not link.startswith(b"/"):
+        if not link.startswith(b"/") and link != TOO_LONG:
             continue
         try:
             found = cached(f"{procfs.root}/{pid}/fd/{number}")

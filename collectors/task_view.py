@@ -55,7 +55,7 @@ class Task:
         self.spent = Spent()
         self._counters = counters
         self._clock = clock
-        self.helpers = Helpers(launcher, counters, clock.monotonic)
+        self.helpers = Helpers(launcher, counters, clock)
         self.gated = GatedReads(procfs, self.helpers)
         self._reader = ProcessReader(procfs, self.gated, clock, instance)
         self.executables = Executables(gated=self.gated, procfs=procfs, counters=counters, clock=clock)

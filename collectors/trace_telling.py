@@ -23,7 +23,7 @@ CLAIM_S = 10.0
 """So long a number that was told of may wait for the cursor to pass it."""
 MANY_CLAIMS = 4096
 
-_WHY = {wire.GONE: "gone", wire.DENIED: "denied"}
+_WHY = {wire.GONE: "gone", wire.DENIED: "denied", wire.TOO_LONG: "too long"}
 
 
 class TraceTelling:

@@ -12,6 +12,7 @@ ADDR_NO_RANDOMIZE).
 """
 
 import ctypes
+import errno
 import os
 import struct
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from collectors.procfs import ARGS_LIMIT, Procfs
 from collectors.statx import version
 from collectors.tracer import initial_stack, ptrace
 from collectors.tracer.initial_stack import RANDOM_BYTES
-from collectors.tracer.wire import DENIED, GONE, IMAGE, VERSION, ExecFields
+from collectors.tracer.wire import DENIED, GONE, IMAGE, TOO_LONG, VERSION, ExecFields
 from sensor.model.errors import AccessDenied, ProcessGone
 
 STAT_BYTES = 4096
@@ -145,8 +146,8 @@ def _link(path: bytes) -> bytes | int:
         return os.readlink(path)
     except PermissionError:
         return DENIED
-    except OSError:
-        return GONE
+    except OSError as error:
+        return TOO_LONG if error.errno == errno.ENAMETOOLONG else GONE
 
 
 def _owner(path: bytes) -> bytes | int:

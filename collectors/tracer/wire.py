@@ -30,7 +30,8 @@ VERSION = struct.Struct("<QQIqq")
 IMAGE = struct.Struct("<QQ")
 """Where the stack and the arguments of a program lie, which is random."""
 
-GONE, DENIED = -1, -2
+GONE, DENIED, TOO_LONG = -1, -2, -3
+"""Why there is no field, in the place of its length; `TOO_LONG` as in `procfs`."""
 MOST_PAYLOAD = 1 << 20
 
 PING = struct.Struct("<cI")

@@ -8,6 +8,7 @@ from typing import Any
 from sensor.detect.facts import Facts, Value
 from sensor.model import events
 from sensor.model.kinds import Kind
+from sensor.model.multicall import MULTICALL
 
 Get = Callable[[Facts], Value]
 
@@ -67,9 +68,6 @@ INTERPRETERS = frozenset(
 )
 """Programs that scripts name behind `#!`, without the numbers of versions."""
 _VERSION = "0123456789."
-MULTICALL = ("busybox", "coreutils", "toybox")
-"""How the names of programs of many tools begin when an argument names the tool: `busybox-x86_64 wget`,
-and `#!/usr/bin/coreutils --coreutils-prog-shebang=cat` where the package is coreutils-single (Amazon Linux, UBI)."""
 LOADERS = ("ld-linux", "ld-musl-", "ld-2.", "ld.so")
 """How the names of dynamic loaders begin, which run the program that an argument names (ld.so(8), musl's ldso)."""
 _LOADER_VALUES = ("--library-path", "--inhibit-rpath", "--audit", "--preload", "--argv0", "--glibc-hwcaps-")

@@ -1,5 +1,6 @@
 """Opens of programs through a container's root, on the real inotify."""
 
+import errno
 import os
 import select
 import subprocess
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from collectors import exec_hints
 from collectors.exec_hints import ExecHints, Opened
+from collectors.rootfs import held
 from sensor.model.counters import Counters
 
 pytestmark = pytest.mark.kernel
@@ -71,7 +74,7 @@ def test_a_directory_with_two_names_is_watched_once(hints: ExecHints, root: Root
     program = root.program("usr/bin/tool")
     hints.read()
     subprocess.run([program], check=True)
-    assert len({one.path for one in opened(hints)}) == 1
+    assert {one.path for one in opened(hints)} == {"/usr/bin/tool"}, "by the path that /proc shows, not by the link"
 
 
 def test_the_loaders_cache_is_a_hint_of_its_own_and_a_new_one_is_watched_too(hints: ExecHints, root: Root) -> None:
@@ -104,9 +107,38 @@ def test_an_ended_container_keeps_nothing_busy(hints: ExecHints, root: Root) -> 
     assert not hints.covers("app")
 
 
+def test_a_container_for_which_the_watches_did_not_suffice_is_not_covered(
+    hints: ExecHints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = hints._stream.add
+
+    def full(place: int, mask: int, *, is_directory: bool = True) -> int:
+        if is_directory:
+            raise OSError(errno.ENOSPC, "no watch is left")
+        return add(place, mask, is_directory=False)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hints._stream, "add", full)
+        hints.enter("app", [])
+    assert watches(hints) == 1
+    assert not hints.covers("app")
+    hints.enter("app", [])
+    assert hints.covers("app"), "there is room again"
+
+
 def test_a_container_without_a_root_is_not_covered(hints: ExecHints) -> None:
+    hints.ran("unreachable", "/opt/tool/first")  # which nobody has entered
     hints.enter("unreachable", [b"/usr/bin"])
     assert not hints.covers("unreachable")
+
+
+def test_a_container_whose_root_is_had_later_is_covered_from_then_on(
+    hints: ExecHints, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints.enter("late", [b"/usr/bin"])
+    monkeypatch.setattr(hints, "_root_of", lambda _: root.fd)
+    hints.enter("late", [b"/usr/bin"])
+    assert hints.covers("late")
 
 
 def test_links_out_of_the_container_lead_nowhere(hints: ExecHints, root: Root, tmp_path: Path) -> None:
@@ -119,3 +151,9 @@ def test_links_out_of_the_container_lead_nowhere(hints: ExecHints, root: Root, t
     for path in (b"/opt/link", b"/opt/proc/usr/bin", b"relative"):
         hints._watch("app", path, is_directory=True)
     assert watches(hints) == before
+
+
+def test_on_the_plain_machine_a_place_is_the_whole_path(root: Root) -> None:
+    with held(os.open("/", os.O_PATH)) as machine:
+        assert exec_hints._place(machine, root.fd, b"/asked/for") == bytes(root.path)
+    assert exec_hints._place(root.fd, root.fd, b"/") == b"/", "what is the root itself"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from time import monotonic, sleep
 
 import pytest
+from fakes import FakeClock
 from needs import Need
 
 from collectors import helper_launcher
@@ -16,6 +17,7 @@ from collectors.helper_process import serve
 from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, Helpers
 from collectors.launcher_link import ANEW_S
 from collectors.procfs import Procfs
+from collectors.rootfs import held
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied, ProcessGone
 
@@ -23,18 +25,9 @@ pytestmark = pytest.mark.kernel
 UID, GID = 12345, 12346
 
 
-class Time:
-    """A monotonic clock that the test moves."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def time() -> Time:
-    return Time()
+def time() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -43,7 +36,7 @@ def counters() -> Counters:
 
 
 @pytest.fixture
-def helpers(need: Need, counters: Counters, time: Time) -> Iterator[Helpers]:
+def helpers(need: Need, counters: Counters, time: FakeClock) -> Iterator[Helpers]:
     need(os.getuid() == 0, "root, to become another uid")
     found = Helpers(helper_launcher.start(), counters, time)
     yield found
@@ -122,7 +115,7 @@ def test_a_helper_has_no_rights_left(helpers: Helpers, app: subprocess.Popen[byt
 
 
 def test_a_dead_helper_is_replaced_and_one_that_keeps_dying_only_after_a_pause(
-    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: Time
+    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: FakeClock
 ) -> None:
     start = ticks(app.pid)
     for _ in range(HANGS_TOLERATED):
@@ -133,12 +126,12 @@ def test_a_dead_helper_is_replaced_and_one_that_keeps_dying_only_after_a_pause(
     with pytest.raises(AccessDenied, match="keep hanging or dying"):
         helpers.links((UID, GID), app.pid, start)
     assert counters.losses == {"helper_lost": HANGS_TOLERATED}
-    time.now += PAUSE_S
+    time.advance(PAUSE_S)
     assert helpers.links((UID, GID), app.pid, start)
 
 
 def test_after_good_answers_for_a_while_one_that_died_long_ago_counts_no_more(
-    helpers: Helpers, app: subprocess.Popen[bytes], time: Time
+    helpers: Helpers, app: subprocess.Popen[bytes], time: FakeClock
 ) -> None:
     start = ticks(app.pid)
     for _ in range(2 * HANGS_TOLERATED):
@@ -146,7 +139,7 @@ def test_after_good_answers_for_a_while_one_that_died_long_ago_counts_no_more(
         _end_helpers(signal.SIGKILL)
         with pytest.raises(AccessDenied, match=r"has ended|did not answer"):
             helpers.links((UID, GID), app.pid, start)
-        time.now += FORGET_S
+        time.advance(FORGET_S)
         assert helpers.links((UID, GID), app.pid, start)
 
 
@@ -165,7 +158,7 @@ def test_an_app_of_the_same_uid_can_neither_read_nor_steer_its_helper(
 
 
 def test_a_launcher_that_is_late_is_asked_again_and_its_late_answer_is_not_taken_for_another(
-    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: Time
+    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: FakeClock
 ) -> None:
     start, launcher = ticks(app.pid), _launcher()
     os.kill(launcher, signal.SIGSTOP)
@@ -175,7 +168,7 @@ def test_a_launcher_that_is_late_is_asked_again_and_its_late_answer_is_not_taken
     with pytest.raises(AccessDenied, match="does not answer"):
         helpers.links((UID + 1, GID), app.pid, start)
     assert helpers.links((UID, GID), app.pid, start), "its answer for the other uid came first"
-    time.now += PAUSE_S
+    time.advance(PAUSE_S)
     with pytest.raises(AccessDenied, match=f"asked as uid {UID + 1}"):
         helpers.links((UID + 1, GID), app.pid, start)
     assert counters.losses == {"helper_lost": 1}
@@ -193,7 +186,7 @@ def test_helpers_outlive_their_launcher(helpers: Helpers, app: subprocess.Popen[
 
 
 def test_a_launcher_that_was_killed_is_replaced_at_most_once_a_minute(
-    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: Time, monkeypatch: pytest.MonkeyPatch
+    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = ticks(app.pid)
     monkeypatch.setenv("A_TOKEN", "s3cret")
@@ -213,13 +206,20 @@ def test_a_launcher_that_was_killed_is_replaced_at_most_once_a_minute(
     assert counters.losses == {"helper_lost": 2}
     assert helpers.links((UID, GID), app.pid, start), "its helpers live on"
 
-    time.now += ANEW_S
+    time.advance(ANEW_S)
     with pytest.raises(AccessDenied, match="being started again"):
         helpers.links((UID + 1, GID), app.pid, start)
     third = _started_anew()
     assert third != second
     helpers.close()
     assert not os.path.exists(f"/proc/{third}"), "it was waited for"
+
+
+def test_what_a_helper_passes_on_is_inherited_by_nobody(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
+    """Not by the next launcher: a container's root would stay busy, and a helper not hear that its socket is closed."""
+    before = _inherited()
+    with held(helpers.descriptor((UID, GID), wire.ROOT, app.pid, ticks(app.pid))):
+        assert _inherited() == before
 
 
 def test_a_launcher_that_was_replaced_makes_tracers_too(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
@@ -237,7 +237,7 @@ def test_a_launcher_that_was_replaced_makes_tracers_too(helpers: Helpers, app: s
 
 
 def test_a_new_launcher_that_is_stopped_before_it_is_there_is_given_up(
-    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: Time
+    helpers: Helpers, app: subprocess.Popen[bytes], counters: Counters, time: FakeClock
 ) -> None:
     os.kill(_launcher(), signal.SIGKILL)
     with pytest.raises(AccessDenied, match="has ended, another is started"):
@@ -245,7 +245,7 @@ def test_a_new_launcher_that_is_stopped_before_it_is_there_is_given_up(
     os.kill(_started_anew(), signal.SIGSTOP)
     with pytest.raises(AccessDenied, match="being started again"):
         helpers.links((UID, GID), app.pid, ticks(app.pid))
-    time.now += ANEW_S
+    time.advance(ANEW_S)
     with pytest.raises(AccessDenied, match="has ended, another is started"):
         helpers.links((UID, GID), app.pid, ticks(app.pid))
     assert counters.losses == {"helper_lost": 2}
@@ -298,6 +298,11 @@ def _launcher() -> int:
     """The child that was forked last: our newest one that is no helper."""
     children = Procfs().read(f"{os.getpid()}/task/{os.getpid()}/children").split()
     return max(int(pid) for pid in children if b"pytest" in Procfs().read(f"{int(pid)}/cmdline"))
+
+
+def _inherited() -> bytes:
+    """The descriptors that a program has which we start as we start a launcher."""
+    return subprocess.check_output(["ls", "/proc/self/fd"], close_fds=False)
 
 
 def _started_anew() -> int:

@@ -1,13 +1,18 @@
 """An exec waits a moment for its hash, and what follows in its process waits behind it."""
 
+import asyncio
+
+import pytest
 from fakes import Emitted
 from running import until
 
-from collectors.exec_telling import LATE, ExecTelling
+from collectors.exec_telling import HASH_S, LATE, ExecTelling
 from collectors.executable_facts import Facts
 from collectors.executables import Done
+from collectors.hash_worker import STOPPED
+from collectors.process_reader import NOTHING_READ
 from collectors.process_table import Tracked
-from sensor.model.events import Event, Evidence, Timestamp
+from sensor.model.events import Event, Evidence, Missing, Timestamp
 from sensor.model.kinds import Kind
 
 HASH = "ab" * 32
@@ -113,6 +118,46 @@ async def test_the_next_program_of_the_process_does_not_overtake() -> None:
         ("/bin/a", None),
         ("/bin/b", HASH),
     ]
+
+
+@pytest.mark.parametrize("exe", ["/bin/b", None], ids=["read", "half read"])
+async def test_what_is_read_of_the_next_program_before_it_is_told_changes_nothing_of_this_one(exe: str | None) -> None:
+    scene = Scene()
+    cwd = Missing("process.cwd", "denied")
+    scene.process.missing = (cwd,)
+    scene.tell()
+    scene.process.exe, scene.process.missing = exe, NOTHING_READ
+    scene.task.waiting[0](Facts(HASH, Timestamp(50)))
+    assert scene.told == [("process.exec", HASH, False)]
+    assert scene.emitted.events[0].evidence.missing == (cwd,)
+    assert (scene.process.sha256, scene.process.missing) == (None, NOTHING_READ)
+
+
+async def test_what_ran_before_waits_longer_for_its_hash_and_not_for_its_file() -> None:
+    scene = Scene()
+    scene.tell(from_before=True)
+    timer = scene.telling._held["entity"].timer
+    assert timer.when() > asyncio.get_running_loop().time() + HASH_S
+    scene.task.waiting[0](Facts(HASH, Timestamp(200)))
+    assert scene.told == [("process.exec", HASH, True)]
+    assert timer.cancelled()
+
+
+async def test_what_is_not_hashed_any_more_waits_for_no_file() -> None:
+    scene = Scene()
+    scene.tell()
+    scene.task.waiting[0](Facts(born_ns=Timestamp(200), why_no_hash=STOPPED))
+    assert scene.told == [("process.exec", None, True)]
+
+
+async def test_the_time_of_what_was_told_is_not_that_of_the_next() -> None:
+    scene = Scene()
+    scene.tell()
+    first = scene.telling._held["entity"].timer
+    scene.tell()
+    assert first.cancelled()
+    assert not scene.telling._held["entity"].timer.cancelled()
+    scene.telling.close()
 
 
 async def test_closing_tells_all_that_is_held() -> None:

@@ -243,6 +243,18 @@ async def test_those_who_wait_are_bounded(scene: Scene) -> None:
     scene.idle.jobs.pop()[1](Hashed("f00"))
     assert len(scene.told) == MOST_WAITING
     assert scene.wanted(executables) == scene.told[0]
+    scene.gated.path = scene.path.with_name("next")
+    scene.gated.path.touch()
+    assert scene.wanted(executables) is None, "those who were told wait no longer"
+
+
+async def test_what_wants_a_file_after_a_close_is_not_told_with_who_wanted_it_before(scene: Scene) -> None:
+    executables = scene.executables(idle=True)
+    for round_ in (1, 2):
+        assert {scene.wanted(executables) for _ in range(MOST_WAITING)} == {None}
+        assert len(scene.idle.jobs) == round_, "the file is hashed anew"
+        executables.close()
+        assert len(scene.told) == round_ * MOST_WAITING
 
 
 async def test_the_cache_is_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

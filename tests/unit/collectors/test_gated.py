@@ -97,6 +97,13 @@ def test_where_both_are_denied_the_helpers_reason_is_told(helper: OneHelper, pro
         GatedReads(proc, helper).links(process)
 
 
+def test_no_helper_stands_in_for_root(helper: OneHelper, proc: Proc, process: Tracked) -> None:
+    process.uid = process.gid = 0
+    with pytest.raises(AccessDenied, match="no helper can stand in for uid 0"):
+        GatedReads(proc, helper).links(process)
+    assert helper.asked == 0
+
+
 def test_what_is_gone_for_the_helper_is_gone(helper: OneHelper, proc: Proc, process: Tracked) -> None:
     helper.there, helper.refuses = True, ProcessGone
     with pytest.raises(ProcessGone):

@@ -9,7 +9,7 @@ from fakes import FakeClock
 
 from collectors import helper_launcher
 from collectors import helper_wire as wire
-from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, Helpers
+from collectors.helpers import FORGET_S, HANGS_TOLERATED, PAUSE_S, STARTS_PER_SECOND, STARTS_SAVED, Helpers
 from collectors.launcher_link import LauncherAway, LauncherLink
 from sensor.model.counters import Counters
 from sensor.model.errors import AccessDenied
@@ -22,7 +22,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def helpers(clock: FakeClock) -> Helpers:
-    return Helpers(None, Counters(), clock.monotonic)
+    return Helpers(None, Counters(), clock)
 
 
 def ask(helpers: Helpers, uid: int) -> str:
@@ -92,3 +92,24 @@ def test_a_launcher_that_the_kernel_refused_at_the_start_is_started_when_it_is_n
     assert (len(anew), counters.losses) == (1, {"helper_lost": 1})
     link.close()
     anew[0].close()
+
+
+def test_users_in_turn_have_no_more_helpers_started_than_may_be(
+    helpers: Helpers, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is refused for that is refused for that moment, not for the pause of one that cannot be started."""
+    asked = list[bytes]()
+
+    def away(_link: LauncherLink, request: bytes) -> tuple[bytes, list[int]]:
+        asked.append(request)
+        raise LauncherAway("it is away")
+
+    monkeypatch.setattr(LauncherLink, "ask", away)
+    for uid in range(STARTS_SAVED):
+        assert ask(helpers, uid) == "it is away"
+    assert ask(helpers, 7).endswith("too many users in turn")
+    assert helpers._counters.seen["helpers.spared"] == 1
+
+    clock.advance(1 / STARTS_PER_SECOND)
+    assert [ask(helpers, 7), ask(helpers, 7)[-22:]] == ["it is away", "too many users in turn"]
+    assert len(asked) == STARTS_SAVED + 1

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from collectors.exec_hints import Opened
 from collectors.open_hints import WINDOW_S, OpenHints, Ran, Unread
 from collectors.process_table import Tracked
+from collectors.procfs import text
 from sensor.model.events import Timestamp
 
 APP = "app"
@@ -123,6 +124,9 @@ def test_a_name_that_is_left_claims_its_open() -> None:
     assert hints.claim(APP, "true") is None
     long = Opened(APP, "/opt/a-program-with-a-long-name", by_loader=False)
     assert given_(long).claim(APP, "a-program-with-") == long.path
+    accented = Opened(APP, "/opt/prögrämmchen-x", by_loader=False)
+    cut = text("prögrämmchen-x".encode()[:15])  # in the kernel, which counts bytes
+    assert given_(accented).claim(APP, cut) == accented.path
 
 
 def test_opens_without_a_program_are_candidates_and_counted_once() -> None:

@@ -93,3 +93,17 @@ async def test_what_lies_where_its_predecessor_did_is_told_by_its_name(scene: Se
     scene.settling.look_again(process)
     assert [event.process.exe for event in scene.emitted.events if event.process] == ["/bin/app", "/bin/other"]
     assert not scene.task.runs_another(process)
+
+
+async def test_the_next_tool_of_a_program_of_many_is_told(scene: SettlingScene) -> None:
+    """Without SYS_PTRACE the path is all that tells programs apart, and Alpine has one for nearly all."""
+    exe = scene.proc.root / "7" / "exe"
+    exe.unlink()
+    exe.symlink_to("/bin/busybox")
+    scene.runs(uid=5, image=None, args=b"sh\0-c\0id\0", comm="sh")
+    scene.look()
+    process, _ = scene.new()
+    scene.runs(uid=5, image=None, args=b"id\0", comm="id")
+    assert scene.settling.tells_another(process)
+    execs = scene.emitted.events[1:]
+    assert [event.process.args for event in execs if event.process] == [("sh", "-c", "id"), ("id",)]

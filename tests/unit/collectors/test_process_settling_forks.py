@@ -51,6 +51,19 @@ async def test_a_fork_that_has_settled_is_about_to_run_nothing(scene: SettlingSc
     assert [e.process and e.process.args for e in scene.emitted.of(Kind.PROCESS_EXEC)] == [("later",)]
 
 
+async def test_what_a_settled_fork_runs_by_its_parents_name_is_told_though_its_image_may_not_be_seen(
+    scene: SettlingScene,
+) -> None:
+    process = _forked(scene, image=None)
+    scene.settling.look(process, len(REREAD_S))
+    scene.settling.look_again(process)
+    assert scene.emitted.events == []
+
+    scene.runs(uid=5, image=None, args=b"app\0later\0")
+    scene.settling.look_again(process)
+    assert [e.process and e.process.args for e in scene.emitted.of(Kind.PROCESS_EXEC)] == [("app", "later")]
+
+
 async def test_what_waits_again_after_it_was_told_hides_no_fork(scene: SettlingScene) -> None:
     process = _forked(scene)
     scene.proc.process(8, 1)

@@ -40,6 +40,13 @@ def test_the_dead_are_bounded_in_number() -> None:
     assert sum(table.last(pid) is not None for pid in range(DEAD_KEPT + 100)) == DEAD_KEPT
 
 
+def test_those_that_nobody_has_seen_alive_are_bounded_too() -> None:
+    table = ProcessTable()
+    for pid in range(DEAD_KEPT + 100):
+        table.add_dead(process(pid), ended=1.0)
+    assert sum(table.last(pid) is not None for pid in range(DEAD_KEPT + 100)) == DEAD_KEPT
+
+
 def test_a_reused_pid_is_another_process() -> None:
     table = ProcessTable()
     table.add(old := process(10, ticks=1))

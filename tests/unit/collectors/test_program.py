@@ -49,3 +49,13 @@ def test_the_same_arguments_with_an_executable_that_shows_now_are_the_same_progr
     hidden = Program(REFUSED, None, ("sh",))
     assert not Program(REFUSED, "/bin/sh", ("sh",)).differs(hidden)
     assert Program(REFUSED, "/bin/sh", ("sh", "-c")).differs(hidden)
+
+
+def test_a_program_of_many_tools_is_another_one_by_its_arguments() -> None:
+    """The shell of Alpine executes in its own place what `sh -c id` names, and lies in the same file."""
+    before = Program(REFUSED, "/bin/busybox", ("sh", "-c", "id"))
+    assert Program(REFUSED, "/bin/busybox", ("id",)).differs(before)
+    assert Program(ALIKE, "/bin/busybox", ("id",)).differs(before._replace(image=ALIKE))
+    assert not Program(REFUSED, "/bin/busybox (deleted)", before.args).differs(before)
+    assert not Program(REFUSED, "/bin/busybox", None).differs(before), "its arguments had to make room"
+    assert not Program(SEEN, "/bin/busybox", ("id",)).differs(before._replace(image=SEEN))

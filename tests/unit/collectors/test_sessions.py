@@ -61,7 +61,8 @@ def test_a_script_found_by_its_name_is_a_probe_only_in_the_usual_places() -> Non
 @pytest.mark.parametrize("shell", [("/bin/sh",), ("bash", "-l"), ("bash", "--norc", "-i")])
 def test_a_probe_that_is_a_bare_shell_looks_like_a_person(shell: Command) -> None:
     assert session(*shell, probes=(shell,)) == UNCLEAR
-    assert session(*shell, "/check", probes=((*shell, "/check"),)) == PROBE
+    assert session("true", probes=(shell,)) == EXEC
+    assert session(*shell, "/up", probes=((*shell, "/up"),)) == PROBE
 
 
 def test_what_a_shell_may_have_run_in_its_own_place_is_unclear() -> None:
@@ -70,6 +71,9 @@ def test_what_a_shell_may_have_run_in_its_own_place_is_unclear() -> None:
     assert session("exit", probes=(SHELL_CHECK,)) == EXEC
     assert session("true", probes=(("sh", "-c", "true"),)) == UNCLEAR
     assert session("true", probes=(("sh", "-c", "it's true"),)) == EXEC
+    assert session("it's", "true", probes=(("sh", "-c", "it's true"),)) == EXEC
+    assert session("true", probes=(("sh", "-e", "true"),)) == EXEC
+    assert session("true", probes=(("nc", "-c", "true"),)) == EXEC
 
 
 def test_of_several_probes_the_best_likeness_counts() -> None:

@@ -69,3 +69,19 @@ def test_more_patience_where_it_is_asked_for() -> None:
     for _ in range(20):
         assert watchdog.look(10.0) is None
         clock.advance(LOOK_S)
+
+
+def test_answers_that_come_late_are_no_silence_however_many() -> None:
+    tracer, clock = FakeTracer(), FakeClock()
+    watchdog = Watchdog(tracer, clock)
+    for _ in range(20):
+        tracer.silent = True
+        watchdog.look()
+        for _ in range(LOOKS):
+            clock.advance(LOOK_S)
+            assert watchdog.look() is None
+        tracer.silent = False
+        tracer.ping(tracer.asked[-1])
+        tracer.silent = True
+        clock.advance(LOOK_S / 2)
+        assert watchdog.look() is not None
