@@ -2,7 +2,7 @@
 
 import logging
 import os
-import threading
+import signal
 
 from sensor.model.clock import Clock
 
@@ -49,10 +49,12 @@ class Stopping:
         return self._clock.monotonic() - self.began
 
     def end_in_any_case(self) -> None:
-        """End the process with 0 soon after the deadline, should it hang then: a resolver may, or a disk."""
-        timer = threading.Timer(self._left() + GRACE_S, os._exit, (0,))
-        timer.daemon = True
-        timer.start()
+        """End the process with 0 soon after the deadline, should it hang then: a resolver may, or a disk.
+
+        By a timer of the kernel's (setitimer(2)): a pids limit may refuse a thread, and that must not end the stop.
+        """
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+        signal.setitimer(signal.ITIMER_REAL, self._left() + GRACE_S)
 
     def _left(self) -> float:
         return max(0.0, self.began + self._deadline_s - self._clock.monotonic())
