@@ -33,11 +33,11 @@ class Rig:
         self.ingest.name = "ingest_http"
         self.stdout = FakeShipper(encoding=Encoding.JSON, limits=LIMITS)
         self.stdout.name = "stdout"
-        view = settings.pop("view", View.NONE)
+        view, settings_are_wrong = settings.pop("view", View.NONE), settings.pop("parked", ())
         monkeypatch.setitem(registry.FACTORIES, "ingest_http", lambda *_: self.ingest)  # type: ignore[arg-type]
         monkeypatch.setitem(registry.FACTORIES, "stdout", lambda *_: self.stdout)  # type: ignore[arg-type]
         self.counters = Counters()
-        handover = Handover(Settings(**settings), view=view)
+        handover = Handover(Settings(**settings), settings_are_wrong, view)
         self.resolution = Resolution()
         self.outlet = Outlet(
             handover,
@@ -181,6 +181,26 @@ async def test_a_view_leaves_the_spool_to_the_sensor(monkeypatch: pytest.MonkeyP
         view.put(Kind.PROCESS_EXEC)
         await view.outlet.flush(20)
     assert (view.printed(), os.listdir(tmp_path)) == (["process.exec"], [])
+
+
+async def test_a_parked_sensor_leaves_what_waits_to_the_next_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = Rig(monkeypatch, spool_dir=str(tmp_path))
+    first.ingest.gate.clear()
+    async with first.running():
+        first.put(Kind.PROCESS_EXEC)
+        first.outlet._batcher.flush()
+        await until(lambda: first.outlet._spool.is_saved(event().lane, 1), "it is on disk")
+        await first.outlet.flush(0.1)
+    parked = Rig(monkeypatch, spool_dir=str(tmp_path), destinations=("stdout",), parked=("ingest_url: missing",))
+    async with parked.running():
+        parked.put(Kind.SENSOR_START)
+        await parked.outlet.flush(20)
+    assert parked.printed() == ["sensor.start"]
+    second = Rig(monkeypatch, spool_dir=str(tmp_path))
+    async with second.running():
+        await until(lambda: second.ingested() == ["process.exec"], "what was left arrives")
 
 
 async def test_without_a_thread_for_the_disk_events_go_by_way_of_memory(
