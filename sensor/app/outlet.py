@@ -89,8 +89,8 @@ class Outlet:
     async def open(self) -> None:
         """Take over the spool's directory, if one is set; done without where it is not usable, which is told.
 
-        What waits there is for a sensor's destinations, and no view of what happens now. A parked sensor, which may lack
-        some of them by a mistake, leaves it to the next one: it would let go of what nobody it knows of wants.
+        What waits there is for a sensor's destinations, and no view of what happens now. A parked sensor may lack some
+        of them by a mistake, and leaves it to the next one: it would let go of what nobody it knows of wants.
         """
         if self._settings.spool_dir is None or self._handover.view is not View.NONE or self._handover.parked:
             return

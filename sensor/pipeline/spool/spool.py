@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from sensor.model.clock import Later
 from sensor.model.counters import Counters
+from sensor.model.errors import RetryableError
 from sensor.model.kinds import Lane
 from sensor.pipeline.batch import Sealed
-from sensor.pipeline.spool.disk import Recovered
+from sensor.pipeline.spool.disk import PASSING, Recovered
 from sensor.pipeline.spool.record import Record
 from sensor.pipeline.spool.saver import Saver
 from sensor.pipeline.spool.segment import Segment
@@ -136,7 +137,10 @@ class Spool:
         return sum(segment.bytes_from(read) for segment in track.segments if segment.end > read)
 
     async def read(self, name: str, lane: Lane) -> Record | None:
-        """The destination's next batch, None where there is none. It then counts as the destination's to answer for."""
+        """The destination's next batch, None where there is none. It then counts as the destination's to answer for.
+
+        Raises `RetryableError` where it is on disk and there is no descriptor, or no memory, to read it with.
+        """
         track = self._tracks[lane]
         cursor = track.cursors[name]
         while (segment := track.at(cursor.read)) is not None:
@@ -233,6 +237,8 @@ class Spool:
             found = await asyncio.wait_for(answer, READ_S)
         except TimeoutError:
             return None
+        if isinstance(found, OSError) and found.errno in PASSING:
+            raise RetryableError(f"the spool cannot be read now: {found.strerror}")
         return found if isinstance(found, tuple) else None
 
     def _pass_over(self, name: str, segment: Segment) -> None:
