@@ -156,6 +156,8 @@ class Outlet:
         if (encoded := self._encoder.encode(event)) is not None:
             self._links.told(event, event_id(self._sensor, encoded.lane, encoded.seq))
             self._spool.numbered(encoded.lane, encoded.seq)
+            if event.kind is Kind.SENSOR_START:
+                self._spool.reports(encoded.seq)
             self._batcher.put(encoded)
 
     def _sealed(self, sealed: Sealed) -> None:

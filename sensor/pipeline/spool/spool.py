@@ -90,6 +90,11 @@ class Spool:
         if self._saver is not None:
             self._saver.numbered(lane, seq)
 
+    def reports(self, seq: int) -> None:
+        """The urgent event of that number tells what the sensors before this one have lost."""
+        if self._saver is not None:
+            self._saver.reports(seq)
+
     def append(self, sealed: Sealed) -> None:
         """Take a batch. What must give way for it is counted."""
         track = self._tracks[sealed.lane]

@@ -183,6 +183,17 @@ async def test_a_view_leaves_the_spool_to_the_sensor(monkeypatch: pytest.MonkeyP
     assert (view.printed(), os.listdir(tmp_path)) == (["process.exec"], [])
 
 
+async def test_the_report_of_the_start_says_that_earlier_kills_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rig = Rig(monkeypatch, spool_dir=str(tmp_path))
+    told = list[int]()
+    monkeypatch.setattr(rig.outlet._spool, "reports", told.append)
+    async with rig.running():
+        rig.put(Kind.DETECTION, Kind.SENSOR_LOSS, Kind.SENSOR_START, Kind.PROCESS_EXEC, Kind.SENSOR_HEARTBEAT)
+    assert told == [3]
+
+
 async def test_a_parked_sensor_leaves_what_waits_to_the_next_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
