@@ -72,11 +72,17 @@ class Spool:
         self._make_room()
 
     def adopt(self, saver: Saver, disk_bytes: int, found: Recovered) -> None:
-        """Use the disk from now on, and begin with what was found there. To be called before `append`."""
+        """Use the disk from now on, and begin with what was found there. To be called before `append`.
+
+        What waits for a destination that is none any more is lost, and counted as `destination_removed`.
+        """
         self._saver, self._disk_bytes = saver, disk_bytes
         for lane, track in self._tracks.items():
             acknowledged = {name: at[lane] for name, at in found.cursors.items()}
             track.resume(_in_order(found, lane), acknowledged)
+            gone = (at for name, at in acknowledged.items() if name not in track.cursors)
+            if waited := sum(segment.events_from(at) for at in gone for segment in track.segments):
+                self._counters.lost("destination_removed", waited)
         self._settle()
         for wake in self._wakes.values():
             wake.set()
