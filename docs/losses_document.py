@@ -95,6 +95,10 @@ MEANINGS = {
     ),
     "spool_unreadable": ("a segment on the volume could not be read", "look at the volume"),
     "spool_corrupt": ("records on the volume were damaged and passed over", "look at the volume, and who else has it"),
+    "destination_removed": (
+        "what waited on the volume for a destination that `SENSOR_DESTINATIONS` does not name any more",
+        "nothing; next time, remove it when all is delivered",
+    ),
     "killed": ("numbered by a sensor that was killed, and not on the volume", "who killed it: memory, a signal"),
     "killed_unnumbered": ("the sensor before was killed: what it had not numbered yet", "the same"),
     "killed_unbounded": ("the sensor before was killed while its volume failed", "the same; look at the volume"),

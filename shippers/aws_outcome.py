@@ -5,7 +5,7 @@ import re
 from typing import NamedTuple
 
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
-from shippers.http_outcome import ADDRESSES, CREDENTIALS, LATER
+from shippers.http_outcome import LATER, TOO_LARGE
 
 PASSING = re.compile(
     r"Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|SlowDown|LimitExceeded|ServiceUnavailable"
@@ -84,7 +84,7 @@ def fault(aim: Aim, status: int, error: Said, wait: float | None = None, *, what
         return RetryableError(f"{reason} (check the role of this task, the region and proxies)")
     if status >= 500 or status in LATER:
         return RetryableError(reason, wait)
-    if not error.code and status in CREDENTIALS | ADDRESSES:
+    if not error.code and status != TOO_LARGE:
         return RetryableError(f"{reason} (check AWS_ENDPOINT_URL, {aim.setting} and proxies)")
     return PermanentError(reason)
 

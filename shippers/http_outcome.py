@@ -15,6 +15,8 @@ CREDENTIALS = frozenset({401, 403, 407})
 ADDRESSES = frozenset({404, 405, 410, 421})
 """What a proxy or load balancer answers that has no such route, or not yet."""
 LATER = frozenset({408, 425, 429})
+TOO_LARGE = 413
+"""Also from a proxy an answer about what was sent: the same would have it again, and hold up what waits behind it."""
 _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -30,14 +32,18 @@ async def body_head(response: httpx.Response, most: int = ANSWER_BYTES) -> bytes
 
 def error_text(body: bytes) -> str:
     """The server's own sentence from `{"error": "…"}`, otherwise what it said, as it is: not to be trusted."""
-    text = body.decode("utf-8", "replace")
+    text = own_words(body)
+    return (body.decode("utf-8", "replace") if text is None else text).strip() or "no reason given"
+
+
+def own_words(body: bytes) -> str | None:
+    """The sentence in `{"error": "…"}`; None in an answer that is not of an API of ours."""
     try:
-        plain = json.loads(text)
+        plain = json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        plain = None
-    if isinstance(plain, dict) and isinstance(plain.get("error"), str):
-        text = plain["error"]
-    return text.strip() or "no reason given"
+        return None
+    found = plain.get("error") if isinstance(plain, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def retry_after(value: str | None, now: Timestamp) -> float | None:
@@ -52,17 +58,17 @@ def retry_after(value: str | None, now: Timestamp) -> float | None:
         return None
 
 
-def refusal(status: int, reason: str, wait: float | None) -> DeliveryError:
+def refusal(status: int, reason: str, wait: float | None, *, by_the_api: bool = True) -> DeliveryError:
     """The error for an answer that is not the expected one.
 
     Credentials and addresses can be mended while events wait, so 401, 403, 407, those of `ADDRESSES` and whatever is
-    no answer of an API (1xx, 3xx, another 2xx) are tried again.
+    no answer of an API (1xx, 3xx, another 2xx, what a proxy or load balancer calls wrong) are tried again.
     """
     if status in LATER or status >= 500:
         return RetryableError(reason, wait)
     if status in CREDENTIALS or status in ADDRESSES or status < 400:
         return RetryableError(reason)
-    return PermanentError(reason)
+    return PermanentError(reason) if by_the_api or status == TOO_LARGE else RetryableError(reason)
 
 
 def transport_reason(error: httpx.HTTPError) -> str:

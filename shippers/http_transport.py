@@ -123,10 +123,9 @@ class _Connection:
             self._exchange.send_failed()
 
     async def head(self, seconds: Seconds) -> h11.Response:
-        """The head of the answer, after what may come before it (RFC 9110, 15.2)."""
+        """The head of the answer, after what may come before it (RFC 9110, 15.2); h11 refuses another protocol."""
         while isinstance(event := await self.next(seconds), h11.InformationalResponse):
-            if event.status_code == httpx.codes.SWITCHING_PROTOCOLS:
-                raise httpx.RemoteProtocolError("the server speaks another protocol now, which nobody asked for")
+            pass
         if not isinstance(event, h11.Response):
             raise httpx.RemoteProtocolError("the server has closed without an answer")
         return event

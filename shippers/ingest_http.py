@@ -14,8 +14,11 @@ from shippers.http_client import http_client, httpx
 from shippers.http_outcome import (
     ADDRESSES,
     CREDENTIALS,
+    LATER,
+    TOO_LARGE,
     body_head,
     error_text,
+    own_words,
     refusal,
     retry_after,
     transport_reason,
@@ -116,9 +119,10 @@ class IngestHttp:
             return PermanentError(reason)
         if status in CREDENTIALS:
             reason += self._credentials_refused()
-        elif status < 400 or status in ADDRESSES:
+        elif _is_elsewhere(status, body):
             reason += f" ({TAKEN} was expected: check SENSOR_INGEST_URL)"
-        return refusal(status, reason, retry_after(wait, self._clock.wall()))
+        wait_s = retry_after(wait, self._clock.wall())
+        return refusal(status, reason, wait_s, by_the_api=own_words(body) is not None)
 
     def _credentials_refused(self) -> str:
         if self._login is not None:
@@ -137,6 +141,13 @@ class IngestHttp:
 
     def _where(self) -> str:
         return f"{self._address.scheme}://{self._address.netloc.decode('ascii')}"
+
+
+def _is_elsewhere(status: int, body: bytes) -> bool:
+    """Whether something else than the ingest seems to answer at that address."""
+    if status in LATER or status == TOO_LARGE or status >= 500:
+        return False
+    return status < 400 or status in ADDRESSES or own_words(body) is None
 
 
 def _is_about_a_claim(body: bytes) -> bool:

@@ -89,9 +89,10 @@ class Outlet:
     async def open(self) -> None:
         """Take over the spool's directory, if one is set; done without where it is not usable, which is told.
 
-        What waits there is for a sensor's destinations, and no view of what happens now.
+        What waits there is for a sensor's destinations, and no view of what happens now. A parked sensor may lack some
+        of them by a mistake, and leaves it to the next one: it would let go of what nobody it knows of wants.
         """
-        if self._settings.spool_dir is None or self._handover.view is not View.NONE:
+        if self._settings.spool_dir is None or self._handover.view is not View.NONE or self._handover.parked:
             return
         try:
             self._disk_thread = DiskThread()
@@ -155,6 +156,8 @@ class Outlet:
         if (encoded := self._encoder.encode(event)) is not None:
             self._links.told(event, event_id(self._sensor, encoded.lane, encoded.seq))
             self._spool.numbered(encoded.lane, encoded.seq)
+            if event.kind is Kind.SENSOR_START:
+                self._spool.reports(encoded.seq)
             self._batcher.put(encoded)
 
     def _sealed(self, sealed: Sealed) -> None:

@@ -60,7 +60,7 @@ def run(handover: Handover, launcher: socket.socket | None, measures: Sequence[M
     for measure in measures:
         log.log(logging.DEBUG if measure.ok else logging.WARNING, "%s", measure.text)
     try:
-        return asyncio.run(Sidecar(handover, launcher, counters).live())
+        return _lived(Sidecar(handover, launcher, counters))
     except Exception:  # a crash loop would make a pod unready
         log.exception("the sensor cannot go on")
     if handover.view is not View.NONE:
@@ -69,6 +69,16 @@ def run(handover: Handover, launcher: socket.socket | None, measures: Sequence[M
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     return 0
+
+
+def _lived(sidecar: "Sidecar") -> int:
+    """The exit code. When all is done the loop is closed by a thread, which a pids limit may refuse."""
+    try:
+        return asyncio.run(sidecar.live())
+    except RuntimeError:
+        if not sidecar.ended:
+            raise
+        return 0
 
 
 class Sidecar:
@@ -138,6 +148,7 @@ class Sidecar:
         self._pulse = Pulse(clock=clock, read=procfs.read)
         self._background: set[asyncio.Task[None]] = set()
         self._finishing = False
+        self.ended = False
 
     async def live(self) -> int:
         """Start everything, wait to be stopped, stop everything in the order in which events flow."""
@@ -159,6 +170,7 @@ class Sidecar:
             await self._finish(enriching, Stopping(self._settings.stop_deadline, self._clock))
         except Exception:  # whatever went wrong, it was told to end
             log.exception("the stop did not go as it should")
+        self.ended = True
         return 0
 
     def _told_to_stop(self, sender: int) -> None:

@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import threading
 
 from sensor.model.clock import Clock
 
@@ -52,15 +51,10 @@ class Stopping:
     def end_in_any_case(self) -> None:
         """End the process with 0 soon after the deadline, should it hang then: a resolver may, or a disk.
 
-        Where no thread can be had (a pids limit) the kernel ends it, by SIGALRM.
+        By a timer of the kernel's (setitimer(2)): a pids limit may refuse a thread, and that must not end the stop.
         """
-        seconds = self._left() + GRACE_S
-        timer = threading.Timer(seconds, os._exit, (0,))
-        timer.daemon = True
-        try:
-            timer.start()
-        except RuntimeError:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+        signal.setitimer(signal.ITIMER_REAL, self._left() + GRACE_S)
 
     def _left(self) -> float:
         return max(0.0, self.began + self._deadline_s - self._clock.monotonic())

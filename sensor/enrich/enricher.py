@@ -14,6 +14,7 @@ from sensor.enrich.process import Processes, ProcessStep
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.model.events import Event
+from sensor.telemetry.log import wordless
 from sensor.telemetry.trouble import Trouble
 
 Step = Callable[[Event], Event]
@@ -88,19 +89,20 @@ class Enricher:
     def _detections(self, detector: Detector, event: Event, masked: Event) -> list[Event]:
         """What the event led to. A fault there costs these detections, and is counted as `detect_failed`.
 
-        Of the fault only its type is logged: its text may quote what was not masked yet.
+        The text of the fault is not logged: it may quote what was not masked yet.
         """
         try:
             return detector.detect(event, masked)
         except Exception as error:  # noqa: BLE001  # any fault of a rule, told and counted
             self._counters.lost("detect_failed", event.count)
-            self._trouble.failed(f"detection, {event.kind}: {type(error).__name__}")
+            self._trouble.failed(f"detection, {event.kind}: {wordless(error)}")
             return []
 
     def _guarded(self, work: Sink) -> Callable[[Event], None]:
         """The work, of which a fault costs its event, with all that was folded into it, which is counted; and no other.
 
-        The event does not go on without the step that failed: that might have been masking.
+        The event does not go on without the step that failed: that might have been masking. Nor is the text of the
+        fault logged, which may quote what was to be masked.
         """
 
         def guarded(event: Event) -> None:
@@ -108,6 +110,6 @@ class Enricher:
                 work(event)
             except Exception as error:  # noqa: BLE001  # any fault of a step, told and counted
                 self._counters.lost("enrich_failed", event.count)
-                self._trouble.failed(f"{event.kind}: {type(error).__name__}: {error}")
+                self._trouble.failed(f"{event.kind}: {wordless(error)}")
 
         return guarded

@@ -24,6 +24,9 @@ MOST_FAULTS = 5
 """Errors of a lane in a row that nobody foresaw, after which the records that meet them count as refused and block no
 others."""
 
+NO_THREAD = "can't start new thread"
+"""Python's words at a pids limit, in a RuntimeError: resolving a name takes a thread, and some destinations do."""
+
 LAST_WAIT_S = 0.1
 """The shortest wait that the end of the sensor's time forces on a retry."""
 
@@ -197,9 +200,11 @@ class Delivery:
             failed = await self._shipper.send([record.data for record in records])
         except DeliveryError:
             raise
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             raise RetryableError(_described(error)) from error
         except Exception as error:
+            if str(error) == NO_THREAD:
+                raise RetryableError(NO_THREAD) from error
             raise self._fault(lane, error) from error
         self._faults[lane] = 0
         return frozenset(failed).intersection(range(len(records)))

@@ -107,9 +107,10 @@ class Outbox:
         return Left(lost, kept)
 
     def _is_enough(self, roll: Roll) -> bool:
-        events = len(self._sending) + self._spool.unread_events(self._name, self._lane)
-        enough = min(OBJECT_BYTES, self._spool.room // ROOM_SHARE)
-        return events >= roll.events or self._spool.unread_bytes(self._name, self._lane) >= enough
+        """Bytes are asked for first: events are counted batch by batch, and after an outage there are many."""
+        if self._spool.unread_bytes(self._name, self._lane) >= min(OBJECT_BYTES, self._spool.room // ROOM_SHARE):
+            return True
+        return len(self._sending) + self._spool.unread_events(self._name, self._lane) >= roll.events
 
     async def _next_batch(self) -> bool:
         """Begin to unseal the next batch of the spool; False where there is none."""

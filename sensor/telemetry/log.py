@@ -20,6 +20,11 @@ _FRAMES = 4
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
+def wordless(error: BaseException) -> str:
+    """`ValueError at a.py:1, b.py:2`, without the error's text: that may quote what is not masked yet."""
+    return f"{type(error).__name__} at {_places(error.__traceback__)}"
+
+
 def configure(level: str, counters: Counters | None = None, stream: TextIO | None = None) -> None:
     """Send all logs from `level` (debug, info, warning, error) upwards to the stream, by default standard error."""
     handler = LineHandler(stream or sys.stderr, counters or Counters())
@@ -71,6 +76,9 @@ def _error(info: _ExcInfo | None) -> str:
     """` (ValueError: text; at a.py:1, b.py:2)`: the innermost frames, nearest last."""
     if info is None or info[1] is None:
         return ""
-    frames = traceback.extract_tb(info[2])[-_FRAMES:]
-    places = ", ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in frames)
-    return f" ({type(info[1]).__name__}: {info[1]}; at {places})"
+    return f" ({type(info[1]).__name__}: {info[1]}; at {_places(info[2])})"
+
+
+def _places(trace: TracebackType | None) -> str:
+    frames = traceback.extract_tb(trace)[-_FRAMES:]
+    return ", ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in frames)

@@ -62,6 +62,7 @@ ACCOUNTS = {
     "spool_full": Account("spool", EXACT),
     "spool_unreadable": Account("spool", EXACT),
     "spool_corrupt": Account("spool", UNKNOWN),
+    "destination_removed": Account("spool", EXACT),
     "killed": Account("spool", AT_MOST),
     "killed_unnumbered": Account("spool", UNKNOWN),
     "killed_unbounded": Account("spool", UNKNOWN),

@@ -10,6 +10,7 @@ from loopback_http import HANG, RESET, TAKEN, answer, loopback
 from running import until
 
 from shippers.http_client import http_client
+from shippers.http_transport import _origin
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -178,3 +179,10 @@ async def test_a_header_that_http_does_not_carry_is_a_fault_of_the_request() -> 
             await http.post(server.address, headers={"Authorization": "s3cret\n"})
         response = await http.post(server.address)
     assert response.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("http://a", 80), ("https://a", 443), ("https://a:80", 80), ("http://[::1]:8443/x", 8443)]
+)
+def test_without_a_port_it_is_that_of_the_scheme(url: str, port: int) -> None:
+    assert _origin(httpx.URL(url)) == (url.startswith("https"), "::1" if "::1" in url else "a", port)

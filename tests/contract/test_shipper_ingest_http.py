@@ -111,13 +111,23 @@ async def test_a_refused_token_is_tried_again_and_says_what_to_check(status: int
     assert "unknown token (check SENSOR_INGEST_TOKEN or SENSOR_INGEST_TOKEN_FILE" in str(error)
 
 
-@pytest.mark.parametrize("status", [200, 204, 301, 302, 307, 308, 404, 405, 410, 421])
+@pytest.mark.parametrize("status", [200, 204, 301, 302, 307, 308, 400, 404, 405, 410, 421, 426, 451])
 async def test_an_answer_of_something_else_is_no_success(status: int) -> None:
     async with loopback() as elsewhere:
         error = await failure(answer(status, "<html>", Location=elsewhere.address + "/v1/batches"))
     assert isinstance(error, RetryableError)
     assert str(error).endswith("(202 was expected: check SENSOR_INGEST_URL)")
     assert elsewhere.requests == []
+
+
+async def test_a_busy_proxy_is_no_wrong_address() -> None:
+    error = await failure(answer(429, "<html>"))
+    assert isinstance(error, RetryableError)
+    assert "SENSOR_INGEST_URL" not in str(error)
+
+
+async def test_what_is_too_large_for_a_proxy_holds_nothing_up() -> None:
+    assert isinstance(await failure(answer(413, "<html>")), PermanentError)
 
 
 @pytest.mark.parametrize("how", [HANG, DRIP, b"SSH-2.0-OpenSSH_9.2\r\n"])
@@ -160,7 +170,7 @@ async def test_it_works_again_after_trouble() -> None:
 async def test_an_endless_answer_is_not_read_to_its_end() -> None:
     endless = b"HTTP/1.1 400 Bad\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 200_000
     error = await failure(endless, HANG)
-    assert isinstance(error, PermanentError)
+    assert isinstance(error, RetryableError)
     assert len(str(error)) < 400
 
 

@@ -1,5 +1,6 @@
 """The spool's files. Everything here may wait for the disk, and runs in the spool's own thread."""
 
+import errno
 import json
 import os
 import re
@@ -16,6 +17,9 @@ from sensor.pipeline.spool.record import Record
 
 MOST_SEGMENT = 24 * 1024 * 1024
 """Bytes of a segment file, at most; one closes far below, after the record that filled it."""
+
+PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What keeps us from a file that is as it was."""
 
 MOST_CURSORS = 64 * 1024
 
@@ -147,10 +151,12 @@ class Disk:
         self._directory.close()
 
     def _recover(self, name: str, lane: Lane, first: int) -> Recovered:
-        """One file. What cannot be read at all is one damaged place, and out of the way."""
+        """One file. What cannot be read at all is one damaged place, and out of the way; but see `PASSING`."""
         try:
             raw = self._directory.read(name, MOST_SEGMENT)
-        except OSError:
+        except OSError as error:
+            if error.errno in PASSING:
+                raise
             with suppress(OSError):  # a directory in the place of a file stays
                 self._directory.remove(name)
             return Recovered(corrupt=1)

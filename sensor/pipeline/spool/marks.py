@@ -3,10 +3,11 @@
 A number is handed out when an event is encoded; the event is on disk up to a second later. Between the two a kill
 loses it, and the hole in the numbers is only seen at the centre. So numbers are *promised*: the file says up to which
 number events may exist, ahead of the encoder by a little, and up to which they are spooled. The difference bounds what
-a kill has cost.
+a kill has cost. Whoever starts after it writes marks of its own, and may be killed before it has told: so it keeps that
+difference beside them until its first report is on disk.
 
-The file: "fgM1", u8 flags, 59 bytes that nobody reads, then for urgent and ordinary each the spooled and the promised
-number as u64, and the CRC-32 of all before; little-endian, 100 bytes.
+The file: "fgM1", u8 flags, 51 bytes that nobody reads, u64 untold, then for urgent and ordinary each the spooled and
+the promised number as u64, and the CRC-32 of all before; little-endian, 100 bytes.
 """
 
 import struct
@@ -15,10 +16,14 @@ from zlib import crc32
 
 from sensor.model.kinds import Lane
 
-CLEAN, BEYOND = 1, 2
-"""Flags: the sensor ended in order; or events were kept in memory, beyond what the marks know of."""
+CLEAN, BEYOND, UNTOLD_BEYOND = 1, 2, 4
+"""Flags: the sensor ended in order; events were kept in memory, beyond what the marks know of; or were by a sensor
+before this one, and that is not told yet."""
 
-_FORM = struct.Struct("<4sB59x4Q")
+MOST_UNTOLD = 2**62
+"""What is more was never counted by a sensor."""
+
+_FORM = struct.Struct("<4sB51xQ4Q")
 _SUM = struct.Struct("<I")
 MARKS_BYTES = _FORM.size + _SUM.size
 MAGIC = b"fgM1"
@@ -32,11 +37,12 @@ class Mark(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """The marks of one run of the sensor."""
+    """The marks of one run of the sensor. `untold` events at most were lost to kills before it, and not told yet."""
 
     urgent: Mark = Mark()
     ordinary: Mark = Mark()
     flags: int = 0
+    untold: int = 0
 
     def lane(self, lane: Lane) -> Mark:
         """Those of one lane."""
@@ -47,13 +53,27 @@ class Marks(NamedTuple):
         return self._replace(urgent=mark) if lane is Lane.URGENT else self._replace(ordinary=mark)
 
     def unspooled(self) -> int:
-        """The most events that were numbered and not spooled."""
-        return sum(max(0, mark.promised - mark.spooled) for mark in (self.urgent, self.ordinary))
+        """The most events that were numbered and not spooled, and those that are untold."""
+        return self.untold + sum(max(0, mark.promised - mark.spooled) for mark in (self.urgent, self.ordinary))
+
+    def are_beyond(self) -> bool:
+        """Whether more may have been lost than they tell."""
+        return bool(self.flags & (BEYOND | UNTOLD_BEYOND))
+
+    def told(self) -> "Marks":
+        """The same with nothing untold."""
+        return self._replace(flags=self.flags & ~UNTOLD_BEYOND, untold=0)
+
+    def handed_on(self) -> "Marks":
+        """What the next run begins with."""
+        if self.flags & CLEAN:
+            return Marks()
+        return Marks(flags=UNTOLD_BEYOND if self.are_beyond() else 0, untold=min(self.unspooled(), MOST_UNTOLD))
 
 
 def packed(marks: Marks) -> bytes:
     """The bytes of the file."""
-    body = _FORM.pack(MAGIC, marks.flags, *marks.urgent, *marks.ordinary)
+    body = _FORM.pack(MAGIC, marks.flags, marks.untold, *marks.urgent, *marks.ordinary)
     return body + _SUM.pack(crc32(body))
 
 
@@ -61,7 +81,7 @@ def unpacked(raw: bytes) -> Marks | None:
     """What `packed` made; None where it is damaged."""
     if len(raw) != MARKS_BYTES or crc32(raw[: _FORM.size]) != _SUM.unpack_from(raw, _FORM.size)[0]:
         return None
-    magic, flags, *numbers = _FORM.unpack_from(raw)
+    magic, flags, untold, *numbers = _FORM.unpack_from(raw)
     if magic != MAGIC:
         return None
-    return Marks(Mark(*numbers[:2]), Mark(*numbers[2:]), flags)
+    return Marks(Mark(*numbers[:2]), Mark(*numbers[2:]), flags, untold)

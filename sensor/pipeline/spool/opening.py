@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sensor.model.clock import Clock
 from sensor.model.counters import Counters
 from sensor.pipeline.spool.disk import Disk, Recovered
-from sensor.pipeline.spool.marks import BEYOND, CLEAN, Marks
+from sensor.pipeline.spool.marks import CLEAN, UNTOLD_BEYOND, Marks
 from sensor.pipeline.spool.saver import Saver
 from sensor.pipeline.spool.worker import Worker
 
@@ -41,7 +41,7 @@ async def open_directory(
         return None
     disk, recovered = found
     _tell(recovered, counters)
-    return Opened(Saver(disk, worker, clock), recovered)
+    return Opened(Saver(disk, worker, clock, _handed_on(recovered)), recovered)
 
 
 class _Opening:
@@ -100,6 +100,13 @@ def _tell(found: Recovered, counters: Counters) -> None:
         counters.lost("killed_unbounded")
 
 
+def _handed_on(found: Recovered) -> Marks:
+    """What is in the counters now and would be forgotten if this sensor too were killed."""
+    if found.marks is not None:
+        return found.marks.handed_on()
+    return Marks(flags=UNTOLD_BEYOND if found.segments else 0)
+
+
 def _tell_of_kill(marks: Marks, counters: Counters) -> None:
     if marks.flags & CLEAN:
         return
@@ -108,5 +115,5 @@ def _tell_of_kill(marks: Marks, counters: Counters) -> None:
     if unspooled:
         counters.lost("killed", unspooled)
     counters.lost("killed_unnumbered")
-    if marks.flags & BEYOND:
+    if marks.are_beyond():
         counters.lost("killed_unbounded")

@@ -29,11 +29,12 @@ log = logging.getLogger(__name__)
 class Saver:
     """Hands work to the disk's thread and knows whether more may be given to it."""
 
-    def __init__(self, disk: Disk, worker: Worker, clock: Clock) -> None:
+    def __init__(self, disk: Disk, worker: Worker, clock: Clock, marks: Marks) -> None:
         self._disk = disk
         self._worker = worker
         self._clock = clock
-        self._marks = Marks()
+        self._marks = marks
+        self._report: int | None = None
         self._trouble = Trouble("the spool directory cannot be used, events are kept in memory", clock)
         self._marks_sent = False
         self._marks_written: Marks | None = None
@@ -66,6 +67,10 @@ class Saver:
             self._promise(lane)
             self._send_marks()
 
+    def reports(self, seq: int) -> None:
+        """The urgent event of that number tells what the sensors before this one have lost."""
+        self._report = seq
+
     def append(self, segment: Segment, record: Record) -> None:
         """Write a batch; the segment learns when that is done, or that it is not."""
         lane = segment.lane
@@ -73,7 +78,8 @@ class Saver:
             self._ahead[lane] = AHEAD
         self._waiting_since.append(self._clock.monotonic())
         self._worker.submit(
-            lambda: self._disk.append(lane, segment.first, record), lambda answer: self._appended(segment, answer)
+            lambda: self._disk.append(lane, segment.first, record),
+            lambda answer: self._appended(segment, record.sealed.last_seq, answer),
         )
         self._promise(lane)
         self._send_marks()
@@ -146,7 +152,7 @@ class Saver:
         if isinstance(answer, Exception):
             self._fail(_told(answer))
 
-    def _appended(self, segment: Segment, answer: object) -> None:
+    def _appended(self, segment: Segment, last_seq: int, answer: object) -> None:
         del self._waiting_since[0]
         if isinstance(answer, Exception):
             segment.is_open = False
@@ -159,6 +165,9 @@ class Saver:
         segment.saved += 1
         if segment.on_disk and not segment.is_open:
             segment.forget()
+        if self._report is not None and segment.lane is Lane.URGENT and last_seq >= self._report:
+            self._report, self._marks = None, self._marks.told()
+            self._send_marks()
         if self._clock.monotonic() >= self._retry_at:
             self._trouble.mended("the spool directory works again")
 

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from sensor.model.clock import Later
 from sensor.model.counters import Counters
+from sensor.model.errors import RetryableError
 from sensor.model.kinds import Lane
 from sensor.pipeline.batch import Sealed
-from sensor.pipeline.spool.disk import Recovered
+from sensor.pipeline.spool.disk import PASSING, Recovered
 from sensor.pipeline.spool.record import Record
 from sensor.pipeline.spool.saver import Saver
 from sensor.pipeline.spool.segment import Segment
@@ -71,11 +72,17 @@ class Spool:
         self._make_room()
 
     def adopt(self, saver: Saver, disk_bytes: int, found: Recovered) -> None:
-        """Use the disk from now on, and begin with what was found there. To be called before `append`."""
+        """Use the disk from now on, and begin with what was found there. To be called before `append`.
+
+        What waits for a destination that is none any more is lost, and counted as `destination_removed`.
+        """
         self._saver, self._disk_bytes = saver, disk_bytes
         for lane, track in self._tracks.items():
             acknowledged = {name: at[lane] for name, at in found.cursors.items()}
             track.resume(_in_order(found, lane), acknowledged)
+            gone = (at for name, at in acknowledged.items() if name not in track.cursors)
+            if waited := sum(segment.events_from(at) for at in gone for segment in track.segments):
+                self._counters.lost("destination_removed", waited)
         self._settle()
         for wake in self._wakes.values():
             wake.set()
@@ -88,6 +95,11 @@ class Spool:
         """An event of the lane has got its number, and will be in a batch."""
         if self._saver is not None:
             self._saver.numbered(lane, seq)
+
+    def reports(self, seq: int) -> None:
+        """The urgent event of that number tells what the sensors before this one have lost."""
+        if self._saver is not None:
+            self._saver.reports(seq)
 
     def append(self, sealed: Sealed) -> None:
         """Take a batch. What must give way for it is counted."""
@@ -136,7 +148,10 @@ class Spool:
         return sum(segment.bytes_from(read) for segment in track.segments if segment.end > read)
 
     async def read(self, name: str, lane: Lane) -> Record | None:
-        """The destination's next batch, None where there is none. It then counts as the destination's to answer for."""
+        """The destination's next batch, None where there is none. It then counts as the destination's to answer for.
+
+        Raises `RetryableError` where it is on disk and there is no descriptor, or no memory, to read it with.
+        """
         track = self._tracks[lane]
         cursor = track.cursors[name]
         while (segment := track.at(cursor.read)) is not None:
@@ -233,6 +248,8 @@ class Spool:
             found = await asyncio.wait_for(answer, READ_S)
         except TimeoutError:
             return None
+        if isinstance(found, OSError) and found.errno in PASSING:
+            raise RetryableError(f"the spool cannot be read now: {found.strerror}")
         return found if isinstance(found, tuple) else None
 
     def _pass_over(self, name: str, segment: Segment) -> None:

@@ -33,11 +33,11 @@ class Rig:
         self.ingest.name = "ingest_http"
         self.stdout = FakeShipper(encoding=Encoding.JSON, limits=LIMITS)
         self.stdout.name = "stdout"
-        view = settings.pop("view", View.NONE)
+        view, settings_are_wrong = settings.pop("view", View.NONE), settings.pop("parked", ())
         monkeypatch.setitem(registry.FACTORIES, "ingest_http", lambda *_: self.ingest)  # type: ignore[arg-type]
         monkeypatch.setitem(registry.FACTORIES, "stdout", lambda *_: self.stdout)  # type: ignore[arg-type]
         self.counters = Counters()
-        handover = Handover(Settings(**settings), view=view)
+        handover = Handover(Settings(**settings), settings_are_wrong, view)
         self.resolution = Resolution()
         self.outlet = Outlet(
             handover,
@@ -157,16 +157,22 @@ async def test_a_second_flush_delivers_the_last_word_alone(monkeypatch: pytest.M
     assert [unsealed(r).events[0].kind for (r,) in rig.ingest.sent[sent:]] == ["sensor.stop"]
 
 
+async def left_on_disk(monkeypatch: pytest.MonkeyPatch, spool_dir: Path, *kinds: Kind) -> Rig:
+    """A sensor that has ended without its ingest."""
+    rig = Rig(monkeypatch, spool_dir=str(spool_dir))
+    rig.ingest.gate.clear()
+    async with rig.running():
+        rig.put(*kinds)
+        rig.outlet._batcher.flush()
+        await until(lambda: rig.outlet._spool.is_saved(event().lane, 1), "it is on disk")
+        await rig.outlet.flush(0.1)
+    return rig
+
+
 async def test_what_the_end_leaves_on_disk_is_no_loss_and_comes_after_the_next_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    first = Rig(monkeypatch, spool_dir=str(tmp_path))
-    first.ingest.gate.clear()
-    async with first.running():
-        first.put(Kind.PROCESS_EXEC, Kind.PROCESS_EXIT, Kind.DETECTION)
-        first.outlet._batcher.flush()
-        await until(lambda: first.outlet._spool.is_saved(event().lane, 1), "it is on disk")
-        await first.outlet.flush(0.1)
+    first = await left_on_disk(monkeypatch, tmp_path, Kind.PROCESS_EXEC, Kind.PROCESS_EXIT, Kind.DETECTION)
     assert first.counters.seen["left_in_spool"] == 3
     assert not first.counters.losses
     second = Rig(monkeypatch, spool_dir=str(tmp_path))
@@ -181,6 +187,31 @@ async def test_a_view_leaves_the_spool_to_the_sensor(monkeypatch: pytest.MonkeyP
         view.put(Kind.PROCESS_EXEC)
         await view.outlet.flush(20)
     assert (view.printed(), os.listdir(tmp_path)) == (["process.exec"], [])
+
+
+async def test_the_report_of_the_start_says_that_earlier_kills_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rig = Rig(monkeypatch, spool_dir=str(tmp_path))
+    told = list[int]()
+    monkeypatch.setattr(rig.outlet._spool, "reports", told.append)
+    async with rig.running():
+        rig.put(Kind.DETECTION, Kind.SENSOR_LOSS, Kind.SENSOR_START, Kind.PROCESS_EXEC, Kind.SENSOR_HEARTBEAT)
+    assert told == [3]
+
+
+async def test_a_parked_sensor_leaves_what_waits_to_the_next_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await left_on_disk(monkeypatch, tmp_path, Kind.PROCESS_EXEC)
+    parked = Rig(monkeypatch, spool_dir=str(tmp_path), destinations=("stdout",), parked=("ingest_url: missing",))
+    async with parked.running():
+        parked.put(Kind.SENSOR_START)
+        await parked.outlet.flush(20)
+    assert parked.printed() == ["sensor.start"]
+    second = Rig(monkeypatch, spool_dir=str(tmp_path))
+    async with second.running():
+        await until(lambda: second.ingested() == ["process.exec"], "what was left arrives")
 
 
 async def test_without_a_thread_for_the_disk_events_go_by_way_of_memory(

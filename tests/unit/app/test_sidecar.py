@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import signal
+import threading
 
 import pytest
 from running import until
@@ -131,3 +133,33 @@ async def test_in_a_pod_it_ends_where_no_other_container_comes(
     await asyncio.sleep(0.05)
     assert (waiting.done(), sidecar._stop.is_set()) == (ends, ends)
     waiting.cancel()
+
+
+def test_a_pids_limit_leaves_the_whole_stop_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    handover = Handover(Settings(ingest_url="http://127.0.0.1:1"), ("parked: nothing is collected",))
+    sidecar, flushed = Sidecar(handover, None, Counters()), list[float]()
+    parked = list[object]()
+
+    async def flush(deadline: float) -> None:
+        flushed.append(deadline)
+
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def stopped(_enriching: object) -> None:
+        await asyncio.to_thread(lambda: None)  # a loop that has used a thread wants one more to be closed
+        sidecar._hurry.set()
+        monkeypatch.setattr(threading.Thread, "start", refused)
+
+    monkeypatch.setattr(sidecar._outlet, "flush", flush)
+    monkeypatch.setattr(sidecar, "_until_stopped", stopped)
+    monkeypatch.setattr(sidecar_module, "Sidecar", lambda *_: sidecar)
+    monkeypatch.setattr(sidecar_module, "listen", lambda _told: None)
+    monkeypatch.setattr(signal, "pthread_sigmask", lambda *_: None)
+    monkeypatch.setattr(signal, "sigwait", parked.append)
+    try:
+        code = sidecar_module.run(handover, None, ())
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    assert (code, len(flushed), parked) == (0, 2, [])

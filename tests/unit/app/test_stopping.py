@@ -1,11 +1,8 @@
 """How the time between SIGTERM and the end is divided."""
 
-import os
 import signal
 import subprocess
 import sys
-import threading
-from typing import Any
 
 import pytest
 from fakes import FakeClock
@@ -34,42 +31,37 @@ def test_after_the_deadline_nothing_is_left_but_a_moment_for_the_last_word() -> 
     assert (stopping.to_watch(), stopping.to_deliver(), stopping.for_the_last_word()) == (0, 0, 0.1)
 
 
+HANGS = """
+import sys, threading
+from sensor.app import stopping
+from sensor.model.clock import SystemClock
+
+def refused(*_args, **_named):
+    raise RuntimeError("can't start new thread")
+
+threading.Thread(target=threading.Event().wait).start()  # the end of the interpreter waits for it
+threading.Thread.start = refused
+stopping.GRACE_S = 0.2
+stop = stopping.Stopping(0.3, SystemClock())
+stop.end_in_any_case()
+sys.exit(1)
+"""
+
+
+def test_a_process_that_hangs_is_ended_also_where_no_thread_can_be_had() -> None:
+    ended = subprocess.run([sys.executable, "-c", HANGS], stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "")
+
+
 def test_the_process_ends_soon_after_the_deadline_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    timers = list[tuple[float, object, tuple[int, ...]]]()
-
-    class Timer:
-        daemon = False
-
-        def __init__(self, *wanted: Any) -> None:
-            self.wanted = wanted
-
-        def start(self) -> None:
-            assert self.daemon, "a timer alone keeps no sensor from ending"
-            timers.append(self.wanted)
-
+    timers = list[tuple[int, float]]()
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "setitimer", lambda *wanted: timers.append(wanted))
     clock = FakeClock()
-    monkeypatch.setattr(threading, "Timer", Timer)
     stopping = Stopping(25, clock)
     clock.advance(5)
     stopping.end_in_any_case()
-    assert timers == [(20 + GRACE_S, os._exit, (0,))]
-
-
-def test_where_no_thread_can_be_had_the_kernel_ends_it() -> None:
-    code = """if True:
-        import signal, threading
-        from sensor.app.stopping import Stopping
-        from sensor.model.clock import SystemClock
-
-        def refused(*_, **__):
-            raise RuntimeError("can't start new thread")
-
-        threading.Thread.start = refused
-        Stopping(-1.9, SystemClock()).end_in_any_case()
-        signal.pause()
-    """
-    done = subprocess.run([sys.executable, "-c", code], timeout=30, check=False, capture_output=True, text=True)
-    assert (done.stderr, done.returncode) == ("", -signal.SIGALRM)
+    assert timers == [(signal.ITIMER_REAL, 20 + GRACE_S)]
 
 
 def test_the_sensor_adds_nothing_while_others_live() -> None:

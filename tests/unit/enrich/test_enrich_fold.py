@@ -2,69 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
 
 import pytest
+from fold_bench import Bench
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor.enrich import fold as fold_module
-from sensor.enrich.fold import FIRST, FORGOTTEN_S, LONGEST_WINDOW_S, MOST_ENDS, MOST_PROGRAMS, WINDOW_S, Fold
+from sensor.enrich.fold import FIRST, FORGOTTEN_S, LONGEST_WINDOW_S, MOST_ENDS, MOST_PROGRAMS, WINDOW_S
 from sensor.enrich.fold_key import fold_key
-from sensor.model.counters import Counters
 from sensor.model.events import Ancestor, Detection, Event, Evidence, File, Network, Process
 from sensor.model.kinds import Kind
-from tests.fakes_timers import FakeTimers
-
-
-class Told(NamedTuple):
-    """An event as the tests compare it."""
-
-    kind: str
-    entity: str
-    count: int
-
-
-class Bench:
-    """A fold on a clock that stands still, and what it released."""
-
-    def __init__(self) -> None:
-        self.timers, self.counters = FakeTimers(), Counters()
-        self.released: list[Event] = []
-        self.runs = 0
-        self.fold = Fold(
-            release=self.released.append, counters=self.counters, clock=self.timers.clock, later=self.timers.later
-        )
-
-    def event(self, kind: Kind, process: Process | None, source: str = "cursor") -> Event:
-        return Event(kind, self.timers.clock.wall(), Evidence(source), process=process)
-
-    def started(self, program: str = "sleep", *above: Process, source: str = "cursor") -> Process:
-        """A new process runs the program; `above` are its ancestors, nearest first."""
-        self.runs += 1
-        chain = tuple(Ancestor(p.entity, p.pid, p.exe) for p in above)
-        process = Process(f"{program}{self.runs}", self.runs, exe=f"/bin/{program}", args=(program,), ancestors=chain)
-        self.fold.put(self.event(Kind.PROCESS_EXEC, process, source))
-        return process
-
-    def became(self, process: Process, program: str) -> Process:
-        """A process runs another program in its place."""
-        process = process._replace(exe=f"/bin/{program}", args=(program,))
-        self.fold.put(self.event(Kind.PROCESS_EXEC, process))
-        return process
-
-    def ended(self, process: Process, code: int = 0) -> None:
-        self.fold.put(self.event(Kind.PROCESS_EXIT, process._replace(exit_code=code), "pidfd"))
-
-    def ran(self, times: int, program: str = "sleep", code: int = 0) -> None:
-        for _ in range(times):
-            self.ended(self.started(program), code)
-
-    def told(self) -> list[Told]:
-        """What was released since the last call."""
-        found = [Told(str(e.kind)[8:], e.process.entity if e.process else "", e.count) for e in self.released]
-        self.released.clear()
-        return found
 
 
 @pytest.fixture
@@ -251,6 +199,13 @@ def test_news_of_a_held_process_tell_of_it_first(usual: Bench, kind: Kind, told:
     assert len(usual.told()) == told
 
 
+def test_news_of_a_process_whose_program_was_not_told_tell_of_those_above_it_first(usual: Bench) -> None:
+    parent = usual.started()
+    child = Process("unseen", 999, ancestors=(Ancestor(parent.entity, parent.pid, parent.exe),))
+    usual.fold.put(usual.event(Kind.DETECTION, child))
+    assert [told.entity for told in usual.told()] == [parent.entity, "unseen"]
+
+
 def test_what_is_no_process_passes_through(usual: Bench) -> None:
     others = [
         usual.event(Kind.FILE_CREATE, None)._replace(file=File("/a")),
@@ -282,6 +237,25 @@ def test_a_window_that_ends_sooner_is_not_kept_waiting_by_a_longer_one(usual: Be
     usual.told()
     usual.timers.pass_time(WINDOW_S)
     assert {told.entity[:4] for told in usual.told()} == {"date"}
+
+
+def test_each_window_ends_in_its_time_though_nothing_more_comes(usual: Bench) -> None:
+    usual.ran(FIRST, "date")
+    usual.told()
+    usual.ran(1)
+    usual.timers.pass_time(10)
+    usual.ran(1, "date")
+    usual.timers.pass_time(WINDOW_S - 10)
+    assert {told.entity[:5] for told in usual.told()} == {"sleep"}
+    usual.timers.pass_time(10)
+    assert {told.entity[:4] for told in usual.told()} == {"date"}
+
+
+def test_nothing_is_kept_of_windows_that_are_over(usual: Bench) -> None:
+    usual.ran(1)
+    usual.ended(usual.started(), code=9)
+    usual.timers.pass_time(WINDOW_S)
+    assert (usual.fold._open, usual.fold._held) == ({}, {})
 
 
 def test_windows_that_end_within_a_second_end_together(bench: Bench) -> None:
@@ -328,7 +302,11 @@ def test_a_process_that_executes_itself_again_and_again_is_told_of_and_little_of
 
 def test_few_of_the_told_are_remembered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fold_module, "MOST_TOLD", 2)
-    processes = [bench.started() for _ in range(FIRST)]
+    processes, remembered = list[Process](), list[int]()
+    for n in range(FIRST):
+        processes.append(bench.started(f"new{n}"))
+        remembered.append(len(bench.fold._told))
+    assert remembered == [1, 2, 2]
     for process in processes:
         bench.ended(process)
     assert len(bench.told()) == 2 * FIRST

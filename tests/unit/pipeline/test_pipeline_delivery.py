@@ -265,8 +265,9 @@ async def test_faults_of_one_lane_are_not_those_of_the_other() -> None:
     assert not rig.counters.losses
 
 
-async def test_the_systems_errors_are_tried_again_however_often() -> None:
-    rig = Rig(FakeShipper(*[OSError("unreachable")] * 4 * MOST_FAULTS))
+@pytest.mark.parametrize("error", [OSError("unreachable"), MemoryError(), RuntimeError("can't start new thread")])
+async def test_the_systems_errors_are_tried_again_however_often(error: Exception) -> None:
+    rig = Rig(FakeShipper(*[error] * 4 * MOST_FAULTS))
     rig.put(1, 2, 3)
     async with rig.running():
         await rig.delivered(3)

@@ -117,6 +117,33 @@ def test_a_file_that_came_and_was_renamed_in_one_telling_is_linked_to_what_ran_f
     assert scene.run("/tmp/x") == (Link("s/e/ordinary/5", BROUGHT_BY),)
 
 
+def test_what_comes_under_the_old_name_of_a_renamed_file_is_another() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    scene.file(Kind.FILE_RENAME, "/tmp/y", "/tmp/x")
+    scene.file(Kind.FILE_CREATE, "/tmp/x")
+    assert scene.run("/tmp/x") == (Link("s/e/ordinary/3", BROUGHT_BY),)
+
+
+def test_a_file_whose_actor_is_known_is_linked_to_its_run_too() -> None:
+    scene = Scene()
+    scene.run("/tmp/x")
+    event = Event(Kind.FILE_CREATE, Timestamp(0), Evidence("inotify"), container=Container("app"))
+    actor = Process("other", 8, exe="/bin/cp", args=("cp", "a", "/tmp/x"), drift=False)
+    assert scene.go_by(event._replace(file=File("/tmp/x", drift=True), process=actor)) == (
+        Link("s/e/ordinary/1", RAN_AS),
+    )
+
+
+def test_a_renamed_directory_leaves_those_of_other_containers() -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/srv/a/x", container="other")
+    scene.file(Kind.FILE_CREATE, "/srv/ab", container="app")
+    scene.file(Kind.FILE_RENAME, "/srv/b", "/srv/a", mode=stat.S_IFDIR | 0o755)
+    assert scene.run("/srv/b/x", container="other") == scene.run("/srv/bb") == scene.run("/srv/b/x") == ()
+    assert scene.run("/srv/a/x", container="other") == (Link("s/e/ordinary/1", BROUGHT_BY),)
+
+
 def test_a_run_is_linked_to_by_its_file_even_under_the_name_that_it_was_given_since() -> None:
     scene = Scene()
     scene.run("/tmp/x")

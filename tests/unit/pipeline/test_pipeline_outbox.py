@@ -162,6 +162,14 @@ async def test_an_object_is_due_when_its_batches_take_much_of_the_spool(memory: 
     assert sending.due_in(5.0) == 0
 
 
+async def test_what_waits_after_an_outage_is_not_counted_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = LIMITS._replace(roll=Roll(events=1_000, age=60.0))
+    sending, spool = outbox(*([number] for number in range(1, 300)), limits=limits, memory=64 * 1024)
+    counted = list[Lane]()
+    monkeypatch.setattr(spool, "unread_events", lambda _name, lane: counted.append(lane))
+    assert (sending.due_in(0), counted) == (0, [])
+
+
 async def test_while_memory_is_short_an_object_is_due_sooner() -> None:
     sending, spool = outbox([1], limits=LIMITS._replace(roll=Roll(events=1_000, age=60.0)))
     size = spool.unread_bytes("d", LANE)

@@ -80,13 +80,19 @@ def test_what_the_service_calls_wrong_is_refused(status: int) -> None:
     assert isinstance(fault(AIM, status, Said("ValidationException", "no")), PermanentError)
 
 
-@pytest.mark.parametrize("status", [100, 204, 302, 401, 403, 404, 405, 407, 408, 410, 421, 425, 429, 500, 503])
+@pytest.mark.parametrize(
+    "status", [100, 204, 302, 400, 401, 403, 404, 405, 407, 408, 410, 421, 425, 426, 429, 500, 503]
+)
 @pytest.mark.parametrize("body", [b"", b"<html><title>Not here</title></html>", b'{"message":"no route"}'])
 def test_an_answer_of_something_else_is_tried_again(status: int, body: bytes) -> None:
     assert isinstance(fault(AIM, status, said(body)), RetryableError)
 
 
-@pytest.mark.parametrize("status", [404, 407, 421])
+def test_what_is_too_large_for_a_proxy_holds_nothing_up() -> None:
+    assert isinstance(fault(AIM, 413, said(b"<html>Request Entity Too Large</html>")), PermanentError)
+
+
+@pytest.mark.parametrize("status", [400, 404, 407, 421])
 def test_an_answer_of_something_else_says_what_to_check(status: int) -> None:
     error = fault(AIM, status, Said("", ""))
     assert str(error).endswith("(check AWS_ENDPOINT_URL, SENSOR_KINESIS_STREAM and proxies)")

@@ -59,6 +59,13 @@ def test_only_what_is_wrong_with_the_request_is_permanent() -> None:
     assert permanent == set(range(400, 500)) - {401, 403, 404, 405, 407, 408, 410, 421, 425, 429}
 
 
+def test_what_no_api_says_of_a_request_is_not_permanent_but_for_its_size() -> None:
+    permanent = {
+        status for status in range(100, 600) if isinstance(refusal(status, "x", 1.0, by_the_api=False), PermanentError)
+    }
+    assert permanent == {413}
+
+
 @pytest.mark.parametrize(("status", "wait"), [(429, 3.0), (503, 3.0), (401, None), (302, None)])
 def test_only_a_busy_destination_says_how_long_to_wait(status: int, wait: float | None) -> None:
     error = refusal(status, "x", 3.0)

@@ -256,3 +256,19 @@ async def test_segments_that_claim_the_same_place_or_a_far_one(tmp_path: Path) -
     rig.put(4)
     assert await rig.read() == [4]
     assert await rig.read(lane=URGENT) == []
+
+
+async def test_what_waited_for_a_destination_that_was_removed_is_lost_and_told_once(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path, names=("a", "b"), memory=64 * KIB).open()
+    rig.batch(1, 2, 3)
+    rig.put(*range(4, 14), padding=KIB)  # more than one segment
+    rig.batch(1, 2, lane=URGENT)
+    assert len(rig.files()) > 2
+    await rig.read("b", most=1)
+    await rig.spool.aclose(1)
+    rig = await rig.again(names=("a",))
+    assert rig.counters.losses == {"destination_removed": 12}
+    assert len(await rig.read("a")) == 11, "the other's wait for it as before"
+    await rig.spool.aclose(1)
+    rig = await rig.again(names=("a",))
+    assert not rig.counters.losses

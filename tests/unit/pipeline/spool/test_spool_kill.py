@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sensor.model.counters import Counters
 from sensor.pipeline.spool import disk, marks
-from sensor.pipeline.spool.marks import BEYOND, CLEAN, MARKS_BYTES, Mark, Marks
+from sensor.pipeline.spool.marks import BEYOND, CLEAN, MARKS_BYTES, MOST_UNTOLD, Mark, Marks
 from sensor.pipeline.spool.opening import open_directory
 from sensor.pipeline.spool.saver import AHEAD, RETRY_S
 from sensor.pipeline.spool.worker import DiskThread
@@ -23,11 +23,11 @@ NAME = "fargate-sensor-spool"
 
 
 @given(
-    numbers=st.lists(st.integers(0, 2**64 - 1), min_size=4, max_size=4),
+    numbers=st.lists(st.integers(0, 2**64 - 1), min_size=5, max_size=5),
     flags=st.integers(0, 255),
 )
 def test_marks_come_back(numbers: list[int], flags: int) -> None:
-    given_marks = Marks(Mark(*numbers[:2]), Mark(*numbers[2:]), flags)
+    given_marks = Marks(Mark(*numbers[:2]), Mark(*numbers[2:4]), flags, numbers[4])
     raw = marks.packed(given_marks)
     assert len(raw) == MARKS_BYTES
     assert marks.unpacked(raw) == given_marks
@@ -141,6 +141,65 @@ async def test_what_fails_while_the_end_is_written_down_leaves_it_a_clean_one(
     await rig.spool.aclose(0.01)
     rig.worker.let_go()
     assert flags(tmp_path) == CLEAN | BEYOND
+
+
+async def lost_in_memory(rig: SpoolRig) -> None:
+    rig.worker.fault = OSError("no space")
+    rig.put(100)
+    rig.worker.fault = None
+    rig.put(101)
+
+
+async def marks_damaged(rig: SpoolRig) -> None:
+    assert rig.directory is not None
+    (rig.directory / NAME / "marks").write_bytes(bytes(MARKS_BYTES))
+
+
+@pytest.mark.parametrize("harm", [lost_in_memory, marks_damaged])
+async def test_what_a_kill_has_cost_is_told_by_whoever_lives_to_tell_it(
+    tmp_path: Path, harm: Callable[[SpoolRig], Awaitable[None]]
+) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1)
+    for seq in range(2, 1_000):
+        rig.spool.numbered(ORDINARY, seq)
+    for _ in range(3):  # out of memory at each start, say
+        rig = await rig.again()
+        assert 998 <= rig.counters.losses["killed"] <= 998 + 4096 + 8 * AHEAD
+        assert "killed_unbounded" not in rig.counters.losses
+    await harm(rig)
+    for _ in range(3):
+        rig = await rig.again()
+        assert rig.counters.losses["killed_unbounded"] == 1
+
+
+async def test_it_is_told_once_that_the_report_is_on_disk(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    await lost_in_memory(rig)
+    for seq in range(102, 1_000):
+        rig.spool.numbered(ORDINARY, seq)
+    rig = await rig.again()
+    rig.put(1, lane=URGENT)
+    rig.spool.reports(3)
+    rig.put(2, lane=URGENT)
+    rig.put(3)
+    rig = await rig.again()
+    assert rig.counters.losses["killed"] > 898, "a detection is no report"
+    rig.spool.reports(1)
+    rig.put(1, lane=URGENT)
+    rig = await rig.again()
+    assert rig.counters.losses["killed"] <= 4 * AHEAD
+    assert "killed_unbounded" not in rig.counters.losses
+
+
+async def test_marks_that_nobody_can_have_written_hand_on_what_can_be_written(tmp_path: Path) -> None:
+    rig = await SpoolRig(tmp_path).open()
+    most = 2**64 - 1
+    absurd = Marks(Mark(0, most), Mark(0, most), untold=most)
+    (tmp_path / NAME / "marks").write_bytes(marks.packed(absurd))
+    rig = await rig.again()
+    found = marks.unpacked((tmp_path / NAME / "marks").read_bytes())
+    assert found == Marks(Mark(0, AHEAD), Mark(0, AHEAD), untold=MOST_UNTOLD)
 
 
 async def test_damaged_marks_make_the_bound_unknown(tmp_path: Path) -> None:

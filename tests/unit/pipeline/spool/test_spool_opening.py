@@ -169,6 +169,6 @@ def test_marks_with_another_beginning_are_none_though_their_sum_is_right() -> No
 def test_what_was_the_epoch_before_is_passed_over() -> None:
     raw = bytearray(marks.packed(Marks(Mark(1, 2), Mark(3, 4), BEYOND)))
     assert raw[5:64] == bytes(59)
-    raw[8:64] = b"e" * 56
+    raw[8:27] = b"e" * 19
     raw[96:] = struct.pack("<I", crc32(raw[:96]))
     assert marks.unpacked(bytes(raw)) == Marks(Mark(1, 2), Mark(3, 4), BEYOND)

@@ -1,7 +1,9 @@
 """A disk that is full, read-only, slow, or hangs: memory takes over, that is told once, and nothing else happens."""
 
 import asyncio
+import errno
 import logging
+import os
 import threading
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from fakes_spool import KIB, ORDINARY, FakeWorker, SpoolRig
 from running import until
 
 from sensor.model.counters import Counters
+from sensor.model.errors import RetryableError
 from sensor.model.kinds import Lane
 from sensor.pipeline.spool.directory import SpoolDirectory
 from sensor.pipeline.spool.disk import Disk
@@ -203,3 +206,45 @@ async def test_the_thread_answers_in_the_loop_in_order_and_survives_faults() -> 
     assert threading.get_ident() not in places
     thread.close()
     await until(lambda: not [t for t in threading.enumerate() if t.name == "spool"], "the thread ends")
+
+
+@pytest.mark.parametrize("reason", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+async def test_what_cannot_be_read_for_want_of_descriptors_or_memory_is_read_later(tmp_path: Path, reason: int) -> None:
+    rig = await (await before(tmp_path)).again()
+    rig.worker.fault = OSError(reason, os.strerror(reason))
+    with pytest.raises(RetryableError, match=f"the spool cannot be read now: {os.strerror(reason)}"):
+        await rig.read()
+    rig.worker.fault = None
+    assert await rig.read() == [1, 2, 3]
+    assert "spool_unreadable" not in rig.counters.losses
+
+
+async def test_a_start_that_has_no_descriptor_for_a_segment_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = await before(tmp_path)
+    files = rig.files()
+
+    def no_descriptor(_directory: SpoolDirectory, _name: str, _most: int) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SpoolDirectory, "read", no_descriptor)
+        rig = await rig.again()
+    assert (rig.opened, rig.files()) == (False, files)
+    assert complaints(caplog)[-1].endswith("Too many open files")
+    assert await (await SpoolRig(tmp_path).open()).read() == [1, 2, 3]
+
+
+async def test_a_damaged_disk_is_no_passing_trouble(tmp_path: Path) -> None:
+    rig = await (await before(tmp_path)).again()
+    rig.worker.fault = OSError(errno.EIO, "Input/output error")
+    assert await rig.read() == []
+    assert rig.counters.losses["spool_unreadable"] == 3
+
+
+async def before(tmp_path: Path) -> SpoolRig:
+    """A sensor that left three batches on disk."""
+    rig = await SpoolRig(tmp_path).open()
+    rig.put(1, 2, 3)
+    return rig
