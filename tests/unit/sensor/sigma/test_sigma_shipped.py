@@ -6,6 +6,7 @@ import pytest
 
 from sensor.detect.compact import Rule, RuleSet
 from sensor.detect.engine import Engine
+from sensor.detect.guards import guard_of
 from sensor.model.events import Missing
 from sensor.sigma import ship
 from sensor.sigma.cases import Case, cases_beside, failures
@@ -69,6 +70,17 @@ def changed(document: Document, name: str, how: str) -> Rule:
 def cases_hold(path: Path, rule: Rule) -> bool:
     cases = [case for case in cases_beside(path) if isinstance(case, Case)]
     return not list(failures(cases, Engine(RuleSet((rule,))), rule.id))
+
+
+def test_no_rule_is_asked_of_every_program() -> None:
+    unguarded = [
+        rule.title
+        for rule in RULES.rules
+        for variant in rule.variants
+        if "process.exec" in variant.kinds and guard_of(variant.condition) is None
+    ]
+
+    assert unguarded == []
 
 
 UNREAD = ("process.args", "process.cwd", "process.uid", "process.gid")
