@@ -37,8 +37,8 @@ PLACES: Mapping[str, Mapping[str, Place]] = {
 }
 """By program: behind which of its words, in lower case, a secret stands."""
 
-WITHOUT_FILE = {"htpasswd": "n"}
-"""Letters among short options with which there is one operand less: `htpasswd -nb USER SECRET`."""
+WITHOUT_FILE: Mapping[str, tuple[str, Place]] = {"htpasswd": ("n", Place(1))}
+"""The letter among a program's options with which no file is named, and the place then: `htpasswd -nb USER SECRET`."""
 
 _ORACLE = re.compile(r"(?P<start>(?:userid=)?[\w$#.-]{1,128}/)(?P<secret>[^@\s]+)", re.IGNORECASE)
 LOGONS: Mapping[str, re.Pattern[str]] = {

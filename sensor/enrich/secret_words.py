@@ -126,8 +126,8 @@ class _Scan:
         return masked if masked != word else self._inside(word)
 
     def _option(self, word: str) -> str:
-        if self._place is not None and WITHOUT_FILE.get(self._program, "\0") in word:
-            self._place = Place(max(self._place.skip - 1, 0), self._place.take)
+        if self._place is not None and (without := WITHOUT_FILE.get(self._program)) and without[0] in word:
+            self._place = without[1]
         name, equals, value = word.partition("=")
         if (cut := self._flags.get(name)) is not None:
             if equals:

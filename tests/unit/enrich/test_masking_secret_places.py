@@ -11,6 +11,7 @@ SECRET = "abc"
 LINES = [
     "htpasswd -bc /f me abc",
     "htpasswd -nb me abc",
+    "htpasswd -n -n -n -b me abc",
     "htpasswd -nbBC 10 me abc",
     "htpasswd -B -C 10 -b /f mysql abc",
     "redis-cli -h db AUTH abc",
