@@ -29,6 +29,12 @@ def test_a_rule_keeps_what_a_detection_tells() -> None:
     assert rule.source == "1.yml:2"
 
 
+def test_a_rule_without_a_level_is_medium() -> None:
+    (rule,) = compiled(rule_text(SELECTION).replace("level: high", "")).rules
+
+    assert rule.level == "medium"
+
+
 def test_a_rule_without_an_id_gets_the_same_one_each_time() -> None:
     text = rule_text(SELECTION).replace(f"id: {ID}", "")
 
@@ -150,6 +156,15 @@ filter:
 
     assert fires(rule, exec_event("a", user="app"))
     assert not fires(rule, exec_event("a", user="job"))
+
+
+def test_each_of_several_filters_takes_matches_away() -> None:
+    jobs = FILTER.replace("RULES", "any").replace("FIELD", "User").replace("CONDITION", "not job")
+    (rule,) = compiled(rule_text(SELECTION), jobs, jobs.replace("User: job", "CurrentDirectory: /srv")).rules
+
+    assert fires(rule, exec_event("a", user="app", cwd="/"))
+    assert not fires(rule, exec_event("a", user="job", cwd="/"))
+    assert not fires(rule, exec_event("a", user="app", cwd="/srv"))
 
 
 FILTER = """
