@@ -234,7 +234,14 @@ def test_a_wrong_response_is_told_and_the_rule_stays() -> None:
     rules = compiled(rule_text(SELECTION) + "response: panic\n")
 
     assert texts(rules.problems) == ["1.yml:11: response should be one of page, ticket, hunt"]
-    assert len(rules.rules) == 1
+    assert [rule.response for rule in rules.rules] == [None]
+
+
+def test_an_expression_for_another_engine_hides_no_other_error() -> None:
+    found = compiled(rule_text("a: {CommandLine|re: 'a(?=b)'}\ncondition: a").replace("level: high", "level: urgent"))
+
+    assert found.rules == ()
+    assert any("urgent" in problem.text for problem in found.problems)
 
 
 def test_suppressions_need_a_reason_and_an_end() -> None:
