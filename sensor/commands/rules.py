@@ -71,7 +71,8 @@ def _compiled(paths: Sequence[str]) -> RuleSet:
 def _list(rules: RuleSet, *, with_shipped: bool) -> int:
     rules = shipped().joined(rules) if with_shipped else rules
     for rule in sorted(rules.rules, key=lambda rule: (rule.not_here is not None, rule.title)):
-        sys.stdout.write(f"{rule.level:<13} {rule.title}  [{rule.id}]\n{'':14}{_needs(rule)}\n")
+        _say(f"{rule.level:<13} {rule.title}  [{rule.id}]")
+        _say(f"{'':14}{_needs(rule)}")
     return _tell([*rules.problems, *Engine(rules).problems])
 
 
@@ -87,15 +88,18 @@ def _check(rules: RuleSet) -> int:
     code = _tell([*rules.problems, *Engine(rules).problems])
     idle = [rule for rule in rules.rules if rule.not_here is not None]
     for rule in (*idle, *(rule for rule in rules.rules if rule.without)):
-        sys.stdout.write(f"{rule.source}: {rule.title}: {_needs(rule)}\n")
+        _say(f"{rule.source}: {rule.title}: {_needs(rule)}")
     known = {"*", *(rule.id for rule in (*rules.rules, *shipped().rules))}
     for suppression in rules.suppressions:
         if suppression.rule not in known:
-            sys.stdout.write(
-                f"{suppression.source}: no rule here, and none that ships, has the id {suppression.rule}\n"
-            )
-    sys.stdout.write(f"{len(rules.rules)} rules, {len(idle)} not evaluable here, {len(rules.problems)} problems\n")
+            _say(f"{suppression.source}: no rule here, and none that ships, has the id {suppression.rule}")
+    _say(f"{len(rules.rules)} rules, {len(idle)} not evaluable here, {len(rules.problems)} problems")
     return code
+
+
+def _say(line: str) -> None:
+    """On standard output; what a rule, which may be anybody's, has in it does not drive the terminal."""
+    sys.stdout.write(printable(line) + "\n")
 
 
 def _tell(problems: Iterable[Problem]) -> int:
@@ -136,8 +140,8 @@ def _run_cases(paths: Sequence[str]) -> int:
             _tell(Problem(problem.source, f"{rule.title}: {problem.text}") for problem in found)
             wrong += len(found)
     for path in without:
-        sys.stdout.write(f"{path}: no cases\n")
-    sys.stdout.write(f"{ran} cases, {wrong} wrong, {len(without)} files of rules without cases\n")
+        _say(f"{path}: no cases")
+    _say(f"{ran} cases, {wrong} wrong, {len(without)} files of rules without cases")
     return 1 if wrong else 0
 
 
@@ -169,10 +173,10 @@ def _replay(engine: Engine, name: str) -> int:
         found, undecided = replay.verdict(event, header)
         matches += len(found)
         for rule in found:
-            sys.stdout.write(f"{name}:{number}: {rule.level}: {rule.title}  [{rule.id}]\n")
+            _say(f"{name}:{number}: {rule.level}: {rule.title}  [{rule.id}]")
         for rule in undecided:
-            sys.stdout.write(f"{name}:{number}: undecided, not all was read: {rule.title}  [{rule.id}]\n")
-    sys.stdout.write(f"{recording.read} events, {matches} detections, {recording.wrong} lines that hold no event\n")
+            _say(f"{name}:{number}: undecided, not all was read: {rule.title}  [{rule.id}]")
+    _say(f"{recording.read} events, {matches} detections, {recording.wrong} lines that hold no event")
     return 1 if recording.wrong else 0
 
 

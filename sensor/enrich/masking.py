@@ -2,8 +2,9 @@
 
 What is masked: values whose names say so (`--password X`, `AWS_SECRET_ACCESS_KEY=X`, `"token": "X"`), the options of
 known programs (`mysql -pX`, `curl -u user:X`), passwords in URLs, Authorization headers and cookies, private keys, JWTs
-and the tokens of well-known services; all of that inside `sh -c '…'` too. What has neither a name nor a shape cannot be
-told from an ordinary argument, and stays.
+and the tokens of well-known services, operands of known programs (`htpasswd -b FILE USER X`), and what a shell pipes
+into `chpasswd` or `--password-stdin`; all of that inside `sh -c '…'` too. What has no name, shape or known place cannot
+be told from an ordinary argument, and stays.
 """
 
 from sensor.enrich.secret_shapes import mask_keys_beside_ids

@@ -72,7 +72,7 @@ def _all_but_ends(found: re.Match[str]) -> str:
 _HEADER_HINTS = ("authorization", "cookie", "x-")
 _HEADER_NAME = (
     r"""(?:(?:proxy-)?authorization\\?["']?[ \t]{0,4}[:=]"""
-    r"""|(?:set-)?cookie[ \t]{0,4}:|x-[a-z-]{0,40}(?:key|token|secret)[ \t]{0,4}:)[ \t]{0,4}"""
+    r"""|(?:set-)?cookie[ \t]{0,4}:|x-[a-z-]{0,40}(?:auth|key|token|secret)[ \t]{0,4}:)[ \t]{0,4}"""
 )
 _SCHEME = r"(?:(?:basic|bearer|token|digest|negotiate|apikey)[ \t]{1,4})?+"
 _HEADER = re.compile(
@@ -104,6 +104,16 @@ _SQL = re.compile(
 _ORACLE = re.compile(
     r"(?P<start>jdbc:oracle:[a-z]{1,8}:[^\s/@'\"]{1,128}/)(?P<secret>[^\s/@'\"]{1,128}+)(?P<end>@)", re.IGNORECASE
 )
+_GIVEN = re.compile(
+    r"""(?P<start>\becho[ \t]{1,4}(?:-[neE]{1,3}[ \t]{1,4})?['"]?)(?P<secret>[^\s'"|;&]{1,256}+)"""
+    r"""(?P<end>['"]?[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4}-S\b"""
+    r"""|[\w./-]{1,64}[ \t][^|;&\n]{0,160}--password-stdin\b))"""
+)
+"""A password that a shell's command gives to another on its standard input."""
+_CHPASSWD = re.compile(
+    r"""(?P<start>(?<![\w.-])[\w.-]{1,64}:)(?P<secret>[^\s'"|:;&]{1,256}+)"""
+    r"""(?P<end>['"]?[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4})?(?:/[\w/]{1,32}/)?chpasswd\b)"""
+)
 _BEARER = re.compile(r"(?P<start>\bbearer[ \t]{1,4})[\w.~+/=-]{20,}", re.IGNORECASE)
 
 RULES = (
@@ -114,4 +124,6 @@ RULES = (
     Rule(("jdbc:oracle:",), _ORACLE, _all_but_ends),
     Rule(("pass", "pwd", "secret", "token", "bearer", "key", "auth", "creds"), _ASSIGNMENT, _assigned),
     Rule(("bearer",), _BEARER, _all_but_start),
+    Rule(("-stdin", "sudo -s"), _GIVEN, _all_but_ends),
+    Rule(("chpasswd",), _CHPASSWD, _all_but_ends),
 )

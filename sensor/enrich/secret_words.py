@@ -7,15 +7,22 @@ from functools import partial
 from sensor.enrich.secret_flags import (
     CLUSTERING,
     CURL_ATTACHED,
-    LOGIN_FLAGS,
-    LOGIN_PROGRAMS,
     NPM_SETTING,
     PROGRAMS,
     SHELLS,
-    VALUE_FOLLOWS,
     Cut,
     attached,
     whole,
+)
+from sensor.enrich.secret_places import (
+    FIRST,
+    LOGONS,
+    PLACES,
+    SETTERS,
+    SUBCOMMANDS,
+    VALUE_FOLLOWS,
+    WITHOUT_FILE,
+    Place,
 )
 from sensor.enrich.secret_shapes import MASK
 from sensor.enrich.secret_text import mask_bare_headers, mask_text
@@ -44,7 +51,11 @@ _ASKS = frozenset(
 )
 """What options begin with that are named after a secret and take none: `--ask-pass`, `--with-token`."""
 
+_REDIRECTIONS = frozenset("<>")
 _NO_FLAGS: Mapping[str, Cut] = {}
+_NO_PLACES: Mapping[str, Place] = {}
+_NO_COMMANDS: Mapping[str, Mapping[str, Cut]] = {}
+_KNOWN = frozenset((*PROGRAMS, *PLACES, *LOGONS, *SUBCOMMANDS, *SHELLS))
 
 
 def mask_words(words: Iterable[str], depth: int = 0) -> list[str]:
@@ -71,10 +82,12 @@ class _Scan:
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        self._program = ""
-        self._flags = _NO_FLAGS
         self._next: Cut | None = None
         self._next_is_value = False
+        self._place: Place | None = None
+        self._logon: re.Pattern[str] | None = None
+        self._sets = False
+        self._runs("")
 
     def word(self, word: str) -> str:
         """The word, masked as far as it is secret."""
@@ -89,11 +102,32 @@ class _Scan:
             return masked if masked != word else self._inside(word)  # `TOKEN="$(curl -u user:X)"`
         if word[:1] == "-":
             word = self._option(word)
+        elif self._place is not None or self._logon is not None:
+            return self._counted(word)
         else:
             self._operand(word)
         return self._inside(word)
 
+    def _counted(self, word: str) -> str:
+        """An operand, masked where its form or its place makes it the secret."""
+        masked = word
+        if self._logon is not None:
+            found = self._logon.match(word)
+            masked = word if found is None else f"{found['start']}{MASK}{word[found.end() :]}"
+            if found is not None or word[:1] in ("/", "@"):
+                self._logon = None
+        elif self._place is not None and word not in _REDIRECTIONS:
+            skip, take = self._place
+            if not skip:
+                masked = whole(word)
+            self._place = Place(skip - 1, take) if skip else Place(0, take - 1) if take > 1 else None
+        else:
+            self._place = None
+        return masked if masked != word else self._inside(word)
+
     def _option(self, word: str) -> str:
+        if self._place is not None and (without := WITHOUT_FILE.get(self._program)) and without[0] in word:
+            self._place = without[1]
         name, equals, value = word.partition("=")
         if (cut := self._flags.get(name)) is not None:
             if equals:
@@ -127,17 +161,25 @@ class _Scan:
 
     def _operand(self, word: str) -> None:
         name = word.rpartition("/")[2]
-        if name in PROGRAMS or name in LOGIN_PROGRAMS or name in SHELLS:
+        if name in _KNOWN:
             self._runs(name)
         elif self._program == "sshpass" and word:
             self._runs("")  # what it runs has options of its own
-        elif name == "login" and self._program in LOGIN_PROGRAMS:
-            self._flags = LOGIN_FLAGS
-        elif word in VALUE_FOLLOWS or (NPM_SETTING in word and is_secret_name(word)):
+        elif (place := PLACES.get(self._program, _NO_PLACES).get(word.lower())) is not None:
+            self._place = place
+        elif (flags := SUBCOMMANDS.get(self._program, _NO_COMMANDS).get(word)) is not None:
+            self._flags = flags
+        elif self._sets and (
+            word.rpartition(".")[2] in VALUE_FOLLOWS or (NPM_SETTING in word and is_secret_name(word))
+        ):
             self._expect(whole, is_value=True)
+        self._sets = self._sets or word.lower() in SETTERS
 
     def _runs(self, program: str) -> None:
         self._program, self._flags = program, PROGRAMS.get(program, _NO_FLAGS)
+        self._place = PLACES.get(program, _NO_PLACES).get(FIRST)
+        self._logon = LOGONS.get(program)
+        self._sets = False
 
     def _expect(self, cut: Cut | None, *, is_value: bool) -> None:
         """Mask the next word; unless it certainly is a value, only if it does not look like an option."""

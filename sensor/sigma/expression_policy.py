@@ -14,14 +14,12 @@ NOT_RE2 = "RE2 has no such expression"
 class Re2(RegexEngine):
     """An expression that only a backtracking engine takes is told from one that is wrong."""
 
-    def compile(self, pattern: str, flags: int = 0) -> RegexPattern:
-        """The pattern, compiled. Raises `re2.error`."""
+    def compile(self, pattern: str, flags: int = 0) -> RegexPattern:  # noqa: ARG002  # as pySigma calls it
+        """The pattern, compiled; flags make none right or wrong. Raises `re2.error`."""
         options = re2.Options()
         options.log_errors = False
-        names = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s"}
-        prefix = "".join(name for flag, name in names.items() if flags & flag)
         try:
-            return cast(RegexPattern, re2.compile(f"(?{prefix}){pattern}" if prefix else pattern, options))
+            return cast(RegexPattern, re2.compile(pattern, options))
         except re2.error as error:
             if _is_sound(pattern):
                 raise re2.error(f"{NOT_RE2}: {_words(error)}") from error

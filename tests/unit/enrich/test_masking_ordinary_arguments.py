@@ -100,6 +100,10 @@ HOSTILE = {
     "nested": "'\"(;$`" * LENGTH,
     "name": "secret_" * LENGTH,
     "bearer": "bearer " * LENGTH,
+    "given": "echo a | b -c " * LENGTH + "--password-stdin",
+    "names for chpasswd": "chpasswd" + "a" * LENGTH + ":b",
+    "given to chpasswd": "a:b | chpassw" * LENGTH,
+    "counted": "htpasswd -n redis-cli auth sqlplus a/b " * LENGTH,
     "substitutions": 'token="$(' * LENGTH,
     "substitutions with blanks": 'token="$( ' * LENGTH,
 }

@@ -171,6 +171,19 @@ def test_what_is_wrong_with_rules_is_told_whatever_the_events_find(
     assert "scans" in told.out
 
 
+def test_what_a_rule_has_cannot_drive_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rule = tmp_path / "a.yml"
+    rule.write_text(rule_text("a: {Image|endswith: /nmap}\nb: {Foo: y}\ncondition: a or b", title='"a \\e[2J b"'))
+    events = tmp_path / "events.jsonl"
+    events.write_text(json.dumps(part_to_json(exec_event("nmap"))) + "\n")
+
+    for argv in (["list", str(rule)], ["check", str(rule)], ["test", str(rule), "--events", str(events)]):
+        assert main(argv) == 0
+        said = capsys.readouterr().out
+        assert "a \\x1b[2J b" in said
+        assert said.replace("\n", "").isprintable()
+
+
 def test_what_a_line_has_cannot_drive_the_terminal(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = part_to_json(exec_event("/usr/bin/true"))
     assert isinstance(plain, dict)

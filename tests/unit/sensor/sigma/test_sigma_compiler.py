@@ -29,6 +29,12 @@ def test_a_rule_keeps_what_a_detection_tells() -> None:
     assert rule.source == "1.yml:2"
 
 
+def test_a_rule_without_a_level_is_medium() -> None:
+    (rule,) = compiled(rule_text(SELECTION).replace("level: high", "")).rules
+
+    assert rule.level == "medium"
+
+
 def test_a_rule_without_an_id_gets_the_same_one_each_time() -> None:
     text = rule_text(SELECTION).replace(f"id: {ID}", "")
 
@@ -152,6 +158,15 @@ filter:
     assert not fires(rule, exec_event("a", user="job"))
 
 
+def test_each_of_several_filters_takes_matches_away() -> None:
+    jobs = FILTER.replace("RULES", "any").replace("FIELD", "User").replace("CONDITION", "not job")
+    (rule,) = compiled(rule_text(SELECTION), jobs, jobs.replace("User: job", "CurrentDirectory: /srv")).rules
+
+    assert fires(rule, exec_event("a", user="app", cwd="/"))
+    assert not fires(rule, exec_event("a", user="job", cwd="/"))
+    assert not fires(rule, exec_event("a", user="app", cwd="/srv"))
+
+
 FILTER = """
 title: our jobs
 logsource: {product: linux, category: process_creation}
@@ -219,7 +234,14 @@ def test_a_wrong_response_is_told_and_the_rule_stays() -> None:
     rules = compiled(rule_text(SELECTION) + "response: panic\n")
 
     assert texts(rules.problems) == ["1.yml:11: response should be one of page, ticket, hunt"]
-    assert len(rules.rules) == 1
+    assert [rule.response for rule in rules.rules] == [None]
+
+
+def test_an_expression_for_another_engine_hides_no_other_error() -> None:
+    found = compiled(rule_text("a: {CommandLine|re: 'a(?=b)'}\ncondition: a").replace("level: high", "level: urgent"))
+
+    assert found.rules == ()
+    assert any("urgent" in problem.text for problem in found.problems)
 
 
 def test_suppressions_need_a_reason_and_an_end() -> None:

