@@ -121,18 +121,20 @@ test("waits grow to a bound and are spread at random", () => {
 });
 
 /** Runs a stream over the given connections; the one after them is for ever. */
-function streamOver(connections) {
+function streamOver(connections, now = Date.now) {
   const seen = { asked: [], messages: [], states: [] };
   const stream = new LiveStream({
     connect: async (lastId, signal) => {
       seen.asked.push(lastId);
-      const next = connections.shift();
+      const given = connections.shift();
+      const next = typeof given === "function" ? given() : given;
       if (next === undefined) return stopped(stream, signal);
       if (next instanceof Error) throw next;
       return new Response(next);
     },
     onMessage: ({ data }) => seen.messages.push(data),
     onState: ({ state }) => seen.states.push(state),
+    now,
     random: () => 0,
   });
   return { seen, run: stream.run() };
@@ -166,6 +168,21 @@ test("a broken stream is taken up where it ended", async () => {
     "connecting",
   ]);
 });
+
+for (const [gap, from] of [
+  [120_000, "7"],
+  [120_001, ""],
+])
+  test(`a stream that was dead for ${gap} ms goes on from ${from || "now"}`, async () => {
+    let time = 0;
+    const asleep = () => {
+      time += gap;
+      return new Unreachable("the machine slept");
+    };
+    const { seen, run } = streamOver(["id: 7\ndata: a\n\n", asleep], () => time);
+    await run;
+    assert.deepEqual(seen.asked, ["", "7", from]);
+  });
 
 test("a stream that is refused for good is not asked for again", async () => {
   for (const error of [new NeedsToken("token"), new Refused(400, "no such kind")]) {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Api, Unreachable } from "../../../../ingest/console/static/api.js";
+import { EventsView } from "../../../../ingest/console/static/events.js";
 import { Search } from "../../../../ingest/console/static/parts.js";
 import { Polling } from "../../../../ingest/console/static/polling.js";
 import { Reporting, TasksView, silence } from "../../../../ingest/console/static/tasks.js";
@@ -168,6 +169,26 @@ test("a search without a match can be cleared, and says nothing else until that 
   await settled();
   assert.deepEqual(shown(), ["NoTasks"]);
   view.componentWillUnmount();
+});
+
+test("a list that is held stays when the stream begins anew, until one goes on", async () => {
+  const pages = [[{ id: "1" }], [{ id: "2" }]];
+  const api = { events: async () => ({ events: pages.shift(), next: null }) };
+  const view = alone(EventsView, { api, filter: { task: "", kind: "", q: "" } });
+  const shown = () => view.list.events.map(({ id }) => id);
+  view.lineChanged({ state: "live", resumed: false });
+  await settled();
+  view.pause(true);
+  view.lineChanged({ state: "live", resumed: false });
+  await settled();
+  assert.deepEqual(shown(), ["1"]);
+  view.pause(false);
+  await settled();
+  assert.deepEqual(shown(), ["2"]);
+  view.pause(true);
+  view.pause(false);
+  await settled();
+  assert.deepEqual(shown(), ["2"]);
 });
 
 test("only rows stand in the grid of processes", () => {
