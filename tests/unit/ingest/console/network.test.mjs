@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Api, NeedsToken, Refused, Unreachable } from "../../../../ingest/console/static/api.js";
-import { eventsAddress, parse, taskAddress, tokenOf } from "../../../../ingest/console/static/route.js";
+import { eventsAddress, pageTitle, parse, taskAddress, tokenOf } from "../../../../ingest/console/static/route.js";
 import { Session } from "../../../../ingest/console/static/session.js";
 import { LiveStream, backoff } from "../../../../ingest/console/static/stream.js";
 
@@ -26,6 +26,14 @@ test("addresses lead to views and back, whatever is in a name", () => {
   for (const hash of ["", "#", "#/tasks", "#/tasks/", "#/nothing/here"])
     assert.deepEqual(parse(hash), { view: "tasks" });
   assert.deepEqual(parse("#/tasks/%E0%A4%A"), { view: "task", id: "%E0%A4%A" });
+});
+
+test("each page has a title of its own, with nothing unseen in it", () => {
+  const titles = ["", "#/tasks/a%E2%80%AEb", "#/events?q=x"].map((hash) => pageTitle(parse(hash)));
+  assert.deepEqual(
+    titles,
+    ["Tasks", "Task a\\u{202e}b", "Live events"].map((name) => `${name} – fargate-sensor`),
+  );
 });
 
 test("the token leaves the address and is kept for the tab", () => {
