@@ -130,7 +130,7 @@ test("waits grow to a bound and are spread at random", () => {
 
 /** Runs a stream over the given connections; the one after them is for ever. */
 function streamOver(connections, now = Date.now) {
-  const seen = { asked: [], messages: [], states: [] };
+  const seen = { asked: [], messages: [], states: [], waits: [] };
   const stream = new LiveStream({
     connect: async (lastId, signal) => {
       seen.asked.push(lastId);
@@ -141,9 +141,14 @@ function streamOver(connections, now = Date.now) {
       return new Response(next);
     },
     onMessage: ({ data }) => seen.messages.push(data),
-    onState: ({ state }) => seen.states.push(state),
+    onState: ({ state, until }) => {
+      seen.states.push(state);
+      if (state !== "waiting") return;
+      seen.waits.push(until - now());
+      queueMicrotask(() => stream.retryNow());
+    },
     now,
-    random: () => 0,
+    random: () => 1,
   });
   return { seen, run: stream.run() };
 }
@@ -177,23 +182,31 @@ test("a broken stream is taken up where it ended", async () => {
   ]);
 });
 
+test("waits grow while nothing is heard, and are as long as the ingest asked for at least", async () => {
+  const down = () => new Unreachable("down");
+  const { seen, run } = streamOver([down, down, down, "retry: 1200\n\n", down, down], () => 0);
+  await run;
+  assert.deepEqual(seen.waits, [500, 1000, 2000, 1200, 1200, 2000]);
+});
+
 for (const [gap, from] of [
   [120_000, "7"],
   [120_001, ""],
 ])
   test(`a stream that was dead for ${gap} ms goes on from ${from || "now"}`, async () => {
-    let time = 0;
-    const asleep = () => {
+    let time = 1_000_000;
+    const later = (answer) => () => {
       time += gap;
-      return new Unreachable("the machine slept");
+      return answer;
     };
-    const { seen, run } = streamOver(["id: 7\ndata: a\n\n", asleep], () => time);
+    const asleep = new Unreachable("the machine slept");
+    const { seen, run } = streamOver(["id: 6\n\n", later("id: 7\n\n"), later(asleep)], () => time);
     await run;
-    assert.deepEqual(seen.asked, ["", "7", from]);
+    assert.deepEqual(seen.asked, ["", "6", "7", from]);
   });
 
 test("a stream that is refused for good is not asked for again", async () => {
-  for (const error of [new NeedsToken("token"), new Refused(400, "no such kind")]) {
+  for (const error of [new NeedsToken("token"), new Refused(400, "no such kind"), new Refused(404, "no stream")]) {
     const { seen, run } = streamOver([error]);
     await run;
     assert.deepEqual(seen.states, ["connecting", "stopped"]);

@@ -130,6 +130,40 @@ for (const [what, hang] of Object.entries(HANGING))
     assert.deepEqual([asked[1].aborted, told.length], [true, 1]);
   });
 
+test("a page out of sight asks nothing, and at once when it is seen again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const listening = new Map();
+  t.mock.method(document, "addEventListener", (name, listener) => listening.set(name, listener));
+  t.mock.method(document, "removeEventListener", (name, listener) => {
+    assert.equal(listening.get(name), listener);
+    listening.delete(name);
+  });
+  let asked = 0;
+  const polling = new Polling({ load: async () => (asked += 1), onAnswer() {} });
+  const rested = async () => {
+    await settled();
+    t.mock.timers.tick(60_000);
+    await settled();
+  };
+  polling.start();
+  await rested();
+  assert.equal(asked, 2);
+  document.hidden = true;
+  await rested();
+  await rested();
+  listening.get("visibilitychange")();
+  await settled();
+  assert.equal(asked, 2);
+  document.hidden = false;
+  listening.get("visibilitychange")();
+  await settled();
+  assert.equal(asked, 3);
+  polling.stop();
+  assert.equal(listening.size, 0);
+  await rested();
+  assert.equal(asked, 3);
+});
+
 test("a search of tasks asks the ingest, and takes no answer to what was asked before", async () => {
   const asked = [];
   const api = {
