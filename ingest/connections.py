@@ -43,11 +43,11 @@ def protocol(most: int, first_s: float = FIRST_SECONDS) -> type[H11Protocol]:
     """uvicorn's protocol under these bounds, for one server."""
     said = logging.Logger(log.name)  # not that of the name: its filter is for this server alone
     said.parent = log
-    said.addFilter(_Seldom())
+    said.addFilter(_OnceAMinute())
     return type("Connection", (_Connection,), {"most": most, "first_s": first_s, "said": said})
 
 
-class _Seldom(logging.Filter):
+class _OnceAMinute(logging.Filter):
     """Lets each warning through once in `TOLD_SECONDS`, whatever its figures; errors always."""
 
     def __init__(self) -> None:
