@@ -2,6 +2,7 @@
 
 uvicorn takes whatever comes, and lets a connection that has not asked yet stay for ever. Out of descriptors nobody gets
 in, sensors, probes and the store's own files among them, and asyncio logs a traceback for each connection that waits.
+It also warns of each request that is none, and whoever reaches the port can send thousands a second.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ FIRST_SECONDS = 30.0
 """For the head of a request, after its connection was made; the body has its own (`body.READ_SECONDS`)."""
 
 TOLD_SECONDS = 60.0
-"""Between two lines about connections that were closed because there were too many."""
+"""Between two lines that say the same about connections."""
 
 
 def raise_limit() -> None:
@@ -40,7 +41,27 @@ def allowed() -> int:
 
 def protocol(most: int, first_s: float = FIRST_SECONDS) -> type[H11Protocol]:
     """uvicorn's protocol under these bounds, for one server."""
-    return type("Connection", (_Connection,), {"most": most, "first_s": first_s})
+    said = logging.Logger(log.name)  # not that of the name: its filter is for this server alone
+    said.parent = log
+    said.addFilter(_OnceAMinute())
+    return type("Connection", (_Connection,), {"most": most, "first_s": first_s, "said": said})
+
+
+class _OnceAMinute(logging.Filter):
+    """Lets each warning through once in `TOLD_SECONDS`, whatever its figures; errors always."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.WARNING:
+            return True
+        now = time.monotonic()
+        if now - self._told.get(record.msg, -TOLD_SECONDS) < TOLD_SECONDS:
+            return False
+        self._told[record.msg] = now
+        return True
 
 
 class _Connection(H11Protocol):
@@ -49,13 +70,18 @@ class _Connection(H11Protocol):
 
     most: int
     first_s: float
-    told: float | None = None
+    said: logging.Logger
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        self.logger = self.said
         super().connection_made(transport)
         if len(self.connections) > self.most:
-            self._tell()
+            self.logger.warning(
+                "%d connections are open, so that new ones are closed: see who holds them, or raise the limit of open "
+                "files (ulimit -n)",
+                self.most,
+            )
             transport.abort()
         else:
             self._wait(self.first_s)
@@ -89,12 +115,5 @@ class _Connection(H11Protocol):
             self._deadline.cancel()
             self._deadline = None
 
-    def _tell(self) -> None:
-        server = type(self)
-        if server.told is None or time.monotonic() - server.told >= TOLD_SECONDS:
-            server.told = time.monotonic()
-            log.warning(
-                "%d connections are open, so that new ones are closed: see who holds them, or raise the limit of open "
-                "files (ulimit -n)",
-                self.most,
-            )
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: whoever asks is answered as without it, and uvicorn would advise to install what is not wanted."""

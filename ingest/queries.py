@@ -9,13 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest import parameters, tree
-from ingest.answers import Refused, answer, answer_text
+from ingest.answers import Refused, answer, answer_text, retry_later
 from ingest.store.protocol import Catch, Store, TaskPage, TaskSummary
 from ingest.store.rows import identity
 from sensor.model.clock import Clock
 from sensor.model.counters import catch_rate
 from sensor.model.events import Container, Timestamp
 from sensor.model.times import to_rfc3339
+
+TREES = 1
+"""Trees made at once: one was seen to take 400 MB where a sensor had made it large, and more would be no faster."""
 
 
 class Queries:
@@ -24,6 +27,7 @@ class Queries:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._making = asyncio.Semaphore(TREES)
 
     async def tasks(self, request: Request) -> Response:
         """A page of the tasks, the one heard of last first; `truncated` when there are more, from the cursor `next`."""
@@ -32,15 +36,18 @@ class Queries:
         return await asyncio.to_thread(_tasks_answer, page, self._clock.wall())
 
     async def tree(self, request: Request) -> Response:
-        """The processes of one task, by container."""
+        """The processes of one task, by container. Who has gone away while others had their turn gets none."""
         parameters.parsed(parameters.Nothing, request.query_params)
         name = request.path_params["task"]
         summary = await self._store.task(name)
         if summary is None:
             raise Refused(404, f"no events of a task {name!r} are stored")
-        history = await tree.history(self._store, name)
-        containers = await self._store.containers(name, tree.MOST_CONTAINERS + 1)
-        return await asyncio.to_thread(_tree_answer, summary, history, containers, self._clock.wall())
+        async with self._making:
+            if await request.is_disconnected():
+                raise retry_later(503, "whoever asked for this tree is gone", 1)
+            history = await tree.history(self._store, name)
+            containers = await self._store.containers(name, tree.MOST_CONTAINERS + 1)
+            return await asyncio.to_thread(_tree_answer, summary, history, containers, self._clock.wall())
 
     async def events(self, request: Request) -> Response:
         """One page of events; `next` is the cursor of the page after it, null on the last one."""

@@ -22,8 +22,8 @@ from ingest.identity.login import Login
 from ingest.identity.tickets import Tickets
 from ingest.metrics import Metrics
 from ingest.queries import Queries
-from ingest.readiness import Readiness
 from ingest.secret_values import Rotating
+from ingest.seldom import Seldom
 from ingest.store.errors import StoreError, StoreSlow, StoreUnavailable
 from ingest.store.protocol import Store
 from ingest.stream import Streams
@@ -53,7 +53,7 @@ class Endpoint:
         self._batches = Batches(store, self._metrics, limits, settings.max_waiting)
         self._streams = Streams(store, self._metrics, settings.max_streams, settings.stream_lag)
         self._queries = Queries(store, clock)
-        self._readiness = Readiness(store, clock)
+        self._check, self._state = Seldom(lambda: store.check(), clock), Seldom(lambda: store.state(), clock)
         self.app = Starlette(
             routes=[*self._routes(), *console.routes()],
             exception_handlers={
@@ -98,12 +98,12 @@ class Endpoint:
         return answer({"status": "ok"})
 
     async def _ready(self, _: Request) -> Response:
-        await self._readiness.check()
+        await self._check()
         return answer({"status": "ok"})
 
     async def _measured(self, _: Request) -> Response:
         try:
-            return self._metrics.exposition(await self._store.state())
+            return self._metrics.exposition(await self._state())
         except StoreError:  # its own metrics are wanted most when the store is in trouble
             return self._metrics.exposition(None)
 

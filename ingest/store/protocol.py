@@ -178,7 +178,10 @@ class Store(Protocol):
         ...
 
     async def retain(self) -> int:
-        """Delete what is too old or too much, and give the space back; the number of events deleted."""
+        """Delete what is too old or too much, and give the space back; the number of events deleted.
+
+        Nothing is too old within an hour after the clock was seen to leap ahead.
+        """
         ...
 
     async def check(self) -> None:

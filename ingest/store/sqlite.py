@@ -23,6 +23,7 @@ from ingest.store.sqlite_file import FILE, LOG_BYTES, Connect, connect, lock, op
 from ingest.store.sqlite_log import LONG, Log
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_writer import Writer
+from ingest.store.steady import Steady
 from sensor.model.clock import Clock, SystemClock
 from sensor.model.events import Container
 
@@ -45,6 +46,7 @@ class SqliteStore:
         self._path = directory / FILE
         self._retention = retention
         self._clock = clock
+        self._steady = Steady(clock)
         self._lock: int | None = held
         # The files are the database and its write-ahead log, which passes its bound by the write under way.
         log_bytes = min(LOG_BYTES, retention.bytes // 16)
@@ -108,12 +110,13 @@ class SqliteStore:
     async def retain(self) -> int:
         """See `Store.retain`."""
         now, keep = self._clock.wall(), int(self._retention.days * DAY_NS)
-        deleted = 0
-        while piece := await self._write(partial(sqlite_retention.drop_old, now=now, keep=keep)):
+        deleted, steady = 0, self._steady()
+        while steady and (piece := await self._write(partial(sqlite_retention.drop_old, now=now, keep=keep))):
             deleted += piece
         while piece := await self._write(partial(sqlite_retention.drop_excess, limit=self._file_limit)):
             deleted += piece
-        await self._write(partial(sqlite_retention.forget_minutes, now=now))
+        if steady:
+            await self._write(partial(sqlite_retention.forget_minutes, now=now))
         while await self._write(sqlite_retention.shrink):
             pass
         return deleted

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ingest.store.errors import StoreUnusable
-from ingest.store.sqlite_schema import check, migrate
+from ingest.store.sqlite_schema import check, migrate, says_nothing_of_the_file
 from ingest.store.sqlite_search import bounds
 
 log = logging.getLogger("ingest.store")
@@ -63,10 +63,17 @@ def open_to_write(path: Path, connect: Connect, log_bytes: int) -> tuple[sqlite3
         return db, bounds(db)[1]
     except sqlite3.Error as error:
         db.close()
-        raise StoreUnusable(f"{path}: cannot be used ({error}); move it away and start again") from error
+        raise StoreUnusable(f"{path}: cannot be used ({error}); {_advice(error)}") from error
     except BaseException:
         db.close()
         raise
+
+
+def _advice(error: sqlite3.Error) -> str:
+    """What to do; a store that may be whole is not to be moved away."""
+    if says_nothing_of_the_file(error):
+        return "see whether its disk is full or fails, who may write to it, and whether another program has it open"
+    return "move it away and start again"
 
 
 def _prepare(db: sqlite3.Connection, log_bytes: int) -> None:

@@ -19,6 +19,19 @@ APPLICATION_ID = 0x46535331  # "FSS1" in the file's header, https://www.sqlite.o
 
 MINUTE_NS = 60_000_000_000
 
+_OUTSIDE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
 MIGRATIONS = (
     """
     CREATE TABLE tasks (
@@ -130,19 +143,30 @@ MIGRATIONS = (
 def check(db: sqlite3.Connection, path: str, seconds: float = 5.0) -> bool:
     """Read the file through as far as that takes at most `seconds`; whether it was read to the end.
 
-    Raises `StoreUnusable` for a file that is damaged, another program's, or of a later version.
+    Raises `StoreUnusable` for a file that is damaged, another program's, or of a later version, and `sqlite3.Error` for
+    what says nothing about the file (`says_nothing_of_the_file`).
     """
     try:
         owner, version = _number(db, "application_id"), _number(db, "user_version")
         empty = _number(db, "page_count") == 0
         whole = _read_through(db, seconds)
     except sqlite3.DatabaseError as error:
+        if says_nothing_of_the_file(error):
+            raise
         raise StoreUnusable(f"{path}: damaged ({error}); move it away and start again") from error
     if not empty and owner != APPLICATION_ID:
         raise StoreUnusable(f"{path}: not a store of this program; name another directory")
     if version > len(MIGRATIONS):
         raise StoreUnusable(f"{path}: made by a later version (schema {version}); this one knows {len(MIGRATIONS)}")
     return whole
+
+
+def says_nothing_of_the_file(error: sqlite3.Error) -> bool:
+    """Whether it tells of the disk, the rights or another program, so that the file may be whole; as a full disk does,
+    on which not even the index of the write-ahead log can be made."""
+    return (
+        getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _OUTSIDE
+    )  # the rest says more exactly what
 
 
 def migrate(db: sqlite3.Connection) -> None:

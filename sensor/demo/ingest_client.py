@@ -5,6 +5,7 @@ import re
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,15 +33,13 @@ class IngestClient:
         """The newest events of one kind."""
         return list(self._json("/v1/events", kind=kind, limit=PAGE)["events"])
 
+    def all_of(self, kind: str) -> list[dict[str, Any]]:
+        """All stored events of one kind, the newest first: beside a play a busy machine tells of thousands."""
+        return list(self._all(kind=kind))
+
     def events_by_kind(self) -> Counter[str]:
         """How many events of each kind are stored."""
-        kinds: Counter[str] = Counter()
-        page = self._json("/v1/events", order="asc", limit=PAGE)
-        kinds.update(event["kind"] for event in page["events"])
-        while page["next"] is not None:
-            page = self._json("/v1/events", order="asc", limit=PAGE, cursor=page["next"])
-            kinds.update(event["kind"] for event in page["events"])
-        return kinds
+        return Counter(event["kind"] for event in self._all(order="asc"))
 
     def tasks(self) -> list[dict[str, Any]]:
         """The tasks with their counts, losses by reason and what went unexplained."""
@@ -50,6 +49,14 @@ class IngestClient:
         """Bytes of all batches, by form: `sent` as they came, `plain` before compression."""
         found = re.findall(r'^ingest_bytes_total\{form="(\w+)"\} (\S+)$', self._get("/metrics"), re.MULTILINE)
         return {form: int(float(number)) for form, number in found}
+
+    def _all(self, **parameters: str) -> Iterator[dict[str, Any]]:
+        """The events of every page."""
+        page = self._json("/v1/events", limit=PAGE, **parameters)
+        yield from page["events"]
+        while page["next"] is not None:
+            page = self._json("/v1/events", limit=PAGE, cursor=page["next"], **parameters)
+            yield from page["events"]
 
     def _json(self, path: str, **parameters: str | int) -> dict[str, Any]:
         try:

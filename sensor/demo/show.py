@@ -51,7 +51,7 @@ class Show:
 
     def report(self) -> str:
         """The tree, and who saw what."""
-        events = [event for kind in ("detection", *KINDS) for event in reversed(self._session.ingest.events_of(kind))]
+        events = [event for kind in ("detection", *KINDS) for event in reversed(self._session.ingest.all_of(kind))]
         numbers = range(1, len(self._begins) + 1)
         looks = self._session.poller.log()
         lines = table(

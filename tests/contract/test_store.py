@@ -221,6 +221,28 @@ async def test_a_clock_that_was_behind_costs_nothing_that_came_before(reopen: Re
     assert await store.retain() == 0
 
 
+async def test_a_clock_that_leaps_ahead_deletes_nothing_for_an_hour(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen(days=1)
+    await store.append(rows(event(1)))
+    clock.jump(86400 * 365)
+    for _ in range(60):
+        assert await store.retain() == 0
+        clock.advance(60)
+    assert await store.retain() == 1
+
+
+async def test_a_clock_that_was_set_right_again_has_cost_nothing(reopen: Reopen, clock: FakeClock) -> None:
+    store = await reopen(days=1)
+    await store.append(rows(event(1)))
+    for leap in (86400 * 365, -86400 * 365, 59):
+        clock.jump(leap)
+        assert await store.retain() == 0
+    clock.advance(3601)
+    assert await store.retain() == 0
+    clock.advance(86400)
+    assert await store.retain() == 1
+
+
 async def test_arrival_numbers_are_never_given_again(reopen: Reopen, clock: FakeClock) -> None:
     store = await reopen(days=1)
     await store.append(rows(*events([1, 2])))

@@ -4,7 +4,7 @@ import { Api } from "./api.js";
 import { EventsView } from "./events.js";
 import { Component, html, render } from "./lib.js";
 import { Text } from "./parts.js";
-import { eventsAddress, parse } from "./route.js";
+import { eventsAddress, pageTitle, parse } from "./route.js";
 import { Session } from "./session.js";
 import { TaskView } from "./task.js";
 import { TasksView } from "./tasks.js";
@@ -20,6 +20,15 @@ class App extends Component {
 
   componentDidMount() {
     window.addEventListener("hashchange", () => this.addressChanged());
+    document.title = pageTitle(this.state.route);
+  }
+
+  /** Another view has another title; a link that led there may be gone, and the focus with it. */
+  componentDidUpdate(_, { route }) {
+    const title = pageTitle(this.state.route);
+    if (title === pageTitle(route)) return;
+    document.title = title;
+    if (document.activeElement === document.body) document.getElementById("main").focus();
   }
 
   addressChanged() {

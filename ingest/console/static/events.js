@@ -32,6 +32,7 @@ export class EventsView extends Component {
   list = new EventList();
   rates = new Rates(Date.now());
   lost = 0;
+  stale = false;
 
   componentDidMount() {
     this.drawing = setInterval(() => this.draw(), DRAW_EVERY);
@@ -65,7 +66,7 @@ export class EventsView extends Component {
   /** What is stored is asked for once the stream stands, so that nothing falls between the two. */
   lineChanged(line) {
     this.setState({ line });
-    if (line.state === "live" ? !line.resumed : line.state !== "connecting" && !this.asking) this.reload();
+    if (line.state === "live" ? !line.resumed : line.state !== "connecting" && !this.asking) this.startAnew();
   }
 
   arrived({ event: name, data }) {
@@ -89,8 +90,15 @@ export class EventsView extends Component {
     this.asking = null;
     this.list.clear();
     this.lost = 0;
+    this.stale = false;
     this.next = undefined;
     this.setState({ looking: true, error: null });
+  }
+
+  /** A list that is held for a person to read stays until they go on. */
+  startAnew() {
+    if (this.list.held && this.list.events.length > 0) this.stale = true;
+    else this.reload();
   }
 
   /** Starts the list anew from what is stored; what arrives meanwhile is kept and shown once. */
@@ -122,7 +130,7 @@ export class EventsView extends Component {
   pause(paused) {
     this.list.held = paused;
     this.setState({ paused });
-    if (!paused && this.list.missed > 0) this.reload();
+    if (!paused && (this.stale || this.list.missed > 0)) this.reload();
     else this.draw();
   }
 

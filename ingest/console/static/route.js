@@ -1,5 +1,7 @@
 // Addresses: `#/tasks`, `#/tasks/<id>`, `#/events?task=…&kind=…&q=…`, and `#token=…`, which is taken out at once.
 
+import { visible } from "./text.js";
+
 /** What the fragment of an address asks for; anything unknown is the list of tasks. */
 export function parse(hash) {
   const [path, query = ""] = hash.replace(/^#/, "").split("?", 2);
@@ -8,6 +10,12 @@ export function parse(hash) {
   if (view === "events") return { view, filter: filterOf(given) };
   if (view === "tasks" && id) return { view: "task", id };
   return { view: "tasks" };
+}
+
+/** What the tab and a screen reader call the page. */
+export function pageTitle({ view, id }) {
+  const name = { tasks: "Tasks", events: "Live events" }[view] ?? `Task ${visible(id)}`;
+  return `${name} – fargate-sensor`;
 }
 
 /** The address of a task's page. */

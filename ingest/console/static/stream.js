@@ -1,4 +1,5 @@
-// The live stream, kept up: it reconnects with growing, random waits and goes on after the last event it saw.
+// The live stream, kept up: it reconnects with growing, random waits and goes on after the last event it saw, unless
+// that is long ago.
 
 import { NeedsToken, Refused } from "./api.js";
 import { SseParser } from "./sse.js";
@@ -8,6 +9,9 @@ const LONGEST_WAIT = 30_000;
 
 /** The ingest sends a comment when it has nothing else to say; this long without any byte, the line is dead. */
 const LONGEST_SILENCE = 60_000;
+
+/** After this long without a byte nobody asks for all that was missed: after a night it is the events of a fleet. */
+const LONGEST_GAP = 120_000;
 
 /** The wait before attempt `n` (from 0), in ms: full jitter over a doubling bound. */
 export function backoff(n, random) {
@@ -24,6 +28,7 @@ export class LiveStream {
     Object.assign(this, { connect, onMessage, onState, now, random });
     this.parser = new SseParser();
     this.stopping = new AbortController();
+    this.heardAt = now();
   }
 
   async run() {
@@ -54,10 +59,14 @@ export class LiveStream {
     this.stopping.signal.addEventListener("abort", stop);
     let heard = false;
     try {
+      if (this.now() - this.heardAt > LONGEST_GAP) this.parser.lastId = "";
       const { lastId } = this.parser;
       const response = await withinSilence(this.connect(lastId, ended.signal), ended);
       this.onState({ state: "live", resumed: lastId !== "" });
-      await this.#read(response, ended, () => (heard = true));
+      await this.#read(response, ended, () => {
+        heard = true;
+        this.heardAt = this.now();
+      });
       return { reason: "the ingest ended the stream", heard };
     } catch (error) {
       return { reason: error.message, final: isFinal(error), heard };

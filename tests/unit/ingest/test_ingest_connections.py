@@ -10,7 +10,8 @@ from ingest_served import served
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from ingest import connections
 from ingest.config import Address
@@ -129,6 +130,35 @@ async def test_more_than_the_bound_are_closed_and_told_once(
             assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
             writer.close()
     assert caplog.text.count("2 connections are open, so that new ones are closed") == 1
+
+
+@pytest.mark.parametrize("sent", [b"no request\r\n\r\n", HEAD + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"])
+async def test_what_is_no_request_fills_no_log(
+    bounded: Callable[..., None], caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    bounded(keep_alive_s=0)
+    caplog.set_level("WARNING")
+    async with served(APP) as address:
+        for _ in range(20):
+            reader, writer = await connected(address, sent)
+            assert (await ended(reader)).startswith(b"HTTP/1.1 ")
+            writer.close()
+    assert [record.getMessage() for record in caplog.records] == ["Invalid HTTP request received."] * (b"no" in sent)
+
+
+async def test_each_fault_of_an_application_is_told(
+    bounded: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def faulty(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise ZeroDivisionError
+
+    bounded()
+    async with served(Starlette(routes=[Mount("/", faulty)])) as address:
+        for _ in range(2):
+            reader, writer = await connected(address, HEAD + b"Connection: close\r\n\r\n")
+            assert (await ended(reader)).startswith(b"HTTP/1.1 500")
+            writer.close()
+    assert caplog.text.count("Exception in ASGI application") == 2
 
 
 @pytest.fixture

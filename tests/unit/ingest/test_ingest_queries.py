@@ -1,3 +1,4 @@
+import asyncio
 import json
 from urllib.parse import quote
 
@@ -6,8 +7,12 @@ import msgpack
 import pytest
 from fakes import FakeClock
 from ingest_samples import APP, READING, WRITING, client_of, event, events, plain, process, send
+from starlette.requests import Request
+from starlette.types import Message
 
 from ingest import tree
+from ingest.answers import Refused
+from ingest.queries import Queries
 from ingest.store.errors import StoreSlow
 from ingest.store.protocol import Page, Query, Store
 from sensor.model.events import Health
@@ -169,3 +174,36 @@ async def test_an_empty_page_can_have_a_next_one_and_cursors_keep_all_digits() -
     async with client_of(ShortPages()) as client:  # type: ignore[arg-type]  # only events is asked for
         answer = await get(client, "/v1/events?q=rare")
     assert json.loads(answer.text) == {"events": [], "next": str(2**60)}
+
+
+async def test_one_tree_is_made_at_a_time(
+    client: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a part of the memory that only hostile sensors bound."""
+    await send(client, event(1, container=APP, process=process("p")))
+    making, most = 0, 0
+    history = tree.history
+
+    async def counted(store: Store, task: str) -> tree.History:
+        nonlocal making, most
+        making += 1
+        most = max(most, making)
+        found = await history(store, task)
+        making -= 1
+        return found
+
+    monkeypatch.setattr(tree, "history", counted)
+    answers = await asyncio.gather(*(get(client, "/v1/tasks/t1/tree") for _ in range(5)))
+    assert [each.status_code for each in answers] == [200] * 5
+    assert most == 1
+
+
+async def test_no_tree_is_made_for_who_is_gone(client: httpx.AsyncClient, store: Store) -> None:
+    await send(client, event(1, container=APP, process=process("p")))
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "query_string": b"", "headers": [], "path_params": {"task": "t1"}}
+    with pytest.raises(Refused, match="is gone"):
+        await Queries(store, FakeClock()).tree(Request(scope, gone))

@@ -8,7 +8,7 @@ from ingest_samples import READING, WRITING, client_of, event, events, open_stor
 
 from ingest.store import sqlite_file
 from ingest.store.errors import StoreUnavailable
-from ingest.store.protocol import Store
+from ingest.store.protocol import State, Store
 from sensor.model.kinds import Kind
 
 READ_ROUTES = ["/v1/tasks", "/v1/tasks/t/tree", "/v1/events", "/v1/stream"]
@@ -68,15 +68,20 @@ async def test_a_store_that_cannot_be_written_is_not_ready_but_alive(tmp_path: P
 
 
 class CountingStore:
-    """A store that is ready every other time."""
+    """A store that is ready every other time, and counts its events as often as it is asked to."""
 
-    looks = 0
+    looks = counts = 0
 
     async def check(self) -> None:
         self.looks += 1
         await asyncio.sleep(0)
         if self.looks % 2:
             raise StoreUnavailable("the store cannot write now")
+
+    async def state(self) -> State:
+        self.counts += 1
+        await asyncio.sleep(0)
+        return State(bytes=1, events=self.counts, tasks=1, oldest=1, latest=1)
 
 
 async def test_the_store_is_asked_once_a_second_whether_it_is_ready() -> None:
@@ -87,6 +92,19 @@ async def test_the_store_is_asked_once_a_second_whether_it_is_ready() -> None:
             assert ({each.status_code for each in answers}, store.looks) == ({status}, looks)
             clock.advance(0.9)
             assert (await client.get("/readyz")).status_code == status
+            clock.advance(0.1)
+
+
+async def test_the_events_are_counted_once_a_second_for_the_metrics() -> None:
+    store, clock = CountingStore(), FakeClock()
+    async with client_of(store, clock) as client:  # type: ignore[arg-type]  # only state is asked for
+        for counts in (1, 2):
+            answers = await asyncio.gather(*(client.get("/metrics") for _ in range(5)))
+            assert store.counts == counts
+            assert all(f"ingest_store_events {counts}.0" in each.text for each in answers)
+            clock.advance(0.9)
+            await client.get("/metrics")
+            assert store.counts == counts
             clock.advance(0.1)
 
 

@@ -50,6 +50,8 @@ test("the list is bounded and says so", () => {
   assert.deepEqual(numbers(list.events), [4, 3, 2]);
   assert.equal(list.trimmed, true);
   assert.equal(list.ids.size, 3);
+  list.clear();
+  assert.equal(list.trimmed, false);
 });
 
 test("seconds that nobody counted are unknown, not zero", () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Api, NeedsToken, Refused, Unreachable } from "../../../../ingest/console/static/api.js";
-import { eventsAddress, parse, taskAddress, tokenOf } from "../../../../ingest/console/static/route.js";
+import { eventsAddress, pageTitle, parse, taskAddress, tokenOf } from "../../../../ingest/console/static/route.js";
 import { Session } from "../../../../ingest/console/static/session.js";
 import { LiveStream, backoff } from "../../../../ingest/console/static/stream.js";
 
@@ -26,6 +26,14 @@ test("addresses lead to views and back, whatever is in a name", () => {
   for (const hash of ["", "#", "#/tasks", "#/tasks/", "#/nothing/here"])
     assert.deepEqual(parse(hash), { view: "tasks" });
   assert.deepEqual(parse("#/tasks/%E0%A4%A"), { view: "task", id: "%E0%A4%A" });
+});
+
+test("each page has a title of its own, with nothing unseen in it", () => {
+  const titles = ["", "#/tasks/a%E2%80%AEb", "#/events?q=x"].map((hash) => pageTitle(parse(hash)));
+  assert.deepEqual(
+    titles,
+    ["Tasks", "Task a\\u{202e}b", "Live events"].map((name) => `${name} – fargate-sensor`),
+  );
 });
 
 test("the token leaves the address and is kept for the tab", () => {
@@ -121,19 +129,26 @@ test("waits grow to a bound and are spread at random", () => {
 });
 
 /** Runs a stream over the given connections; the one after them is for ever. */
-function streamOver(connections) {
-  const seen = { asked: [], messages: [], states: [] };
+function streamOver(connections, now = Date.now) {
+  const seen = { asked: [], messages: [], states: [], waits: [] };
   const stream = new LiveStream({
     connect: async (lastId, signal) => {
       seen.asked.push(lastId);
-      const next = connections.shift();
+      const given = connections.shift();
+      const next = typeof given === "function" ? given() : given;
       if (next === undefined) return stopped(stream, signal);
       if (next instanceof Error) throw next;
       return new Response(next);
     },
     onMessage: ({ data }) => seen.messages.push(data),
-    onState: ({ state }) => seen.states.push(state),
-    random: () => 0,
+    onState: ({ state, until }) => {
+      seen.states.push(state);
+      if (state !== "waiting") return;
+      seen.waits.push(until - now());
+      queueMicrotask(() => stream.retryNow());
+    },
+    now,
+    random: () => 1,
   });
   return { seen, run: stream.run() };
 }
@@ -167,8 +182,31 @@ test("a broken stream is taken up where it ended", async () => {
   ]);
 });
 
+test("waits grow while nothing is heard, and are as long as the ingest asked for at least", async () => {
+  const down = () => new Unreachable("down");
+  const { seen, run } = streamOver([down, down, down, "retry: 1200\n\n", down, down], () => 0);
+  await run;
+  assert.deepEqual(seen.waits, [500, 1000, 2000, 1200, 1200, 2000]);
+});
+
+for (const [gap, from] of [
+  [120_000, "7"],
+  [120_001, ""],
+])
+  test(`a stream that was dead for ${gap} ms goes on from ${from || "now"}`, async () => {
+    let time = 1_000_000;
+    const later = (answer) => () => {
+      time += gap;
+      return answer;
+    };
+    const asleep = new Unreachable("the machine slept");
+    const { seen, run } = streamOver(["id: 6\n\n", later("id: 7\n\n"), later(asleep)], () => time);
+    await run;
+    assert.deepEqual(seen.asked, ["", "6", "7", from]);
+  });
+
 test("a stream that is refused for good is not asked for again", async () => {
-  for (const error of [new NeedsToken("token"), new Refused(400, "no such kind")]) {
+  for (const error of [new NeedsToken("token"), new Refused(400, "no such kind"), new Refused(404, "no stream")]) {
     const { seen, run } = streamOver([error]);
     await run;
     assert.deepEqual(seen.states, ["connecting", "stopped"]);

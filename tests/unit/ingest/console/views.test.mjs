@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Api, Unreachable } from "../../../../ingest/console/static/api.js";
+import { EventsView } from "../../../../ingest/console/static/events.js";
 import { Search } from "../../../../ingest/console/static/parts.js";
 import { Polling } from "../../../../ingest/console/static/polling.js";
 import { Reporting, TasksView, silence } from "../../../../ingest/console/static/tasks.js";
@@ -129,6 +130,40 @@ for (const [what, hang] of Object.entries(HANGING))
     assert.deepEqual([asked[1].aborted, told.length], [true, 1]);
   });
 
+test("a page out of sight asks nothing, and at once when it is seen again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const listening = new Map();
+  t.mock.method(document, "addEventListener", (name, listener) => listening.set(name, listener));
+  t.mock.method(document, "removeEventListener", (name, listener) => {
+    assert.equal(listening.get(name), listener);
+    listening.delete(name);
+  });
+  let asked = 0;
+  const polling = new Polling({ load: async () => (asked += 1), onAnswer() {} });
+  const rested = async () => {
+    await settled();
+    t.mock.timers.tick(60_000);
+    await settled();
+  };
+  polling.start();
+  await rested();
+  assert.equal(asked, 2);
+  document.hidden = true;
+  await rested();
+  await rested();
+  listening.get("visibilitychange")();
+  await settled();
+  assert.equal(asked, 2);
+  document.hidden = false;
+  listening.get("visibilitychange")();
+  await settled();
+  assert.equal(asked, 3);
+  polling.stop();
+  assert.equal(listening.size, 0);
+  await rested();
+  assert.equal(asked, 3);
+});
+
 test("a search of tasks asks the ingest, and takes no answer to what was asked before", async () => {
   const asked = [];
   const api = {
@@ -168,6 +203,26 @@ test("a search without a match can be cleared, and says nothing else until that 
   await settled();
   assert.deepEqual(shown(), ["NoTasks"]);
   view.componentWillUnmount();
+});
+
+test("a list that is held stays when the stream begins anew, until one goes on", async () => {
+  const pages = [[{ id: "1" }], [{ id: "2" }]];
+  const api = { events: async () => ({ events: pages.shift(), next: null }) };
+  const view = alone(EventsView, { api, filter: { task: "", kind: "", q: "" } });
+  const shown = () => view.list.events.map(({ id }) => id);
+  view.lineChanged({ state: "live", resumed: false });
+  await settled();
+  view.pause(true);
+  view.lineChanged({ state: "live", resumed: false });
+  await settled();
+  assert.deepEqual(shown(), ["1"]);
+  view.pause(false);
+  await settled();
+  assert.deepEqual(shown(), ["2"]);
+  view.pause(true);
+  view.pause(false);
+  await settled();
+  assert.deepEqual(shown(), ["2"]);
 });
 
 test("only rows stand in the grid of processes", () => {

@@ -1,4 +1,4 @@
-"""What is particular to the embedded store: its file, its lock, a full disk, its time limits."""
+"""What is particular to the embedded store: its versions, a full disk, its time limits, its log."""
 
 import asyncio
 import contextlib
@@ -13,62 +13,13 @@ from fakes import FakeClock
 from ingest_samples import event, events, open_store, process, rows
 
 from ingest.store import sqlite_file, sqlite_search, sqlite_tasks
-from ingest.store.errors import StoreSlow, StoreUnavailable, StoreUnusable
+from ingest.store.errors import StoreSlow, StoreUnavailable
 from ingest.store.protocol import Catch, Page, Query
 from ingest.store.sqlite_readers import Readers
 from ingest.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
 from ingest.store.sqlite_search import bounds
 from sensor.model.events import Container, Health
 from sensor.model.kinds import Kind
-
-
-@pytest.fixture
-async def file(tmp_path: Path) -> Path:
-    """The file of a store that holds a thousand events and was closed."""
-    store = open_store(tmp_path)
-    await store.append(rows(*events(range(1, 1001))))
-    await store.aclose()
-    return tmp_path / sqlite_file.FILE
-
-
-def garbage(file: Path) -> None:
-    file.write_bytes(b"this is no database at all " * 1000)
-
-
-def cut_short(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-
-
-def overwritten_in_the_middle(file: Path) -> None:
-    size = file.stat().st_size
-    with file.open("r+b") as opened:
-        opened.seek(size // 2)
-        opened.write(b"\xff" * 20_000)
-
-
-@pytest.mark.parametrize("damage", [garbage, cut_short, overwritten_in_the_middle])
-def test_a_damaged_file_is_refused_with_its_name(file: Path, damage: Callable[[Path], None]) -> None:
-    damage(file)
-    with pytest.raises(StoreUnusable, match=r"events\.sqlite3: damaged .*; move it away"):
-        open_store(file.parent)
-
-
-def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / sqlite_file.FILE)
-    other.execute("CREATE TABLE theirs (x)")
-    other.close()
-    before = (tmp_path / sqlite_file.FILE).read_bytes()
-    with pytest.raises(StoreUnusable, match="not a store of this program"):
-        open_store(tmp_path)
-    assert (tmp_path / sqlite_file.FILE).read_bytes() == before
-
-
-def test_a_file_of_a_later_version_is_left_alone(file: Path) -> None:
-    db = sqlite3.connect(file)
-    db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    db.close()
-    with pytest.raises(StoreUnusable, match="made by a later version"):
-        open_store(file.parent)
 
 
 def of_version(version: int, directory: Path) -> sqlite3.Connection:
@@ -188,20 +139,6 @@ def test_only_the_tasks_that_are_listed_are_summed_up(file: Path) -> None:
         plan = " / ".join(step for *_, step in db.execute(query, values))
         assert "tasks USING INDEX tasks_last_seen" in plan
     db.close()
-
-
-async def test_two_cannot_use_one_directory(tmp_path: Path) -> None:
-    first = open_store(tmp_path)
-    with pytest.raises(StoreUnusable, match="in use by another ingest"):
-        open_store(tmp_path)
-    await first.aclose()
-    await open_store(tmp_path).aclose()
-
-
-def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreUnusable, match="cannot be written to"):
-        open_store(tmp_path / "file" / "below")
 
 
 def of_pages(limit: int) -> Callable[[Path], sqlite3.Connection]:

@@ -122,7 +122,7 @@ EVENTS = [
     event("detection", 10.1, file=PAGE, detection={"level": "low", "title": "a page"}),
     event("file.create", 10.1, file=PAGE),
     event("process.exec", 10.2, OTHER),
-    event("file.create", 10.2, file=PAGE) | {"container": {"id": "root-3:4"}},
+    event("file.create", 10.2, file={"path": "/d/watched/elsewhere"}) | {"container": {"id": "root-3:4"}},
     event("detection", 11.5, SHELL, detection=FOUND),
     event("process.exec", 11.5, SHELL),
     event("network.connect", 11.6, CURL),

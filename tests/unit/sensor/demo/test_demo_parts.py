@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from sensor.demo import compose, session
-from sensor.demo.ingest_client import IngestClient
+from sensor.demo.ingest_client import PAGE, IngestClient
 from sensor.demo.session import DemoFailed, free_port
 from sensor.demo.summary import Summary, summarise
 from tests.local_http import QuietHandler, serving
@@ -42,8 +42,9 @@ class FakeIngest(QuietHandler):
         if asked.get("kind") == "sensor.stop":
             return {"events": [{"kind": "sensor.stop", "health": {"losses": {"queue_full": 3}}}], "next": None}
         start, limit = int(asked.get("cursor", 0)), int(asked["limit"])
-        page = [{"kind": kind} for kind in KINDS[start : start + limit]]
-        return {"events": page, "next": str(start + limit) if start + limit < len(KINDS) else None}
+        kinds = [kind for kind in KINDS if asked.get("kind", kind) == kind]
+        page = [{"kind": kind, "number": start + i} for i, kind in enumerate(kinds[start : start + limit])]
+        return {"events": page, "next": str(start + limit) if start + limit < len(kinds) else None}
 
 
 @pytest.fixture
@@ -57,6 +58,12 @@ def test_the_summary_is_what_the_ingest_says(url: str) -> None:
     assert found.kinds == Counter(KINDS)
     assert (found.bytes, found.losses) == ({"sent": 1234, "plain": 5600}, {"queue_full": 3})
     assert (found.unexplained, found.seen) == (2, 98)
+
+
+def test_the_report_has_what_stands_behind_a_thousand_others(url: str) -> None:
+    found = IngestClient(url, "reads").all_of(KINDS[0])
+    assert [event["number"] for event in found] == list(range(KINDS.count(KINDS[0])))
+    assert len(found) > PAGE
 
 
 def test_readiness_is_asked_for_and_an_ingest_that_is_not_there_is_not_ready(

@@ -241,6 +241,17 @@ def test_what_was_there_before_is_one_line_a_container() -> None:
     assert shown(view, outbound()) == [], "the connection was open before"
 
 
+@pytest.mark.parametrize(("number", "end"), [(8, "p7"), (9, "p7, …")])
+def test_of_many_programs_that_were_there_eight_are_named(number: int, end: str) -> None:
+    before = [
+        event(Kind.PROCESS_EXEC, "snapshot", process=SHELL._replace(exe=f"/bin/p{each}", pid=each))
+        for each in range(number)
+    ]
+    view = brief()
+    assert shown(view, *before) == []
+    assert shown(view, event(Kind.PROCESS_EXEC, process=SHELL))[0].endswith(f" p5, p6, {end}")
+
+
 def report(second: int, unexplained: int, seen: int, kind: Kind = Kind.SENSOR_HEARTBEAT) -> Event:
     """A sensor's report so many seconds after now, the rate as the heartbeat would give it."""
     health = Health(second, 30, unexplained=unexplained, seen=seen, catch_rate=catch_rate(seen, unexplained))
