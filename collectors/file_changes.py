@@ -161,8 +161,8 @@ class ChangeReader:
         """Of a file that is watched itself: an open, or a change that was not told by its name already."""
         mask = notice.mask
         if mask & OPEN:
-            secrets = {place.container: place for place in reversed(places) if place.is_secret}  # once, by its first path
-            yield from (Change(Kind.FILE_OPEN, container, place.path) for container, place in secrets.items())
+            first = {place.container: place.path for place in reversed(places) if place.is_secret}
+            yield from (Change(Kind.FILE_OPEN, container, path) for container, path in first.items())
         elif mask & IGNORED:
             self._modified.clear()
             self._recheck(places, gone=True)

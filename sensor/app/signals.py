@@ -1,5 +1,5 @@
-"""The signals that end the sensor or let it go on, with who has sent them: signalfd(2) tells the sender's PID, a handler
-does not.
+"""The signals that end the sensor or let it go on, with who has sent them: signalfd(2) tells the sender's PID, a
+handler does not.
 
 The platform signals from outside of the PID namespace, whose processes have no number here: its PID is 0. Root in a
 sibling container may send the same, and is obeyed, because a container that ends its sidecars is a usual thing in Jobs;
