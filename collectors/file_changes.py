@@ -227,9 +227,10 @@ class ChangeReader:
         is_directory = bool(notice.mask & IS_DIRECTORY)
         self._overtaken = notice, self._moved.contents(places, notice.name) if is_directory else {}
         held = self._moved.arrived(notice.cookie)
+        seen: set[tuple[str, bytes]] = set()
         for place in places:
             found = self._coverage.appeared(place, notice.name, is_directory=is_directory, tell=True)
-            news = self._found(place.container, found)
+            news = _unseen(self._found(place.container, found), place.path, seen)
             yield from news if departure is None else _untold(news, departure, held, place.path + b"/" + notice.name)
 
     def _found(self, container: str, paths: Iterable[bytes]) -> Iterator[Change]:
@@ -325,6 +326,15 @@ def _renamed(departure: _Departure, places: Sequence[Place], name: bytes) -> Ite
     for container, old in there.items():
         if container not in here:
             yield from told(Kind.FILE_DELETE, old, departure.name)
+
+
+def _unseen(found: Iterable[Change], above: bytes, seen: set[tuple[str, bytes]]) -> Iterator[Change]:
+    """What was found below a directory, but for what was found there by another of the directory's paths."""
+    for change in found:
+        key = (change.container, change.path.removeprefix(above))
+        if key not in seen:
+            seen.add(key)
+            yield change
 
 
 def _untold(found: Iterable[Change], departure: _Departure, held: Sequence[Contents], top: bytes) -> Iterator[Change]:

@@ -23,7 +23,8 @@ _Key = tuple[str, bytes, Kind]
 @dataclass(slots=True)
 class _Held:
     """A hold-off that began at `since`; its latest change came at `last`, as the `number`-th of all. `scanned`: that
-    was found by a scan and its notice may follow. `gone`: what was created has been deleted or moved away."""
+    was found by a scan and its notice may follow. `gone`: what was created has been deleted or moved away.
+    `earliest`: when the first of what is folded can have happened."""
 
     since: float
     latest: Change
@@ -32,6 +33,7 @@ class _Held:
     scanned: bool
     gone: bool = False
     folded: int = 0
+    earliest: float = 0.0
 
 
 class HoldOff:
@@ -46,14 +48,15 @@ class HoldOff:
         self.folded = 0
         """How many changes were held back so far."""
 
-    def offer(self, change: Change, now: float) -> Iterator[Change]:
-        """What is to be told now; to be consumed whole."""
+    def offer(self, change: Change, now: float, since: float) -> Iterator[Change]:
+        """What is to be told now; to be consumed whole. `since` is for a change that does not say when it can have
+        happened: whoever was gone by then may have made the one before it, and not this."""
         key = (change.container, change.path, change.kind)
         self._number += 1
         self._note_gone(change)
         held = self._held.get(key)
         if held is not None and now < held.since + self._seconds:
-            self._fold(held, change, now)
+            self._fold(held, change, now, since if change.since is None else change.since)
             return
         if held is not None:
             yield from self._end(key)
@@ -86,7 +89,7 @@ class HoldOff:
             if key in self._held:
                 yield from self._end(key)
 
-    def _fold(self, held: _Held, change: Change, now: float) -> None:
+    def _fold(self, held: _Held, change: Change, now: float, since: float) -> None:
         is_another = change.source == SCAN and (held.gone or self._came_with_directory(change, held.last))
         is_echo = not is_another and (change.source == SCAN or held.scanned)
         held.scanned, held.gone = is_another, False
@@ -95,7 +98,9 @@ class HoldOff:
         held.last, held.number = now, self._number
         if change.source != INOTIFY and not is_another and held.folded:
             return  # how often is not known, and the end of the hold-off tells how the file is then
-        self._folded += not held.folded
+        if not held.folded:
+            self._folded += 1
+            held.earliest = since
         held.folded += change.count
         self.folded += change.count
         held.latest = change
@@ -122,7 +127,7 @@ class HoldOff:
         if held.folded:
             self._folded -= 1
             yield from self._end_before(held.latest, held.number)
-            yield held.latest._replace(count=held.folded, since=held.since)
+            yield held.latest._replace(count=held.folded, since=held.earliest)
 
     def _end_before(self, change: Change, number: int) -> Iterator[Change]:
         """What was folded of other kinds, the last of which came to its paths before the change."""

@@ -388,7 +388,7 @@ class FileWatch:
 
     def _fold(self, changes: Iterable[Change], now: float) -> None:
         for change in changes:
-            self._telling.tell(self._hold_off.offer(change, now), self._since)
+            self._telling.tell(self._hold_off.offer(change, now, self._since), self._since)
 
     def _log(self) -> None:
         """One line when what is not watched has changed."""

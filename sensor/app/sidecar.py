@@ -152,7 +152,7 @@ class Sidecar:
 
     async def live(self) -> int:
         """Start everything, wait to be stopped, stop everything in the order in which events flow."""
-        listen(self._told_to_stop)
+        listen(self._told_to_stop, self._continued)
         self._task.start()
         self._task.listen(PodNames(self._task, self._names, self._settings.container_images))
         self._task.listen(self._siblings)
@@ -178,20 +178,26 @@ class Sidecar:
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
-        try:
-            self._tell_of_sender(sender)
-        except Exception:  # such as a /proc that cannot be opened; the stop does not depend on it
-            log.exception("who told the sensor to stop (PID %d) could not be looked up", sender)
+        if who := self._intruder(sender):
+            self._own_process.tell(f"told to stop by {who}, not by the platform")
 
-    def _tell_of_sender(self, pid: int) -> None:
+    def _continued(self, sender: int) -> None:
+        self._own_process.continued(self._intruder(sender) or "the platform")
+
+    def _intruder(self, pid: int) -> str | None:
+        """Who has sent a signal, where that was another container."""
         if not pid:
-            return
-        process, container = self._task.process(pid), self._task.container_of(pid)
+            return None
+        try:
+            process, container = self._task.process(pid), self._task.container_of(pid)
+        except Exception:  # such as a /proc that cannot be opened; what the signal brings about does not depend on it
+            log.exception("who sent the sensor a signal (PID %d) could not be looked up", pid)
+            return None
         if container in (self._task.own_container, HOST):
-            return
+            return None
         where = f"of container {container}" if container else "that is gone"
         program = process.exe or process.comm if process else None
-        self._own_process.tell(f"told to stop by PID {pid} ({program or 'unknown'}) {where}, not by the platform")
+        return f"PID {pid} ({program or 'unknown'}) {where}"
 
     async def _until_alone(self) -> None:
         """Stop when all other containers have ended; in a pod also when none is seen for long."""

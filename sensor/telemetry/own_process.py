@@ -4,10 +4,12 @@ Seen as root of a sibling container with the default capabilities: kill(2) and p
 nothing else, whatever the sensor's capabilities; without SYS_PTRACE of ours so do sched_setscheduler(2),
 sched_setaffinity(2) and setpriority(2). A limit of 20 descriptors blinds a sensor whose heartbeats go on, so each look
 compares with the start, puts back what may be put back (a hard limit or a priority may not), and says what it found.
-A look that comes late says that the sensor did not run: it was stopped (SIGSTOP, the freezer) or got no CPU.
+A look that comes late says that the sensor did not run: it was stopped (the freezer) or got no CPU. SIGSTOP, however
+short, is known by the SIGCONT behind it.
 """
 
 import logging
+import math
 import os
 import resource
 from collections.abc import Callable
@@ -88,6 +90,7 @@ class OwnProcess:
         self._traits = traits or Traits()
         self._terms = self._traits.read()
         self._looked = clock.monotonic()
+        self._continued = -math.inf
         self._told: dict[str, None] = {}
 
     def look(self) -> None:
@@ -97,6 +100,17 @@ class OwnProcess:
             self.tell(text)
         if news:
             self._changed()
+
+    def continued(self, by: str) -> None:
+        """It was stopped, for however short a time, and goes on. Told once in a while, since SIGCONT costs nothing."""
+        now = self._clock.monotonic()
+        at_most, self._looked = now - self._looked, now
+        self._counters.lost("stalled")
+        if now - self._continued < INTERVAL_S:
+            return
+        self._continued = now
+        self.tell(f"the sensor was stopped for {at_most:.0f} s at most, and told to go on by {by}")
+        self._changed()
 
     def tell(self, text: str) -> None:
         """Something that was done to the sensor: for the log and for all reports from now on."""

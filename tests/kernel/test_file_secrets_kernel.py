@@ -44,6 +44,20 @@ async def test_a_secret_that_is_opened_is_told_with_its_facts(scene: FileScene, 
     assert event.file.drift is None
 
 
+async def test_what_two_paths_lead_to_is_told_once(tmp_path: Path) -> None:
+    root = make_root(tmp_path, ["etc", "run", "var"])
+    (root / "var/run").symlink_to("../run")
+    async with watching(root) as scene:
+        (root / "run/secrets/app").mkdir(parents=True)
+        (root / "run/secrets/app/token").write_text("secret")
+        await scene.tells("/run/secrets/app/token", Kind.FILE_CREATE)
+        await scene.is_told()
+        read(root / "run/secrets/app/token")
+        await scene.tells("/run/secrets/app/token", Kind.FILE_OPEN)
+        await scene.is_told()
+        assert not [path for _, path, _ in scene.summary() if path.startswith("/var/run")]
+
+
 async def test_what_is_no_secret_may_be_opened_by_anybody(scene: FileScene) -> None:
     for name in ("etc/hosts", "root/.ssh/known_hosts", "etc/passwd"):
         read(scene.root / name)

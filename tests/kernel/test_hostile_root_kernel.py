@@ -36,10 +36,11 @@ from sensor.app.signals import listen
 
 async def main():
     told = asyncio.Queue()
-    listen(told.put_nowait)
+    listen(told.put_nowait, lambda pid: told.put_nowait(f"goes on by {pid}"))
     os.kill(os.getpid(), signal.SIGINT)
     print(await told.get() == os.getpid(), flush=True)
-    print(await told.get(), flush=True)
+    while True:
+        print(await told.get(), flush=True)
 
 asyncio.run(main())
 """
@@ -86,9 +87,20 @@ def test_who_has_sent_a_signal_is_known() -> None:
     with _python(LISTENING) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "True\n", "it knows its own"
-        os.kill(child.pid, signal.SIGTERM)
-        assert child.stdout.readline() == f"{os.getpid()}\n"
-        assert child.wait(30) == 0
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+            os.kill(child.pid, number)
+            assert child.stdout.readline() == f"{os.getpid()}\n"
+        child.kill()
+
+
+def test_a_stop_however_short_is_known_by_what_ends_it() -> None:
+    with _python(LISTENING) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        os.kill(child.pid, signal.SIGSTOP)
+        os.kill(child.pid, signal.SIGCONT)
+        assert child.stdout.readline() == f"goes on by {os.getpid()}\n"
+        child.kill()
 
 
 def _python(code: str) -> subprocess.Popen[str]:

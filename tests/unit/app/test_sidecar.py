@@ -35,7 +35,7 @@ async def test_it_stops_though_the_sender_cannot_be_looked_up(
     monkeypatch.setattr(Task, "process", no_descriptor)
     sidecar._told_to_stop(7)
     assert (sidecar._stop.is_set(), sidecar._hurry.is_set()) == (True, False)
-    assert caplog.messages == ["who told the sensor to stop (PID 7) could not be looked up"]
+    assert caplog.messages == ["who sent the sensor a signal (PID 7) could not be looked up"]
     sidecar._told_to_stop(7)
     assert sidecar._hurry.is_set()
 
@@ -59,6 +59,15 @@ async def test_another_container_that_tells_it_to_stop_is_told_of(
     assert sidecar._stop.is_set()
     (health,) = sidecar._own_process.health().values()
     assert health.reason == "told to stop by PID 7 (/bin/kill) of container c1, not by the platform"
+
+
+async def test_who_lets_it_go_on_after_a_stop_is_told(sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Task, "process", lambda self, pid: Process("e1", pid, exe="/bin/kill"))
+    monkeypatch.setattr(Task, "container_of", lambda self, pid: "c1")
+    sidecar._continued(7)
+    assert not sidecar._stop.is_set()
+    (health,) = sidecar._own_process.health().values()
+    assert str(health.reason).endswith("told to go on by PID 7 (/bin/kill) of container c1")
 
 
 async def test_what_a_hidden_quota_leaves_holds_though_the_metadata_is_read_again(

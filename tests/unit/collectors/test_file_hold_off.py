@@ -11,7 +11,7 @@ NEW = Change(Kind.FILE_CREATE, "c", b"/etc/new")
 
 
 def offer(held: HoldOff, change: Change, now: float) -> list[Change]:
-    return list(held.offer(change, now))
+    return list(held.offer(change, now, now))
 
 
 def test_the_first_change_is_told_at_once_and_what_follows_as_one_with_its_count() -> None:
@@ -19,8 +19,18 @@ def test_the_first_change_is_told_at_once_and_what_follows_as_one_with_its_count
     assert offer(held, LOG, 10.0) == [LOG]
     assert [told for n in range(500) for told in offer(held, LOG, 10.1 + n / 1000)] == []
     assert list(held.due(11.9)) == []
-    assert list(held.due(12.0)) == [LOG._replace(count=500, since=10.0)]
+    assert list(held.due(12.0)) == [LOG._replace(count=500, since=10.1)]
     assert list(held.due(100.0)) == []
+
+
+def test_what_is_folded_may_have_happened_since_its_first_and_not_before() -> None:
+    held = HoldOff(2.0)
+    offer(held, LOG, 0.0)
+    for now, since in ((1.2, 1.1), (1.5, 1.4)):
+        assert list(held.offer(LOG, now, since)) == []
+    assert list(held.due(2.0)) == [LOG._replace(count=2, since=1.1)], "who was gone by then made the one before"
+    list(held.offer(LOG._replace(since=2.5), 3.0, 2.9))
+    assert list(held.due(4.0)) == [LOG._replace(since=2.5)], "what the change itself says counts"
 
 
 def test_a_log_that_never_stops_is_one_event_for_each_hold_off() -> None:
@@ -50,7 +60,7 @@ def test_what_was_folded_is_told_before_the_next_first_if_nobody_asked_in_betwee
     held = HoldOff(2.0)
     offer(held, LOG, 0.0)
     offer(held, LOG, 1.0)
-    assert offer(held, LOG, 9.0) == [LOG._replace(since=0.0), LOG]
+    assert offer(held, LOG, 9.0) == [LOG._replace(since=1.0), LOG]
 
 
 def test_nothing_wakes_anybody_while_nothing_is_folded() -> None:
@@ -90,7 +100,7 @@ def test_a_file_found_by_a_scan_and_then_told_by_the_kernel_is_one_creation() ->
     assert offer(held, NEW, 0.1) == []
     assert held.next_due() is None
     offer(held, NEW, 0.2)
-    assert list(held.due(2.0)) == [NEW._replace(since=0.0)], "a second creation is another one"
+    assert list(held.due(2.0)) == [NEW._replace(since=0.2)], "a second creation is another one"
 
 
 def test_a_file_told_by_the_kernel_and_then_found_by_a_scan_is_one_creation() -> None:
@@ -105,7 +115,7 @@ def test_a_creation_after_a_deletion_is_not_taken_for_the_scans() -> None:
     offer(held, NEW._replace(source=SCAN), 0.0)
     offer(held, NEW._replace(kind=Kind.FILE_DELETE), 0.1)
     assert offer(held, NEW, 0.2) == []
-    assert list(held.due(2.0)) == [NEW._replace(since=0.0)]
+    assert list(held.due(2.0)) == [NEW._replace(since=0.2)]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +134,7 @@ def test_a_scan_finds_another_file_where_the_one_before_went_or_its_directory_is
     offer(held, gone, 0.1)
     assert offer(held, scanned, 0.2) == []
     assert offer(held, NEW, 0.3) == [], "its notice"
-    assert list(held.due(2.0)) == [scanned._replace(since=0.0)]
+    assert list(held.due(2.0)) == [scanned._replace(since=0.2)]
 
 
 def test_a_scan_finds_another_file_after_the_second_deletion_too() -> None:
@@ -210,7 +220,7 @@ def test_what_a_comparison_finds_of_a_file_that_was_told_is_told_at_the_end() ->
     offer(held, LOG, 0.0)
     found = LOG._replace(source=RESCAN)
     assert offer(held, found, 0.5) == []
-    assert list(held.due(2.0)) == [found._replace(since=0.0)]
+    assert list(held.due(2.0)) == [found._replace(since=0.5)]
 
 
 def test_a_comparison_adds_nothing_to_what_is_folded_already() -> None:

@@ -93,3 +93,29 @@ def test_what_is_kept_for_the_reports_is_bounded() -> None:
     for number in range(3 * TOLD):
         bench.own.tell(f"told to stop by PID {number}")
     assert bench.look().count("told to stop") == TOLD
+
+
+def test_a_stop_within_two_looks_is_told_with_its_bound_and_who_ended_it() -> None:
+    bench = Bench()
+    bench.look()
+    bench.clock.advance(4.0)
+    bench.own.continued("PID 7 (/bin/sh) of container c")
+    expected = "the sensor was stopped for 4 s at most, and told to go on by PID 7 (/bin/sh) of container c"
+    assert bench.look(INTERVAL_S) == expected
+    assert (bench.changes, bench.counters.losses) == (1, {"stalled": 1})
+
+
+def test_signals_that_come_without_end_are_counted_and_not_each_told() -> None:
+    bench = Bench()
+    for _ in range(100):
+        bench.own.continued("the platform")
+        bench.clock.advance(0.01)
+    assert (bench.changes, bench.counters.losses) == (1, {"stalled": 100})
+
+
+def test_a_long_stop_is_one_stall() -> None:
+    bench = Bench()
+    bench.clock.advance(60.0)
+    bench.own.continued("the platform")
+    bench.own.look()
+    assert bench.counters.losses == {"stalled": 1}
