@@ -7,7 +7,7 @@ again here: an event that matches nothing, and a rule that negates nothing, cost
 """
 
 from sensor.detect.compact import Condition
-from sensor.detect.conditions import CONNECTIVES, Forms, Test, predicate
+from sensor.detect.conditions import CONNECTIVES, Forms, Test, negation, predicate
 from sensor.detect.unread import sources_of, unread_test
 
 
@@ -32,8 +32,7 @@ def _bound(condition: Condition, forms: Forms, *, surely: bool) -> Test:
     if operator in CONNECTIVES:
         return CONNECTIVES[operator]([_bound(part, forms, surely=surely) for part in rest])
     if operator == "not":
-        negated = _bound(rest[0], forms, surely=not surely)
-        return lambda facts: not negated(facts)
+        return negation(_bound(rest[0], forms, surely=not surely))
     test = predicate(condition, forms)
     unread = () if surely else [one for field in _fields(condition) if (one := unread_test(forms, field)) is not None]
     return CONNECTIVES["or"]([test, *unread]) if unread else test

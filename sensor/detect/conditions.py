@@ -26,13 +26,21 @@ def predicate(condition: Condition, forms: Forms, depth: int = 0) -> Test:
         if operator in CONNECTIVES:
             return CONNECTIVES[operator]([predicate(part, forms, depth + 1) for part in rest])
         if operator == "not":
-            negated = predicate(rest[0], forms, depth + 1)
-            return lambda facts: not negated(facts)
+            return negation(predicate(rest[0], forms, depth + 1))
         return _LEAVES[operator](forms, *rest)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         if isinstance(error, MalformedRules):
             raise
         raise MalformedRules(f"a condition: {type(error).__name__}: {error}"[:200]) from error
+
+
+def negation(test: Test) -> Test:
+    """`not`: where facts are another form of an event, neither that nor what was written may hold (docs/adr/0115)."""
+
+    def holds_of_neither(facts: Facts) -> bool:
+        return not test(facts) and (facts.written is None or not test(facts.written))
+
+    return holds_of_neither
 
 
 def _and(tests: Sequence[Test]) -> Test:

@@ -8,6 +8,7 @@ from sensor.detect.compact import Condition, MalformedRules, Problem, Rule, Rule
 from sensor.detect.conditions import Test, predicate
 from sensor.detect.facts import Facts, Form
 from sensor.detect.index import Finders, Index
+from sensor.detect.quoting import without_quoting
 from sensor.model.events import Event, Header, Process
 from sensor.model.kinds import Kind
 
@@ -62,11 +63,19 @@ class Engine:
         return self.verdict(event, header_of, parent_of).found
 
     def verdict(self, event: Event, header_of: HeaderOf | None = None, parent_of: ParentOf | None = None) -> Verdict:
-        """The same, with the rules that what was not read leaves undecided."""
+        """The same, with the rules that what was not read leaves undecided. A shell's command is asked as it was
+        written, and without its needless quotes if it has any."""
         index = self._by_kind.get(event.kind)
         if index is None:
             return Verdict([], [])
         facts = Facts(event, self._forms, header_of, parent_of)
+        verdict = self._asked(index, facts)
+        if (plain := without_quoting(event)) is None:
+            return verdict
+        return _both(verdict, self._asked(index, Facts(plain, self._forms, header_of, parent_of, facts)))
+
+    @staticmethod
+    def _asked(index: Index[Loaded], facts: Facts) -> Verdict:
         verdict = Verdict([], [])
         for _, rule, test, certain in index.candidates(facts):
             if test(facts):
@@ -94,6 +103,12 @@ class Engine:
         self._numbers += 1
         test = predicate(condition, self._forms)
         return Loaded(self._numbers, rule, test, certainty(condition, self._forms))
+
+
+def _both(one: Verdict, other: Verdict) -> Verdict:
+    """What either form is found by; undecided is what neither is."""
+    found = list(dict.fromkeys(one.found + other.found))
+    return Verdict(found, [rule for rule in dict.fromkeys(one.undecided + other.undecided) if rule not in found])
 
 
 def _kinds(names: Iterable[str]) -> list[Kind]:

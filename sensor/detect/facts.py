@@ -15,10 +15,10 @@ class Facts(dict[str, Any]):
     """The forms of an event's fields by their keys (`sensor.detect.forms`). Only those that a rule named are known.
 
     `header_of` has the task or pod; `parent_of` answers for the process above the event's, as it is known by now. Few
-    rules ask for either.
+    rules ask for either. `written` are those of the event as it is, where `event` is another form of it.
     """
 
-    __slots__ = ("event", "forms", "header_of", "parent_of")
+    __slots__ = ("event", "forms", "header_of", "parent_of", "written")
 
     def __init__(
         self,
@@ -26,11 +26,13 @@ class Facts(dict[str, Any]):
         forms: Mapping[str, Form],
         header_of: Callable[[], Header] | None = None,
         parent_of: Callable[[Event], Process | None] | None = None,
+        written: "Facts | None" = None,
     ) -> None:
         self.event = event
         self.forms = forms
         self.header_of = header_of
         self.parent_of = parent_of
+        self.written = written
 
     def __missing__(self, key: str) -> Any:
         value = self[key] = self.forms[key](self)

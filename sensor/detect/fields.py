@@ -20,6 +20,9 @@ undecided (`figures` of `detection`).
 Secrets are masked behind the rules, in events and detections alike. So a recorded event has `***` where the rule saw
 the secret, and `rules test --events` and `rules tune` may find less of it.
 
+A shell's command is matched a second time without the quotes and backslashes that change nothing: `cu''rl` and `c\\url`
+are `curl` as well. Then `not` leaves out what either form has.
+
 A program of many tools has its tool's name too: `busybox wget`, and `cat` where all of coreutils is one program. So
 has a dynamic loader that of the program it is told to run: `/lib64/ld-linux-x86-64.so.2 /usr/bin/wget`.
 
