@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from sensor.detect.compact import RuleSet
 from sensor.detect.engine import Engine
 from sensor.detect.quoting import unquoted, without_quoting
-from sensor.model.events import Event, Evidence, Missing
+from sensor.model.events import Event, Evidence, Missing, Process, Task
 from sensor.model.kinds import Kind
+from tests.fakes_pipeline import HEADER
 from tests.rules_from import compiled, exec_event, fires, one_rule, rule_text
 
 SEL = "sel: {CommandLine|contains: 'curl '}\n"
@@ -188,3 +189,20 @@ def test_undecided_of_one_form_and_found_of_the_other_is_found() -> None:
     verdict = Engine(RuleSet((rule,))).verdict(event)
 
     assert [len(verdict.found), len(verdict.undecided)] == [1, 0]
+
+
+def test_undecided_of_what_was_written_alone_is_undecided() -> None:
+    rule = one_rule("sel: {CommandLine|contains: \"''\"}\nspared: {User: app}\ncondition: sel and not spared")
+    event = shell("cu''rl x")._replace(evidence=Evidence("test", (Missing("process.user", "denied"),)))
+
+    verdict = Engine(RuleSet((rule,))).verdict(event)
+
+    assert [len(verdict.found), len(verdict.undecided)] == [0, 1]
+
+
+def test_the_task_and_the_process_above_are_known_to_both_forms() -> None:
+    rule = one_rule(f"{SEL[:-2]}, task.family: shop, ParentCommandLine: nginx}}\ncondition: sel")
+    header = HEADER._replace(task=Task("ecs-fargate", family="shop"))
+    parent = Process("above", 1, args=("nginx",))
+
+    assert Engine(RuleSet((rule,))).matches(shell("cu''rl x"), lambda: header, lambda _: parent)
