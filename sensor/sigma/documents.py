@@ -147,14 +147,13 @@ def parsed(data: bytes, name: str) -> Iterator[Document | Problem]:
 
 def _document(loader: SigmaYAMLLoader, node: yaml.Node, name: str) -> Document | Problem:
     line = node.start_mark.line + 1
-    where = f"{name}:{line}"
     try:
         content = loader.construct_document(node)
         check_alias_expansion(content)
     except (yaml.YAMLError, SigmaError, ValueError, TypeError, RecursionError) as error:
-        return _unreadable(where, error)
+        return _unreadable(name, error, line)
     if not isinstance(content, dict):
-        return Problem(where, f"expected a map with a rule, got {type(content).__name__}")
+        return Problem(f"{name}:{line}", f"expected a map with a rule, got {type(content).__name__}")
     plain = {str(key): value for key, value in content.items()}
     return Document(plain, name, line, *_lines(node))
 
@@ -184,8 +183,10 @@ def _lines(document: yaml.Node) -> tuple[dict[str, int], dict[str, int]]:
     return lines, values
 
 
-def _unreadable(name: str, error: Exception) -> Problem:
+def _unreadable(name: str, error: Exception, line: int | None = None) -> Problem:
+    """At the place that the error tells, or else in the document of that line."""
     mark = getattr(error, "problem_mark", None)
-    where = f"{name.partition(':')[0]}:{mark.line + 1}" if mark is not None else name
+    line = mark.line + 1 if mark is not None else line
+    where = name if line is None else f"{name}:{line}"
     text = getattr(error, "problem", None) or str(error) or type(error).__name__
     return Problem(where, " ".join(f"not readable as YAML: {text}".split())[:300])

@@ -174,3 +174,14 @@ def test_pipes_and_links_to_nothing_are_no_rules(tmp_path: Path) -> None:
     (tmp_path / "b.yml").symlink_to(tmp_path / "nothing")
 
     assert list(reading.rule_files([tmp_path])) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "line"), [("a: [", 2), ("title: one\n---\na: *nobody", 3), ("title: one\n---\na: 2026-99-99", 3)]
+)
+def test_a_file_below_a_folder_with_a_colon_is_named_whole(tmp_path: Path, content: str, line: int) -> None:
+    folder = tmp_path / "rules:prod"
+    folder.mkdir()
+    (folder / "x.yml").write_text(content)
+
+    assert f"{folder}/x.yml:{line}" in [problem.source for problem in compile_paths([folder]).problems]
