@@ -25,6 +25,7 @@ from sensor.model.events import (
     Timestamp,
 )
 from sensor.model.kinds import Kind, Lane, lane_of
+from sensor.model.times import NS
 from sensor.model.weight import weight
 from tests.fakes import START
 from tests.fakes_timers import FakeTimers
@@ -154,6 +155,7 @@ def test_a_connection_is_detected_once_whenever_it_ends(suppressed: bool) -> Non
         ([connection(Kind.NETWORK_CONNECT, count=3), ENDS, ENDS, ENDS, ENDS], [3, 1]),
         ([BEGINS, BEGINS, ENDS, ENDS], [1, 1]),
         ([ENDS, BEGINS, ENDS], [1, 1]),
+        ([BEGINS, connection(Kind.NETWORK_FLOW, time=Timestamp(BEGINS.time + 3600 * NS))], [1]),
         ([connection(Kind.NETWORK_CONNECT, process=None), ENDS], [1, 1]),
         ([exec_event("curl x"), exec_event("curl x")], [1, 1]),
     ],
