@@ -16,7 +16,7 @@ BUFFER = "25m"
 ROUTED = "awsfirelens"
 """Hands its options on to the router, as those of its output."""
 FLOWS = (
-    f"{NAME}: its log is non-blocking with a buffer of {{}}, unlike the app's: a log driver that stalls must not stall it"
+    f"{NAME}: its log is non-blocking with a buffer of {{}}, not as the app's: a log driver that stalls would stop it"
 )
 
 

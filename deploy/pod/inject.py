@@ -12,7 +12,7 @@ from deploy.pod.wishes import NATIVE_SINCE, Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import pod as written
 from deploy.sidecar.specification import Sidecar
-from deploy.sidecar.variables import TOKEN
+from deploy.sidecar.variables import TOKEN, Mistake, mistake_in_pod
 
 NOBODY = 65532
 """The user of a sensor that must not be root where no container says its own: `nonroot` of distroless images."""
@@ -36,15 +36,18 @@ class Injection(NamedTuple):
         return [one.document() for one in self.patch]
 
 
-def inject(pod: Mapping[str, Any], wishes: Wishes) -> Injection:
-    """The patch for a pod, or for the template of one. Any JSON object is taken; what is no pod is left alone."""
+def inject(pod: Mapping[str, Any], wishes: Wishes, mistake: Mistake = mistake_in_pod) -> Injection:
+    """The patch for a pod, or for the template of one. Any JSON object is taken; what is no pod is left alone.
+
+    `mistake` says what is wrong with a variable that the pod asks for.
+    """
     reason = left_alone.reason(pod, opt_in=wishes.opt_in)
     metadata = pod.get("metadata") or {}
     if reason is not None:
         # The API server asks again where another webhook has changed a pod, after ours has put the sensor into it.
         ours = reason.name == "injected" and annotations.STATUS in (metadata.get("annotations") or {})
         return Injection((), () if ours else (f"no sensor was put into this pod: {reason.text}",), reason.name)
-    wishes, told = annotations.overridden(wishes, metadata)
+    wishes, told = annotations.overridden(wishes, metadata, mistake)
     spec = pod["spec"]
     native = is_native(wishes)
     security, lines = _security(spec, wishes)
