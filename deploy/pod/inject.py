@@ -17,8 +17,11 @@ from deploy.sidecar.variables import TOKEN, Mistake, mistake_in_pod
 NOBODY = 65532
 """The user of a sensor that must not be root where no container says its own: `nonroot` of distroless images."""
 
-
 PARKED = "a destination of the sensor needs it, and without it nothing is collected"
+OF_THE_NODE = (
+    "hostNetwork: connections and DNS queries of the whole node are seen and told as this pod's, without a process; "
+    'the annotation fargate-sensor/env.SENSOR_NETWORK: "false" leaves them out'
+)
 
 
 class Injection(NamedTuple):
@@ -61,6 +64,8 @@ def inject(pod: Mapping[str, Any], wishes: Wishes, mistake: Mistake = mistake_in
     )
     line = unscalable(spec, wishes.resources)
     told += [f"{name} is not set: {PARKED}" for name in destinations.lacking(_said(wishes))]
+    if spec.get("hostNetwork") is True and wishes.variables.get("SENSOR_NETWORK") is None:
+        told.append(OF_THE_NODE)
     return Injection(patch, (*told, *lines, *effects(spec)), notes=(line,) if line is not None else ())
 
 

@@ -12,6 +12,7 @@ from deploy.pod.inject import NOBODY, Injection, inject
 from deploy.pod.patch import apply
 from deploy.pod.wishes import SecretKey, Wishes
 from deploy.sidecar import destinations
+from deploy.webhook.review import LONGEST_WARNING
 from sensor.config.validate import check, mistakes
 from sensor.containers.pod_labels import USUAL_FILE
 
@@ -262,6 +263,16 @@ def test_a_destination_that_lacks_its_name_is_told() -> None:
     )
     named = annotated(env__SENSOR_DESTINATIONS="kinesis", env__SENSOR_KINESIS_STREAM="security")
     assert injected(named)[1].warnings == ()
+
+
+def test_a_pod_in_the_network_of_its_node_is_told_whose_connections_it_will_see() -> None:
+    (line,) = injected(pod(hostNetwork=True))[1].warnings
+    assert line.startswith("hostNetwork: connections and DNS queries of the whole node are seen")
+    assert len(line) <= LONGEST_WARNING
+    for said in ("true", "false"):
+        decided = annotated(env__SENSOR_NETWORK=said) | {"spec": pod(hostNetwork=True)["spec"]}
+        assert injected(decided)[1].warnings == ()
+    assert injected(pod(hostNetwork=False))[1].warnings == ()
 
 
 def test_wrong_annotations_are_told_without_their_values() -> None:
