@@ -95,10 +95,15 @@ def test_native_by_setting_and_version(mode: Any, version: Any, native: bool) ->
     assert (after["spec"]["initContainers"][0]["name"] == "fargate-sensor") is native
 
 
-def test_root_whatever_the_pod_says() -> None:
-    context = sensor(injected(INJECTED["non_root"])[0])["securityContext"]
-    assert (context["runAsUser"], context["runAsNonRoot"], context["readOnlyRootFilesystem"]) == (0, False, True)
-    assert "capabilities" not in context
+def test_root_without_more_whatever_the_pod_says() -> None:
+    assert sensor(injected(INJECTED["non_root"])[0])["securityContext"] == {
+        "runAsUser": 0,
+        "runAsGroup": 0,
+        "runAsNonRoot": False,
+        "privileged": False,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -132,6 +137,10 @@ def test_what_the_sensor_is_told_of_its_pod() -> None:
     assert said["SENSOR_POD_CAPACITY"] == capacity
     assert json.loads(said["SENSOR_PROBE_COMMANDS"]) == [["/bin/up", "--quiet"]]
     assert json.loads(said["SENSOR_CONTAINER_IMAGES"])[1] == ["b", "registry.example.org/b:1"]
+    begun = pod(initContainers=[app("first", livenessProbe={"exec": {"command": ["/first", "up"]}})])
+    began = variables(injected(begun)[0])
+    assert [name for name, _ in json.loads(began["SENSOR_CONTAINER_IMAGES"])] == ["first", "app"]
+    assert json.loads(began["SENSOR_PROBE_COMMANDS"]) == [["/first", "up"]]
     assert said["SENSOR_INGEST_URL"] == "https://ingest.example.org:8443"
 
 
@@ -157,8 +166,12 @@ def test_cores_by_the_limits(name: str, cpus: str | None) -> None:
     assert variables(injected(INJECTED[name])[0]).get("SENSOR_CPUS") == cpus
 
 
-@pytest.mark.parametrize(("cpu", "cpus"), [("9m", None), ("10m", "0.01"), ("1024", "1024"), ("1025", None)])
-def test_cores_that_the_setting_takes(cpu: str, cpus: str | None) -> None:
+@pytest.mark.parametrize(
+    ("cpu", "cpus"),
+    [("9m", None), ("10m", "0.01"), ("1024", "1024"), ("1025", None)]
+    + [(odd, None) for odd in ("two", "", "m", "NaN", "Infinity", "1e99", "1e400000m", True, [2])],
+)
+def test_cores_that_the_setting_takes(cpu: Any, cpus: str | None) -> None:
     assert variables(injected(pod(limited(cpu)))[0]).get("SENSOR_CPUS") == cpus
 
 
