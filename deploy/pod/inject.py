@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from deploy.pod import annotations, facts, left_alone
+from deploy.pod.audience import audience, doubt
 from deploy.pod.effects import effects
 from deploy.pod.patch import Add
 from deploy.pod.scaling import unscalable
@@ -55,7 +55,7 @@ def inject(pod: Mapping[str, Any], wishes: Wishes, mistake: Mistake = mistake_in
     native = is_native(wishes)
     security, lines = _security(spec, wishes)
     container = _container(spec, wishes, security, native=native)
-    volumes = written.volumes(spool=wishes.spool, audience=_audience(wishes))
+    volumes = written.volumes(spool=wishes.spool, audience=audience(wishes))
     status = f"{'native' if native else 'ordinary'} {wishes.security}"
     patch = (
         *_into_spec(spec, container, volumes, native=native),
@@ -63,7 +63,9 @@ def inject(pod: Mapping[str, Any], wishes: Wishes, mistake: Mistake = mistake_in
         *_annotation(pod, status),
     )
     line = unscalable(spec, wishes.resources)
-    told += [f"{name} is not set: {PARKED}" for name in destinations.lacking(_said(wishes))]
+    told += [f"{name} is not set: {PARKED}" for name in destinations.lacking(wishes.said())]
+    if (untold := doubt(wishes)) is not None:
+        told.append(untold)
     if spec.get("hostNetwork") is True and wishes.variables.get("SENSOR_NETWORK") is None:
         told.append(OF_THE_NODE)
     return Injection(patch, (*told, *lines, *effects(spec)), notes=(line,) if line is not None else ())
@@ -104,23 +106,6 @@ def _container(spec: Mapping[str, Any], wishes: Wishes, security: Mapping[str, A
         secrets=[{"name": TOKEN, "valueFrom": reference}] if reference else [],
         resources=wishes.resources,
     )
-
-
-def _audience(wishes: Wishes) -> str | None:
-    """The host of the ingest, for which the service account's token is made; None where no such token is needed."""
-    if wishes.token_secret is not None:
-        return None
-    said = _said(wishes)
-    if destinations.INGEST not in destinations.named(said):
-        return None
-    try:
-        return urlsplit(said.get("SENSOR_INGEST_URL", "")).hostname
-    except ValueError:  # the sensor tells what is wrong with it
-        return None
-
-
-def _said(wishes: Wishes) -> dict[str, str]:
-    return destinations.environment(wishes.destinations) | dict(wishes.variables)
 
 
 def _into_spec(

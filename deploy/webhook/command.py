@@ -9,7 +9,6 @@ from pathlib import Path
 from deploy.commands import pod_options
 from deploy.commands.complaints import CannotDo, Parser, say
 from deploy.pod.wishes import Wishes
-from deploy.sidecar import destinations
 from deploy.sidecar.variables import mistake_in_created_pod
 from deploy.webhook import json_log
 from deploy.webhook.certificate import CertificateUnusable
@@ -50,8 +49,7 @@ def main(argv: list[str]) -> int:
 
 def _filled_in(wishes: Wishes) -> Wishes:
     """Raises `CannotDo` for a variable that every sensor would refuse: whoever fills in templates has been by."""
-    said = destinations.environment(wishes.destinations) | dict(wishes.variables)
-    if wrong := [line for one in said.items() if (line := mistake_in_created_pod(*one)) is not None]:
+    if wrong := [line for one in wishes.said().items() if (line := mistake_in_created_pod(*one)) is not None]:
         raise CannotDo(wrong, 2)
     return wishes
 

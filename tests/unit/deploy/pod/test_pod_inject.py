@@ -288,6 +288,29 @@ def test_a_pod_in_the_network_of_its_node_is_told_whose_connections_it_will_see(
     assert injected(pod(hostNetwork=False))[1].warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("url", "audience", "count"),
+    [
+        ("https://${Ingest_HOST}:8443/x", "${Ingest_HOST}", 0),
+        ("https://In.${HOST}.example.org", "In.${HOST}.example.org", 0),
+        ("https://In.example.org/${PATH}", "in.example.org", 0),
+        ("${URL}", None, 1),
+        ("https://${HOST:-ingest}", None, 1),
+    ],
+)
+def test_the_token_is_for_the_host_that_is_filled_in(url: str, audience: str | None, count: int) -> None:
+    after, found = injected(pod(), replace(WISHES, destinations=(), variables={"SENSOR_INGEST_URL": url}))
+    (identity,) = [one for one in after["spec"]["volumes"] if one["name"] == "fargate-sensor-identity"]
+    tokens = [one["serviceAccountToken"] for one in identity["projected"]["sources"] if "serviceAccountToken" in one]
+    assert [one["audience"] for one in tokens] == ([] if audience is None else [audience])
+    assert [line.startswith("SENSOR_INGEST_URL does not show the host") for line in found.warnings] == [True] * count
+    assert all(len(line) <= LONGEST_WARNING for line in found.warnings)
+    secret = replace(WISHES, token_secret=SecretKey("s", "k"), variables={"SENSOR_INGEST_URL": url}, destinations=())
+    otherwise = {"SENSOR_INGEST_URL": url, "SENSOR_INGEST_IDENTITY": "aws"}
+    for known in (secret, replace(WISHES, destinations=(), variables=otherwise)):
+        assert injected(pod(), known)[1].warnings == ()
+
+
 def test_wrong_annotations_are_told_without_their_values() -> None:
     after, found = injected(INJECTED["wrong_annotations"])
     assert len(found.warnings) == 4
