@@ -215,6 +215,12 @@ def test_the_service_accounts_token_is_for_the_ingest() -> None:
     assert token["serviceAccountToken"]["audience"] == "ingest.example.org"
 
 
+def test_no_token_is_made_where_nothing_goes_to_an_ingest() -> None:
+    url = {"SENSOR_INGEST_URL": "https://ingest.example.org"}
+    elsewhere = replace(WISHES, destinations=(destinations.parse("kinesis:security"),), variables=url)
+    assert "serviceAccountToken" not in str(injected(pod(), elsewhere)[0]["spec"]["volumes"])
+
+
 def test_a_secret_that_may_be_missing_instead() -> None:
     after, _ = injected(pod(), replace(WISHES, token_secret=SecretKey("ingest", "token")))
     reference = {"secretKeyRef": {"name": "ingest", "key": "token", "optional": True}}
