@@ -10,7 +10,7 @@ from deploy.documents.shared import WRITTEN_OUT
 from deploy.ecs.definition import Definition, name_of
 from deploy.ecs.effects import effects
 from deploy.ecs.fields import Fields, is_intrinsic, text
-from deploy.ecs.logs import log_configuration
+from deploy.ecs.logs import log_configuration, unblock
 from deploy.ecs.obstacles import obstacles
 from deploy.ecs.ordering import disorder, order
 from deploy.ecs.probes import handed_over, probes
@@ -214,7 +214,7 @@ def _log(definition: Definition, sensor: Fields) -> list[Told]:
     if found is None:
         return [warning(f"no container has a logConfiguration, so {NAME} has none: nobody will see what it says")]
     sensor.put_as_written("logConfiguration", found)
-    return []
+    return unblock(sensor)
 
 
 def _label(definition: Definition, record: Record) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from deploy.pod.wishes import Mode, Security, Wishes
-from deploy.sidecar.variables import SECRETS, is_image, is_name, mistake_in_pod
+from deploy.sidecar.variables import SECRETS, Mistake, is_image, is_name
 
 PREFIX = "fargate-sensor/"
 INJECT = PREFIX + "inject"
@@ -34,8 +34,9 @@ def asked(metadata: Mapping[str, Any]) -> bool | None:
     return None
 
 
-def overridden(wishes: Wishes, metadata: Mapping[str, Any]) -> tuple[Wishes, list[str]]:
-    """The wishes with the pod's own over them, and a line for each annotation that says nothing usable."""
+def overridden(wishes: Wishes, metadata: Mapping[str, Any], mistake: Mistake) -> tuple[Wishes, list[str]]:
+    """The wishes with the pod's own over them, and a line for each annotation that says nothing usable. `mistake` says
+    what is wrong with a variable."""
     annotations = metadata.get("annotations")
     told: list[str] = []
     variables = dict(wishes.variables)
@@ -48,18 +49,18 @@ def overridden(wishes: Wishes, metadata: Mapping[str, Any]) -> tuple[Wishes, lis
         if taken > MOST:
             told.append(f"more than {MOST} annotations begin with {PREFIX}: the rest is left out")
             break
-        if not isinstance(value, str) or (problem := _take(key, value, changes, variables)):
+        if not isinstance(value, str) or (problem := _take(key, value, changes, variables, mistake)):
             told.append(f"annotation {ascii(key)[:80]}: {problem if isinstance(value, str) else 'is no text'}")
     return replace(wishes, variables=variables, **changes), told
 
 
-def _take(key: str, value: str, changes: dict[str, Any], variables: dict[str, str]) -> str | None:
+def _take(key: str, value: str, changes: dict[str, Any], variables: dict[str, str], mistake: Mistake) -> str | None:
     """Keep what one annotation says; else what is wrong with it. Values are not repeated, they may be secrets."""
     if key.startswith(VARIABLE):
         name = key.removeprefix(VARIABLE)
         if not is_name(name) or name in SECRETS:
             return "is no SENSOR_ variable that may be set in an annotation"
-        if wrong := mistake_in_pod(name, value):
+        if wrong := mistake(name, value):
             return wrong
         variables[name] = value
         return None

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from deploy.pod import annotations, facts, left_alone
+from deploy.pod.audience import audience, doubt
 from deploy.pod.effects import effects
 from deploy.pod.patch import Add
 from deploy.pod.scaling import unscalable
@@ -12,13 +12,16 @@ from deploy.pod.wishes import NATIVE_SINCE, Wishes
 from deploy.sidecar import destinations
 from deploy.sidecar import pod as written
 from deploy.sidecar.specification import Sidecar
-from deploy.sidecar.variables import TOKEN
+from deploy.sidecar.variables import TOKEN, Mistake, mistake_in_pod
 
 NOBODY = 65532
 """The user of a sensor that must not be root where no container says its own: `nonroot` of distroless images."""
 
-
 PARKED = "a destination of the sensor needs it, and without it nothing is collected"
+OF_THE_NODE = (
+    "hostNetwork: connections and DNS queries of the whole node are seen and told as this pod's, without a process; "
+    'the annotation fargate-sensor/env.SENSOR_NETWORK: "false" leaves them out'
+)
 
 
 class Injection(NamedTuple):
@@ -36,20 +39,23 @@ class Injection(NamedTuple):
         return [one.document() for one in self.patch]
 
 
-def inject(pod: Mapping[str, Any], wishes: Wishes) -> Injection:
-    """The patch for a pod, or for the template of one. Any JSON object is taken; what is no pod is left alone."""
+def inject(pod: Mapping[str, Any], wishes: Wishes, mistake: Mistake = mistake_in_pod) -> Injection:
+    """The patch for a pod, or for the template of one. Any JSON object is taken; what is no pod is left alone.
+
+    `mistake` says what is wrong with a variable that the pod asks for.
+    """
     reason = left_alone.reason(pod, opt_in=wishes.opt_in)
     metadata = pod.get("metadata") or {}
     if reason is not None:
         # The API server asks again where another webhook has changed a pod, after ours has put the sensor into it.
         ours = reason.name == "injected" and annotations.STATUS in (metadata.get("annotations") or {})
         return Injection((), () if ours else (f"no sensor was put into this pod: {reason.text}",), reason.name)
-    wishes, told = annotations.overridden(wishes, metadata)
+    wishes, told = annotations.overridden(wishes, metadata, mistake)
     spec = pod["spec"]
     native = is_native(wishes)
     security, lines = _security(spec, wishes)
     container = _container(spec, wishes, security, native=native)
-    volumes = written.volumes(spool=wishes.spool, audience=_audience(wishes))
+    volumes = written.volumes(spool=wishes.spool, audience=audience(wishes))
     status = f"{'native' if native else 'ordinary'} {wishes.security}"
     patch = (
         *_into_spec(spec, container, volumes, native=native),
@@ -57,7 +63,11 @@ def inject(pod: Mapping[str, Any], wishes: Wishes) -> Injection:
         *_annotation(pod, status),
     )
     line = unscalable(spec, wishes.resources)
-    told += [f"{name} is not set: {PARKED}" for name in destinations.lacking(_said(wishes))]
+    told += [f"{name} is not set: {PARKED}" for name in destinations.lacking(wishes.said())]
+    if (untold := doubt(wishes)) is not None:
+        told.append(untold)
+    if spec.get("hostNetwork") is True and wishes.variables.get("SENSOR_NETWORK") is None:
+        told.append(OF_THE_NODE)
     return Injection(patch, (*told, *lines, *effects(spec)), notes=(line,) if line is not None else ())
 
 
@@ -96,23 +106,6 @@ def _container(spec: Mapping[str, Any], wishes: Wishes, security: Mapping[str, A
         secrets=[{"name": TOKEN, "valueFrom": reference}] if reference else [],
         resources=wishes.resources,
     )
-
-
-def _audience(wishes: Wishes) -> str | None:
-    """The host of the ingest, for which the service account's token is made; None where no such token is needed."""
-    if wishes.token_secret is not None:
-        return None
-    said = _said(wishes)
-    if destinations.INGEST not in destinations.named(said):
-        return None
-    try:
-        return urlsplit(said.get("SENSOR_INGEST_URL", "")).hostname
-    except ValueError:  # the sensor tells what is wrong with it
-        return None
-
-
-def _said(wishes: Wishes) -> dict[str, str]:
-    return destinations.environment(wishes.destinations) | dict(wishes.variables)
 
 
 def _into_spec(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from deploy.sidecar.destinations import Destination
+from deploy.sidecar.destinations import Destination, environment
 
 Mode = Literal["auto", "native", "ordinary"]
 """An init container that is restarted and outlives the others, or an ordinary container. `auto`: by the version."""
@@ -44,3 +44,7 @@ class Wishes:
     """Names of secrets in the pod's own namespace with which the sensor's image is pulled."""
     opt_in: bool = False
     """Whether only pods that ask for it get the sensor."""
+
+    def said(self) -> dict[str, str]:
+        """The variables that are wished for, those of the destinations among them."""
+        return environment(self.destinations) | dict(self.variables)

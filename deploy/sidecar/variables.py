@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sensor.config.validate import mistakes
@@ -11,6 +11,9 @@ TOKEN = "SENSOR_INGEST_TOKEN"  # noqa: S105 - the name of the variable
 SECRETS = (TOKEN, "SENSOR_AWS_SECRET_ACCESS_KEY", "SENSOR_AWS_SESSION_TOKEN")
 """What may not stand where everybody reads it."""
 PROBES = "SENSOR_PROBE_COMMANDS"
+
+Mistake = Callable[[str, str], str | None]
+"""Asked with a name and a value."""
 
 MOST_COMMANDS = 64
 """Of the probes: more are refused, and would leave the sensor without any."""
@@ -51,3 +54,8 @@ def mistake(name: str, value: str) -> str | None:
 def mistake_in_pod(name: str, value: str) -> str | None:
     """The same of a value that injection writes into a pod, where Kubernetes fills nothing in (`sidecar.pod`)."""
     return next(iter(mistakes({name: value}, ("${",))), None)
+
+
+def mistake_in_created_pod(name: str, value: str) -> str | None:
+    """The same where nobody fills in a `${NAME}` any more either: by the webhook, into a pod that is being created."""
+    return next(iter(mistakes({name: value}, ())), None)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from deploy.commands import pod_options
 from deploy.commands.complaints import CannotDo, Parser, say
+from deploy.pod.wishes import Wishes
+from deploy.sidecar.variables import mistake_in_created_pod
 from deploy.webhook import json_log
 from deploy.webhook.certificate import CertificateUnusable
 from deploy.webhook.service import serve
@@ -29,7 +31,7 @@ def main(argv: list[str]) -> int:
     """Run until SIGTERM. Returns the exit code."""
     options = _parser().parse_args(argv)
     try:
-        wishes = pod_options.wishes(options, os.environ)
+        wishes = _filled_in(pod_options.wishes(options, os.environ))
         with (
             listen("--listen", options.listen) as reviews,
             listen("--health-listen", options.health_listen) as health,
@@ -43,6 +45,13 @@ def main(argv: list[str]) -> int:
         say(PROGRAM, [f"--cert-dir: {error}"])
         return 1
     return 0
+
+
+def _filled_in(wishes: Wishes) -> Wishes:
+    """Raises `CannotDo` for a variable that every sensor would refuse: whoever fills in templates has been by."""
+    if wrong := [line for one in wishes.said().items() if (line := mistake_in_created_pod(*one)) is not None]:
+        raise CannotDo(wrong, 2)
+    return wishes
 
 
 def _parser() -> Parser:

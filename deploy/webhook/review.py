@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from deploy.pod.inject import Injection, inject
 from deploy.pod.wishes import Wishes
+from deploy.sidecar.variables import mistake_in_created_pod
 from deploy.webhook.refused import Refused
 
 VERSION = "admission.k8s.io/v1"
@@ -63,7 +64,7 @@ def answer(request: Request, wishes: Wishes) -> Answer:
         return _left_alone(request, "not_created", f"it is not being created ({request.operation or 'no operation'})")
     if not isinstance(request.pod, Mapping):
         return _left_alone(request, "malformed", "the review has no object")
-    injection = inject(request.pod, wishes)
+    injection = inject(request.pod, wishes, mistake_in_created_pod)
     told = tuple(_cut((*injection.warnings, *injection.notes)))  # a review has no other way to tell
     injection = injection._replace(warnings=told)
     return Answer(_body(request, injection), injection.left_alone, told)

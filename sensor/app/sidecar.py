@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -15,6 +14,7 @@ from collectors.registry import collectors
 from collectors.task_view import Task
 from sensor.app.identity import PodNames, container_names, instance
 from sensor.app.outlet import LESS, MB, Outlet, call_later
+from sensor.app.parking import park, uptime
 from sensor.app.rule_feed import RuleFeed
 from sensor.app.siblings import ALONE_S, FIRST_S, Siblings
 from sensor.app.signals import listen
@@ -54,8 +54,10 @@ log = logging.getLogger("sensor")
 
 
 def run(handover: Handover, launcher: socket.socket | None, measures: Sequence[Measure]) -> int:
-    """Be the sensor until told to stop. Whatever goes wrong here, a deployed sensor parks and does not exit."""
-    counters = Counters()
+    """Be the sensor until told to stop. Whatever goes wrong here, a deployed sensor parks and does not exit, unless its
+    end is what others wait for: a Job's pod is not started again, and would never complete."""
+    counters, clock = Counters(), SystemClock()
+    born = clock.monotonic()
     configure(handover.settings.log_level, counters)
     for measure in measures:
         log.log(logging.DEBUG if measure.ok else logging.WARNING, "%s", measure.text)
@@ -65,9 +67,8 @@ def run(handover: Handover, launcher: socket.socket | None, measures: Sequence[M
         log.exception("the sensor cannot go on")
     if handover.view is not View.NONE:
         return 1
-    log.error("nothing is collected any more; the sensor waits for SIGTERM")
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    if not handover.settings.exit_when_alone:
+        park(Pulse(clock=clock, read=uptime), clock, born)
     return 0
 
 

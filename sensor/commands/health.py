@@ -18,7 +18,8 @@ HELP = """\
 usage: fargate-sensor health
 
 Exit 0 when the sensor in this container gave a sign of life within the last minute, 1 otherwise. A parked sensor
-(its configuration is wrong) is alive: a failing health check could take the application down with it.
+(its configuration is wrong, or a fault has ended its work) is alive: a failing health check could take the application
+down with it.
 
 For example, in a task definition: "healthCheck": {"command": ["CMD", "fargate-sensor", "health"]}
 """

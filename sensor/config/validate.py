@@ -25,6 +25,8 @@ _DEFAULTS: dict[str, Any] = {f.name: f.default for f in SETTINGS}
 _PREAMBLE = re.compile(r"^(Input|String|Tuple) | after validation, not \d+")
 _UNSHOWN = SECRETS | {"ingest_url", "sqs_queue_url", "ingest_token_file", "ingest_identity_file"}
 """Settings whose value is not repeated in a line: it is a secret, or may hold one, or stand where its file should."""
+HOLES = ("${", "$(", "{{resolve:")
+"""What begins a place that is filled in later: by templates and Terraform, by Kubernetes, by CloudFormation."""
 
 
 class Checked(NamedTuple):
@@ -51,11 +53,11 @@ def check(environ: Mapping[str, str], argv: Sequence[str] = (), *, forced: Mappi
     )
 
 
-def mistakes(environ: Mapping[str, str], holes: Sequence[str] = ("${", "$(")) -> tuple[str, ...]:
+def mistakes(environ: Mapping[str, str], holes: Sequence[str] = HOLES) -> tuple[str, ...]:
     """A line, without the value, for each name that is no setting and each value that no sensor would take.
 
     For who writes a part of an environment: what settings ask of each other is left to the sensor. A value with one of
-    `holes` in it, `${` (templates, Terraform) or `$(` (pods), is filled in elsewhere.
+    `holes` in it is filled in elsewhere.
     """
     whole = {key: "" if any(hole in text for hole in holes) else text for key, text in environ.items()}
     given = from_environment(whole)

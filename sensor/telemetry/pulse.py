@@ -40,11 +40,15 @@ class Pulse:
         """Beat once, now. Raises what `read` and `write` raise, or ValueError."""
         self._write(title(parked, int(float(self._read("uptime").split()[0]))))
 
+    def beat_or_tell(self, parked: bool = False) -> None:
+        """The same; one that fails is told."""
+        try:
+            self.beat(parked)
+        except (OSError, SensorError, ValueError, IndexError) as error:
+            self._trouble.failed(str(error))
+
     async def run(self, parked: bool = False) -> None:
         """Beat every `INTERVAL_S` seconds until cancelled; a beat that fails is told, and the next one is tried."""
         while True:
-            try:
-                self.beat(parked)
-            except (OSError, SensorError, ValueError, IndexError) as error:
-                self._trouble.failed(str(error))
+            self.beat_or_tell(parked)
             await asyncio.sleep(INTERVAL_S)

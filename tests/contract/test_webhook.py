@@ -11,7 +11,7 @@ import httpx
 import jsonpatch
 import pytest
 from kubernetes_schemas import NEWEST, refuse
-from pods import INJECTED, LEFT_ALONE, app, pod
+from pods import INJECTED, LEFT_ALONE, annotated, app, pod
 from webhook_process import Running, patch_of, review, running
 
 WAYS = ("ordinary", "native")
@@ -102,6 +102,17 @@ def test_requests_about_something_else(client: httpx.Client, fields: dict[str, A
     response = ask(client, pod(), **fields)
     assert "patch" not in response
     assert word in response["warnings"][0]
+
+
+def test_what_nobody_fills_in_any_more_is_left_out_and_told(client: httpx.Client) -> None:
+    asking = annotated(env__SENSOR_DAILY_MB="${BUDGET}", env__SENSOR_PROBE_COMMANDS='[["sh", "-c", "echo ${HOME}"]]')
+    response = ask(client, asking)
+    (sensor,) = [c for c in patched(asking, response)["spec"]["containers"] if c["name"] == "fargate-sensor"]
+    said = {one["name"]: one.get("value") for one in sensor["env"]}
+    assert "SENSOR_DAILY_MB" not in said
+    assert said["SENSOR_PROBE_COMMANDS"] == '[["sh", "-c", "echo ${HOME}"]]'
+    (warning,) = response["warnings"]
+    assert "env.SENSOR_DAILY_MB': SENSOR_DAILY_MB: should be a valid number" in warning
 
 
 def test_a_path_for_namespaces_that_forbid_root(client: httpx.Client) -> None:

@@ -199,6 +199,12 @@ def test_the_process_logs_a_line_for_each_request_and_ends_with_code_0(tmp_path:
         (["--cert-dir", "/", "--listen", "here"], 2, "--listen: expected HOST:PORT, found 'here'"),
         (["--cert-dir", "/", "--listen", "192.0.2.1:1"], 1, "--listen: cannot listen on 192.0.2.1:1: Cannot assign"),
         (["--cert-dir", "/", "--mode", "odd"], 2, "--mode: 'odd' is none of auto, native, ordinary"),
+        (
+            ["--cert-dir", "/nowhere", "--env", "SENSOR_DAILY_MB=${BUDGET}"],
+            2,
+            "SENSOR_DAILY_MB: should be a valid number",
+        ),
+        (["--cert-dir", "/nowhere", "--destination", "kinesis:${STREAM}"], 2, "SENSOR_KINESIS_STREAM: should be a"),
     ],
 )
 def test_what_is_wrong_is_one_line(options: list[str], code: int, said: str) -> None:

@@ -240,6 +240,36 @@ def test_the_log_goes_where_the_app_logs_without_its_patterns(file: str, pattern
     assert patterns < app["logConfiguration"]["options"].keys()
 
 
+@pytest.mark.parametrize(
+    ("driver", "options", "becomes", "buffer"),
+    [
+        ("awslogs", {"mode": "blocking"}, {"mode": "non-blocking", "max-buffer-size": "25m"}, "25m"),
+        (
+            "splunk",
+            {"mode": "blocking", "max-buffer-size": "4m"},
+            {"mode": "non-blocking", "max-buffer-size": "4m"},
+            "4m",
+        ),
+        ("awslogs", {"awslogs-group": "g"}, {"awslogs-group": "g"}, None),
+        ("awslogs", {"mode": "non-blocking"}, {"mode": "non-blocking"}, None),
+        ("awsfirelens", {"mode": "blocking"}, {"mode": "blocking"}, None),
+        ("awslogs", {"mode": {"Ref": "Mode"}}, {"mode": {"Ref": "Mode"}}, None),
+    ],
+)
+def test_the_sensor_does_not_wait_for_its_log_as_an_app_may(
+    driver: str, options: dict[str, Any], becomes: dict[str, Any], buffer: str | None
+) -> None:
+    log = {"logDriver": driver, "options": options}
+    content = json.dumps({"containerDefinitions": [{"name": "app", "image": "a:1", "logConfiguration": log}]}).encode()
+    document = read(content)
+    told = [line.text for line in inject(document.definitions[0], WISHES) if "non-blocking" in line.text]
+    app, sensor = json.loads(document.text())["containerDefinitions"]
+    assert (app["logConfiguration"]["options"], sensor["logConfiguration"]["options"]) == (options, becomes)
+    assert [f"with a buffer of {buffer}," in line for line in told] == ([True] if buffer else [])
+    kept = sensor_of(injected(injected(content).replace(b'"non-blocking"', b'"blocking"')))
+    assert kept["logConfiguration"]["options"].get("mode") != "non-blocking"
+
+
 def test_the_log_of_a_container_that_is_essential_is_taken_before_others() -> None:
     containers = [
         {"name": name, "image": "a:1", "essential": essential, "logConfiguration": {"logDriver": driver}}

@@ -64,6 +64,13 @@ def test_a_reference_is_the_parameters_default_where_that_is_what_is_deployed(na
         ({"Name": "a"}, {"Name": "a"}),
         ({"Ref": "Text", "Name": "a"}, {"Ref": "Text", "Name": "a"}),
         ("Text", "Text"),
+        ("T", "T"),
+        (7, 7),
+        ({"Fn::Sub": "${AWS::NoValue}"}, "${AWS::NoValue}"),
+        ({"Fn::Sub": []}, UNKNOWN),
+        ({"Fn::Sub": ["${Text}", "Text"]}, "512"),
+        ({"Fn::Join": {"a": 1, "b": 2}}, UNKNOWN),
+        ({"Fn::Join": ["", ["a", {"Ref": "AWS::NoValue"}, {"Ref": ["Text"]}, ["Ref"]]]}, "a${AWS::NoValue}${?}${?}"),
     ],
 )
 def test_a_function_is_what_it_makes_with_a_hole_for_what_is_open(function: Any, value: Any) -> None:

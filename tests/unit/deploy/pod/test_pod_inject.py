@@ -12,6 +12,7 @@ from deploy.pod.inject import NOBODY, Injection, inject
 from deploy.pod.patch import apply
 from deploy.pod.wishes import SecretKey, Wishes
 from deploy.sidecar import destinations
+from deploy.webhook.review import LONGEST_WARNING
 from sensor.config.validate import check, mistakes
 from sensor.containers.pod_labels import USUAL_FILE
 
@@ -94,10 +95,15 @@ def test_native_by_setting_and_version(mode: Any, version: Any, native: bool) ->
     assert (after["spec"]["initContainers"][0]["name"] == "fargate-sensor") is native
 
 
-def test_root_whatever_the_pod_says() -> None:
-    context = sensor(injected(INJECTED["non_root"])[0])["securityContext"]
-    assert (context["runAsUser"], context["runAsNonRoot"], context["readOnlyRootFilesystem"]) == (0, False, True)
-    assert "capabilities" not in context
+def test_root_without_more_whatever_the_pod_says() -> None:
+    assert sensor(injected(INJECTED["non_root"])[0])["securityContext"] == {
+        "runAsUser": 0,
+        "runAsGroup": 0,
+        "runAsNonRoot": False,
+        "privileged": False,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -131,6 +137,10 @@ def test_what_the_sensor_is_told_of_its_pod() -> None:
     assert said["SENSOR_POD_CAPACITY"] == capacity
     assert json.loads(said["SENSOR_PROBE_COMMANDS"]) == [["/bin/up", "--quiet"]]
     assert json.loads(said["SENSOR_CONTAINER_IMAGES"])[1] == ["b", "registry.example.org/b:1"]
+    begun = pod(initContainers=[app("first", livenessProbe={"exec": {"command": ["/first", "up"]}})])
+    began = variables(injected(begun)[0])
+    assert [name for name, _ in json.loads(began["SENSOR_CONTAINER_IMAGES"])] == ["first", "app"]
+    assert json.loads(began["SENSOR_PROBE_COMMANDS"]) == [["/first", "up"]]
     assert said["SENSOR_INGEST_URL"] == "https://ingest.example.org:8443"
 
 
@@ -156,8 +166,12 @@ def test_cores_by_the_limits(name: str, cpus: str | None) -> None:
     assert variables(injected(INJECTED[name])[0]).get("SENSOR_CPUS") == cpus
 
 
-@pytest.mark.parametrize(("cpu", "cpus"), [("9m", None), ("10m", "0.01"), ("1024", "1024"), ("1025", None)])
-def test_cores_that_the_setting_takes(cpu: str, cpus: str | None) -> None:
+@pytest.mark.parametrize(
+    ("cpu", "cpus"),
+    [("9m", None), ("10m", "0.01"), ("1024", "1024"), ("1025", None)]
+    + [(odd, None) for odd in ("two", "", "m", "NaN", "Infinity", "1e99", "1e400000m", True, [2])],
+)
+def test_cores_that_the_setting_takes(cpu: Any, cpus: str | None) -> None:
     assert variables(injected(pod(limited(cpu)))[0]).get("SENSOR_CPUS") == cpus
 
 
@@ -199,6 +213,12 @@ def test_the_service_accounts_token_is_for_the_ingest() -> None:
     (volume,) = [v for v in injected(pod())[0]["spec"]["volumes"] if v["name"] == "fargate-sensor-identity"]
     token, _ = volume["projected"]["sources"]
     assert token["serviceAccountToken"]["audience"] == "ingest.example.org"
+
+
+def test_no_token_is_made_where_nothing_goes_to_an_ingest() -> None:
+    url = {"SENSOR_INGEST_URL": "https://ingest.example.org"}
+    elsewhere = replace(WISHES, destinations=(destinations.parse("kinesis:security"),), variables=url)
+    assert "serviceAccountToken" not in str(injected(pod(), elsewhere)[0]["spec"]["volumes"])
 
 
 def test_a_secret_that_may_be_missing_instead() -> None:
@@ -262,6 +282,39 @@ def test_a_destination_that_lacks_its_name_is_told() -> None:
     )
     named = annotated(env__SENSOR_DESTINATIONS="kinesis", env__SENSOR_KINESIS_STREAM="security")
     assert injected(named)[1].warnings == ()
+
+
+def test_a_pod_in_the_network_of_its_node_is_told_whose_connections_it_will_see() -> None:
+    (line,) = injected(pod(hostNetwork=True))[1].warnings
+    assert line.startswith("hostNetwork: connections and DNS queries of the whole node are seen")
+    assert len(line) <= LONGEST_WARNING
+    for said in ("true", "false"):
+        decided = annotated(env__SENSOR_NETWORK=said) | {"spec": pod(hostNetwork=True)["spec"]}
+        assert injected(decided)[1].warnings == ()
+    assert injected(pod(hostNetwork=False))[1].warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "audience", "count"),
+    [
+        ("https://${Ingest_HOST}:8443/x", "${Ingest_HOST}", 0),
+        ("https://In.${HOST}.example.org", "In.${HOST}.example.org", 0),
+        ("https://In.example.org/${PATH}", "in.example.org", 0),
+        ("${URL}", None, 1),
+        ("https://${HOST:-ingest}", None, 1),
+    ],
+)
+def test_the_token_is_for_the_host_that_is_filled_in(url: str, audience: str | None, count: int) -> None:
+    after, found = injected(pod(), replace(WISHES, destinations=(), variables={"SENSOR_INGEST_URL": url}))
+    (identity,) = [one for one in after["spec"]["volumes"] if one["name"] == "fargate-sensor-identity"]
+    tokens = [one["serviceAccountToken"] for one in identity["projected"]["sources"] if "serviceAccountToken" in one]
+    assert [one["audience"] for one in tokens] == ([] if audience is None else [audience])
+    assert [line.startswith("SENSOR_INGEST_URL does not show the host") for line in found.warnings] == [True] * count
+    assert all(len(line) <= LONGEST_WARNING for line in found.warnings)
+    secret = replace(WISHES, token_secret=SecretKey("s", "k"), variables={"SENSOR_INGEST_URL": url}, destinations=())
+    otherwise = {"SENSOR_INGEST_URL": url, "SENSOR_INGEST_IDENTITY": "aws"}
+    for known in (secret, replace(WISHES, destinations=(), variables=otherwise)):
+        assert injected(pod(), known)[1].warnings == ()
 
 
 def test_wrong_annotations_are_told_without_their_values() -> None:

@@ -256,6 +256,8 @@ def test_the_second_stage_imports_neither_pydantic_nor_the_definition_of_setting
 def test_a_part_of_an_environment_is_judged_by_itself() -> None:
     assert mistakes({"SENSOR_DESTINATIONS": "s3", "SENSOR_BATCH_BYTES": "1000000", "SENSOR_INGEST_URL": ""}) == ()
     assert mistakes({"SENSOR_CPUS": "${cpus}", "SENSOR_HEARTBEAT": "$(BEAT)", "SENSOR_FOLD": "off", "PATH": "/"}) == ()
+    assert mistakes({"SENSOR_CPUS": "{{resolve:ssm:/sensor/cpus}}", "SENSOR_SQS_QUEUE_URL": "{{resolve:ssm:/q}}"}) == ()
+    assert mistakes({"SENSOR_CPUS": "{{cpus}}"}) != ()
     assert mistakes({"SENSOR_CPUS": "zero", "SENSOR_NOPE": "${x}", "SENSOR_FOLD": "s3cret"}) == (
         "SENSOR_NOPE: no such setting; see docs/configuration.md",
         "SENSOR_FOLD: should be true or false",
