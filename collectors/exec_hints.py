@@ -74,8 +74,10 @@ class ExecHints:
 
     def ran(self, container_id: str, exe: str) -> None:
         """A program was seen to run from here: others may follow."""
-        directory = os.path.dirname(exe).encode()
-        if directory.startswith(b"/") and container_id in self._known:
+        known = self._known.get(container_id)
+        above, slash, _ = exe.rpartition("/")
+        directory = (above or slash).encode()
+        if known is not None and directory and directory not in known:
             self._watch(container_id, directory, is_directory=True)
 
     def leave(self, container_id: str) -> None:

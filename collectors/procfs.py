@@ -144,7 +144,7 @@ class Procfs:
     def link(self, name: str) -> bytes:
         """The target of a link such as `12/exe`, or `TOO_LONG`."""
         try:
-            return os.readlink(os.fsencode(f"{self.root}/{name}"))
+            return os.readlink(f"{self.root}/{name}".encode())
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 return TOO_LONG
@@ -311,7 +311,7 @@ def split_args(raw: bytes, limit: int = ARGS_LIMIT) -> tuple[tuple[str, ...], bo
         raw = raw[:-1]
     elif not raw:
         return (), False
-    return tuple(text(part) for part in raw.split(b"\0")), cut
+    return tuple(map(text, raw.split(b"\0"))), cut
 
 
 def _read_all(fd: int, limit: int) -> bytes:

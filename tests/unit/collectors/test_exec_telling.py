@@ -45,7 +45,7 @@ class Scene:
         self.process = Tracked(7, "entity", 1, Timestamp(0), None, container="app", exe="/bin/a", args=("a",))
 
     def tell(self, *, from_before: bool = False) -> None:
-        self.telling.tell(self.process, self.event(Kind.PROCESS_EXEC), from_before=from_before)
+        self.telling.tell(self.process, lambda: self.event(Kind.PROCESS_EXEC), from_before=from_before)
 
     def event(self, kind: Kind) -> Event:
         return Event(kind, Timestamp(1), Evidence("cursor", self.process.missing), process=self.process.snapshot())
