@@ -196,8 +196,10 @@ class ProcessTable:
         """In the order of their ends, which `recent` relies on."""
         process.ended = ended
         self._last_dead[process.pid] = process
-        later = sum(1 for _ in takewhile(lambda other: (other.ended or 0.0) > ended, reversed(self._dead)))
-        self._dead.insert(len(self._dead) - later, process)
+        place = len(self._dead)
+        while place and (self._dead[place - 1].ended or 0.0) > ended:
+            place -= 1
+        self._dead.insert(place, process)
         self._prune(ended)
 
     def _prune(self, now: float) -> None:
