@@ -44,10 +44,10 @@ class ProcessEvents:
         if traced_at is None and process.image is not None and process.args is not None:
             process.told_images = (*process.told_images, process.image)[-TOLD_IMAGES:]
         source = SNAPSHOT if self.from_before else OPEN_HINT if by_open else CURSOR if traced_at is None else TRACE
+        cut = (("process.args",) if process.args_cut else ()) + (("process.preload",) if process.preload_cut else ())
         at = traced_at or self._clock.wall()
 
         def event() -> Event:
-            cut = (("process.args",) if process.args_cut else ()) + (("process.preload",) if process.preload_cut else ())
             evidence = Evidence(source, process.missing, cut)
             return self._event(Kind.PROCESS_EXEC, evidence, process.snapshot(), process.container, at)
 
