@@ -147,6 +147,6 @@ class ExecHints:
 
 def _place(root: int, handle: int, path: bytes) -> bytes:
     """Where it lies below the root, as the kernel tells it: `/bin` may lead to `/usr/bin`, and the programs there are
-    known by that. `path` where it cannot tell."""
+    known by that. `path` where it cannot tell. The root itself is empty, since a slash is put before each name."""
     above, place = (os.readlink(os.fsencode(rootfs.path_of_watch(fd))).rstrip(b"/") for fd in (root, handle))
-    return place.removeprefix(above) if place.startswith(above + b"/") else path
+    return place.removeprefix(above) if (place + b"/").startswith(above + b"/") else path.rstrip(b"/")

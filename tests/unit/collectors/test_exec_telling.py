@@ -61,6 +61,15 @@ async def test_what_is_known_is_told_at_once() -> None:
     assert scene.told == [("process.exec", HASH, False)]
 
 
+async def test_what_is_known_of_a_program_without_a_name_stays_with_its_event() -> None:
+    """The next program of the process could not be told from it, and is another file."""
+    scene = Scene(Facts(HASH, Timestamp(50)))
+    scene.process.exe = None
+    scene.tell()
+    assert scene.told == [("process.exec", HASH, False)]
+    assert scene.process.sha256 is None
+
+
 async def test_a_program_that_came_at_run_time_waits_for_its_file_to_be_told() -> None:
     scene = Scene(Facts(HASH, Timestamp(200)))
     scene.tell()
