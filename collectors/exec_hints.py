@@ -74,8 +74,10 @@ class ExecHints:
 
     def ran(self, container_id: str, exe: str) -> None:
         """A program was seen to run from here: others may follow."""
-        directory = os.path.dirname(exe).encode()
-        if directory.startswith(b"/") and container_id in self._known:
+        known = self._known.get(container_id)
+        above, slash, _ = exe.rpartition("/")
+        directory = (above or slash).encode()
+        if known is not None and directory and directory not in known:
             self._watch(container_id, directory, is_directory=True)
 
     def leave(self, container_id: str) -> None:
@@ -145,6 +147,6 @@ class ExecHints:
 
 def _place(root: int, handle: int, path: bytes) -> bytes:
     """Where it lies below the root, as the kernel tells it: `/bin` may lead to `/usr/bin`, and the programs there are
-    known by that. `path` where it cannot tell."""
+    known by that. `path` where it cannot tell. The root itself is empty, since a slash is put before each name."""
     above, place = (os.readlink(os.fsencode(rootfs.path_of_watch(fd))).rstrip(b"/") for fd in (root, handle))
-    return place.removeprefix(above) if place.startswith(above + b"/") else path
+    return place.removeprefix(above) if (place + b"/").startswith(above + b"/") else path.rstrip(b"/")

@@ -3,6 +3,7 @@ program that came at run time a little longer, so that the file's own event goes
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple
 
 from collectors.executable_facts import Facts, complete, drift, lacking
@@ -40,8 +41,9 @@ class ExecTelling:
         self._emit = emit
         self._held: dict[str, _Held] = {}
 
-    def tell(self, process: Tracked, event: Event, *, from_before: bool) -> None:
-        """Emit the exec now or within the bounds above; an exec that is still held for the process goes first."""
+    def tell(self, process: Tracked, make: Callable[[], Event], *, from_before: bool) -> None:
+        """Emit the exec now or within the bounds above; an exec that is still held for the process goes first. `make`
+        gives the event, as the process is known then: with its hash, mostly."""
         self._release(process.entity)
         program = Program.of(process)
 
@@ -50,9 +52,13 @@ class ExecTelling:
 
         facts = self._processes.executables.wanted(process, done)
         if facts is None:
-            self._hold(process, program, event, HASH_BEFORE_S if from_before else HASH_S, waits=True)
+            self._hold(process, program, make(), HASH_BEFORE_S if from_before else HASH_S, waits=True)
             return
-        event = self._completed(event, process, program, facts)
+        if program.is_visible:
+            complete(process, facts, self._processes.started(process.container))
+            event = make()
+        else:
+            event = self._completed(make(), process, program, facts)
         if _came_later(event) and not from_before:
             self._hold(process, program, event, FILE_S, waits=False)
         else:

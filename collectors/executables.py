@@ -124,8 +124,11 @@ class Executables:
         if self._looks_are_noticed:
             self.opened(process)
         try:
-            with rootfs.held(self._gated.exe_file(process)) as handle:
+            handle = self._gated.exe_file(process)
+            try:
                 return self._look(process, handle, done)
+            finally:
+                os.close(handle)
         except ProcessGone:
             return self._seen_by_tracer(process) or Facts(why_no_hash=GONE)
         except AccessDenied:
@@ -257,7 +260,7 @@ def _is_program_of(process: Tracked, handle: int) -> bool:
     """Whether the handle has the path that was read; a program may delete itself in between."""
     if process.exe is None:
         return True
-    path = text(os.readlink(os.fsencode(rootfs.path_of_watch(handle))))
+    path = text(os.readlink(rootfs.path_of_watch(handle).encode()))
     return path.removesuffix(DELETED) == process.exe.removesuffix(DELETED)
 
 

@@ -60,6 +60,7 @@ class ExitWatch:
         self._watched: dict[int, tuple[int, int]] = {}
         self._with_pidfd: set[tuple[int, int]] = set()
         self._unwatched: OrderedDict[int, int] = OrderedDict()
+        self._tell: Ended | None = None
         self._sweeping: asyncio.TimerHandle | None = None
 
     def fileno(self) -> int:
@@ -68,8 +69,9 @@ class ExitWatch:
 
     def start(self, ended: Ended) -> None:
         """Tell of ends as they come; needs the running loop, which must run until `close`."""
+        self._tell = ended
         asyncio.get_running_loop().add_reader(self.fileno(), self._collected, ended)
-        self._sweep_later(ended)
+        self._sweep_later()
 
     def watch(self, pid: int, start_ticks: int) -> None:
         """Watch a process, once however often it is asked for. Raises ProcessGone if it has ended already."""
@@ -82,6 +84,7 @@ class ExitWatch:
         except OSError:  # no descriptors left, a kernel without pidfds, fs.epoll.max_user_watches, no memory
             self._unwatched[pid] = start_ticks
             self._counters.add("exits.without_pidfd")
+            self._sweep_later()
         else:
             self._watched[pidfd] = pid, start_ticks
             self._with_pidfd.add((pid, start_ticks))
@@ -122,6 +125,8 @@ class ExitWatch:
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
+        if self._tell is not None:
+            self._tell = None
             asyncio.get_running_loop().remove_reader(self.fileno())
         for pidfd in self._watched:
             os.close(pidfd)
@@ -134,11 +139,14 @@ class ExitWatch:
             ended(end)
 
     def _swept(self, ended: Ended) -> None:
+        self._sweeping = None
         self.sweep(ended)
-        self._sweep_later(ended)
+        self._sweep_later()
 
-    def _sweep_later(self, ended: Ended) -> None:
-        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._swept, ended)
+    def _sweep_later(self) -> None:
+        """Only while there is something to sweep: an idle sensor pays for each turn of the loop by day and night."""
+        if self._unwatched and self._tell is not None and self._sweeping is None:
+            self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._swept, self._tell)
 
     def _registered(self, pid: int) -> int:
         """A pidfd that wakes the epoll instance. Raises OSError."""

@@ -15,6 +15,7 @@ from collectors.process_table import Tracked
 from collectors.procfs import text
 from sensor.model.clock import Clock
 
+NS = 1_000_000_000
 WINDOW_S = 0.05
 """How long an open or a number waits for its counterpart."""
 MOST = 512
@@ -72,10 +73,15 @@ class OpenHints:
             self._programs.append((now, opened))
 
     def explained(self, now: float, process: Tracked) -> None:
-        """A program was read: the opens of its file, of its script, and one of the loader's cache are accounted for."""
+        """A program was read: the opens of its file, of its script, and one of the loader's cache are accounted for.
+
+        Its own open may not have been read yet. One from before it was forked is not its own: of a program that is run
+        again and again each would take that of the one before, and leave its own for the next.
+        """
         container = process.container
+        forked = now - (self._clock.wall() - process.start) / NS
         for path in {process.exe, *(process.args or ())[:3]}:
-            found = self._take_open(container, path)
+            found = self._take_open(container, path, forked)
             if not found and path is not None and path == process.exe and container is not None:
                 self._read_before.append((now, container, path))
         _take(self._loaders, lambda one: one[1] == container)
@@ -89,8 +95,8 @@ class OpenHints:
         """The same for a program that nobody runs yet."""
         self._read_before.append((self._clock.monotonic(), container, path))
 
-    def _take_open(self, container: str | None, path: str | None) -> bool:
-        return _take(self._programs, lambda one: (one[1].container, one[1].path) == (container, path))
+    def _take_open(self, container: str | None, path: str | None, since: float) -> bool:
+        return _take(self._programs, lambda one: one[0] >= since and one[1][:2] == (container, path))
 
     def claim(self, container: str | None, comm: str) -> str | None:
         """The path of the open that belongs to a program of which only the kernel's name is known; accounted for."""

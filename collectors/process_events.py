@@ -43,10 +43,14 @@ class ProcessEvents:
         process.told = Program.of(process)
         if traced_at is None and process.image is not None and process.args is not None:
             process.told_images = (*process.told_images, process.image)[-TOLD_IMAGES:]
-        cut = (("process.args",) if process.args_cut else ()) + (("process.preload",) if process.preload_cut else ())
         source = SNAPSHOT if self.from_before else OPEN_HINT if by_open else CURSOR if traced_at is None else TRACE
-        evidence = Evidence(source, process.missing, cut)
-        event = self._event(Kind.PROCESS_EXEC, evidence, process.snapshot(), process.container, traced_at)
+        cut = (("process.args",) if process.args_cut else ()) + (("process.preload",) if process.preload_cut else ())
+        at = traced_at or self._clock.wall()
+
+        def event() -> Event:
+            evidence = Evidence(source, process.missing, cut)
+            return self._event(Kind.PROCESS_EXEC, evidence, process.snapshot(), process.container, at)
+
         self._telling.tell(process, event, from_before=self.from_before)
 
     def ran_unread(self, process: Tracked, opened: Opened) -> None:

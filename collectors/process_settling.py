@@ -72,7 +72,9 @@ class Settling:
 
     def about_to_run(self) -> Tracked | None:
         """The newest process that has still to run its program, or to show that it runs none."""
-        return next((waiting.process for waiting in self._unsettled()), None)
+        for waiting in self._unsettled():
+            return waiting.process
+        return None
 
     def begin(self, process: Tracked, stat: Stat) -> None:
         """A new process, whose stat was just read: one that runs no program of its own yet is about to, mostly."""
@@ -202,8 +204,9 @@ class Settling:
             self._events.ran_unread(ran.unread.process or self._processes.glimpsed(ran), ran.opened)
             if ran.unread.process is not None:
                 self._events.exited(ran.unread.process)
-        self._counters.unexplained += len(unexplained)
-        self._counters.processes -= sum(one.process is not None for one in unexplained)  # counted, but not understood
+        for one in unexplained:
+            self._counters.unexplained += 1
+            self._counters.processes -= one.process is not None  # counted, but not understood
         self._counters.add("candidates", candidates)
 
     def close(self) -> None:
@@ -238,8 +241,9 @@ class Settling:
     def _unsettled(self) -> Iterator[_Waiting]:
         """Of those that were looked at last, newest first. A fork that has settled and may yet run a program is looked
         at like any other process that has settled."""
-        newest = islice(reversed(self._waiting.values()), NEWEST)
-        return (waiting for waiting in newest if not waiting.process.settled)
+        for waiting in islice(reversed(self._waiting.values()), NEWEST):
+            if not waiting.process.settled:
+                yield waiting
 
     def _forget(self, process: Tracked, step: int | None = None) -> float | None:
         """When the look that follows this step was due, in the loop's seconds, if that is what it waited for."""

@@ -1,7 +1,6 @@
 """The processes of the task: the living, and for a minute the dead."""
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING
@@ -111,17 +110,17 @@ class Tracked:
         """The chain above, nearest first, at most `DEPTH` long."""
         return tuple(Ancestor(p.entity, p.pid, p.exe) for p in self._above())
 
-    def _above(self) -> Iterator["Tracked"]:
+    def _above(self) -> list["Tracked"]:
+        found: list[Tracked] = []
         above = self.parent
-        for _ in range(DEPTH):
-            if above is None:
-                return
-            yield above
+        while above is not None and len(found) < DEPTH:
+            found.append(above)
             above = above.parent
+        return found
 
     def forget_distant_dead(self) -> None:
         """Let go of what lies beyond the reach of `ancestors`, so that a chain of forks and deaths stays bounded."""
-        above = list(self._above())
+        above = self._above()
         if len(above) == DEPTH and above[-1].ended is not None:
             above[-1].parent = None
 
@@ -196,8 +195,10 @@ class ProcessTable:
         """In the order of their ends, which `recent` relies on."""
         process.ended = ended
         self._last_dead[process.pid] = process
-        later = sum(1 for _ in takewhile(lambda other: (other.ended or 0.0) > ended, reversed(self._dead)))
-        self._dead.insert(len(self._dead) - later, process)
+        place = len(self._dead)
+        while place and (self._dead[place - 1].ended or 0.0) > ended:
+            place -= 1
+        self._dead.insert(place, process)
         self._prune(ended)
 
     def _prune(self, now: float) -> None:

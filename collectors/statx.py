@@ -20,6 +20,8 @@ _FIELDS = struct.Struct("=I28xQQ32xqI44xIIQ")
 _VERSION = struct.Struct("=28xHxxQQ48xqI28xII")
 """Of the same: mode, inode, size, change in s and ns, device."""
 
+_Buffer = ctypes.c_char * _SIZE
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.statx.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
 
@@ -80,7 +82,7 @@ def version(path: bytes) -> tuple[int, int, int, int, int]:
 def _statx(
     fd: int, fields: int, name: bytes = b"", *, follow: bool = False, form: struct.Struct = _FIELDS
 ) -> tuple[int, ...]:
-    buffer = ctypes.create_string_buffer(_SIZE)
+    buffer = _Buffer()
     flags = _NO_AUTOMOUNT | (0 if follow else _NO_FOLLOW) if name else _EMPTY_PATH
     if _libc.statx(fd, name, flags | _DONT_SYNC, fields, buffer) != 0:
         number = ctypes.get_errno()

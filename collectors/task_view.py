@@ -373,8 +373,10 @@ class Task:
 
     def _place_living(self, process: Tracked) -> None:
         """As `_place`; what has ended meanwhile stays where it was."""
-        with suppress(ProcessGone):
+        try:
             self._place(process)
+        except ProcessGone:
+            return
 
     def _place(self, process: Tracked) -> None:
         """Which container it is in; a process that enters from outside changes its cgroup on the way."""

@@ -4,12 +4,22 @@ import os
 import shutil
 from pathlib import Path
 
+from collectors.procfs import Credentials, Procfs, parse_credentials
+
+
+class WrittenProcfs(Procfs):
+    """What a test writes belongs to whoever runs the test: who a process runs as is what its `status` says."""
+
+    def credentials(self, pid: int) -> Credentials:
+        return parse_credentials(self.record(f"{pid}/status", 16_384))
+
 
 class FakeProc:
     """A /proc tree with one file for each thing that is read."""
 
     def __init__(self, root: Path, own_cgroup: str = "0::/", own_root: str = "254:0 / / rw - ext4") -> None:
         self.root = root
+        self.procfs = WrittenProcfs(str(root))
         (root / "self" / "ns").mkdir(parents=True)
         (root / "self" / "ns" / "pid").touch()
         (root / "self" / "cgroup").write_text(own_cgroup + "\n")

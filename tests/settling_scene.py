@@ -12,7 +12,7 @@ from collectors.process_arrivals import Arrivals
 from collectors.process_events import ProcessEvents
 from collectors.process_settling import Settling
 from collectors.process_table import Tracked
-from collectors.procfs import Procfs, Stat
+from collectors.procfs import Stat
 from collectors.task_view import Task
 from sensor.model.counters import Counters
 from sensor.model.kinds import Kind
@@ -28,7 +28,7 @@ class SettlingScene:
         self.emitted = Emitted()
         self.clock = clock = FakeClock()
         self.counters = counters = Counters()
-        self.task = Task(instance="t", launcher=None, counters=counters, clock=clock, procfs=Procfs(str(root)))
+        self.task = Task(instance="t", launcher=None, counters=counters, clock=clock, procfs=self.proc.procfs)
         self.matching = matching = OpenHints(clock)
         hints = HintListener(
             root_of=lambda _: None, matching=matching, wake=lambda: None, counters=counters, clock=clock

@@ -4,7 +4,6 @@ from fake_proc_tree import FakeProc
 from fakes import FakeClock
 
 from collectors.process_table import Tracked
-from collectors.procfs import Procfs
 from collectors.task_view import Task
 from sensor.model.counters import Counters
 
@@ -16,7 +15,7 @@ def task_over(proc: FakeProc, probes: tuple[tuple[str, ...], ...] = (), clock: F
         launcher=None,
         counters=Counters(),
         clock=clock or FakeClock(),
-        procfs=Procfs(str(proc.root)),
+        procfs=proc.procfs,
         own_pid=99,
         probes=probes,
     )

@@ -69,6 +69,16 @@ def test_running_a_program_is_a_hint_with_its_path(hints: ExecHints, root: Root)
     assert Opened("app", "/usr/bin/tool", by_loader=False) in opened(hints)
 
 
+@pytest.mark.parametrize("exe", ["/tool", "/opt/tool/run"])
+def test_where_a_program_was_seen_to_run_others_give_hints(hints: ExecHints, root: Root, exe: str) -> None:
+    program = root.program(exe[1:])
+    hints.enter("app", [])
+    hints.ran("app", exe)
+    hints.read()
+    subprocess.run([program], check=True)
+    assert exe in [one.path for one in opened(hints)]
+
+
 def test_a_directory_with_two_names_is_watched_once(hints: ExecHints, root: Root) -> None:
     hints.enter("app", [b"/bin", b"/usr/bin"])
     program = root.program("usr/bin/tool")
@@ -156,4 +166,4 @@ def test_links_out_of_the_container_lead_nowhere(hints: ExecHints, root: Root, t
 def test_on_the_plain_machine_a_place_is_the_whole_path(root: Root) -> None:
     with held(os.open("/", os.O_PATH)) as machine:
         assert exec_hints._place(machine, root.fd, b"/asked/for") == bytes(root.path)
-    assert exec_hints._place(root.fd, root.fd, b"/") == b"/", "what is the root itself"
+    assert exec_hints._place(root.fd, root.fd, b"/") == b"", "what is the root itself, before a slash and a name"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from needs import NeedKernel
+from running import until
 
 from collectors.exit_watch import ExitWatch, exit_code, most_pidfds
 from collectors.procfs import Procfs, Stat
@@ -144,6 +145,26 @@ def test_without_descriptors_the_sweep_finds_the_end(watch: ExitWatch, monkeypat
         child.communicate(b"\n")
     watch.sweep(lambda end: found.append(end.pid))
     assert found == [child.pid]
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_the_loop_sweeps_while_there_is_something_to_sweep(monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
+    """Whether it was there when we began or came later. An idle loop is not woken for nothing."""
+    monkeypatch.setattr("collectors.exit_watch.most_pidfds", lambda: 0)
+    monkeypatch.setattr("collectors.exit_watch.SWEEP_S", 0.01)
+    watch, ends = ExitWatch(Procfs(), Counters()), list[int]()
+    with subprocess.Popen(["sleep", "60"]) as child:
+        if before:
+            watch.watch(child.pid, started(child.pid))
+        watch.start(lambda end: ends.append(end.pid))
+        assert (watch._sweeping is not None) == before
+        if not before:
+            watch.watch(child.pid, started(child.pid))
+        child.kill()
+    await until(lambda: ends, "the end")
+    assert ends == [child.pid]
+    assert watch._sweeping is None
+    watch.close()
 
 
 def test_half_of_the_descriptors_are_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ class Scene:
         self.process = Tracked(7, "entity", 1, Timestamp(0), None, container="app", exe="/bin/a", args=("a",))
 
     def tell(self, *, from_before: bool = False) -> None:
-        self.telling.tell(self.process, self.event(Kind.PROCESS_EXEC), from_before=from_before)
+        self.telling.tell(self.process, lambda: self.event(Kind.PROCESS_EXEC), from_before=from_before)
 
     def event(self, kind: Kind) -> Event:
         return Event(kind, Timestamp(1), Evidence("cursor", self.process.missing), process=self.process.snapshot())
@@ -59,6 +59,15 @@ async def test_what_is_known_is_told_at_once() -> None:
     scene = Scene(Facts(HASH, Timestamp(50)))
     scene.tell()
     assert scene.told == [("process.exec", HASH, False)]
+
+
+async def test_what_is_known_of_a_program_without_a_name_stays_with_its_event() -> None:
+    """The next program of the process could not be told from it, and is another file."""
+    scene = Scene(Facts(HASH, Timestamp(50)))
+    scene.process.exe = None
+    scene.tell()
+    assert scene.told == [("process.exec", HASH, False)]
+    assert scene.process.sha256 is None
 
 
 async def test_a_program_that_came_at_run_time_waits_for_its_file_to_be_told() -> None:

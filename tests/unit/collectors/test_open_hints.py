@@ -42,6 +42,22 @@ def test_a_container_has_opens_to_account_for_until_their_programs_are_read() ->
     assert hints.containers() == set()
 
 
+def test_a_program_takes_no_open_from_before_it_was_forked_and_leaves_its_own_to_nobody() -> None:
+    """Such a one is left over where a file is opened and not run; the next to run it would leave its own, and so on."""
+    clock = FakeClock()
+    hints = OpenHints(clock)
+    hints.opened(clock.monotonic(), TRUE)
+    clock.advance(WINDOW_S / 2)
+    child = process(42, exe=TRUE.path)
+    child.start = clock.wall()
+    clock.advance(WINDOW_S / 4)
+    hints.explained(clock.monotonic(), child)
+    hints.opened(clock.monotonic(), TRUE)
+    clock.advance(WINDOW_S / 2)
+    assert hints.match(clock.monotonic()) == (None, [], 1)
+    assert hints.containers() == set()
+
+
 def test_one_of_each_is_an_exec() -> None:
     hints = given_(TRUE, LOADER)
     hints.unread(Unread(0.0, 42, None))

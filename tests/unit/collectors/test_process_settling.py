@@ -6,6 +6,7 @@ import pytest
 from settling_scene import SettlingScene
 
 from collectors.exec_hints import Opened
+from collectors.open_hints import WINDOW_S
 from collectors.process_reader import NOTHING_READ
 from collectors.process_settling import FORKED_S, REREAD_S
 from collectors.procfs import PF_EXITING, PF_FORKNOEXEC, Stat
@@ -123,6 +124,16 @@ async def test_what_only_took_another_name_tells_no_other_program(scene: Settlin
 
     assert not scene.settling.tells_another(process)
     assert len(scene.emitted.events) == 1
+
+
+async def test_a_fork_that_was_counted_and_stays_unexplained_counts_once(scene: SettlingScene) -> None:
+    scene.runs(uid=0, image=140_000)
+    process, _ = scene.new()
+    scene.counters.processes = 1
+    scene.settling.unread(7, process)
+    scene.clock.advance(2 * WINDOW_S)
+    scene.settling.conclude()
+    assert (scene.counters.processes, scene.counters.unexplained) == (0, 1)
 
 
 async def test_nothing_more_is_expected_of_a_process_that_is_gone(scene: SettlingScene) -> None:

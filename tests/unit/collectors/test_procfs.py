@@ -114,7 +114,7 @@ def test_no_arguments_yet_and_one_empty_argument_differ() -> None:
 
 def test_a_name_line_cannot_forge_the_ids() -> None:
     raw = b"Name:\tx\\nUid:\t0\nUmask:\t0022\nState:\tS\nUid:\t1000\t1001\t1002\t1003\nGid:\t5\t6\t7\t8\nGroups:\t\n"
-    assert parse_credentials(raw) == (1001, 6, 1000)
+    assert parse_credentials(raw) == (1001, 6)
 
 
 def test_errors_are_translated_once(tmp_path: os.PathLike[str]) -> None:

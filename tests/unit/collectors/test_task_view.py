@@ -48,6 +48,8 @@ def test_a_child_is_where_its_parent_is_until_it_is_read(proc: FakeProc, task: T
     proc.process(12, 10, cgroup=f"9:x:/docker/{SIDECAR}")
 
     assert tracked(task, 11).container == APP, "without a look at its cgroup"
+    task.read(tracked(task, 11))
+    assert tracked(task, 11).container == APP, "which has gone meanwhile"
     moved = tracked(task, 12)
     assert moved.container == APP
     task.read(moved)
