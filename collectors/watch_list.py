@@ -108,7 +108,7 @@ PYTHONS = (
     b"/root/.local/lib/python3*/site-packages",
     b"/home/*/.local/lib/python3*/site-packages",
 )
-"""Where `site` looks: Debian's, Red Hat's and Alpine's Python, the official images', users' own, and the usual venvs."""
+"""Where `site` looks: Debian's, Red Hat's and Alpine's Python, the official images', users' own, the usual venvs."""
 
 DEFAULT: tuple[Entry, ...] = (
     Entry(

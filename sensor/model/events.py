@@ -67,9 +67,10 @@ class File(NamedTuple):
     """A file as its container sees it. `size` in bytes, `mode` the full st_mode, `uid` its owner.
 
     `drift` is true for a program or a shared library that came, or was changed, after its container had started;
-    `sha256` is given for those only. `actor_evidence` says by what the event's process is known to have done it: `descriptor` (it has the
-    file open at its end, or has just opened it), `argument` (its arguments name the file), `alone` (it was the only
-    process in the container). Where that is not known `actor_candidates` holds the entities of those that were there.
+    `sha256` is given for those only. `actor_evidence` says by what the event's process is known to have done it:
+    `descriptor` (it has the file open at its end, or has just opened it), `argument` (its arguments name the file),
+    `alone` (it was the only process in the container). Where that is not known `actor_candidates` holds the entities of
+    those that were there.
     """
 
     path: str
