@@ -201,9 +201,9 @@ class Health(NamedTuple):
 class Link(NamedTuple):
     """Another event (by its id) that belongs to this one, and how.
 
-    `brought_by`: an event of the file that is run here, when it came after its container had started; `changed_by`: the
-    last one, if the file was changed since; `ran_as`: a run of the file that was told before the file was;
-    `matched`: the event that a detection's rule matched, where that was told by itself, not folded or filtered.
+    `brought_by`: an event of the file that is run or preloaded here, when it came after its container had started;
+    `changed_by`: the last one, if the file was changed since; `ran_as`: a run of the file that was told before the file
+    was; `matched`: the event that a detection's rule matched, where that was told by itself, not folded or filtered.
     """
 
     event: str
