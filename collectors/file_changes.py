@@ -71,9 +71,10 @@ class Change(NamedTuple):
 
 
 class _Departure(NamedTuple):
-    """The first half of a rename."""
+    """The first half of a rename, read at `time`; it happened after `since`."""
 
     time: float
+    since: float
     wd: int
     name: bytes
     places: tuple[Place, ...]
@@ -95,8 +96,9 @@ class ChangeReader:
         self.overflows = 0
         """How often the kernel's queue was full: what was lost then, nobody knows."""
 
-    def read(self, notices: Iterable[Notice], now: float) -> Iterator[Change]:
-        """The changes, in order; to be consumed whole. `now` is monotonic time in seconds."""
+    def read(self, notices: Iterable[Notice], now: float, since: float) -> Iterator[Change]:
+        """The changes, in order; to be consumed whole. What the notices tell happened after `since` and before `now`,
+        in monotonic seconds."""
         self._modified.clear()
         if now - self._last_read > ECHO_S:
             self._last = NOTHING
@@ -107,7 +109,7 @@ class ChangeReader:
                 continue
             places = tuple(self._table.places(notice.wd))
             is_file = bool(places) and places[0].file is not None
-            yield from self._of_file(notice, places) if is_file else self._of_directory(notice, places, now)
+            yield from self._of_file(notice, places) if is_file else self._of_directory(notice, places, now, since)
             self._last = notice
 
     def overflowed(self) -> None:
@@ -130,7 +132,8 @@ class ChangeReader:
         departure = self._take_departure(cookie)
         self._moved.stayed_away(cookie)
         if departure is not None:
-            yield from told(Kind.FILE_DELETE, departure.places, departure.name)
+            gone = told(Kind.FILE_DELETE, departure.places, departure.name)
+            yield from (change._replace(since=departure.since) for change in gone)
 
     def _take_departure(self, cookie: int) -> _Departure | None:
         """The first half, which waits no more."""
@@ -139,7 +142,7 @@ class ChangeReader:
             self._leaving.pop((departure.wd, departure.name), None)
         return departure
 
-    def _of_directory(self, notice: Notice, places: tuple[Place, ...], now: float) -> Iterator[Change]:
+    def _of_directory(self, notice: Notice, places: tuple[Place, ...], now: float, since: float) -> Iterator[Change]:
         mask = notice.mask
         if mask & (MODIFY | CLOSE_WRITE):
             key = (notice.wd, notice.name)
@@ -151,7 +154,7 @@ class ChangeReader:
         if mask & (CREATE | MOVED_TO):
             yield from self._arrived(notice, places)
         elif mask & (DELETE | MOVED_FROM):
-            yield from self._left(notice, places, now)
+            yield from self._left(notice, places, now, since)
         elif mask & ATTRIB:
             yield from self._attributes(notice, places)
         elif mask & (IGNORED | MOVE_SELF):
@@ -240,12 +243,12 @@ class ChangeReader:
             if place is not None:
                 yield from (change._replace(source=SCAN) for change in told(Kind.FILE_CREATE, (place,), name))
 
-    def _left(self, notice: Notice, places: tuple[Place, ...], now: float) -> Iterator[Change]:
+    def _left(self, notice: Notice, places: tuple[Place, ...], now: float, since: float) -> Iterator[Change]:
         self._written.pop((notice.wd, notice.name), None)
         if notice.mask & DELETE:
             yield from told(Kind.FILE_DELETE, places, notice.name)
         else:
-            self._departures[notice.cookie] = _Departure(now, notice.wd, notice.name, places)
+            self._departures[notice.cookie] = _Departure(now, since, notice.wd, notice.name, places)
             self._leaving[notice.wd, notice.name] = notice.cookie
             if notice.mask & IS_DIRECTORY:
                 self._moved.left(notice.cookie, self._moved.contents(places, notice.name), self._exchanged(notice))

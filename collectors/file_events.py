@@ -55,11 +55,11 @@ def facts(change: Change, reach: Reach | None) -> Facts:
 
 def drifts(change: Change, found: Facts) -> bool:
     """Whether a file that can run has come or was changed. Where only programs are told that has been looked at;
-    elsewhere the mode says so."""
+    elsewhere the mode says so, and of a shared library its name: Debian's have no execute bit."""
     status = found.status
     if status is None or change.kind is Kind.FILE_OPEN or change.container == HOST:
         return False
-    can_run = change.programs or bool(status.st_mode & _EXECUTE)
+    can_run = change.programs or bool(status.st_mode & _EXECUTE) or _is_library(change.path)
     return can_run and stat.S_ISREG(status.st_mode) and status.st_size > 0
 
 
@@ -101,6 +101,12 @@ def overflow(count: int, now: Timestamp) -> Event:
     """The kernel's queue was full `count` times; what was lost then, nobody knows."""
     loss = Loss(OVERFLOW, "unknown", None, "file_inotify")
     return Event(Kind.SENSOR_LOSS, now, Evidence("inotify"), count=count, loss=loss)
+
+
+def _is_library(path: bytes) -> bool:
+    """`libx.so`, `libx.so.1`, but not ld.so.conf and its like in /etc."""
+    name = os.path.basename(path)
+    return name.endswith(b".so") or (b".so." in name and name.rpartition(b".so.")[2][:1].isdigit())
 
 
 def _is_apart(status: os.stat_result, reach: Reach) -> bool:

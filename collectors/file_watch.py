@@ -251,7 +251,7 @@ class FileWatch:
         """
         if self._changes is None:
             notices = self._read(now)
-            self._changes = self._reader.read(notices, now)
+            self._changes = self._reader.read(notices, now, self._since)
         end = self._clock.monotonic() + most_s
         for taken, change in enumerate(self._changes, 1):
             self._take(change, now)

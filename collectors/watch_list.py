@@ -18,8 +18,8 @@ CONTENT = CHANGES - {Kind.FILE_ATTRIBUTES}
 class Entry(NamedTuple):
     """One directory to watch. A component with `*`, `?` or `[…]` stands for directories that are no symbolic links.
 
-    `depth` is how many levels below belong to it. `names` restricts it to these files, `pattern` to those that match;
-    `programs` to files that can run: with an execute bit, or beginning like an ELF file or a script. `secrets` are
+    `depth` is how many levels below belong to it. `names` restricts it to these files, `patterns` to those that match
+    one; `programs` to files that can run: with an execute bit, or beginning like an ELF file or a script. `secrets` are
     patterns of the files in it whose opening is told besides; `inodes` of those that are watched themselves as well, so
     that it is told when they change by another name: a hard link that lies where nobody watches, or the host's file
     that is mounted there.
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
     kinds: frozenset[Kind] = CHANGES
     programs: bool = False
     secrets: tuple[bytes, ...] = ()
-    pattern: bytes | None = None
+    patterns: tuple[bytes, ...] = ()
     inodes: tuple[bytes, ...] = ()
 
     def wants(self, kind: Kind, name: bytes) -> bool:
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
         """Whether the file of this name belongs to the entry."""
         if self.names is not None and name not in self.names:
             return False
-        return self.pattern is None or fnmatchcase(name, self.pattern)
+        return not self.patterns or any(fnmatchcase(name, pattern) for pattern in self.patterns)
 
     def is_secret(self, name: bytes) -> bool:
         """Whether it is told that the file of this name was opened."""
@@ -81,11 +81,34 @@ SECRETS = "credentials of the user"
 MOUNTED = "service account and secret mounts"
 PERSISTENCE = "started by itself: a way to stay"
 TRUST = "authorities that every TLS client trusts"
+HOOKS = "run by tools while they work"
+PAM_MODULES = "loaded into every program that lets users in"
 LINKER = "loaded into every program"
+PYTHON = "run by every Python that starts"
+PYTHON_START = (b"*.pth", b"sitecustomize*", b"usercustomize*")
+"""What Python's `site` runs at its start: lines of a .pth that begin with import, and modules of these names."""
+PHP = "settings of PHP, which can have it run a file before every page"
 PROGRAMS = "programs that others run by name"
 DROPPED = "writable by everyone: programs are dropped here, so only files that can run are told"
 PACKAGES = "what the package manager believes to be installed"
 WEB = "served or executed by a web server: web shells"
+
+PYTHONS = (
+    b"/usr/local/lib/python3*",
+    b"/usr/local/lib/python3*/site-packages",
+    b"/usr/local/lib/python3*/dist-packages",
+    b"/usr/lib/python3*",
+    b"/usr/lib/python3*/dist-packages",
+    b"/usr/lib/python3*/site-packages",
+    b"/usr/lib64/python3*/site-packages",
+    b"/opt/venv/lib/python3*/site-packages",
+    b"/app/.venv/lib/python3*/site-packages",
+    b"/app/venv/lib/python3*/site-packages",
+    b"/venv/lib/python3*/site-packages",
+    b"/root/.local/lib/python3*/site-packages",
+    b"/home/*/.local/lib/python3*/site-packages",
+)
+"""Where `site` looks: Debian's, Red Hat's and Alpine's Python, the official images', users' own, the usual venvs."""
 
 DEFAULT: tuple[Entry, ...] = (
     Entry(
@@ -98,6 +121,13 @@ DEFAULT: tuple[Entry, ...] = (
     Entry(b"/etc/sudoers.d", "who may become root"),
     Entry(b"/etc/pam.d", "how users are let in"),
     Entry(b"/etc/security", "limits and access rules of PAM"),
+    Entry(b"/usr/lib/x86_64-linux-gnu/security", PAM_MODULES),
+    Entry(b"/usr/lib/aarch64-linux-gnu/security", PAM_MODULES),
+    Entry(b"/usr/lib64/security", PAM_MODULES),
+    Entry(b"/usr/lib/security", PAM_MODULES),
+    Entry(b"/lib/x86_64-linux-gnu/security", PAM_MODULES),
+    Entry(b"/lib/aarch64-linux-gnu/security", PAM_MODULES),
+    Entry(b"/lib/security", PAM_MODULES),
     Entry(b"/root/.ssh", "keys that open a shell", depth=1, secrets=KEYS, inodes=LOGINS),
     Entry(b"/root", "start files of root's shells", names=START_FILES, secrets=USER_SECRETS),
     Entry(b"/etc/ssh", "the ssh server's rules and keys", depth=1, secrets=(b"ssh_host_*_key",)),
@@ -113,6 +143,12 @@ DEFAULT: tuple[Entry, ...] = (
     Entry(b"/etc/systemd/system", PERSISTENCE, depth=1),
     Entry(b"/run/systemd/system", PERSISTENCE, depth=1),
     Entry(b"/etc/init.d", PERSISTENCE),
+    Entry(b"/etc/services.d", PERSISTENCE, depth=1),
+    Entry(b"/etc/service", PERSISTENCE, depth=1),
+    Entry(b"/etc/sv", PERSISTENCE, depth=1),
+    Entry(b"/etc/apt/apt.conf.d", HOOKS),
+    Entry(b"/etc/dpkg/dpkg.cfg.d", HOOKS),
+    Entry(b"/etc/apk/commit_hooks.d", HOOKS),
     Entry(b"/etc/profile.d", "sourced by every login shell"),
     Entry(b"/etc/ld.so.conf.d", LINKER),
     Entry(b"/run/secrets", MOUNTED, depth=3, secrets=ALL),
@@ -142,13 +178,17 @@ DEFAULT: tuple[Entry, ...] = (
     Entry(b"/etc/pki/ca-trust/source/anchors", TRUST),
     Entry(b"/etc/pki/tls/certs", TRUST),
     Entry(b"/etc/pki/tls/private", "private keys", secrets=ALL),
+    *(Entry(path, PYTHON, patterns=PYTHON_START, kinds=CONTENT) for path in PYTHONS),
     Entry(b"/usr/lib/x86_64-linux-gnu", LINKER),
     Entry(b"/usr/lib/aarch64-linux-gnu", LINKER),
     Entry(b"/usr/lib", LINKER),
     Entry(b"/usr/lib64", LINKER),
+    Entry(b"/lib/x86_64-linux-gnu", LINKER),
+    Entry(b"/lib/aarch64-linux-gnu", LINKER),
     Entry(b"/lib", LINKER),
     Entry(b"/lib64", LINKER),
     Entry(b"/usr/local/lib", LINKER),
+    Entry(b"/usr/local/lib64", LINKER),
     Entry(b"/var/www", WEB, depth=3, kinds=CONTENT),
     Entry(b"/usr/share/nginx/html", WEB, depth=2, kinds=CONTENT),
     Entry(b"/usr/local/apache2/htdocs", WEB, depth=2, kinds=CONTENT),
@@ -157,6 +197,11 @@ DEFAULT: tuple[Entry, ...] = (
     Entry(b"/etc/nginx", "what the web server serves and to whom", depth=1),
     Entry(b"/etc/apache2", "what the web server serves and to whom", depth=1),
     Entry(b"/etc/httpd", "what the web server serves and to whom", depth=1),
+    Entry(b"/usr/local/etc/php", PHP, depth=1, kinds=CONTENT),
+    Entry(b"/usr/local/etc/php-fpm.d", PHP, kinds=CONTENT),
+    Entry(b"/etc/php", PHP, depth=3, kinds=CONTENT),
+    Entry(b"/etc/php[0-9]*", PHP, depth=1, kinds=CONTENT),
+    Entry(b"/app/.git/hooks", HOOKS),
     Entry(b"/usr/lib/systemd/system", PERSISTENCE),
     Entry(b"/etc/systemd/user", PERSISTENCE),
     Entry(b"/etc/supervisor", PERSISTENCE, depth=1),

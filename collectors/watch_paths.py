@@ -39,4 +39,4 @@ def _entries(path: bytes) -> tuple[Entry, ...]:
         path, depth = path[:-3], DEEP
     directory, _, name = path.rpartition(b"/")
     inodes = () if WILD.intersection(name) else (name,)  # a file that is named may be mounted there
-    return Entry(path, CONFIGURED, depth=depth), Entry(directory or b"/", CONFIGURED, pattern=name, inodes=inodes)
+    return Entry(path, CONFIGURED, depth=depth), Entry(directory or b"/", CONFIGURED, patterns=(name,), inodes=inodes)

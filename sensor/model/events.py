@@ -66,10 +66,11 @@ class Process(NamedTuple):
 class File(NamedTuple):
     """A file as its container sees it. `size` in bytes, `mode` the full st_mode, `uid` its owner.
 
-    `drift` is true for a file that can run and came, or was changed, after its container had started; `sha256` is given
-    for those only. `actor_evidence` says by what the event's process is known to have done it: `descriptor` (it has the
-    file open at its end, or has just opened it), `argument` (its arguments name the file), `alone` (it was the only
-    process in the container). Where that is not known `actor_candidates` holds the entities of those that were there.
+    `drift` is true for a program or a shared library that came, or was changed, after its container had started;
+    `sha256` is given for those only. `actor_evidence` says by what the event's process is known to have done it:
+    `descriptor` (it has the file open at its end, or has just opened it), `argument` (its arguments name the file),
+    `alone` (it was the only process in the container). Where that is not known `actor_candidates` holds the entities of
+    those that were there.
     """
 
     path: str
@@ -200,9 +201,9 @@ class Health(NamedTuple):
 class Link(NamedTuple):
     """Another event (by its id) that belongs to this one, and how.
 
-    `brought_by`: an event of the file that is run here, when it came after its container had started; `changed_by`: the
-    last one, if the file was changed since; `ran_as`: a run of the file that was told before the file was;
-    `matched`: the event that a detection's rule matched, where that was told by itself, not folded or filtered.
+    `brought_by`: an event of the file that is run or preloaded here, when it came after its container had started;
+    `changed_by`: the last one, if the file was changed since; `ran_as`: a run of the file that was told before the file
+    was; `matched`: the event that a detection's rule matched, where that was told by itself, not folded or filtered.
     """
 
     event: str

@@ -1,5 +1,5 @@
-"""Links an exec to the events of the file that it runs, where that came after its container had started, and a
-detection to the event that its rule matched.
+"""Links an exec to the events of the file that it runs, or preloads, where that came after its container had started,
+and a detection to the event that its rule matched.
 
 Ids are given when events are encoded, so this is done there, by container and path, of what was told before. The
 collectors need not know each other for it.
@@ -10,6 +10,7 @@ import re
 import stat
 from collections import OrderedDict, deque
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from sensor.model.events import Event, File, Link, Process
@@ -29,7 +30,7 @@ DELETED = " (deleted)"
 """Behind the path of an executable that has no name any more (proc_pid_exe(5))."""
 
 _INTERPRETER = re.compile(r"(ba|da|a|z|k|mk|c|tc|fi)?sh|busybox|(python|perl|ruby|node|nodejs|php|lua|tclsh)[\d.]*")
-
+_SEPARATOR = re.compile("[: ]+")
 _CHANGES = frozenset({Kind.FILE_CREATE, Kind.FILE_MODIFY, Kind.FILE_DELETE, Kind.FILE_RENAME, Kind.FILE_ATTRIBUTES})
 """A detection has the file of its event, and is none of these."""
 
@@ -92,7 +93,7 @@ class Links:
     def _of_run(self, container: str, process: Process) -> tuple[Link, ...]:
         if not self._files:
             return ()
-        for path in _run_paths(process):
+        for path in chain(_run_paths(process), _preloaded(process)):
             if path == process.exe and process.drift is False:
                 continue
             if (brought := self._files.get((container, path))) is not None:
@@ -169,3 +170,11 @@ def _run_paths(process: Process) -> Iterator[str]:
     for word in (process.args or ())[1 : 1 + SCRIPTS]:
         if not word.startswith("-"):
             yield os.path.normpath(os.path.join(process.cwd or "/", word))
+
+
+def _preloaded(process: Process) -> Iterator[str]:
+    """The libraries that it was started with (ld.so(8)); those that an interpreter's script loads are not known."""
+    for variable in process.preload or ():
+        name, _, libraries = variable.partition("=")
+        if name in ("LD_PRELOAD", "LD_AUDIT"):
+            yield from _SEPARATOR.split(libraries)

@@ -10,6 +10,8 @@ from file_still import Still, handles
 
 from collectors import file_watch
 from collectors.file_hold_off import HOLD_OFF_S
+from collectors.file_rescan import CLOCK_TICK_NS
+from collectors.file_watch import RETRY_S
 from sensor.model.events import Timestamp
 from sensor.model.kinds import Kind
 from sensor.model.protocols import Recent
@@ -126,3 +128,21 @@ def test_a_secret_that_came_early_is_not_opened_which_older_kernels_would_tell(
     assert still.told() == {("create", "/run/secrets/token"), ("create", "/etc/passwd")}
     assert opened == []
     still.close()
+
+
+def test_what_was_changed_while_a_container_could_not_be_reached_is_told(tmp_path: Path) -> None:
+    """Its first process is not known any more, or was there before: only since when it was tried says what is new."""
+    still = Still(make_root(tmp_path, ["etc"]))
+    (still.root / "etc/old").touch()
+    still.clock.wall_ns = (still.root / "etc/old").stat().st_ctime_ns + 2 * CLOCK_TICK_NS
+    still.task.add(os.getpid(), APP)
+    still.task.start_container(APP)
+    while (still.root / "etc").stat().st_ctime_ns < still.clock.wall():
+        (still.root / "etc/new").touch()
+        (still.root / "etc/new").rename(still.root / "etc/new.1")
+    still.task.roots[APP] = still.root_fd
+    still.clock.advance(RETRY_S)
+    still.work()
+    still.close()
+    assert ("create", "/etc/new.1") in still.told()
+    assert not [path for _, path in still.told() if path == "/etc/old"]

@@ -85,13 +85,13 @@ async def test_a_program_that_was_told_is_followed_until_it_goes(scene: FileScen
 
 
 async def test_a_program_that_takes_the_place_of_another_is_told(scene: FileScene) -> None:
-    (scene.root / "opt").mkdir()
-    for path in ("tmp/x", "opt/evil"):
+    (scene.root / "data").mkdir()
+    for path in ("tmp/x", "data/evil"):
         (scene.root / path).write_text("#!/bin/sh")
     await scene.tells("/tmp/x", Kind.FILE_CREATE)
     await asyncio.sleep(HOLD_OFF_S)
-    (scene.root / "tmp/x").rename(scene.root / "opt/x")
-    (scene.root / "opt/evil").rename(scene.root / "tmp/x")
+    (scene.root / "tmp/x").rename(scene.root / "data/x")
+    (scene.root / "data/evil").rename(scene.root / "tmp/x")
     await until(lambda: len(scene.told("/tmp/x")) == 3, "both")
     assert [e.kind for e in scene.told("/tmp/x")] == [Kind.FILE_CREATE, Kind.FILE_DELETE, Kind.FILE_CREATE]
 

@@ -109,7 +109,7 @@ class Scene:
 
     def read(self, *notices: tuple[int, int, bytes] | tuple[int, int, bytes, int], now: float = 0.0) -> list[Change]:
         made = [Notice(wd, mask, cookie[0] if cookie else 0, name) for wd, mask, name, *cookie in notices]
-        return list(self.reader.read(made, now))
+        return list(self.reader.read(made, now, since=now - 1.0))
 
 
 @pytest.fixture
@@ -151,7 +151,8 @@ def test_half_a_rename_is_a_deletion_once_the_other_half_stays_away(scene: Scene
     assert not scene.read((ETC, MOVED_FROM, b"a", 9), now=5.0)
     assert scene.reader.next_due() == 5.0 + PAIRING_S
     assert not list(scene.reader.unpaired(5.0))
-    assert summary(scene.reader.unpaired(5.0 + PAIRING_S)) == [("delete", b"/etc/a")]
+    (deletion,) = scene.reader.unpaired(5.0 + PAIRING_S)
+    assert deletion == Change(Kind.FILE_DELETE, "c", b"/etc/a", since=4.0), "it happened before that read, not now"
     assert summary(scene.read((ETC, MOVED_TO, b"b", 9))) == [("create", b"/etc/b")]
 
 
@@ -225,7 +226,8 @@ def test_what_was_written_before_says_nothing_of_another_file_or_of_what_was_los
 def test_a_name_is_known_before_it_is_told(scene: Scene) -> None:
     scene.table.names.learn("c", b"/etc", [])
     told = [
-        scene.table.names.has("c", b"/etc", b"x") for _ in scene.reader.read([Notice(ETC, CREATE, 0, b"x")], now=0.0)
+        scene.table.names.has("c", b"/etc", b"x")
+        for _ in scene.reader.read([Notice(ETC, CREATE, 0, b"x")], now=0.0, since=0.0)
     ]
     assert told == [True]
 

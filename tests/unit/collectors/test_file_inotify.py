@@ -5,13 +5,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from fakes import FakeClock
 
-from collectors import file_inotify
 from collectors.file_inotify import FileInotify
-from sensor.model.clock import SystemClock
+from collectors.file_watch import LATENCY_S
 from sensor.model.counters import Counters
-
-LATENCY_S = 0.02
 
 
 class Pipe:
@@ -49,29 +47,36 @@ def pipe() -> Iterator[Pipe]:
     pipe.close()
 
 
-async def was_idle(pipe: Pipe, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(file_inotify, "LATENCY_S", LATENCY_S)
-    collector = FileInotify(counters=Counters(), clock=SystemClock())
+async def was_idle(pipe: Pipe, watch: Watch, clock: FakeClock) -> bool:
+    collector = FileInotify(counters=Counters(), clock=clock)
     return await collector._something(pipe, watch)  # type: ignore[arg-type]
 
 
-async def test_where_notices_were_queued_before_it_was_not_idle(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_notices_were_queued_before_it_was_not_idle(pipe: Pipe) -> None:
     pipe.notice()
-    assert not await was_idle(pipe, Watch(), monkeypatch)
+    assert not await was_idle(pipe, Watch(), FakeClock())
 
 
-async def test_where_its_turn_was_asked_for_before_it_was_not_idle(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_its_turn_was_asked_for_before_it_was_not_idle(pipe: Pipe) -> None:
     watch = Watch()
     watch.wake.set()
-    assert not await was_idle(pipe, watch, monkeypatch)
+    assert not await was_idle(pipe, watch, FakeClock())
 
 
-async def test_where_nothing_came_for_a_while_it_was_idle(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    asyncio.get_running_loop().call_later(10 * LATENCY_S, pipe.notice)
-    assert await was_idle(pipe, Watch(), monkeypatch)
+@pytest.mark.parametrize(("seconds", "idle"), [(LATENCY_S / 2, False), (LATENCY_S, True)])
+async def test_where_nothing_came_for_a_while_it_was_idle(pipe: Pipe, seconds: float, idle: bool) -> None:
+    clock = FakeClock()
+
+    def come() -> None:
+        clock.advance(seconds)
+        pipe.notice()
+
+    asyncio.get_running_loop().call_soon(come)  # once it waits
+    assert await was_idle(pipe, Watch(), clock) is idle
 
 
-async def test_what_is_due_later_ends_the_wait(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = Watch()
-    watch.due = SystemClock().monotonic() + 10 * LATENCY_S
-    assert await was_idle(pipe, watch, monkeypatch)
+async def test_what_is_due_later_ends_the_wait(pipe: Pipe) -> None:
+    clock, watch = FakeClock(), Watch()
+    watch.due = clock.monotonic() + LATENCY_S
+    asyncio.get_running_loop().call_soon(clock.advance, LATENCY_S)
+    assert await was_idle(pipe, watch, clock)

@@ -13,18 +13,18 @@ from sensor.model.errors import WrongConfiguration
 
 def test_what_is_added_comes_first_as_directories_and_as_files() -> None:
     entries = watch_list(["/app/data/", "//srv//*.conf"])
-    assert [(entry.path, entry.depth, entry.pattern) for entry in entries[:4]] == [
-        (b"/app/data", DEPTH, None),
-        (b"/app", 0, b"data"),
-        (b"/srv/*.conf", DEPTH, None),
-        (b"/srv", 0, b"*.conf"),
+    assert [(entry.path, entry.depth, entry.patterns) for entry in entries[:4]] == [
+        (b"/app/data", DEPTH, ()),
+        (b"/app", 0, (b"data",)),
+        (b"/srv/*.conf", DEPTH, ()),
+        (b"/srv", 0, (b"*.conf",)),
     ]
     assert entries[4:] == DEFAULT
 
 
 def test_what_is_below_the_root_is_told_there() -> None:
     _, files = watch_list(["/data"])[:2]
-    assert (files.path, files.pattern) == (b"/", b"data")
+    assert (files.path, files.patterns) == (b"/", (b"data",))
 
 
 def test_two_stars_at_the_end_mean_more_levels() -> None:

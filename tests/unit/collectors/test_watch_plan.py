@@ -44,7 +44,7 @@ def test_a_pattern_stands_for_the_directories_that_match() -> None:
 
 
 def test_an_entry_may_be_the_root() -> None:
-    root = plan([Entry(b"/", "configured", pattern=b"data")])
+    root = plan([Entry(b"/", "configured", patterns=(b"data",))])
     assert root.has(b"data")
     assert not root.has(b"etc")
 

@@ -42,9 +42,15 @@ class Scene:
         return self.go_by(Event(kind, Timestamp(0), Evidence("inotify"), container=Container(container), file=file))
 
     def run(
-        self, exe: str, *args: str, cwd: str = "/", drift: bool | None = True, container: str = "app"
+        self,
+        exe: str,
+        *args: str,
+        cwd: str = "/",
+        drift: bool | None = True,
+        container: str = "app",
+        preload: tuple[str, ...] | None = None,
     ) -> tuple[Link, ...]:
-        process = Process("entity", 7, exe=exe, args=(exe, *args), cwd=cwd, drift=drift)
+        process = Process("entity", 7, exe=exe, args=(exe, *args), cwd=cwd, drift=drift, preload=preload)
         return self.go_by(
             Event(Kind.PROCESS_EXEC, Timestamp(0), Evidence("cursor"), container=Container(container), process=process)
         )
@@ -97,6 +103,15 @@ def test_a_file_that_a_program_is_given_is_not_what_it_runs() -> None:
     scene = Scene()
     scene.file(Kind.FILE_CREATE, "/tmp/x")
     assert scene.run("/usr/bin/mv", "/tmp/x", "/tmp/y", drift=False) == ()
+
+
+@pytest.mark.parametrize("preload", ["LD_PRELOAD=/lib/a.so /usr/lib/x.so", "LD_AUDIT=/lib/a.so:/usr/lib/x.so"])
+def test_a_library_that_came_is_linked_to_what_preloads_it(preload: str) -> None:
+    scene = Scene()
+    scene.file(Kind.FILE_CREATE, "/usr/lib/x.so", mode=stat.S_IFREG | 0o644)
+    brought = (Link(scene.id, BROUGHT_BY),)
+    assert scene.run("/bin/ls", drift=False, preload=("LD_LIBRARY_PATH=/usr/lib", preload)) == brought
+    assert scene.run("/bin/ls", drift=False, preload=("LD_LIBRARY_PATH=/usr/lib/x.so",)) == ()
 
 
 def test_a_renamed_file_keeps_what_brought_it() -> None:
