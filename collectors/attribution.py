@@ -92,7 +92,8 @@ class Attribution:
         """The best that is left to say where nobody was found holding the socket.
 
         That it was the last owner of the same destination, if that lived when it began; or who holds the listener; or,
-        once it is over, who had only just started: a process of a moment that was started to connect.
+        once it is over, who had only just started: a process of a moment that was started to connect. Where its SYN
+        was read late nobody was looked for while it was open, and it may as well be of any that has been there for long.
         """
         if known.owner is not None or known.since is None:
             return
@@ -102,7 +103,7 @@ class Attribution:
             if listener is not None:
                 self._see_listener(known, listener)
             found = self._lately(known, known.since)
-        if found is None and is_over and known.direction == OUTBOUND:
+        if found is None and is_over and known.direction == OUTBOUND and not known.opened_late:
             found = self._newcomer(known, known.since)
         if found is not None:
             known.owner, known.evidence = found, RECENT

@@ -52,7 +52,8 @@ class Known:
     `at` is the wall time of its SYN, if that was seen; `offered`, that we answered it. The ends are kept because the
     kernel clears them when a connection is aborted. `looks` counts the searches for an owner; `established` tells a TCP
     connection whose handshake was done, `refused` and `reset` how it was broken; `unsure`, that packets were lost while
-    its answer was due. `told`: it was announced.
+    its answer was due. `told`: it was announced. `opened_late`: its SYN was read too late to see who holds it; `ended_late`: its end,
+    so that its duration is not known.
     """
 
     family: int
@@ -69,6 +70,8 @@ class Known:
     reset: bool = False
     unsure: bool = False
     told: bool = False
+    opened_late: bool = False
+    ended_late: bool = False
     looks: int = 0
     owner: Owner | None = None
     evidence: str | None = None

@@ -29,6 +29,20 @@ def test_a_connection_that_netfilter_redirects_is_told_by_its_answer_and_not_by_
     assert scene.table.at(TCP, ends_of(to_proxy)) is None
 
 
+def test_what_a_proxy_accepts_of_it_is_told_while_it_lasts(scene: NetworkScene) -> None:
+    """The answer has the ends of the app's socket, and none has the proxy's."""
+    scene.task.add(43, "c1", sockets=[200])
+    accepted = sock(2, 200, src="127.0.0.1", src_port=15001, dst="127.0.0.1", dst_port=REDIRECTED.src_port)
+    scene.sockets = {ends_of(accepted): accepted}
+    scene.attempts.opened(segment(accepted, SYN, back=True), scene.telling.now(), sent=True, within=True)
+    answers(scene, REDIRECTED)
+    for _ in LOOK_S:
+        scene.wait(1)
+    network = told(scene).network
+    assert network is not None
+    assert (owner(told(scene))[0], network.direction, network.outcome) == (43, "inbound", "established")
+
+
 def test_who_opened_a_connection_is_not_asked_again_when_it_is_answered(scene: NetworkScene) -> None:
     opens(scene, REDIRECTED)
     scene.attempts.redirected(segment(REDIRECTED, SYN_ACK, back=True), scene.telling.now())
