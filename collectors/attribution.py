@@ -93,7 +93,7 @@ class Attribution:
 
         That it was the last owner of the same destination, if that lived when it began; or who holds the listener; or,
         once it is over, who had only just started: a process of a moment that was started to connect. Where its SYN
-        was read late nobody was looked for while it was open, and it may as well be of any that has been there for long.
+        was read late nobody was looked for while it was open, and whoever has been there for long may have it as well.
         """
         if known.owner is not None or known.since is None:
             return

@@ -74,7 +74,8 @@ def connected(known: Known, now: Timestamp, *, accepted: bool = True) -> Event:
 def ended(sock: InetSocket, known: Known, duration_s: float | None, now: Timestamp, *, was_known: bool = True) -> Event:
     """A socket that was destroyed, with what it carried; `known` has what was known of it before its end.
 
-    `duration_s` is None where its beginning was not seen, or its end was read late. `was_known` is false where it was heard of by its end only.
+    `duration_s` is None where its beginning was not seen, or its end was read late. `was_known` is false where it was
+    heard of by its end only.
     """
     info = sock.info or TcpInfo()
     cleared = not sock.dst_port

@@ -7,8 +7,8 @@ from functools import partial
 from collectors import network_events as events
 from collectors.attribution import Attribution, Own
 from collectors.inet_diag import CLOSE, LISTEN, SYN_SENT, TCP, UDP, InetSocket, is_loopback, is_unspecified
-from collectors.network_telling import DNS, NetworkTelling
 from collectors.late_reads import LateReads
+from collectors.network_telling import DNS, NetworkTelling
 from collectors.proxies import Proxies, is_service_connect
 from collectors.socket_table import INBOUND, OUTBOUND, Known, SocketTable, known_of
 from sensor.model.clock import Clock

@@ -52,8 +52,8 @@ class Known:
     `at` is the wall time of its SYN, if that was seen; `offered`, that we answered it. The ends are kept because the
     kernel clears them when a connection is aborted. `looks` counts the searches for an owner; `established` tells a TCP
     connection whose handshake was done, `refused` and `reset` how it was broken; `unsure`, that packets were lost while
-    its answer was due. `told`: it was announced. `opened_late`: its SYN was read too late to see who holds it; `ended_late`: its end,
-    so that its duration is not known.
+    its answer was due. `told`: it was announced. `opened_late`: its SYN was read too late to see who held it;
+    `ended_late`: its end was, so that its duration is not known.
     """
 
     family: int
