@@ -267,6 +267,16 @@ def test_a_connection_to_service_connect_which_netfilter_redirects_has_its_proce
     ]
 
 
+def test_a_connection_that_netfilter_redirects_from_an_apps_port_to_its_proxy_is_one(need: Need) -> None:
+    """Whether it is accepted nothing shows before its end: no packet has the ends of the socket that accepts it."""
+    need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    need(_redirects(), "iptables with nat")
+    assert alone("service_connect_ingress_scene.py")["told"] == [
+        ["network.connect", "inbound", 8080, None, None, True],
+        ["network.flow", "inbound", 8080, "established", 10, True],
+    ]
+
+
 def _redirects() -> bool:
     asked = ["unshare", "-n", "iptables", "-t", "nat", "-L"]
     return bool(shutil.which("iptables")) and subprocess.run(asked, capture_output=True, check=False).returncode == 0

@@ -1,8 +1,8 @@
 """Connections over loopback: what netfilter redirects, what nobody has, and a socket that connects to itself."""
 
 import pytest
-from network_scene import NetworkScene, ended, ends_of, segment, sock
-from test_connection_attempts import RST, SYN, SYN_ACK, answers, opens, owner, scene, told
+from network_scene import CLOSED_BY_SERVER, NetworkScene, ended, ends_of, listener, segment, sock
+from test_connection_attempts import IN, RST, SYN, SYN_ACK, answers, comes_in, opens, owner, scene, told
 
 from collectors.connection_attempts import LOOK_S
 from collectors.inet_diag import ESTABLISHED, SYN_SENT, TCP
@@ -90,3 +90,33 @@ def test_a_socket_that_connects_to_itself_is_one_connection(scene: NetworkScene)
 
     assert [n.direction for n in scene.networks("network.connect")] == ["outbound"]
     assert [n.direction for n in scene.networks("network.flow")] == ["outbound"]
+
+
+def test_what_comes_in_for_an_app_and_is_redirected_to_its_proxy_is_one_connection(scene: NetworkScene) -> None:
+    """Its packets have the app's port, and the socket that ends has the proxy's."""
+    scene.sockets[ends_of(listener())] = listener()
+    for port in (51000, 51001):
+        comes_in(scene, IN._replace(dst_port=port))
+        scene.attempts.answered(segment(IN._replace(dst_port=port), SYN_ACK))
+    scene.wait(LOOK_S[1])
+    scene.clock.advance(1)
+    scene.tracker.end(ended(IN._replace(cookie=9, src_port=15000), CLOSED_BY_SERVER))
+
+    flow = told(scene, "network.flow")
+    assert flow.network is not None
+    assert (owner(flow), flow.network.direction, flow.network.outcome) == ((42, "recent"), "inbound", "established")
+    assert (flow.network.src_port, flow.network.dst_port, flow.network.duration_ms) == (8080, 51000, 1100.0)
+    assert scene.table.at(TCP, ends_of(IN)) is None
+    assert scene.table.at(TCP, ends_of(IN._replace(dst_port=51001))) is not None
+
+
+def test_an_end_finds_the_connection_to_its_own_port_first(scene: NetworkScene) -> None:
+    """A client may use a port of its own for two connections at once."""
+    for port in (8080, 8081):
+        comes_in(scene, IN._replace(src_port=port))
+    for port in (8080, 8081):
+        scene.tracker.end(ended(IN._replace(cookie=port, src_port=port), CLOSED_BY_SERVER))
+    scene.attempts.flush()
+    assert [network.src_port for network in scene.networks("network.flow")] == [8080, 8081]
+    scene.tracker.end(ended(IN._replace(cookie=9, src_port=15000), CLOSED_BY_SERVER))
+    assert scene.networks("network.flow")[-1].src_port == 15000
