@@ -1,6 +1,7 @@
 """Run by test_network_taps_kernel under `unshare -n`, with a rule of netfilter as ECS sets it up for Service Connect.
 
-A peer in a network namespace of its own connects to an app's port, and is redirected to a proxy's. Prints what was told.
+A peer in a network namespace of its own connects to an app's port, and is redirected to a proxy's. Prints what was
+told.
 """
 
 import asyncio
@@ -68,7 +69,7 @@ async def scene(connecting: subprocess.Popen[str]) -> list[object]:
     counters, clock = Counters(), SystemClock()
     state = NetworkState(counters=counters, clock=clock)
     with AppProcess() as app:
-        task = task_of(app, counters)
+        task, pid = task_of(app, counters), app.pid
         app.do(PAIR + f"server = socket.create_server(('', {APP})); proxy = socket.create_server(('', {PROXY}))")
         taps = NetworkTaps(state=state, counters=counters, clock=clock)
         ends = NetworkSockdiag(state=state, counters=counters, clock=clock)
