@@ -90,7 +90,7 @@ async def scene(connecting: subprocess.Popen[str]) -> list[object]:
                 network.src_port,
                 network.outcome,
                 network.bytes_in,
-                pid_of(event) == app.pid,
+                pid_of(event) == pid,
             )
             for event in emitted.events
             if (network := network_of(event)).direction != "listen"
