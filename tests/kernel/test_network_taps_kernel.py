@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from app_process import AppProcess
 from needs import Need
-from network_watched import PAIR, Watched, alone, network_of, pid_of, task_of
+from network_watched import PAIR, Watched, alone, has_duration, network_of, pid_of, task_of
 from running import collecting, until
 from scenes import namespaces
 
@@ -108,7 +108,7 @@ async def test_a_connection_of_a_moment_has_its_process_on_both_sides(watched: W
     for event in (*connects.values(), *flows.values()):
         assert (pid_of(event), network_of(event).outcome) == (watched.app.pid, "established")
         assert network_of(event).owner_evidence in ("descriptor", "recent")
-    assert all((network_of(flow).duration_ms or 0) > 0 for flow in flows.values())
+    assert all(map(has_duration, flows.values()))
 
 
 @pytest.mark.parametrize(("address", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
