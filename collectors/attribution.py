@@ -121,9 +121,9 @@ class Attribution:
         found = [
             (started, Owner(process, container))
             for container in self._task.containers()
-            for process, ended, started in self._task.recent(container, began)
+            for process, _ended, started in self._task.recent(container, began)
             if started is not None and latest - NEW_NS < started <= latest
-            if (ended is None or ended >= began) and not self._task.is_own(process.pid)
+            if not self._task.is_own(process.pid)
         ]
         above = {ancestor.entity for _, owner in found for ancestor in owner.process.ancestors}
         found = sorted((one for one in found if one[1].process.entity not in above), key=itemgetter(0))
