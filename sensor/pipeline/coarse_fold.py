@@ -22,8 +22,7 @@ MOST = 1_024
 MOST_ARGS, LONGEST_ARG = 32, 256
 """Arguments, and characters of each, that are compared."""
 
-SUMS = ("bytes_in", "bytes_out", "retransmits")
-"""Fields of `network` that are summed."""
+_SUMS = frozenset({"network.bytes_in", "network.bytes_out", "network.retransmits"})
 
 _VARYING = re.compile(r"\b[0-9a-f]{8,}\b|[0-9]+", re.ASCII | re.IGNORECASE)
 
@@ -133,15 +132,18 @@ def _together(before: Event, event: Event) -> Event:
     """The later event with the counts and sums of both, and why there is no sum where one of them has none."""
     network, evidence = event.network, event.evidence
     if network is not None and before.network is not None:
-        sums = {field: _sum(getattr(before.network, field), getattr(network, field)) for field in SUMS}
-        network = network._replace(**sums)
+        network = network._replace(
+            bytes_in=_sum(before.network.bytes_in, network.bytes_in),
+            bytes_out=_sum(before.network.bytes_out, network.bytes_out),
+            retransmits=_sum(before.network.retransmits, network.retransmits),
+        )
         missing = {entry.field: entry for entry in (*_of_sums(before), *evidence.missing)}
         evidence = evidence._replace(missing=tuple(missing.values()))
     return event._replace(count=before.count + event.count, network=network, evidence=evidence)
 
 
 def _of_sums(event: Event) -> list[Missing]:
-    return [entry for entry in event.evidence.missing if entry.field.removeprefix("network.") in SUMS]
+    return [entry for entry in event.evidence.missing if entry.field in _SUMS]
 
 
 def _sum(a: int | None, b: int | None) -> int | None:
