@@ -67,6 +67,16 @@ def test_what_lasted_much_longer_than_nobody_read_has_one(
     assert duration(scene)[1] is not is_known
 
 
+@pytest.mark.parametrize(("lasted_s", "is_known"), [(5.0, True), (1.0, False)])
+def test_only_the_while_in_which_nobody_read_is_uncertain(scene: NetworkScene, lasted_s: float, is_known: bool) -> None:
+    """No end had come for long, and we would have been woken by one until then."""
+    opens(scene, OUT)
+    scene.clock.advance(lasted_s)
+    scene.late.waited(scene.clock.monotonic() - 0.2)
+    scene.tracker.end(ended(OUT))
+    assert duration(scene) == ((1000 * lasted_s, False) if is_known else (None, True))
+
+
 def test_two_that_were_read_late_tell_of_one_while(scene: NetworkScene) -> None:
     opens(scene, OUT)
     for ago_s in (4.0, 1.0, 3.0):
