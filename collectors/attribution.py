@@ -92,7 +92,8 @@ class Attribution:
         """The best that is left to say where nobody was found holding the socket.
 
         That it was the last owner of the same destination, if that lived when it began; or who holds the listener; or,
-        once it is over, who had only just started: a process of a moment that was started to connect.
+        once it is over, who had only just started: a process of a moment that was started to connect. Where its SYN
+        was read late nobody was looked for while it was open, and whoever has been there for long may have it as well.
         """
         if known.owner is not None or known.since is None:
             return
@@ -102,7 +103,7 @@ class Attribution:
             if listener is not None:
                 self._see_listener(known, listener)
             found = self._lately(known, known.since)
-        if found is None and is_over and known.direction == OUTBOUND:
+        if found is None and is_over and known.direction == OUTBOUND and not known.opened_late:
             found = self._newcomer(known, known.since)
         if found is not None:
             known.owner, known.evidence = found, RECENT
@@ -120,9 +121,9 @@ class Attribution:
         found = [
             (started, Owner(process, container))
             for container in self._task.containers()
-            for process, ended, started in self._task.recent(container, began)
+            for process, _ended, started in self._task.recent(container, began)
             if started is not None and latest - NEW_NS < started <= latest
-            if (ended is None or ended >= began) and not self._task.is_own(process.pid)
+            if not self._task.is_own(process.pid)
         ]
         above = {ancestor.entity for _, owner in found for ancestor in owner.process.ancestors}
         found = sorted((one for one in found if one[1].process.entity not in above), key=itemgetter(0))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from collectors.attribution import Attribution
 from collectors.inet_diag import TCP, is_loopback
+from collectors.late_reads import LateReads
 from collectors.network_telling import Moment, NetworkTelling
 from collectors.packet_filter import RST
 from collectors.packet_headers import Segment
@@ -37,12 +38,14 @@ class ConnectionAttempts:
         attribution: Attribution,
         counters: Counters,
         clock: Clock,
+        late: LateReads,
     ) -> None:
         self._table = table
         self._telling = telling
         self._attribution = attribution
         self._counters = counters
         self._clock = clock
+        self._late = late
         self._waiting: tuple[deque[Known], ...] = tuple(deque() for _ in LOOK_S)
         self._orphans: deque[tuple[float, Known, Callable[[], None]]] = deque()
 
@@ -132,6 +135,7 @@ class ConnectionAttempts:
             known = Known(family, TCP, ends, None, direction=direction)
             self._table.add_loose(known)
         known.since, known.at, known.direction = moment.monotonic, moment.wall, direction
+        known.opened_late = self._late.waited(moment.monotonic)
         is_there = direction == INBOUND or self._look_up(known)
         if known.own:
             self._counters.add("own_sockets")
@@ -188,7 +192,7 @@ class ConnectionAttempts:
         if not is_loopback(known.family, known.ends.dst if known.direction == OUTBOUND else known.ends.src):
             return False
         if known.direction == INBOUND:
-            return not known.offered
+            return not (known.offered or known.established)  # no answer has the proxy's ends either (`redirected`)
         is_unanswered = not (known.established or known.refused or known.reset or known.unsure)
         return is_unanswered and known.owner is None and self._table.is_loose(known)
 

@@ -24,6 +24,7 @@ _NOT_ACCEPTED = Missing("process", "not accepted yet")
 _NO_HOLDER = Missing("process", "nobody readable holds the socket")
 _TOO_SHORT = Missing("process", "ended before anybody looked")
 _BEGAN_UNSEEN = Missing("network.duration_ms", "its beginning was not seen")
+_ENDED_LATE = Missing("network.duration_ms", "its end was read late")
 _NOT_BOUND = Missing("network.src", absent.TO_EVERY_ADDRESS)
 _NOT_CONNECTED = tuple(Missing(field, absent.NOT_CONNECTED) for field in ("network.dst", "network.dst_port"))
 _NO_LOCAL_END = Missing("network.src", "cleared by the kernel")
@@ -73,7 +74,8 @@ def connected(known: Known, now: Timestamp, *, accepted: bool = True) -> Event:
 def ended(sock: InetSocket, known: Known, duration_s: float | None, now: Timestamp, *, was_known: bool = True) -> Event:
     """A socket that was destroyed, with what it carried; `known` has what was known of it before its end.
 
-    `duration_s` is None where its beginning was not seen. `was_known` is false where it was heard of by its end only.
+    `duration_s` is None where its beginning was not seen, or its end was read late. `was_known` is false where it was
+    heard of by its end only.
     """
     info = sock.info or TcpInfo()
     cleared = not sock.dst_port
@@ -182,7 +184,7 @@ def _missing_of_flow(network: Network, known: Known, cleared: bool) -> list[Miss
     if network.bytes_in is None:
         missing += _BYTES_CLEARED if network.transport == "tcp" and cleared else _NOT_COUNTED
     if network.duration_ms is None:
-        missing.append(_BEGAN_UNSEEN)
+        missing.append(_ENDED_LATE if known.ended_late else _BEGAN_UNSEEN)
     return missing
 
 

@@ -12,6 +12,7 @@ from collectors.connection_attempts import ConnectionAttempts
 from collectors.dns_names import DnsNames
 from collectors.dns_telling import DnsTelling
 from collectors.inet_diag import TCP, InetSocket
+from collectors.late_reads import LateReads
 from collectors.local_ports import ephemeral
 from collectors.mounts import remote_mounts_in
 from collectors.network_fold import NetworkFold
@@ -58,6 +59,7 @@ class NetworkParts:
         self.storm = NetworkStorm(
             share=CpuShare(cores, OTHERS, clock, spent), opened=partial(opened, procfs), counters=counters, clock=clock
         )
+        self.late = LateReads(clock)
         self.tapped = False
         """Whether packets are followed now, so that no dump is needed to see new connections."""
         self.lossy = False
@@ -73,7 +75,12 @@ class NetworkParts:
         self.telling = NetworkTelling(fold=fold, names=names, resolvers=resolvers, clock=clock)
         attribution = Attribution(task=task, find=self.questions.find, own=self.own, counters=counters, clock=clock)
         self.attempts = ConnectionAttempts(
-            table=table, telling=self.telling, attribution=attribution, counters=counters, clock=clock
+            table=table,
+            telling=self.telling,
+            attribution=attribution,
+            counters=counters,
+            clock=clock,
+            late=self.late,
         )
         self.dns = DnsTelling(
             table=table,
@@ -93,6 +100,7 @@ class NetworkParts:
             ending=self.attempts.ending,
             counters=counters,
             clock=clock,
+            late=self.late,
             loopback=loopback,
             ephemeral=ephemeral(procfs),
             served=self._served,

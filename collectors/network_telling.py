@@ -53,7 +53,7 @@ class NetworkTelling:
     def flow(self, sock: InetSocket, known: Known, moment: Moment, *, was_known: bool = True) -> None:
         """Tell that a socket ended then. `was_known` is false where it was heard of by its end only."""
         self._name(known)
-        duration = None if known.since is None else moment.monotonic - known.since
+        duration = None if known.since is None or known.ended_late else moment.monotonic - known.since
         self.put(events.ended(sock, known, duration, moment.wall, was_known=was_known))
 
     def listening(self, sock: InetSocket, protocol: int, owner: Owner | None) -> None:

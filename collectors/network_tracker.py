@@ -7,6 +7,7 @@ from functools import partial
 from collectors import network_events as events
 from collectors.attribution import Attribution, Own
 from collectors.inet_diag import CLOSE, LISTEN, SYN_SENT, TCP, UDP, InetSocket, is_loopback, is_unspecified
+from collectors.late_reads import LateReads
 from collectors.network_telling import DNS, NetworkTelling
 from collectors.proxies import Proxies, is_service_connect
 from collectors.socket_table import INBOUND, OUTBOUND, Known, SocketTable, known_of
@@ -38,6 +39,7 @@ class NetworkTracker:
         ending: Callable[[Known, Callable[[], None]], None],
         counters: Counters,
         clock: Clock,
+        late: LateReads,
         loopback: bool,
         ephemeral: range,
         served: Callable[[InetSocket], bool],
@@ -50,6 +52,7 @@ class NetworkTracker:
         self._ending = ending
         self._counters = counters
         self._clock = clock
+        self._late = late
         self._loopback = loopback
         self._ephemeral = ephemeral
         self._served = served
@@ -129,6 +132,7 @@ class NetworkTracker:
             return  # also a listener, or a socket that was never used
         told.direction = told.direction or self._direction(sock, protocol)
         moment = self._telling.now()
+        told.ended_late = told.since is not None and self._late.blur(told.since, moment.monotonic)
         if told.at is not None and protocol == TCP:
             told.established |= bool(sock.info and (sock.info.rtt_us or sock.info.bytes_acked))
             self._ending(told, partial(self._telling.flow, sock, told, moment))

@@ -163,6 +163,7 @@ class NetworkWatch:
         if self._ends is None:
             return 0
         heard = list(islice(iter(self._ends.receive, None), READS))
+        read = self._clock.monotonic()
         if heard:
             self._heard = True
             with self._parts.storm.share.working():
@@ -171,6 +172,7 @@ class NetworkWatch:
         if len(heard) < READS:
             self._see_losses()
             self._ends.overflowed = False
+            self._parts.late.emptied(read)
         return len(heard)
 
     def _take(self, heard: list[Decoded]) -> None:
@@ -226,17 +228,22 @@ class NetworkWatch:
     async def _listen(self, soonest: float, regular: float) -> None:
         """Follow the ends until the next round is due: as soon as may be where some were lost."""
 
+        due = regular
+
         def left() -> float:
             return (soonest if self._lost_ends else regular) - self._clock.monotonic()
 
         def turn() -> Rest | None:
+            nonlocal due
+            self._parts.late.waited(due)
             heard = self.hear()
             self._parts.storm.look()
             if (wait := left()) <= 0:
                 return None
-            if heard == READS or self._wakes.take(1):
-                return Rest(wait)
-            return Rest(min(wait, HOLD_OFF_S), listen=False)
+            listens = heard == READS or self._wakes.take(1)
+            wait = wait if listens else min(wait, HOLD_OFF_S)
+            due = self._clock.monotonic() + wait
+            return Rest(wait, listens)
 
         if (wait := left()) <= 0:
             return

@@ -52,7 +52,8 @@ class Known:
     `at` is the wall time of its SYN, if that was seen; `offered`, that we answered it. The ends are kept because the
     kernel clears them when a connection is aborted. `looks` counts the searches for an owner; `established` tells a TCP
     connection whose handshake was done, `refused` and `reset` how it was broken; `unsure`, that packets were lost while
-    its answer was due. `told`: it was announced.
+    its answer was due. `told`: it was announced. `opened_late`: its SYN was read too late to see who held it;
+    `ended_late`: its end was, so that its duration is not known.
     """
 
     family: int
@@ -69,6 +70,8 @@ class Known:
     reset: bool = False
     unsure: bool = False
     told: bool = False
+    opened_late: bool = False
+    ended_late: bool = False
     looks: int = 0
     owner: Owner | None = None
     evidence: str | None = None
@@ -92,6 +95,7 @@ class SocketTable:
         self._by_ends: dict[tuple[int, Ends], Known] = {}
         self._loose: OrderedDict[Ends, Known] = OrderedDict()
         self._loose_by_port: dict[int, list[Known]] = {}
+        self._loose_by_peer: dict[tuple[bytes, bytes, int], Known] = {}
         self._aborted: OrderedDict[Ends, Known] = OrderedDict()
         self._round = 0
         self._refused = 0
@@ -156,6 +160,8 @@ class SocketTable:
         self._loose[known.ends] = known
         if known.direction == OUTBOUND:  # of the others the port is the listener's
             self._loose_by_port.setdefault(known.ends.src_port, []).append(known)
+        else:
+            self._loose_by_peer[_without_port(known.ends)] = known
         if len(self._loose) > MOST_LOOSE:
             self._drop_loose(next(iter(self._loose.values())))
             self._counters.lost("network_socket_forgotten")
@@ -183,8 +189,14 @@ class SocketTable:
             self._drop_loose(known)
 
     def pop_loose(self, ends: Ends) -> Known | None:
-        """The connection without a cookie that has these ends, or what the kernel left of them."""
-        known = self._loose.get(ends) if ends.dst_port else self._cleared(ends)
+        """The connection without a cookie that has these ends, or what the kernel left of them.
+
+        One that came in may have come to another port: netfilter redirects what is for an app's port to its proxy's
+        (nat/PREROUTING, as ECS Service Connect sets it up).
+        """
+        known = self._loose.get(ends) or self._loose_by_peer.get(_without_port(ends))
+        if not ends.dst_port:
+            known = self._cleared(ends)
         if known is not None:
             self._drop_loose(known)
         return known
@@ -244,6 +256,8 @@ class SocketTable:
             return  # another has its ends by now
         del self._loose[known.ends]
         self._aborted.pop(known.ends, None)
+        if self._loose_by_peer.get(_without_port(known.ends)) is known:
+            del self._loose_by_peer[_without_port(known.ends)]
         alike = self._loose_by_port.get(known.ends.src_port, [])
         if known in alike:
             alike.remove(known)
@@ -253,3 +267,8 @@ class SocketTable:
     def _forget_ends(self, known: Known) -> None:
         if self._by_ends.get((known.protocol, known.ends)) is known:
             del self._by_ends[known.protocol, known.ends]
+
+
+def _without_port(ends: Ends) -> tuple[bytes, bytes, int]:
+    """Who connects to which of our addresses."""
+    return ends.src, ends.dst, ends.dst_port

@@ -8,6 +8,7 @@ from fakes import Emitted, FakeClock, FakeTaskView
 from collectors.attribution import Attribution
 from collectors.connection_attempts import ConnectionAttempts
 from collectors.inet_diag import CLOSE, ESTABLISHED, LISTEN, TCP, UDP, InetSocket, TcpInfo, address_bytes
+from collectors.late_reads import LateReads
 from collectors.network_fold import NetworkFold
 from collectors.network_storm import NetworkStorm
 from collectors.network_telling import NetworkTelling
@@ -82,6 +83,7 @@ class NetworkScene:
         self.opened: Opened | None = Opened(0, 0, 0)
         self.cpu_s = 0.0
         self.storm = storm_of(self)
+        self.late = LateReads(self.clock)
         self.tapped = self.lossy = False
         self.caught_up = 0
         fold = NetworkFold(self.emitted, counters=self.counters, later=lambda *_: None, per_minute=None)
@@ -97,6 +99,7 @@ class NetworkScene:
             attribution=self.attribution,
             counters=self.counters,
             clock=self.clock,
+            late=self.late,
         )
         self.tracker = NetworkTracker(
             table=self.table,
@@ -107,6 +110,7 @@ class NetworkScene:
             ending=self.attempts.ending,
             counters=self.counters,
             clock=self.clock,
+            late=self.late,
             loopback=loopback,
             ephemeral=range(32768, 61000),
             served=self._served,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sensor.model.clock import Later
 from sensor.model.counters import Counters
-from sensor.model.events import Event, Network, Process
+from sensor.model.events import Event, Missing, Network, Process
 from sensor.model.kinds import Kind
 
 WINDOW_S = 60.0
@@ -21,6 +21,8 @@ MOST = 1_024
 
 MOST_ARGS, LONGEST_ARG = 32, 256
 """Arguments, and characters of each, that are compared."""
+
+_SUMS = frozenset({"network.bytes_in", "network.bytes_out", "network.retransmits"})
 
 _VARYING = re.compile(r"\b[0-9a-f]{8,}\b|[0-9]+", re.ASCII | re.IGNORECASE)
 
@@ -127,14 +129,21 @@ def _service(network: Network) -> int | None:
 
 
 def _together(before: Event, event: Event) -> Event:
-    """The later event with the counts and bytes of both."""
-    network = event.network
+    """The later event with the counts and sums of both, and why there is no sum where one of them has none."""
+    network, evidence = event.network, event.evidence
     if network is not None and before.network is not None:
         network = network._replace(
             bytes_in=_sum(before.network.bytes_in, network.bytes_in),
             bytes_out=_sum(before.network.bytes_out, network.bytes_out),
+            retransmits=_sum(before.network.retransmits, network.retransmits),
         )
-    return event._replace(count=before.count + event.count, network=network)
+        missing = {entry.field: entry for entry in (*_of_sums(before), *evidence.missing)}
+        evidence = evidence._replace(missing=tuple(missing.values()))
+    return event._replace(count=before.count + event.count, network=network, evidence=evidence)
+
+
+def _of_sums(event: Event) -> list[Missing]:
+    return [entry for entry in event.evidence.missing if entry.field in _SUMS]
 
 
 def _sum(a: int | None, b: int | None) -> int | None:

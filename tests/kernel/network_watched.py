@@ -15,7 +15,7 @@ from collectors.procfs import Procfs
 from collectors.task_view import Task
 from sensor.model.clock import SystemClock
 from sensor.model.counters import Counters
-from sensor.model.events import Event, Network
+from sensor.model.events import Event, Missing, Network
 
 PAIR = """
 import socket
@@ -68,6 +68,16 @@ def network_of(event: Event) -> Network:
 
 def pid_of(event: Event) -> int | None:
     return event.process.pid if event.process else None
+
+
+def unsaid(event: Event) -> list[Missing]:
+    """What is missing, but for how long it took: where the loop of a busy machine was held up nobody knows that."""
+    return [missing for missing in event.evidence.missing if missing.reason != "its end was read late"]
+
+
+def has_duration(event: Event) -> bool:
+    """Or says that its end was read late."""
+    return bool(network_of(event).duration_ms) or len(unsaid(event)) < len(event.evidence.missing)
 
 
 def task_of(app: AppProcess, counters: Counters) -> Task:

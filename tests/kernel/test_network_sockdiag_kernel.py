@@ -11,7 +11,7 @@ import pytest_asyncio
 from app_process import AppProcess
 from fakes import FakeTaskView
 from needs import Need
-from network_watched import PAIR, Watched, alone, network_of, pid_of, sockdiag, task_of
+from network_watched import PAIR, Watched, alone, has_duration, network_of, pid_of, sockdiag, task_of, unsaid
 from running import collecting, until
 from scenes import namespaces
 
@@ -65,8 +65,8 @@ async def test_a_listener_and_both_ends_of_a_connection_have_their_process(watch
     assert (out.rtt_us or 0) > 0
     for event in flows.values():
         assert pid_of(event) == watched.app.pid
-        assert network_of(event).duration_ms is not None
-        assert event.evidence.missing == ()
+        assert has_duration(event)
+        assert unsaid(event) == []
 
 
 async def test_500_connections_of_less_than_a_millisecond_are_flows_with_their_bytes(watched: Watched) -> None:

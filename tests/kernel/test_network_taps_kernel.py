@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from app_process import AppProcess
 from needs import Need
-from network_watched import PAIR, Watched, alone, network_of, pid_of, task_of
+from network_watched import PAIR, Watched, alone, has_duration, network_of, pid_of, task_of
 from running import collecting, until
 from scenes import namespaces
 
@@ -108,7 +108,7 @@ async def test_a_connection_of_a_moment_has_its_process_on_both_sides(watched: W
     for event in (*connects.values(), *flows.values()):
         assert (pid_of(event), network_of(event).outcome) == (watched.app.pid, "established")
         assert network_of(event).owner_evidence in ("descriptor", "recent")
-    assert all((network_of(flow).duration_ms or 0) > 0 for flow in flows.values())
+    assert all(map(has_duration, flows.values()))
 
 
 @pytest.mark.parametrize(("address", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
@@ -264,6 +264,16 @@ def test_a_connection_to_service_connect_which_netfilter_redirects_has_its_proce
     assert alone("service_connect_scene.py")["told"] == [
         ["network.connect", "outbound", "127.255.0.1", "established", None, True],
         ["network.flow", "outbound", "127.255.0.1", "established", 20, True],
+    ]
+
+
+def test_a_connection_that_netfilter_redirects_from_an_apps_port_to_its_proxy_is_one(need: Need) -> None:
+    """Whether it is accepted nothing shows before its end: no packet has the ends of the socket that accepts it."""
+    need(namespaces(), "unshare -n: CAP_SYS_ADMIN")
+    need(_redirects(), "iptables with nat")
+    assert alone("service_connect_ingress_scene.py")["told"] == [
+        ["network.connect", "inbound", 8080, None, None, True],
+        ["network.flow", "inbound", 8080, "established", 10, True],
     ]
 
 

@@ -5,6 +5,7 @@ from network_scene import NetworkScene, ended
 from test_connection_attempts import OUT, RST, SYN_ACK, answers, opens, scene
 
 from collectors.connection_attempts import LOOK_S, ORPHAN_S
+from collectors.inet_diag import ESTABLISHED, SYN_SENT
 from sensor.model.clock import TOGETHER_S
 
 __all__ = ["scene"]
@@ -111,3 +112,13 @@ def test_a_connection_that_turns_out_to_be_the_sensors_is_counted_and_looked_at_
     assert scene.attempts.next_due() is None
     scene.wait(1)
     assert scene.emitted.events == []
+
+
+@pytest.mark.parametrize(("state", "outcome"), [(ESTABLISHED, "established"), (SYN_SENT, None)])
+def test_a_look_tells_that_a_connection_is_open_though_its_answer_was_not_seen(
+    scene: NetworkScene, state: int, outcome: str | None
+) -> None:
+    opens(scene, OUT._replace(state=state))
+    scene.wait(LOOK_S[-1])
+    scene.wait(LOOK_S[-1])
+    assert [network.outcome for network in scene.networks("network.connect")] == [outcome]

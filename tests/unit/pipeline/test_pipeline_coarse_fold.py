@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor.model.counters import Counters
-from sensor.model.events import Container, Event, File, Link, Network, Process
+from sensor.model.events import Container, Event, Evidence, File, Link, Missing, Network, Process
 from sensor.model.kinds import Kind
 from sensor.pipeline.coarse_fold import MOST, WINDOW_S, CoarseFold
 from tests.fakes_timers import FakeTimers
@@ -81,10 +81,21 @@ def test_flows_to_one_service_are_one_with_their_bytes() -> None:
 
 def test_bytes_that_are_not_known_stay_unknown() -> None:
     rig = Rig()
-    rig.put(flow(1), flow(2, None), flow(3, 30))
+    why = Missing("network.bytes_out", "cleared by the kernel")
+    unknown = flow(2, None)._replace(evidence=Evidence("destroy", (why, Missing("process", "gone"))))
+    rig.put(flow(1), unknown, flow(3, 30))
     rig.fold.flush()
     assert rig.out[-1].network is not None
     assert rig.out[-1].network.bytes_out is None
+    assert rig.out[-1].evidence.missing == (why,)
+
+
+def test_what_was_sent_again_is_summed_too() -> None:
+    rig = Rig()
+    sent_again = [e._replace(network=e.network._replace(retransmits=n)) for n in (1, 2, 3) if (e := flow(n)).network]
+    rig.put(*sent_again)
+    rig.fold.flush()
+    assert [e.network and e.network.retransmits for e in rig.out] == [1, 5]
 
 
 def test_detections_linked_events_and_what_people_run_are_not_held() -> None:
