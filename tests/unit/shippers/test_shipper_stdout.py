@@ -3,6 +3,7 @@
 import asyncio
 import os
 import select
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -41,6 +42,10 @@ async def writing(fd: int, render: Render | None = None) -> AsyncIterator[Stdout
         yield shipper
     finally:
         await shipper.aclose()
+
+
+def refused(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 async def test_each_record_is_a_line(pipe: tuple[int, int]) -> None:
@@ -101,6 +106,22 @@ async def test_a_reader_that_goes_while_a_full_pipe_is_waited_for_is_told() -> N
         with pytest.raises(DestinationGone, match=f"^descriptor {into}: Broken pipe$"):
             await sending
     os.close(into)
+
+
+async def test_a_thread_that_was_not_allowed_is_asked_for_again(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, into = pipe
+    shipper = Stdout(fd=into)
+    with monkeypatch.context() as at_the_limit:
+        at_the_limit.setattr(threading.Thread, "start", refused)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="^can't start new thread$"):
+                await shipper.open()
+    await shipper.open()
+    assert not await asyncio.wait_for(shipper.send([b"line"]), 20)
+    await shipper.aclose()
+    assert os.read(out, 100) == b"line\n"
 
 
 @pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
