@@ -46,6 +46,22 @@ def test_what_others_said_is_one_short_line() -> None:
         ("ResourceNotFoundException", "", "check SENSOR_KINESIS_STREAM and SENSOR_AWS_REGION"),
         ("InvalidAddress", "", "check SENSOR_KINESIS_STREAM, SENSOR_AWS_REGION or AWS_ENDPOINT_URL"),
         ("UnknownOperationException", "", "check SENSOR_KINESIS_STREAM, SENSOR_AWS_REGION or AWS_ENDPOINT_URL"),
+        ("InvalidBucketName", "", "check SENSOR_KINESIS_STREAM and SENSOR_AWS_REGION"),
+        (
+            "SignatureDoesNotMatch",
+            "Credential should be scoped to a valid region, not 'eu-west-1'.",
+            "check SENSOR_KINESIS_STREAM, SENSOR_AWS_REGION or AWS_ENDPOINT_URL",
+        ),
+        (
+            "InvalidSignatureException",
+            "Credential should be scoped to correct service: 'sqs'.",
+            "check SENSOR_KINESIS_STREAM, SENSOR_AWS_REGION or AWS_ENDPOINT_URL",
+        ),
+        (
+            "InvalidArgumentException",
+            "This operation is not permitted on KinesisStreamAsSource delivery stream type.",
+            "SENSOR_KINESIS_STREAM has another source: it needs one of the type DirectPut",
+        ),
         ("PermanentRedirect", "", "SENSOR_KINESIS_STREAM is in another region: check SENSOR_AWS_REGION"),
     ],
 )
@@ -67,6 +83,7 @@ def test_what_can_be_mended_is_tried_again_and_says_how(code: str, message: str,
         "OperationAborted",
         "IncompleteBody",
         "BadDigest",
+        "ResourceInUseException",
     ],
 )
 def test_throttling_and_what_went_wrong_on_the_way_waits_as_long_as_is_asked_for(code: str) -> None:
