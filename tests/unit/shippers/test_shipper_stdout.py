@@ -96,6 +96,30 @@ async def test_more_than_a_pipe_holds_is_written_while_it_is_read(pipe: tuple[in
     assert got == record + b"\n"
 
 
+async def test_what_nobody_waits_for_any_more_is_written_all_the_same(pipe: tuple[int, int]) -> None:
+    """As where the stop cuts off a request that a reader holds up."""
+    out, into = pipe
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    async with writing(into) as shipper:
+        sending = asyncio.ensure_future(shipper.send([b"x" * 300_000]))
+        await until(lambda: select.select([out], [], [], 0)[0], "a pipe with something in it")
+        sending.cancel()
+        await asyncio.wait([sending])
+        reading = asyncio.ensure_future(asyncio.to_thread(read_line, out))
+        assert not await shipper.send([b"next"])
+        assert await reading == b"x" * 300_000 + b"\n"
+    assert not faults
+
+
+def read_line(fd: int) -> bytes:
+    """A line, and nothing behind it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(fd, 300_001 - len(line))
+    return line
+
+
 async def test_a_reader_that_goes_while_a_full_pipe_is_waited_for_is_told() -> None:
     out, into = os.pipe()
     os.set_blocking(into, False)
