@@ -9,7 +9,7 @@ from shippers.http_outcome import LATER, TOO_LARGE
 
 PASSING = re.compile(
     r"Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|SlowDown|LimitExceeded|ServiceUnavailable"
-    r"|RequestThrottled|OverLimit|InternalFailure|InternalError|RequestTimeout$|Unavailable"
+    r"|RequestThrottled|OverLimit|InternalFailure|InternalError|RequestTimeout|Unavailable"
     r"|OperationAborted|IncompleteBody|BadDigest|ResourceInUse"
 )
 """Codes of what passes by itself: too much at once, trouble over there, what was damaged on its way, and a stream that is

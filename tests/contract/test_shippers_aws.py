@@ -127,6 +127,16 @@ async def test_a_message_that_is_refused_for_ever_holds_up_nobody() -> None:
     assert "InvalidMessageContents" in str(error)
 
 
+async def test_messages_are_not_refused_for_another_beside_them() -> None:
+    said = {"Successful": [], "Failed": [failed_message("0", True), failed_message("1", False)]}
+    error = await outcome("sqs", answer(200, said), count=2)
+    assert isinstance(error, RetryableError)
+
+
+def failed_message(of: str, senders_fault: bool) -> dict[str, object]:
+    return {"Id": of, "Code": "InvalidMessageContents", "Message": "m", "SenderFault": senders_fault}
+
+
 @pytest.mark.parametrize("name", BY_RECORD)
 async def test_an_answer_that_is_none_is_tried_again(name: str) -> None:
     for said in (answer(200, []), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{[", answer(204)):
