@@ -12,8 +12,8 @@ PASSING = re.compile(
     r"|RequestThrottled|OverLimit|InternalFailure|InternalError|RequestTimeout|Unavailable"
     r"|OperationAborted|IncompleteBody|BadDigest|ResourceInUse"
 )
-"""Codes of what passes by itself: too much at once, trouble over there, what was damaged on its way, and a stream that is
-still being made."""
+"""Codes of what passes by itself: too much at once, trouble over there, what was damaged on its way, and a stream
+that is still being made."""
 ENDED = re.compile(r"ExpiredToken|TokenRefreshRequired|InvalidToken")
 CLOCK = re.compile(r"RequestTimeTooSkewed|RequestExpired|RequestInTheFuture")
 KEYS = re.compile(

@@ -259,7 +259,7 @@ async def test_while_the_old_ones_are_good_a_failed_renewal_is_no_trouble_and_no
     assert len(server.requests) == 4
 
 
-async def test_nobody_else_waits_for_a_renewal_that_hangs_and_one_cut_off_is_not_begun_at_once() -> None:
+async def test_nobody_else_waits_for_a_renewal_that_hangs_nor_begins_one_that_was_cut_off() -> None:
     clock = FakeClock()
     async with loopback(container_answer(1, clock), HANG) as server, client() as opened:
         credentials = made(container(server), clock)

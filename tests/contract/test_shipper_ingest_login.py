@@ -107,7 +107,9 @@ async def test_while_the_old_token_is_good_a_renewal_may_fail(clock: FakeClock) 
     assert tokens == [None, "Bearer t1", None, "Bearer t1", "Bearer t1", None, "Bearer t2"]
 
 
-async def test_nobody_else_waits_for_a_renewal_that_hangs_and_one_cut_off_is_not_begun_at_once(clock: FakeClock) -> None:
+async def test_nobody_else_waits_for_a_renewal_that_hangs_nor_begins_one_that_was_cut_off(
+    clock: FakeClock,
+) -> None:
     answers = (granted("t1", 1000), TAKEN, HANG)
     async with loopback(*answers) as server, shipping(server, clock) as shipper:
         await shipper.send([b"1"])

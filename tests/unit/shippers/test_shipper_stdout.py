@@ -140,7 +140,7 @@ async def test_a_thread_that_was_not_allowed_is_asked_for_again(
     with monkeypatch.context() as at_the_limit:
         at_the_limit.setattr(threading.Thread, "start", refused)
         for _ in range(2):
-            with pytest.raises(RuntimeError, match="^can't start new thread$"):
+            with pytest.raises(RuntimeError, match=r"^can't start new thread$"):
                 await shipper.open()
     await shipper.open()
     assert not await asyncio.wait_for(shipper.send([b"line"]), 20)
