@@ -163,7 +163,7 @@ def test_a_pids_limit_leaves_the_whole_stop_as_it_is(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sidecar._outlet, "flush", flush)
     monkeypatch.setattr(sidecar, "_until_stopped", stopped)
     monkeypatch.setattr(sidecar_module, "Sidecar", lambda *_: sidecar)
-    monkeypatch.setattr(sidecar_module, "listen", lambda _told: None)
+    monkeypatch.setattr(sidecar_module, "listen", lambda *_: None)
     monkeypatch.setattr(signal, "pthread_sigmask", lambda *_: None)
     monkeypatch.setattr(signal, "sigwait", parked.append)
     try:
