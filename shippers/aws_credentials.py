@@ -19,7 +19,7 @@ NEEDED_S = 30
 """So long before their end they are used no more: a request takes time to arrive."""
 
 AGAIN_S = 30.0
-"""After a renewal that failed, while the old ones are good: the wait before the next."""
+"""From one renewal to the next, while the old ones are good: it may fail, or bring the same ones."""
 
 PATIENCE_S = 10.0
 
@@ -46,17 +46,10 @@ class AwsCredentials:
 
     async def current(self, client: httpx.AsyncClient) -> Credentials:
         """Credentials that are good now. Raises `RetryableError`, or what `find_source` does."""
+        if (found := self._at_hand()) is not None:
+            return found
         async with self._turn:
-            found = self._found
-            if found is None or not self._good_for(found, NEEDED_S):
-                return await self._renewed(client)
-            if self._good_for(found, RENEW_S) or self._clock.monotonic() < self._not_before:
-                return found
-            try:
-                return await self._renewed(client)
-            except RetryableError:
-                self._not_before = self._clock.monotonic() + AGAIN_S
-                return found
+            return self._at_hand() or await self._fresh(client)
 
     def refused(self) -> None:
         """Ask again next time: the role may have been changed, or these have been revoked."""
@@ -65,6 +58,24 @@ class AwsCredentials:
     def hide(self, text: str) -> str:
         """The text without the secrets, refused or not."""
         return self._sent.hide(text)
+
+    def _at_hand(self) -> Credentials | None:
+        """Those that are good and need no renewal yet, or whose renewal somebody has begun."""
+        found = self._found
+        if found is None or not self._good_for(found, NEEDED_S):
+            return None
+        return found if self._good_for(found, RENEW_S) or self._clock.monotonic() < self._not_before else None
+
+    async def _fresh(self, client: httpx.AsyncClient) -> Credentials:
+        found = self._found
+        if found is None or not self._good_for(found, NEEDED_S):
+            return await self._renewed(client)
+        # First, so that nobody else waits for a renewal that hangs, or begins one that was cut off again at once.
+        self._not_before = self._clock.monotonic() + AGAIN_S
+        try:
+            return await self._renewed(client)
+        except RetryableError:
+            return found
 
     async def _renewed(self, client: httpx.AsyncClient) -> Credentials:
         fetch = self.find_source()

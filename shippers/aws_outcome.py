@@ -9,10 +9,11 @@ from shippers.http_outcome import LATER, TOO_LARGE
 
 PASSING = re.compile(
     r"Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|SlowDown|LimitExceeded|ServiceUnavailable"
-    r"|RequestThrottled|OverLimit|InternalFailure|InternalError|RequestTimeout$|Unavailable"
-    r"|OperationAborted|IncompleteBody|BadDigest"
+    r"|RequestThrottled|OverLimit|InternalFailure|InternalError|RequestTimeout|Unavailable"
+    r"|OperationAborted|IncompleteBody|BadDigest|ResourceInUse"
 )
-"""Codes of what passes by itself: too much at once, trouble over there, and what was damaged on its way."""
+"""Codes of what passes by itself: too much at once, trouble over there, what was damaged on its way, and a stream
+that is still being made."""
 ENDED = re.compile(r"ExpiredToken|TokenRefreshRequired|InvalidToken")
 CLOCK = re.compile(r"RequestTimeTooSkewed|RequestExpired|RequestInTheFuture")
 KEYS = re.compile(
@@ -23,11 +24,15 @@ DENIED = re.compile(
     r"AccessDenied|Unauthorized|NotAuthorized"
     r"|(?i:KMS).*(Denied|Disabled|InvalidState|NotFound|OptInRequired|InvalidKeyUsage)|InvalidKMSResource"
 )
-ABSENT = re.compile(r"ResourceNotFound|NoSuchBucket|QueueDoesNotExist|NonExistentQueue")
+ABSENT = re.compile(r"ResourceNotFound|NoSuchBucket|InvalidBucketName|QueueDoesNotExist|NonExistentQueue")
 MISDIRECTED = re.compile(r"InvalidAddress|UnknownOperation")
 """What another service than the one that was meant answers."""
 ELSEWHERE = re.compile(r"PermanentRedirect|AuthorizationHeaderMalformed|TemporaryRedirect|IllegalLocationConstraint")
 SKEW = re.compile(r"Signature (not yet current|expired)")
+SCOPE = re.compile(r"scoped to (a valid region|correct service)")
+"""What is said with a code of `KEYS` where the keys are right and the signature names another region or service."""
+SOURCED = re.compile(r"not permitted on \w+AsSource")
+"""Of a delivery stream that reads a stream of Kinesis or a topic, and takes nothing else."""
 
 REASON_CHARACTERS = 200
 _XML = re.compile(rb"<(Code|Message)>([^<]*)</")
@@ -99,6 +104,10 @@ def _advice(aim: Aim, error: Said) -> str | None:
         return "the clock of this machine is wrong"
     if ENDED.search(error.code):
         return "the credentials have ended; new ones are asked for"
+    if SCOPE.search(error.message):
+        return f"check {aim.setting}, SENSOR_AWS_REGION or AWS_ENDPOINT_URL"
+    if SOURCED.search(error.message):
+        return f"{aim.setting} has another source: it needs one of the type DirectPut"
     if KEYS.search(error.code):
         return "the credentials are not known there: check the role of this task, or the AWS_* keys"
     if DENIED.search(error.code):

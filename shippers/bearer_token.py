@@ -4,6 +4,7 @@ import os
 import re
 
 from sensor.model.errors import RetryableError
+from shippers import token_file
 from shippers.sent_secrets import SentSecrets
 
 MAX_BYTES = 16 * 1024
@@ -49,8 +50,7 @@ class BearerToken:
             state = (found.st_mtime_ns, found.st_ino, found.st_size)
             if state == self._state:
                 return
-            with open(path, "rb") as file:
-                raw = file.read(MAX_BYTES)
+            raw = token_file.start_of(path, MAX_BYTES)
         except OSError as error:
             raise RetryableError(f"the token file {path} cannot be read: {error.strerror}") from error
         self._take(raw.decode("ascii", "replace"), f"the token file {path}")

@@ -20,7 +20,7 @@ RENEW_SHARE = 0.2
 """The last part of a token's time, in which a new one is asked for while the old one is still good."""
 
 AGAIN_S = 30.0
-"""After a renewal that failed, while the old token is good: the wait before the next."""
+"""From one renewal to the next, while the old token is good."""
 
 REASON_CHARACTERS = 300
 
@@ -47,8 +47,10 @@ class IngestLogin:
 
     async def headers(self, client: httpx.AsyncClient, ingest: httpx.URL) -> dict[str, str]:
         """The Authorization header, from a login if there must be one. Raises `RetryableError` where that fails."""
-        async with self._turn:
-            ticket = await self._current(client, ingest)
+        ticket = self._at_hand()
+        if ticket is None:
+            async with self._turn:
+                ticket = self._at_hand() or await self._fresh(client, ingest)
         return {"Authorization": f"Bearer {ticket.token}"}
 
     def refused(self) -> None:
@@ -63,16 +65,22 @@ class IngestLogin:
         """Release what the proof holds."""
         await self._proof.aclose()
 
-    async def _current(self, client: httpx.AsyncClient, ingest: httpx.URL) -> Ticket:
+    def _at_hand(self) -> Ticket | None:
+        """One that is good and needs no renewal yet, or whose renewal somebody has begun."""
+        now, ticket = self._clock.monotonic(), self._ticket
+        if ticket is None or now >= ticket.ends:
+            return None
+        return ticket if now < max(ticket.renew, self._not_before) else None
+
+    async def _fresh(self, client: httpx.AsyncClient, ingest: httpx.URL) -> Ticket:
         now, ticket = self._clock.monotonic(), self._ticket
         if ticket is None or now >= ticket.ends:
             return await self._renewed(client, ingest)
-        if now < max(ticket.renew, self._not_before):
-            return ticket
+        # First, so that nobody else waits for a renewal that hangs, or begins one that was cut off again at once.
+        self._not_before = now + AGAIN_S
         try:
             return await self._renewed(client, ingest)
         except RetryableError:
-            self._not_before = now + AGAIN_S
             return ticket
 
     async def _renewed(self, client: httpx.AsyncClient, ingest: httpx.URL) -> Ticket:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 S3_EVENTS = 2_500
 """An object holds at most so many events: it is in memory twice for a moment."""
 
+AWS_LOGIN, POD_LOGIN = "ingest_identity aws", "ingest_identity kubernetes"
+"""Who needs a setting, as it is told."""
+
 ENCODINGS: Mapping[str, Encoding] = {"native": Encoding.JSON, "ocsf": Encoding.OCSF}
 """By the word in the settings."""
 
@@ -95,7 +98,7 @@ def make(name: str, settings: ShipperSettings, clock: Clock) -> Shipper:
 
 def _ingest_http(settings: ShipperSettings, clock: Clock) -> Shipper:
     url = _needed(ingest_form.NAME, "ingest_url", settings.ingest_url)
-    login = _login(settings, clock)
+    _needed_to_log_in(settings)
 
     def made() -> Shipper:
         from shippers.ingest_http import IngestHttp
@@ -106,10 +109,18 @@ def _ingest_http(settings: ShipperSettings, clock: Clock) -> Shipper:
             token=settings.ingest_token,
             token_file=settings.ingest_token_file,
             ca_file=settings.ingest_ca_file,
-            login=login,
+            login=_login(settings, clock),
         )
 
     return Late(ingest_form.NAME, ingest_form.ENCODING, ingest_form.LIMITS, made)
+
+
+def _needed_to_log_in(settings: ShipperSettings) -> None:
+    """Raises `WrongConfiguration` now; what logs in is loaded with the rest."""
+    if settings.ingest_identity == "aws":
+        _needed(AWS_LOGIN, "aws_region", settings.aws_region)
+    elif settings.ingest_identity == "kubernetes":
+        _needed(POD_LOGIN, "ingest_identity_file", settings.ingest_identity_file)
 
 
 def _login(settings: ShipperSettings, clock: Clock) -> "IngestLogin | None":
@@ -121,11 +132,10 @@ def _login(settings: ShipperSettings, clock: Clock) -> "IngestLogin | None":
     if settings.ingest_identity == "aws":
         from shippers.aws_proof import AwsProof
 
-        return IngestLogin(AwsProof(aws("ingest_identity aws", settings, clock)), clock)
+        return IngestLogin(AwsProof(aws(AWS_LOGIN, settings, clock)), clock)
     from shippers.login_proof import PodProof
 
-    file = _needed("ingest_identity kubernetes", "ingest_identity_file", settings.ingest_identity_file)
-    return IngestLogin(PodProof(file), clock)
+    return IngestLogin(PodProof(_needed(POD_LOGIN, "ingest_identity_file", settings.ingest_identity_file)), clock)
 
 
 def _stdout(settings: ShipperSettings, _clock: Clock) -> Shipper:

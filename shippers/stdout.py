@@ -47,8 +47,9 @@ class Stdout:
 
     async def open(self) -> None:
         if self._writer is None:
-            self._writer = threading.Thread(target=self._write_jobs, name="stdout", daemon=True)
-            self._writer.start()
+            writer = threading.Thread(target=self._write_jobs, name="stdout", daemon=True)
+            writer.start()  # raises where no thread is allowed; then the next `open` tries again
+            self._writer = writer
 
     async def send(self, records: Sequence[bytes]) -> Sequence[int]:
         """Raises `DestinationGone` once a write has failed: nobody reads any more."""

@@ -168,7 +168,9 @@ class Outlet:
         try:
             await delivery.run()
         except DestinationGone as error:
-            log.info("%s", error)
+            # A person who ends a view knows; whoever reads a deployed sensor's log may wonder for days.
+            level = logging.WARNING if self._handover.view is View.NONE else logging.INFO
+            log.log(level, "%s is gone, and nothing is sent there any more: %s", delivery.name, error)
             self._going.discard(delivery)
             self._spool.leave(delivery.name)
 

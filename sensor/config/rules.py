@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -53,7 +54,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     for name in TOKEN_FILES:  # whoever writes it may start after the sensor, which waits for nobody
         path = getattr(settings, name)
         if path and (fault := _unreadable(path)):
-            yield Problem(name, f"{fault}: events wait until it can be read")
+            yield Problem(name, f"{fault}; events wait until there is a token")
     pod = {name: getattr(settings, name) for name in ("pod_namespace", "pod_name", "pod_uid")}
     if any(pod.values()):
         yield from (
@@ -139,7 +140,7 @@ def _certificates(settings: Settings) -> Iterator[Problem]:
 def _unreadable(path: str) -> str | None:
     """Why a file cannot be read now; not its content, which may rotate before it is used."""
     try:
-        if not os.path.isfile(path):
+        if not stat.S_ISREG(os.stat(path).st_mode):
             return f"{ascii(path)[:200]} is no file"
         with open(path, "rb"):
             return None

@@ -259,6 +259,32 @@ async def test_while_the_old_ones_are_good_a_failed_renewal_is_no_trouble_and_no
     assert len(server.requests) == 4
 
 
+async def test_nobody_else_waits_for_a_renewal_that_hangs_nor_begins_one_that_was_cut_off() -> None:
+    clock = FakeClock()
+    async with loopback(container_answer(1, clock), HANG) as server, client() as opened:
+        credentials = made(container(server), clock)
+        await credentials.current(opened)
+        clock.advance(3601 - RENEW_S)
+        hanging = asyncio.ensure_future(credentials.current(opened))
+        await until(lambda: len(server.requests) == 2, "a renewal")
+        assert (await asyncio.wait_for(credentials.current(opened), 5)).access_key_id == "ASIA1"
+        assert not hanging.done()
+        hanging.cancel()
+        await asyncio.wait([hanging])
+        assert (await credentials.current(opened)).access_key_id == "ASIA1"
+    assert len(server.requests) == 2
+
+
+async def test_an_endpoint_that_hands_out_the_same_again_is_not_asked_for_each_request() -> None:
+    clock = FakeClock()
+    async with loopback(*[container_answer(1, clock)] * 2) as server, client() as opened:
+        credentials = made(container(server), clock)
+        for seconds in (0, 3601 - RENEW_S, 1, 1):
+            clock.advance(seconds)
+            assert (await credentials.current(opened)).access_key_id == "ASIA1"
+    assert len(server.requests) == 2
+
+
 async def test_once_the_old_ones_have_ended_a_failed_renewal_is_an_error() -> None:
     clock = FakeClock()
     async with loopback(container_answer(1, clock), answer(500)) as server, client() as opened:

@@ -11,6 +11,7 @@ from fake_sts import SESSION
 from fakes import FakeClock
 from logins import REGION
 from loopback_http import HANG, TAKEN, Answer, Loopback, Request, answer, loopback
+from running import until
 
 from sensor.config.settings import Settings
 from sensor.model.errors import DeliveryError, PermanentError, RetryableError
@@ -104,6 +105,26 @@ async def test_while_the_old_token_is_good_a_renewal_may_fail(clock: FakeClock) 
         await shipper.send([b"4"])
     tokens = [request.headers.get("authorization") for request in server.requests]
     assert tokens == [None, "Bearer t1", None, "Bearer t1", "Bearer t1", None, "Bearer t2"]
+
+
+async def test_nobody_else_waits_for_a_renewal_that_hangs_nor_begins_one_that_was_cut_off(
+    clock: FakeClock,
+) -> None:
+    answers = (granted("t1", 1000), TAKEN, HANG)
+    async with loopback(*answers) as server, shipping(server, clock) as shipper:
+        await shipper.send([b"1"])
+        clock.advance(900)
+        hanging = asyncio.ensure_future(shipper.send([b"2"]))
+        await until(lambda: len(server.requests) == 3, "a renewal")
+        await asyncio.wait_for(shipper.send([b"3"]), 20)
+        hanging.cancel()
+        await asyncio.wait([hanging])
+        await shipper.send([b"2"])
+    assert [(r.target, r.headers.get("authorization")) for r in server.requests[2:]] == [
+        ("/v1/login", None),
+        ("/v1/batches", "Bearer t1"),
+        ("/v1/batches", "Bearer t1"),
+    ]
 
 
 async def test_a_token_that_is_refused_is_replaced_by_a_login(clock: FakeClock) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import ssl
 from pathlib import Path
 
 import aws_far
 import pytest
 from aws_sending import AWS, BY_RECORD, at, carried, delivered, failing, fine, outcome, records, shipping
 from aws_server import QUEUE, REGION, AwsServer, Keys, kinesis_records
+from certificates import write_certificate
 from fakes import FakeClock
 from fakes_pipeline import encoded
 from loopback_http import HANG, answer, loopback
@@ -127,6 +129,16 @@ async def test_a_message_that_is_refused_for_ever_holds_up_nobody() -> None:
     assert "InvalidMessageContents" in str(error)
 
 
+async def test_messages_are_not_refused_for_another_beside_them() -> None:
+    said = {"Successful": [], "Failed": [failed_message("0", True), failed_message("1", False)]}
+    error = await outcome("sqs", answer(200, said), count=2)
+    assert isinstance(error, RetryableError)
+
+
+def failed_message(of: str, senders_fault: bool) -> dict[str, object]:
+    return {"Id": of, "Code": "InvalidMessageContents", "Message": "m", "SenderFault": senders_fault}
+
+
 @pytest.mark.parametrize("name", BY_RECORD)
 async def test_an_answer_that_is_none_is_tried_again(name: str) -> None:
     for said in (answer(200, []), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{[", answer(204)):
@@ -214,3 +226,29 @@ async def test_keys_of_the_settings_sign(monkeypatch: pytest.MonkeyPatch) -> Non
     (request,) = server.requests
     assert f"Credential=AKIASETTINGS/20231114/{REGION}/kinesis/aws4_request" in request.headers["authorization"]
     assert request.headers["x-amz-security-token"] == "t0ken"
+
+
+@each
+async def test_credentials_that_have_ended_are_replaced_for_the_next_request(name: str) -> None:
+    keys = [answer(200, {"AccessKeyId": f"ASIA{n}", "SecretAccessKey": "hush", "Token": "t"}) for n in (1, 2)]
+    ended = answer(400, {"__type": "ExpiredTokenException", "message": "ended"})
+    async with loopback(*keys) as container, loopback(ended, fine(name)) as server:
+        environ = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": container.address, "AWS_ENDPOINT_URL": server.address}
+        async with shipping(name, environ) as shipper:
+            with pytest.raises(RetryableError, match="the credentials have ended"):
+                await shipper.send(records(1))
+            await shipper.send(records(1))
+    used = [request.headers["authorization"].partition("Credential=")[2][:5] for request in server.requests]
+    assert used == ["ASIA1", "ASIA2"]
+
+
+async def test_authorities_of_the_environment_are_trusted_and_missed_by_name(tmp_path: Path) -> None:
+    write_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    async with loopback(fine("kinesis"), context=context) as server:
+        async with shipping("kinesis", at(server)) as shipper:
+            with pytest.raises(RetryableError, match=r"certificate verify failed.*\(check AWS_CA_BUNDLE\)"):
+                await shipper.send(records(1))
+        async with shipping("kinesis", at(server) | {"AWS_CA_BUNDLE": str(tmp_path / "tls.crt")}) as shipper:
+            assert not await shipper.send(records(1))

@@ -3,9 +3,11 @@
 import asyncio
 import functools
 import gzip
+import hashlib
 import json
 import threading
 import time
+from base64 import b64decode
 
 import aws_far
 import msgpack
@@ -143,9 +145,12 @@ async def test_a_retry_writes_the_same_object_again(
 @pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])
 async def test_what_a_pod_tells_goes_below_the_region_of_the_bucket(encoding: Encoding) -> None:
     header = Header(HEADER.sensor, pod=Pod("shop", "shop-1", "u1"))
-    async with loopback(fine("s3")) as server, shipping("s3", at(server), encoding=encoding) as shipper:
+    settings = {"encoding": encoding, "prefix": "/fargate-sensor/"}
+    async with loopback(fine("s3")) as server, shipping("s3", at(server), **settings) as shipper:
         assert not await shipper.send(records(1, encoding=encoding, header=header))
     (request,) = server.requests
+    digest = hashlib.sha256(request.body).digest()
+    assert b64decode(request.headers["x-amz-checksum-sha256"]) == digest, "a bucket with Object Lock refuses it without"
     start = f"/{BUCKET}/fargate-sensor/account%3Dunknown/region%3D{REGION}/eventDay%3D20231114/"
     assert request.target.startswith(start)
 
@@ -166,17 +171,39 @@ async def test_days_go_to_partitions_of_their_own_and_zstd_is_understood(aws: Aw
     assert [facts(line).seq for _, body in found for line in zstd.decompress(body).splitlines()] == [1, 3, 2]
 
 
-async def test_the_records_of_an_object_are_looked_into_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_two_starts_told_and_what_came_before_the_task_was_known_go_to_objects_of_their_own() -> None:
+    again = TASK._replace(sensor=TASK.sensor._replace(epoch="epoch2"))
+    unknown = Header(again.sensor)
+    sent = [*records(7), *records(1, header=unknown), *records(8), *records(2, header=again)]
+    async with loopback(*[fine("s3")] * 3) as server, shipping("s3", at(server)) as shipper:
+        assert not await shipper.send(sent)
+    start = f"/{BUCKET}/fargate-sensor/account%3D"
+    place = f"/region%3D{REGION}/eventDay%3D20231114/s1"
+    assert {r.target: gzip.decompress(r.body).splitlines() for r in server.requests} == {
+        f"{start}123456789012{place}/epoch1-ordinary-000000000007-000000000008.jsonl.gz": [sent[0], sent[2]],
+        f"{start}unknown{place}/epoch2-ordinary-000000000001-000000000001.jsonl.gz": [sent[1]],
+        f"{start}123456789012{place}/epoch2-ordinary-000000000002-000000000002.jsonl.gz": [sent[3]],
+    }
+
+
+async def test_the_records_of_an_object_are_looked_into_and_compressed_beside_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     threads: list[threading.Thread] = []
 
     def noting(record: bytes) -> Facts:
         threads.append(threading.current_thread())
         return facts(record)
 
+    def compressing(lines: bytes) -> bytes:
+        threads.append(threading.current_thread())
+        return gzip.compress(lines)
+
     monkeypatch.setattr(s3, "facts", noting)
+    monkeypatch.setitem(s3.COMPRESSIONS, "gzip", s3.COMPRESSIONS["gzip"]._replace(compress=compressing))  # type: ignore[arg-type]
     async with loopback(fine("s3")) as server, shipping("s3", at(server)) as shipper:
         await shipper.send(records(1, 2))
-    assert len(threads) == 2
+    assert len(threads) == 3
     assert threading.current_thread() not in threads
 
 

@@ -115,8 +115,13 @@ async def test_what_is_filtered_leaves_no_hole_in_the_numbers(monkeypatch: pytes
     assert rig.counters.seen["filtered.kind"] == 1
 
 
-async def test_a_destination_that_is_gone_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("view", "level"), [(View.NONE, "WARNING"), (View.PERSON, "INFO")])
+async def test_a_destination_that_is_gone_does_not_end_the_others_and_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, view: View, level: str
+) -> None:
+    caplog.set_level("INFO")
     rig = Rig(monkeypatch, destinations=BOTH)
+    rig.outlet._handover = rig.outlet._handover._replace(view=view)  # a view has one destination only
     rig.stdout._outcomes = [DestinationGone("closed")]
     async with rig.running() as running:
         rig.put(Kind.DETECTION)
@@ -127,6 +132,8 @@ async def test_a_destination_that_is_gone_does_not_end_the_others(monkeypatch: p
         await rig.outlet.flush(20)
         assert await running
     assert len(rig.stdout.sent) == 1
+    told = [(r.levelname, r.getMessage()) for r in caplog.records if "is gone" in r.getMessage()]
+    assert told == [(level, "stdout is gone, and nothing is sent there any more: closed")]
 
 
 async def test_the_run_ends_with_the_last_destination(monkeypatch: pytest.MonkeyPatch) -> None:

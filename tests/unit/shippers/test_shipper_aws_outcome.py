@@ -46,7 +46,26 @@ def test_what_others_said_is_one_short_line() -> None:
         ("ResourceNotFoundException", "", "check SENSOR_KINESIS_STREAM and SENSOR_AWS_REGION"),
         ("InvalidAddress", "", "check SENSOR_KINESIS_STREAM, SENSOR_AWS_REGION or AWS_ENDPOINT_URL"),
         ("UnknownOperationException", "", "check SENSOR_KINESIS_STREAM, SENSOR_AWS_REGION or AWS_ENDPOINT_URL"),
+        ("InvalidBucketName", "", "check SENSOR_KINESIS_STREAM and SENSOR_AWS_REGION"),
+        (
+            "SignatureDoesNotMatch",
+            "Credential should be scoped to a valid region, not 'eu-west-1'.",
+            "check SENSOR_KINESIS_STREAM, SENSOR_AWS_REGION or AWS_ENDPOINT_URL",
+        ),
+        (
+            "InvalidSignatureException",
+            "Credential should be scoped to correct service: 'sqs'.",
+            "check SENSOR_KINESIS_STREAM, SENSOR_AWS_REGION or AWS_ENDPOINT_URL",
+        ),
+        (
+            "InvalidArgumentException",
+            "This operation is not permitted on KinesisStreamAsSource delivery stream type.",
+            "SENSOR_KINESIS_STREAM has another source: it needs one of the type DirectPut",
+        ),
+        ("MissingAuthenticationToken", "", "check the role of this task, or the AWS_* keys"),
         ("PermanentRedirect", "", "SENSOR_KINESIS_STREAM is in another region: check SENSOR_AWS_REGION"),
+        ("TemporaryRedirect", "", "SENSOR_KINESIS_STREAM is in another region: check SENSOR_AWS_REGION"),
+        ("AuthorizationHeaderMalformed", "", "SENSOR_KINESIS_STREAM is in another region: check SENSOR_AWS_REGION"),
     ],
 )
 @pytest.mark.parametrize("status", [400, 403, 404])
@@ -67,12 +86,27 @@ def test_what_can_be_mended_is_tried_again_and_says_how(code: str, message: str,
         "OperationAborted",
         "IncompleteBody",
         "BadDigest",
+        "ResourceInUseException",
     ],
 )
 def test_throttling_and_what_went_wrong_on_the_way_waits_as_long_as_is_asked_for(code: str) -> None:
     error = fault(AIM, 400, Said(code, ""), 3.0)
     assert isinstance(error, RetryableError)
     assert error.retry_after == 3.0
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_service_is_given_the_time_that_it_asks_for_whatever_its_code(status: int) -> None:
+    error = fault(AIM, status, Said("Unheard", ""), 3.0)
+    assert isinstance(error, RetryableError)
+    assert error.retry_after == 3.0
+
+
+@pytest.mark.parametrize("status", [204, 307, 403])
+def test_whatever_is_forbidden_or_no_answer_to_a_request_is_tried_again(status: int) -> None:
+    error = fault(AIM, status, Said("AccountProblem", "no"))
+    assert isinstance(error, RetryableError)
+    assert str(error).endswith("(check the role of this task, the region and proxies)")
 
 
 @pytest.mark.parametrize("status", [400, 404, 413])

@@ -1,10 +1,15 @@
 """The token: found, renewed, checked, and never repeated."""
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sensor.model.errors import RetryableError
+from shippers import token_file
 from shippers.bearer_token import BearerToken
 
 
@@ -41,6 +46,30 @@ def test_a_file_that_comes_later_is_found(tmp_path: Path) -> None:
         token.headers()
     file.write_text("late")
     assert token.headers() == {"Authorization": "Bearer late"}
+
+
+def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
+    """Without that a read of the FIFO takes what is in it; of one with less in it, it would wait for more."""
+    fifo, before = tmp_path / "token", len(os.listdir("/proc/self/fd"))
+    os.mkfifo(fifo)
+    for path, reason in ((fifo, "it is no plain file"), (tmp_path, "Is a directory")):
+        with full(fifo), pytest.raises(RetryableError, match=f"{path} cannot be read: {reason}"):
+            BearerToken(value=None, path=str(path)).headers()
+        with full(fifo), pytest.raises(RetryableError, match=f"{path}' cannot be read: {reason}"):
+            token_file.read(str(path))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@contextmanager
+def full(fifo: Path) -> Iterator[None]:
+    """The FIFO with more in it than is ever read of a token."""
+    fd = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4 * token_file.MOST_BYTES)
+        os.write(fd, b"x" * 2 * token_file.MOST_BYTES)
+        yield
+    finally:
+        os.close(fd)
 
 
 def test_a_secret_swapped_by_symlink_as_kubernetes_does_is_noticed(tmp_path: Path) -> None:

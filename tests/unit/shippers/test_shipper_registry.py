@@ -44,6 +44,16 @@ def test_every_destination_that_can_be_configured_can_be_made() -> None:
         ("firehose", replace(ENOUGH, firehose_stream=None), "firehose_stream: missing, and firehose needs it"),
         ("sqs", replace(ENOUGH, sqs_queue_url=None), "sqs_queue_url: missing, and sqs needs it"),
         ("s3", replace(ENOUGH, s3_bucket=None), "s3_bucket: missing, and s3 needs it"),
+        (
+            "ingest_http",
+            replace(ENOUGH, ingest_identity="aws", aws_region=None),
+            "aws_region: missing, and ingest_identity aws needs it",
+        ),
+        (
+            "ingest_http",
+            replace(ENOUGH, ingest_identity="kubernetes"),
+            "ingest_identity_file: missing, and ingest_identity kubernetes needs it",
+        ),
         *((name, replace(ENOUGH, aws_region=None), f"aws_region: missing, and {name} needs it") for name in AWS),
     ],
 )
@@ -85,11 +95,19 @@ def test_a_shipper_that_is_not_used_costs_nothing() -> None:
     assert "httpx" not in loaded_by("import shippers.stdout, sensor.pipeline.delivery, sensor.pipeline.queue")
 
 
-def test_the_ingest_costs_nothing_until_something_is_sent() -> None:
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        "ingest_token='t'",
+        "ingest_identity='aws', aws_region='eu-central-1'",
+        "ingest_identity='kubernetes', ingest_identity_file='/token'",
+    ],
+)
+def test_the_ingest_costs_nothing_until_something_is_sent(credentials: str) -> None:
     made = (
         "import asyncio; from sensor.config.settings import Settings; from sensor.model.clock import SystemClock;"
         "from shippers.registry import make;"
-        "late = make('ingest_http', Settings(ingest_url='http://127.0.0.1:1', ingest_token='t'), SystemClock())"
+        f"late = make('ingest_http', Settings(ingest_url='http://127.0.0.1:1', {credentials}), SystemClock())"
     )
     assert loaded_by(made).isdisjoint({"httpx", "h11", "shippers.ingest_http"})
     assert "httpx" in loaded_by(f"{made}; asyncio.run(late.open())")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import select
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -41,6 +42,10 @@ async def writing(fd: int, render: Render | None = None) -> AsyncIterator[Stdout
         yield shipper
     finally:
         await shipper.aclose()
+
+
+def refused(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 async def test_each_record_is_a_line(pipe: tuple[int, int]) -> None:
@@ -91,6 +96,30 @@ async def test_more_than_a_pipe_holds_is_written_while_it_is_read(pipe: tuple[in
     assert got == record + b"\n"
 
 
+async def test_what_nobody_waits_for_any_more_is_written_all_the_same(pipe: tuple[int, int]) -> None:
+    """As where the stop cuts off a request that a reader holds up."""
+    out, into = pipe
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    async with writing(into) as shipper:
+        sending = asyncio.ensure_future(shipper.send([b"x" * 300_000]))
+        await until(lambda: select.select([out], [], [], 0)[0], "a pipe with something in it")
+        sending.cancel()
+        await asyncio.wait([sending])
+        reading = asyncio.ensure_future(asyncio.to_thread(read_line, out))
+        assert not await shipper.send([b"next"])
+        assert await reading == b"x" * 300_000 + b"\n"
+    assert not faults
+
+
+def read_line(fd: int) -> bytes:
+    """A line, and nothing behind it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(fd, 300_001 - len(line))
+    return line
+
+
 async def test_a_reader_that_goes_while_a_full_pipe_is_waited_for_is_told() -> None:
     out, into = os.pipe()
     os.set_blocking(into, False)
@@ -101,6 +130,22 @@ async def test_a_reader_that_goes_while_a_full_pipe_is_waited_for_is_told() -> N
         with pytest.raises(DestinationGone, match=f"^descriptor {into}: Broken pipe$"):
             await sending
     os.close(into)
+
+
+async def test_a_thread_that_was_not_allowed_is_asked_for_again(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, into = pipe
+    shipper = Stdout(fd=into)
+    with monkeypatch.context() as at_the_limit:
+        at_the_limit.setattr(threading.Thread, "start", refused)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match=r"^can't start new thread$"):
+                await shipper.open()
+    await shipper.open()
+    assert not await asyncio.wait_for(shipper.send([b"line"]), 20)
+    await shipper.aclose()
+    assert os.read(out, 100) == b"line\n"
 
 
 @pytest.mark.parametrize("encoding", [Encoding.JSON, Encoding.OCSF])

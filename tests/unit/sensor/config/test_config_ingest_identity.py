@@ -53,9 +53,8 @@ def test_a_projected_token_may_be_elsewhere(tmp_path: Path) -> None:
     assert (checked.problems, checked.settings.ingest_identity) == ((), "kubernetes")
     later = check(URL | {"SENSOR_INGEST_IDENTITY_FILE": str(tmp_path / "none")})
     assert (later.problems, later.settings.ingest_identity) == ((), "kubernetes")
-    assert later.warnings == (
-        f"SENSOR_INGEST_IDENTITY_FILE: '{tmp_path}/none' is no file: events wait until it can be read",
-    )
+    why = "cannot be read: No such file or directory; events wait until there is a token"
+    assert later.warnings == (f"SENSOR_INGEST_IDENTITY_FILE: '{tmp_path}/none' {why}",)
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,19 @@ def test_credentials_of_aws_are_told_by_their_key() -> None:
 
 
 @pytest.mark.usefixtures("no_aws")
+def test_a_login_with_a_role_needs_credentials_too() -> None:
+    login = Settings(destinations=("ingest_http",), aws_region="eu-central-1", ingest_identity="aws")
+    assert aws.check(replace(login, aws_access_key_id="AKIA1", aws_secret_access_key="hush")) == ok(
+        "aws credentials", "AKIA1"
+    )
+    without = aws.check(login)
+    assert without is not None
+    assert status(without) is Status.UNAVAILABLE
+    assert aws.check(replace(login, ingest_identity="token")) is None
+    assert aws.check(replace(login, destinations=("stdout",))) is None
+
+
+@pytest.mark.usefixtures("no_aws")
 def test_without_credentials_of_aws_it_says_what_would_mend_it() -> None:
     found = aws.check(KINESIS)
     assert found is not None
