@@ -1,6 +1,7 @@
 """Who may have how many batches under way."""
 
 import asyncio
+import sys
 from contextlib import ExitStack
 
 import pytest
@@ -80,6 +81,17 @@ def test_one_login_cannot_have_all_of_the_bytes() -> None:
             take(MOST_BYTES // 8)
     with places.one(ONE) as take:
         take(MOST_BYTES // 8)
+
+
+def test_nothing_is_kept_of_a_login_without_a_batch_under_way() -> None:
+    """There is one in every task that ever wrote."""
+    places, login = Places(10, MOST_BYTES), AwsPrincipal("aws", "123456789012", "web", "t3")
+    before = sys.getrefcount(login)
+    with places.one(login) as take:
+        take(1)
+        assert sys.getrefcount(login) > before + 1
+    del take
+    assert sys.getrefcount(login) == before
 
 
 class StuckStore:
