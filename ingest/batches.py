@@ -30,6 +30,10 @@ DECODED = 8
 """Batches that may be decoded and not yet stored: as objects they take some twenty times their bytes, and their texts
 up to `Limits.text`."""
 
+BODIES = 8
+"""Bodies of the largest size that may be held at once, or many more of ordinary ones; one login may hold one of them
+(`places.SHARE`)."""
+
 LATER = 5
 """Seconds to wait, for Retry-After, when the store cannot write."""
 
@@ -41,7 +45,7 @@ class Batches:
         self._store = store
         self._metrics = metrics
         self._limits = limits
-        self._under_way = Places(waiting)
+        self._under_way = Places(waiting, BODIES * limits.sent)
         self._decoding = asyncio.Semaphore(DECODED)
         self._decoders = ThreadPoolExecutor(DECODING, thread_name_prefix="decoder")
 
@@ -68,7 +72,7 @@ class Batches:
         principal = request.state.principal
         with self._under_way.one(principal) as take_place:
             sent = await body.read(request, self._limits.sent, on_large=take_place)
-            take_place()
+            take_place(len(sent))
             self._metrics.bytes.labels("sent").inc(len(sent))
             async with self._decoding:
                 return await self._keep(sent, coding, principal)

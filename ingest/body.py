@@ -68,11 +68,11 @@ def coding_of(request: Request) -> str:
 
 
 async def read(
-    request: Request, limit: int, seconds: float = READ_SECONDS, on_large: Callable[[], None] = lambda: None
+    request: Request, limit: int, seconds: float = READ_SECONDS, on_large: Callable[[int], None] = lambda _: None
 ) -> bytes:
     """The body as sent. Raises `Refused`: 413 over the limit, 408 when it takes too long, 400 when it breaks off.
 
-    `on_large` is called for each piece beyond the first `LARGE` bytes.
+    `on_large` is called for each piece beyond the first `LARGE` bytes, with how many there are by then.
     """
     declared = request.headers.get("content-length", "")
     if re.fullmatch(r"\d+", declared) and (len(declared) > 18 or int(declared) > limit):
@@ -85,7 +85,7 @@ async def read(
                 if len(body) > limit:
                     raise _too_large(limit, "as sent")
                 if len(body) > LARGE:
-                    on_large()
+                    on_large(len(body))
     except TimeoutError as error:
         raise Refused(408, f"the body took longer than {seconds:g} s to arrive") from error
     except ClientDisconnect as error:

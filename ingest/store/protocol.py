@@ -180,7 +180,8 @@ class Store(Protocol):
     async def retain(self) -> int:
         """Delete what is too old or too much, and give the space back; the number of events deleted.
 
-        Nothing is too old within an hour after the clock was seen to leap ahead.
+        Nothing is too old within an hour after the clock was seen to leap ahead, or after the store was opened where
+        nothing had come in for an hour.
         """
         ...
 

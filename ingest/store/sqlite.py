@@ -46,12 +46,12 @@ class SqliteStore:
         self._path = directory / FILE
         self._retention = retention
         self._clock = clock
-        self._steady = Steady(clock)
         self._lock: int | None = held
         # The files are the database and its write-ahead log, which passes its bound by the write under way.
         log_bytes = min(LOG_BYTES, retention.bytes // 16)
         self._file_limit = retention.bytes - LONG * log_bytes
-        db, self._latest = open_to_write(self._path, connect, log_bytes)
+        db, self._latest, received = open_to_write(self._path, connect, log_bytes)
+        self._steady = Steady(clock, received)
         self._readers = Readers(lambda: open_to_read(self._path, connect))
         self._log = Log(self._path, log_bytes, self._readers)
         self._writer = Writer(db, self._log.keep_short)

@@ -51,7 +51,7 @@ WHERE id = ?
 
 _EVENT = """
 INSERT INTO events (sender, lane, seq, task, received, time, kind, container, entity, pid, text)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT))
 ON CONFLICT (sender, lane, seq) DO NOTHING
 """
 _WATCH = """

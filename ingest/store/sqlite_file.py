@@ -47,8 +47,8 @@ def lock(directory: Path) -> int:
     return held
 
 
-def open_to_write(path: Path, connect: Connect, log_bytes: int) -> tuple[sqlite3.Connection, int]:
-    """The connection that writes, and the latest arrival. Raises `StoreUnusable`.
+def open_to_write(path: Path, connect: Connect, log_bytes: int) -> tuple[sqlite3.Connection, int, int | None]:
+    """The connection that writes, the latest arrival, and when that was in ns. Raises `StoreUnusable`.
 
     `log_bytes` is where the write-ahead log is checkpointed, and what it is cut back to; one transaction may pass it.
     """
@@ -60,13 +60,19 @@ def open_to_write(path: Path, connect: Connect, log_bytes: int) -> tuple[sqlite3
         if not check(db, str(path)):
             log.warning("%s: too large to be read through at the start; going on", path)
         _prepare(db, log_bytes)
-        return db, bounds(db)[1]
+        latest = bounds(db)[1]
+        return db, latest, _received(db, latest)
     except sqlite3.Error as error:
         db.close()
         raise StoreUnusable(f"{path}: cannot be used ({error}); {_advice(error)}") from error
     except BaseException:
         db.close()
         raise
+
+
+def _received(db: sqlite3.Connection, arrival: int) -> int | None:
+    found = db.execute("SELECT received FROM events WHERE arrival = ?", (arrival,)).fetchone()
+    return int(found[0]) if found else None
 
 
 def _advice(error: sqlite3.Error) -> str:

@@ -221,14 +221,30 @@ async def test_a_clock_that_was_behind_costs_nothing_that_came_before(reopen: Re
     assert await store.retain() == 0
 
 
-async def test_a_clock_that_leaps_ahead_deletes_nothing_for_an_hour(reopen: Reopen, clock: FakeClock) -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_a_clock_that_leaps_ahead_deletes_nothing_for_an_hour(
+    reopen: Reopen, clock: FakeClock, stopped: bool
+) -> None:
     store = await reopen(days=1)
     await store.append(rows(event(1)))
     clock.jump(86400 * 365)
+    if stopped:
+        store = await reopen(days=1)
     for _ in range(60):
         assert await store.retain() == 0
         clock.advance(60)
     assert await store.retain() == 1
+
+
+async def test_an_ingest_that_was_stopped_for_less_than_an_hour_goes_on_deleting(
+    reopen: Reopen, clock: FakeClock
+) -> None:
+    store = await reopen(days=1)
+    await store.append(rows(event(1)))
+    clock.advance(86400)
+    await store.append(rows(event(2)))
+    clock.advance(3599)
+    assert await (await reopen(days=1)).retain() == 1
 
 
 async def test_a_clock_that_was_set_right_again_has_cost_nothing(reopen: Reopen, clock: FakeClock) -> None:

@@ -303,6 +303,25 @@ async def test_a_body_holds_a_place_only_when_it_is_large_or_whole(store: Store)
         assert (await send(client, event(2))).status_code == 202
 
 
+async def test_large_bodies_that_are_not_whole_yet_leave_no_more_room_than_eight_of_the_largest(store: Store) -> None:
+    let_go, size, come = asyncio.Event(), 128 * 1024, asyncio.Semaphore(0)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield bytes(size)
+        come.release()  # asked for more, so the first piece was taken
+        await let_go.wait()
+
+    async with client_of(store, max_body_bytes=size) as client:
+        large = [asyncio.create_task(post(client, slow())) for _ in range(8)]
+        for _ in large:
+            await asyncio.wait_for(come.acquire(), 20)
+        refused = await send(client, event(1))
+        assert (refused.status_code, int(refused.headers["retry-after"])) == (429, 1)
+        let_go.set()
+        assert {(await each).status_code for each in large} == {400}
+        assert (await send(client, event(1))).status_code == 202
+
+
 async def test_202_comes_only_after_the_store_has_it() -> None:
     held = HeldStore()
     async with client_of(held) as client:  # type: ignore[arg-type]  # only append is asked for

@@ -314,7 +314,7 @@ async def test_readers_never_wait_for_the_writer(tmp_path: Path) -> None:
 
 def test_what_is_acknowledged_is_synced(tmp_path: Path) -> None:
     """FULL is 2: with NORMAL an acknowledged batch could be lost with the power."""
-    db, _ = sqlite_file.open_to_write(tmp_path / "new", sqlite_file.connect, sqlite_file.LOG_BYTES)
+    db, *_ = sqlite_file.open_to_write(tmp_path / "new", sqlite_file.connect, sqlite_file.LOG_BYTES)
     assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")] == [2, "wal"]
     db.close()
 
