@@ -101,6 +101,11 @@ class ContainerRoots:
             self._open(container_id, found)
         return found.root
 
+    def on_device(self, device: str) -> str | None:
+        """The one container whose root lies on a device, `MAJOR:MINOR`; None where it is none or more than one."""
+        found = [one for one in self.ids() if one != HOST and self._device(one) == device]
+        return found[0] if len(found) == 1 else None
+
     def refusal(self, container_id: str) -> str | None:
         """Why there is no root."""
         found = self._containers.get(container_id)
@@ -111,6 +116,13 @@ class ContainerRoots:
         for found in self._containers.values():
             self._release(found)
         self._containers.clear()
+
+    def _device(self, container_id: str) -> str | None:
+        root = self.root(container_id)
+        if root is None:
+            return None
+        number = os.fstat(root).st_dev
+        return f"{os.major(number)}:{os.minor(number)}"
 
     def _open(self, container_id: str, found: _Container) -> None:
         """By the member that came first, normally the container's entrypoint: later ones may have changed roots."""

@@ -1,6 +1,6 @@
 """Which container a process is in, as its cgroup or the device of its root tells."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from collectors.container_key import CONTAINER_FILE_SYSTEMS, from_cgroup, pod_container_name, root_mount
 from collectors.process_table import Tracked
@@ -13,10 +13,14 @@ INITS = frozenset({"docker-init", "tini", "dumb-init", "catatonit"})
 
 
 class Placement:
-    """`own` is the container that the sensor itself runs in; `left_out` the same, None where others live there too."""
+    """`own` is the container that the sensor itself runs in; `left_out` the same, None where others live there too.
 
-    def __init__(self, procfs: Procfs, own_pid: int) -> None:
+    `on_device` has the known container whose root lies on a device.
+    """
+
+    def __init__(self, procfs: Procfs, own_pid: int, on_device: Callable[[str], str | None]) -> None:
         self._procfs = procfs
+        self._on_device = on_device
         self.own, self._own_device = self._place_of_self()
         self.left_out = None if self.own == HOST or self._is_guest(own_pid) else self.own
 
@@ -35,7 +39,8 @@ class Placement:
 
     def _by_device(self, process: Tracked) -> str | None:
         """By the root mount. A zombie has none any more, and what changed its root to a plain directory sees none
-        (proc_pid_mountinfo(5)): both are taken to be where their parent is."""
+        (proc_pid_mountinfo(5)): both are taken to be where their parent is. A runtime on its way into a container
+        has the container's root before its cgroup, and what it runs may be over by the next look."""
         try:
             mount = root_mount(self._procfs.read(f"{process.read_by[0]}/mountinfo"))
         except ProcessGone:
@@ -44,7 +49,7 @@ class Placement:
             return _of_parent(process)
         if mount is None or mount.device == self._own_device:
             return self.own
-        return mount.key
+        return self._on_device(mount.device) or mount.key
 
     def _is_guest(self, own_pid: int) -> bool:
         """Whether something that runs in our container has started us there. A sidecar is started from outside of it,

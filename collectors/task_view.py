@@ -75,7 +75,7 @@ class Task:
         self._exit_listeners: list[ExitListener] = []
         self._pid = own_pid or os.getpid()
         self._probes = probes
-        self._placement = Placement(procfs, self._pid)
+        self._placement = Placement(procfs, self._pid, self._roots.on_device)
         self.own_container, self.left_out = self._placement.own, self._placement.left_out
 
     # what collectors ask

@@ -79,7 +79,7 @@ VALUE_SETS: dict[str, Json] = {
     "everything": values(
         **URL,
         sensor__variables={"SENSOR_DAILY_MB": "20", "SENSOR_DROP_PATHS": "/data/$(x)$$"},
-        sensor__destinations=["s3:events/$(x)$$"],
+        sensor__destinations=["s3:events/x"],
         sensor__resources={"requests": {"memory": "64Mi"}, "limits": {"cpu": "100m"}},
         sensor__pullSecrets=["registry"],
         imagePullSecrets=["registry"],
@@ -105,6 +105,7 @@ VALUE_SETS: dict[str, Json] = {
         },
         **{"global": {"anything": "of a parent chart"}},
     ),
+    "dollars": values(**URL, sensor__destinations=["s3:events/$(x)$$"]),
     "long_names": values(**URL, fullnameOverride="a" * 253, nameOverride="b-" * 26 + "b"),
 }
 

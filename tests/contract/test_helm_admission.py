@@ -205,7 +205,7 @@ def test_the_webhook_is_told_what_to_put_in():
         ("ingest_with_tokens", "FARGATE_SENSOR_INGEST_URL", f"http://{PREFIX}-ingest.{NAMESPACE}.svc:8080"),
         ("ingest_for_ecs", "FARGATE_SENSOR_INGEST_URL", "https://ingest.example.org"),
         ("everything", "FARGATE_SENSOR_PULL_SECRETS", "registry"),
-        ("everything", "FARGATE_SENSOR_DESTINATIONS", "s3:events/$$(x)$$$$"),
+        ("dollars", "FARGATE_SENSOR_DESTINATIONS", "s3:events/$$(x)$$$$"),
     ],
 )
 def test_values_become_variables(name, variable, value):

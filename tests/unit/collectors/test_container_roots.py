@@ -1,6 +1,7 @@
 """A container's root is had, and when it started is known, as long as it lives."""
 
 import os
+from pathlib import Path
 
 import pytest
 from fakes import ContainersTold, FakeClock
@@ -125,3 +126,14 @@ def test_a_listener_that_fails_keeps_none_behind_it_from_learning(caplog: pytest
     assert listens.told == ["+app", "-app"]
     assert roots.ids() == []
     assert "Too many open files" in caplog.text
+
+
+def test_the_container_on_a_device_is_known_where_it_is_the_only_one(tmp_path: Path) -> None:
+    roots = ContainerRoots(lambda process: os.open(tmp_path, os.O_PATH), FakeClock())
+    number = tmp_path.stat().st_dev
+    device = f"{os.major(number)}:{os.minor(number)}"
+    assert roots.on_device(device) is None
+    roots.join(APP, process(10, 100))
+    assert (roots.on_device(device), roots.on_device("0:0")) == (APP, None)
+    roots.join("b" * 64, process(20, 100))
+    assert roots.on_device(device) is None
