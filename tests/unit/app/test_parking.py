@@ -1,6 +1,5 @@
 """A sensor that cannot go on is no burden to those beside it."""
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
