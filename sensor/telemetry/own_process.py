@@ -102,7 +102,8 @@ class OwnProcess:
             self._changed()
 
     def continued(self, by: str) -> None:
-        """It was stopped, for however short a time, and goes on. Told once in a while, since SIGCONT costs nothing."""
+        """It was stopped, for however short a time, and goes on. Told once in a while, since SIGCONT costs nothing,
+        and with the next report: what waited is not read yet, and a report now would end before it."""
         now = self._clock.monotonic()
         at_most, self._looked = now - self._looked, now
         self._counters.lost("stalled")
@@ -110,7 +111,6 @@ class OwnProcess:
             return
         self._continued = now
         self.tell(f"the sensor was stopped for {at_most:.0f} s at most, and told to go on by {by}")
-        self._changed()
 
     def tell(self, text: str) -> None:
         """Something that was done to the sensor: for the log and for all reports from now on."""

@@ -85,7 +85,7 @@ def test_who_holds_such_a_directory_hides_no_socket_and_no_file(starts: Starts, 
     assert task.track(child.pid) is not None
     assert task.owner_of(inode) == child.pid
     there = os.fstat(deep)
-    assert child.pid in task.holders_of(there.st_dev, there.st_ino)
+    assert child.pid in task.holders_of(there.st_dev, there.st_ino).pids
     assert [found.number for found in openings(Procfs(), child.pid, there.st_dev, there.st_ino)] == [deep]
     task.close()
 

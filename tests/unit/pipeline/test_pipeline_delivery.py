@@ -136,7 +136,9 @@ async def test_refused_events_are_set_aside_counted_and_told(caplog: pytest.LogC
         await rig.delivered(2)
     assert rig.seqs() == [(ORDINARY, [1, 2, 3]), (ORDINARY, [4, 5])]
     assert rig.counters.losses == {"refused": 3}
-    assert caplog.messages == ["fake refuses events, which are lost: no such batch please"]
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "fake refuses events, which are lost: no such batch please"
+    ]
 
 
 async def test_of_a_partial_failure_only_the_failed_records_are_sent_again() -> None:
@@ -217,7 +219,9 @@ async def test_a_fault_in_a_shipper_is_trouble_like_any_other(caplog: pytest.Log
     rig.put(1, 2, 3)
     async with rig.running():
         await rig.delivered(3)
-    assert caplog.messages == ["delivery to fake fails and will be tried again: KeyError: 'oops'"]
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "delivery to fake fails and will be tried again: KeyError: 'oops'"
+    ]
 
 
 async def test_a_fault_that_stays_costs_only_the_records_that_meet_it() -> None:
