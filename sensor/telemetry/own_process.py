@@ -91,6 +91,7 @@ class OwnProcess:
         self._terms = self._traits.read()
         self._looked = clock.monotonic()
         self._continued = -math.inf
+        self._owes_report = False
         self._told: dict[str, None] = {}
 
     def look(self) -> None:
@@ -98,18 +99,19 @@ class OwnProcess:
         news = [*self._stall(), *self._tampering()]
         for text in news:
             self.tell(text)
-        if news:
+        if news or self._owes_report:
+            self._owes_report = False
             self._changed()
 
     def continued(self, by: str) -> None:
         """It was stopped, for however short a time, and goes on. Told once in a while, since SIGCONT costs nothing,
-        and with the next report: what waited is not read yet, and a report now would end before it."""
+        and reported with the next look: what waited is not read yet, and a report now would end before it."""
         now = self._clock.monotonic()
         at_most, self._looked = now - self._looked, now
         self._counters.lost("stalled")
         if now - self._continued < INTERVAL_S:
             return
-        self._continued = now
+        self._continued, self._owes_report = now, True
         self.tell(f"the sensor was stopped for {at_most:.0f} s at most, and told to go on by {by}")
 
     def tell(self, text: str) -> None:

@@ -100,6 +100,7 @@ def test_a_stop_within_two_looks_is_told_with_its_bound_and_who_ended_it() -> No
     bench.look()
     bench.clock.advance(4.0)
     bench.own.continued("PID 7 (/bin/sh) of container c")
+    assert bench.changes == 0  # what waited is not read yet
     expected = "the sensor was stopped for 4 s at most, and told to go on by PID 7 (/bin/sh) of container c"
     assert bench.look(INTERVAL_S) == expected
     assert (bench.changes, bench.counters.losses) == (1, {"stalled": 1})
@@ -110,6 +111,7 @@ def test_signals_that_come_without_end_are_counted_and_not_each_told() -> None:
     for _ in range(100):
         bench.own.continued("the platform")
         bench.clock.advance(0.01)
+    bench.look(INTERVAL_S)
     assert (bench.changes, bench.counters.losses) == (1, {"stalled": 100})
 
 
