@@ -2,9 +2,11 @@
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from fcntl import LOCK_EX, flock
+from os import getuid
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import NamedTuple
 
 from docker_cli import LABEL, Container, docker
@@ -46,8 +48,33 @@ def build_traffic() -> str:
 def temporary_network(*, ipv6: bool = False, subnet: str | None = None, apart: bool = False) -> Iterator[str]:
     """A network in which containers find each other by name; with addresses of both kinds or of a subnet if wanted.
 
-    One that is `apart` leads nowhere, and this machine has no address and no route in it.
+    One that is `apart` leads nowhere, and this machine has no address and no route in it. An engine has each subnet
+    once: another run that has it is waited for, and what a run that was killed left in it is removed.
     """
+    with nullcontext() if subnet is None else _sole_user(subnet), _new_network(ipv6, subnet, apart) as name:
+        yield name
+
+
+@contextmanager
+def _sole_user(subnet: str) -> Iterator[None]:
+    """Hold this user's lock of a subnet, which the kernel lets go when its holder is killed."""
+    with Path(gettempdir(), f"{LABEL}-{getuid()}-{subnet.replace('/', '-')}").open("w") as lock:
+        flock(lock, LOCK_EX)
+        for network in docker("network", "ls", "--quiet", f"--filter=label={LABEL}").split():
+            found = docker("network", "inspect", "--format={{(index .IPAM.Config 0).Subnet}}", network, check=False)
+            if found == subnet:
+                _remove_network(network)
+        yield
+
+
+def _remove_network(network: str) -> None:
+    if left := docker("ps", "--all", "--quiet", f"--filter=network={network}").split():
+        docker("rm", "--force", "--volumes", *left)
+    docker("network", "rm", network)
+
+
+@contextmanager
+def _new_network(ipv6: bool, subnet: str | None, apart: bool) -> Iterator[str]:
     number = uuid.uuid4().hex
     name = f"{LABEL}-{number[:8]}"
     both = ["--ipv6", f"--subnet=fd00:{number[8:12]}:{number[12:16]}::/64"] if ipv6 else []  # RFC 4193
