@@ -14,8 +14,8 @@ from collectors.exec_hints import Opened
 from collectors.process_table import Tracked
 from collectors.procfs import text
 from sensor.model.clock import Clock
+from sensor.model.times import NS
 
-NS = 1_000_000_000
 WINDOW_S = 0.05
 """How long an open or a number waits for its counterpart."""
 MOST = 512

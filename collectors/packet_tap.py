@@ -155,9 +155,7 @@ class PacketTap:
         try:
             data, beside, _flags, address = self._tapped[descriptor].socket.recvmsg(LONGEST, _BESIDE_BYTES)
         except OSError as error:
-            if (
-                error.errno != errno.ENETDOWN
-            ):  # told once when an interface is taken down; what it will get is still ours
+            if error.errno != errno.ENETDOWN:  # told once when it is taken down; what it will get is still ours
                 raise
             return None
         self._gave.add(descriptor)

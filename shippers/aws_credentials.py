@@ -9,6 +9,7 @@ from sensor.model.events import Timestamp
 from sensor.model.times import NS
 from shippers.aws_sources import Fetch, source
 from shippers.http_client import httpx
+from shippers.renewal import Renewal
 from shippers.sent_secrets import SentSecrets
 from shippers.sigv4 import Credentials
 
@@ -17,9 +18,6 @@ RENEW_S = 300
 
 NEEDED_S = 30
 """So long before their end they are used no more: a request takes time to arrive."""
-
-AGAIN_S = 30.0
-"""From one renewal to the next, while the old ones are good: it may fail, or bring the same ones."""
 
 PATIENCE_S = 10.0
 
@@ -33,10 +31,12 @@ class AwsCredentials:
         self._clock = clock
         self._patience = patience
         self._fetch: Fetch | None = None
-        self._found: Credentials | None = None
+        self._held = Renewal[Credentials](
+            is_good=lambda held: self._good_for(held, NEEDED_S),
+            is_due=lambda held: not self._good_for(held, RENEW_S),
+            clock=clock,
+        )
         self._sent = SentSecrets("<secret>")
-        self._not_before = 0.0
-        self._turn = asyncio.Lock()
 
     def find_source(self) -> Fetch:
         """Who hands out credentials here. Raises `PermanentError` where nobody does."""
@@ -46,36 +46,15 @@ class AwsCredentials:
 
     async def current(self, client: httpx.AsyncClient) -> Credentials:
         """Credentials that are good now. Raises `RetryableError`, or what `find_source` does."""
-        if (found := self._at_hand()) is not None:
-            return found
-        async with self._turn:
-            return self._at_hand() or await self._fresh(client)
+        return await self._held.current(lambda: self._renewed(client))
 
     def refused(self) -> None:
         """Ask again next time: the role may have been changed, or these have been revoked."""
-        self._found = None
+        self._held.drop()
 
     def hide(self, text: str) -> str:
         """The text without the secrets, refused or not."""
         return self._sent.hide(text)
-
-    def _at_hand(self) -> Credentials | None:
-        """Those that are good and need no renewal yet, or whose renewal somebody has begun."""
-        found = self._found
-        if found is None or not self._good_for(found, NEEDED_S):
-            return None
-        return found if self._good_for(found, RENEW_S) or self._clock.monotonic() < self._not_before else None
-
-    async def _fresh(self, client: httpx.AsyncClient) -> Credentials:
-        found = self._found
-        if found is None or not self._good_for(found, NEEDED_S):
-            return await self._renewed(client)
-        # First, so that nobody else waits for a renewal that hangs, or begins one that was cut off again at once.
-        self._not_before = self._clock.monotonic() + AGAIN_S
-        try:
-            return await self._renewed(client)
-        except RetryableError:
-            return found
 
     async def _renewed(self, client: httpx.AsyncClient) -> Credentials:
         fetch = self.find_source()
@@ -86,7 +65,6 @@ class AwsCredentials:
             raise RetryableError(f"AWS credentials: no answer within {self._patience:g} s") from None
         if not self._good_for(found, 0):
             raise RetryableError("AWS credentials: those handed out have ended already; is the clock right?")
-        self._found = found
         self._sent.remember(*found.secrets)
         return found
 

@@ -9,6 +9,7 @@ from sensor.model.errors import RetryableError
 from shippers.http_client import httpx
 from shippers.http_outcome import CREDENTIALS, body_head, error_text, retry_after, transport_reason
 from shippers.login_proof import Proof
+from shippers.renewal import Renewal
 from shippers.sent_secrets import SentSecrets
 
 PATH = "/v1/login"
@@ -18,9 +19,6 @@ PATIENCE = 20.0
 LONGEST_S = 3600
 RENEW_SHARE = 0.2
 """The last part of a token's time, in which a new one is asked for while the old one is still good."""
-
-AGAIN_S = 30.0
-"""From one renewal to the next, while the old token is good."""
 
 REASON_CHARACTERS = 300
 
@@ -40,22 +38,21 @@ class IngestLogin:
         self._proof = proof
         self._clock = clock
         self._patience = patience
-        self._ticket: Ticket | None = None
+        self._tickets = Renewal[Ticket](
+            is_good=lambda ticket: clock.monotonic() < ticket.ends,
+            is_due=lambda ticket: clock.monotonic() >= ticket.renew,
+            clock=clock,
+        )
         self._sent = SentSecrets("<token>")
-        self._not_before = 0.0
-        self._turn = asyncio.Lock()
 
     async def headers(self, client: httpx.AsyncClient, ingest: httpx.URL) -> dict[str, str]:
         """The Authorization header, from a login if there must be one. Raises `RetryableError` where that fails."""
-        ticket = self._at_hand()
-        if ticket is None:
-            async with self._turn:
-                ticket = self._at_hand() or await self._fresh(client, ingest)
+        ticket = await self._tickets.current(lambda: self._renewed(client, ingest))
         return {"Authorization": f"Bearer {ticket.token}"}
 
     def refused(self) -> None:
         """Log in again next time: the ingest's key may be a new one."""
-        self._ticket = None
+        self._tickets.drop()
 
     def hide(self, text: str) -> str:
         """The text without the token, refused or not, and without what it was got with."""
@@ -65,28 +62,10 @@ class IngestLogin:
         """Release what the proof holds."""
         await self._proof.aclose()
 
-    def _at_hand(self) -> Ticket | None:
-        """One that is good and needs no renewal yet, or whose renewal somebody has begun."""
-        now, ticket = self._clock.monotonic(), self._ticket
-        if ticket is None or now >= ticket.ends:
-            return None
-        return ticket if now < max(ticket.renew, self._not_before) else None
-
-    async def _fresh(self, client: httpx.AsyncClient, ingest: httpx.URL) -> Ticket:
-        now, ticket = self._clock.monotonic(), self._ticket
-        if ticket is None or now >= ticket.ends:
-            return await self._renewed(client, ingest)
-        # First, so that nobody else waits for a renewal that hangs, or begins one that was cut off again at once.
-        self._not_before = now + AGAIN_S
-        try:
-            return await self._renewed(client, ingest)
-        except RetryableError:
-            return ticket
-
     async def _renewed(self, client: httpx.AsyncClient, ingest: httpx.URL) -> Ticket:
         try:
             async with asyncio.timeout(self._patience):
-                self._ticket = ticket = await self._exchanged(client, ingest)
+                ticket = await self._exchanged(client, ingest)
         except TimeoutError:
             raise RetryableError(f"login: no answer within {self._patience:g} s") from None
         except httpx.HTTPError as error:

@@ -164,9 +164,8 @@ def check(db: sqlite3.Connection, path: str, seconds: float = 5.0) -> bool:
 def says_nothing_of_the_file(error: sqlite3.Error) -> bool:
     """Whether it tells of the disk, the rights or another program, so that the file may be whole; as a full disk does,
     on which not even the index of the write-ahead log can be made."""
-    return (
-        getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _OUTSIDE
-    )  # the rest says more exactly what
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF in _OUTSIDE  # the rest says more exactly what
 
 
 def migrate(db: sqlite3.Connection) -> None:

@@ -17,9 +17,10 @@ from sensor.model.errors import DeliveryError, PermanentError, RetryableError
 from sensor.model.events import Timestamp
 from sensor.model.times import to_rfc3339
 from shippers.aws_client import Aws, http
-from shippers.aws_credentials import AGAIN_S, RENEW_S, AwsCredentials
+from shippers.aws_credentials import RENEW_S, AwsCredentials
 from shippers.aws_sources import container_uri
 from shippers.http_client import http_client, httpx
+from shippers.renewal import AGAIN_S
 from shippers.sigv4 import Credentials
 
 SECRET = "s3cret-key-that-nobody-may-read"

@@ -19,8 +19,9 @@ from shippers import registry
 from shippers.aws_client import Aws
 from shippers.aws_proof import AwsProof
 from shippers.ingest_http import IngestHttp
-from shippers.ingest_login import AGAIN_S, IngestLogin
+from shippers.ingest_login import IngestLogin
 from shippers.login_proof import PodProof
+from shippers.renewal import AGAIN_S
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": SESSION.key,
