@@ -192,7 +192,7 @@ DELIVERY = (
 
 LIGHT = (
     Bar("CPU when quiet, 50 to 2,000 processes", "load", cell("^quiet for ", EACH, "CPU of one core"), 0.5, CORE),
-    Bar("CPU at 20 programs and 20 connections a second", "load", cell(DOING, EACH, "CPU of one core"), 2, CORE),
+    Bar("CPU at 20 programs and 20 connections a second", "load", cell(DOING, TERMS, "CPU of one core"), 2, CORE),
     Bar("memory at that", "load", cell(DOING, "^ECS: ", "memory (PSS)"), 45, "MB"),
     Bar("memory at that, with a helper", "load", cell(DOING, "^EKS: ", "memory (PSS)"), 55, "MB"),
     Bar("memory at rest, all processes of the sensor", "footprint", said(r"PSS, all processes\) +# MB"), 40, "MB"),
