@@ -10,6 +10,10 @@ TERMS = [pytest.param(True, "0", id="ecs"), pytest.param(False, "1000", id="eks"
 
 DROPPED = """
 import os, subprocess, time
+with open("/tmp/first", "w") as script:
+    script.write("#!/bin/sh")
+while not os.path.exists("/tmp/go"):
+    time.sleep(0.01)
 subprocess.run("cp /bin/sleep /tmp/x && /tmp/x 0.271 && mv /tmp/x /tmp/y && /tmp/y 0.272; true", shell=True, check=True)
 with open("/tmp/script", "w") as script:
     script.write("#!/bin/sh\\nsleep 0.273")
@@ -36,6 +40,8 @@ def test_a_run_is_linked_to_the_event_that_brought_its_program(lab, ingest, ptra
     task = lab.task(ptrace=ptrace)
     task.wait_healthy()
     app = task.app(DROPPED, user=user)
+    ingest.wait_for("file.create", lambda event: event["file"]["path"] == "/tmp/first")  # so /tmp is watched
+    assert app.execute("touch", "/tmp/go").returncode == 0
     ingest.wait_for("process.exec", ran("/tmp/z", "0.274"))
     ingest.wait_for("file.delete", lambda event: event["file"]["path"] == "/tmp/z")  # with all that befell files before
 
