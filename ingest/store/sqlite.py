@@ -118,7 +118,8 @@ class SqliteStore:
         if steady:
             await self._write(partial(sqlite_retention.forget_minutes, now=now))
         while await self._write(sqlite_retention.shrink):
-            pass
+            self._log.apply_soon()
+        await self._write(lambda _: None)  # once this is done what came between the two before it is as well
         return deleted
 
     async def check(self) -> None:

@@ -28,6 +28,10 @@ class Log:
         """Bytes on the disk."""
         return size_of(self._path)
 
+    def apply_soon(self) -> None:
+        """Have it applied after the next transaction, however short it is: the file is only then cut to what is used."""
+        self._bound = -1
+
     def keep_short(self, db: sqlite3.Connection) -> None:
         """To be called between transactions of the writer.
 

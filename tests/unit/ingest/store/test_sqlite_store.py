@@ -301,6 +301,18 @@ async def test_the_log_stays_short_while_somebody_reads_all_the_time(
     await store.aclose()
 
 
+async def test_what_is_freed_is_given_back_without_waiting_for_the_next_writes(tmp_path: Path) -> None:
+    store = open_store(tmp_path, size=32 * 1024 * 1024)
+    for n in range(0, 5_000, 500):
+        await store.append(rows(*events(range(n + 1, n + 501), process=process("p", args=("x" * 2000,)))))
+    await store.aclose()
+    store = open_store(tmp_path, size=8 * 1024 * 1024)
+    await store.retain()
+    assert (tmp_path / f"{sqlite_file.FILE}-wal").stat().st_size == 0
+    assert (tmp_path / sqlite_file.FILE).stat().st_size < 8 * 1024 * 1024
+    await store.aclose()
+
+
 async def test_readers_never_wait_for_the_writer(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     await store.append(rows(event(1)))
