@@ -29,7 +29,7 @@ class Log:
         return size_of(self._path)
 
     def apply_soon(self) -> None:
-        """Have it applied after the next transaction, however short it is: the file is only then cut to what is used."""
+        """Have it applied after the next transaction, however short it is: only then the file is cut to its use."""
         self._bound = -1
 
     def keep_short(self, db: sqlite3.Connection) -> None:
