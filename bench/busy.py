@@ -35,8 +35,9 @@ while True:
 def busy(lab: Lab, seconds: float) -> None:
     """On both terms: without SYS_PTRACE the sensor has helpers, which are counted with it."""
     server = lab.new("server", BASE, [f"--network={lab.network}"], ["python3", "-c", SERVER]).start()
-    rows = [measured(lab, terms, seconds, server.address(lab.network)) for terms in TERMS]
-    rows.append(("a loop that only reads, as on ECS", floor(lab, seconds, server.address(lab.network)), "", "1"))
+    host = server.address(lab.network)
+    rows = [measured(lab, terms, seconds, host) for terms in TERMS]
+    rows.append(("a loop that only reads, as on ECS", floor(lab, seconds, host), "", "1"))
     server.remove()
     print(f"\nbusy: {PER_SECOND} programs and {PER_SECOND} connections a second for {seconds:g} s\n")
     print(table(("terms", "CPU of one core", "memory (PSS)", "processes of the sensor"), rows))

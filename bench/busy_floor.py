@@ -3,40 +3,31 @@ itself, in this language.
 
 `python busy_floor.py MARK`, in a task's namespaces with SYS_PTRACE, watches the process whose arguments hold the mark,
 until it is killed. Opens of programs, ends of processes, packets and destroyed sockets wake it as they wake the sensor,
-of which it has the sockets. Of a new process it reads what the sensor reads while it lives; of a connection which
-descriptor of the watched process it is. It keeps nothing, decodes what it needs to go on, makes no event, asks no rule
-and sends nothing.
+of which it has sockets and decoders. Of a new process it reads what the sensor reads while it lives, and passes over
+what is gone by then; of a connection which descriptor of the watched process it is. It decodes what it needs to go on,
+keeps nothing, makes no event, asks no rule and sends nothing.
 """
 
 import os
 import select
-import socket
-import struct
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from collectors import interfaces, packet_filter
-from collectors.inotify_stream import InotifyStream
-from collectors.netlink_socket import DestroyedSockets
+from collectors import inet_diag, interfaces, packet_filter
+from collectors.inotify_stream import OPEN, InotifyStream
+from collectors.netlink_socket import DestroyedSockets, open_socket, received
 from collectors.packet_filter import Loopback
+from collectors.packet_headers import parse
 from collectors.packet_tap import PacketTap
-from collectors.procfs import Procfs
+from collectors.process_cursor import LOOKS, NAP_S
+from collectors.procfs import PF_FORKNOEXEC, Procfs
 
-OPEN = 0x20
-"""IN_OPEN of inotify(7)."""
-LOOKS, NAP_S = 16, 1e-6
-"""As `process_cursor` looks at a process that is about to run its program."""
-FILES = ("cmdline", "environ", "cgroup")
+FILES, LINKS = ("cmdline", "environ", "cgroup"), ("exe", "cwd")
 FLAGS, CODE = 6, 23
 """Fields of /proc/PID/stat, counted from its state on: what it is, and where its program's code begins."""
-NO_EXEC = 0x40
-"""PF_FORKNOEXEC: it runs its parent's program."""
-_REQUEST = struct.Struct("=IHHII BBBBI 2s2s 4s12x 4s12x III")
-"""struct nlmsghdr and struct inet_diag_req_v2 (sock_diag(7)), for IPv4 and TCP."""
-_INODE_AT = 16 + 68
 
 
 class Reads:
@@ -44,7 +35,8 @@ class Reads:
 
     def __init__(self, app: int) -> None:
         self._app = app
-        self._last = last_pid()
+        self._procfs = Procfs()
+        self._last = self._procfs.last_pid()
         self._poll = select.epoll()
         self._work: dict[int, Callable[[], None]] = {}
         self._opens = InotifyStream()
@@ -55,8 +47,8 @@ class Reads:
         loopback = Loopback(interfaces.loopback())
         self._openings = PacketTap(packet_filter.openings(loopback))
         self._answers = PacketTap(packet_filter.answers(loopback))
-        self._ends = DestroyedSockets(Procfs())
-        self._sockets = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 4)
+        self._ends = DestroyedSockets(self._procfs)
+        self._questions = open_socket()
         self._wake(self._opens.fileno(), self._opened)
         self._wake(self._openings.fileno(), self._connected)
         self._wake(self._ends.fileno(), self._closed)
@@ -73,7 +65,7 @@ class Reads:
         self._work[descriptor] = work
 
     def _opened(self) -> None:
-        newest = last_pid()
+        newest = self._procfs.last_pid()
         for pid in range(self._last + 1, newest + 1):
             self._look_at(pid)
         self._last = newest
@@ -83,10 +75,12 @@ class Reads:
         if not runs_its_own(pid):
             return
         try:
-            pidfd = os.pidfd_open(pid)
             for name in FILES:
                 read(f"/proc/{pid}/{name}")
-            os.readlink(f"/proc/{pid}/exe"), os.readlink(f"/proc/{pid}/cwd"), os.stat(f"/proc/{pid}")
+            for name in LINKS:
+                os.readlink(f"/proc/{pid}/{name}")
+            os.stat(f"/proc/{pid}")
+            pidfd = os.pidfd_open(pid)
         except OSError:
             return
         self._wake(pidfd, partial(self._ended, pidfd, pid))
@@ -101,15 +95,14 @@ class Reads:
             self._find_owner(packet.data)
 
     def _find_owner(self, packet: bytes) -> None:
-        ports, ends = packet[20:24], packet[12:20]
-        family, protocol, all_states, no_cookie = socket.AF_INET, socket.IPPROTO_TCP, 0xFFF, 0xFFFFFFFF
-        header = _REQUEST.size, 20, 1, 0, 0  # SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST
-        wanted = family, protocol, 0, 0, all_states, ports[:2], ports[2:], ends[:4], ends[4:], 0, no_cookie, no_cookie
-        self._sockets.send(_REQUEST.pack(*header, *wanted))
-        inode = struct.unpack_from("=I", self._sockets.recv(8192), _INODE_AT)[0]
+        if (asked := parse(packet)) is None:
+            return
+        ends = (asked.src, asked.src_port), (asked.dst, asked.dst_port)
+        self._questions.send(inet_diag.exact_request(asked.family, inet_diag.TCP, *ends))
+        sockets = {f"socket:[{found.inode}]" for found in received(self._questions).sockets}
         with suppress(FileNotFoundError):  # closed by now
             for number in os.listdir(f"/proc/{self._app}/fd"):
-                if os.readlink(f"/proc/{self._app}/fd/{number}") == f"socket:[{inode}]":
+                if os.readlink(f"/proc/{self._app}/fd/{number}") in sockets:
                     return
 
     def _closed(self) -> None:
@@ -125,15 +118,10 @@ def runs_its_own(pid: int) -> bool:
         if not stat:
             return False
         fields = stat[stat.rindex(b")") + 2 :].split()
-        if not int(fields[FLAGS]) & NO_EXEC and fields[CODE] != b"0":
+        if not int(fields[FLAGS]) & PF_FORKNOEXEC and fields[CODE] != b"0":
             return True
         time.sleep(NAP_S)
     return False
-
-
-def last_pid() -> int:
-    """The newest process number."""
-    return int(read("/proc/loadavg").split()[4])
 
 
 def read(path: str) -> bytes:

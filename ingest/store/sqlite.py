@@ -119,7 +119,7 @@ class SqliteStore:
             await self._write(partial(sqlite_retention.forget_minutes, now=now))
         while await self._write(sqlite_retention.shrink):
             self._log.apply_soon()
-        await self._write(lambda _: None)  # once this is done what came between the two before it is as well
+        await self._write(lambda _: None)  # waits for the log, which is applied behind the answer to the last step
         return deleted
 
     async def check(self) -> None:
