@@ -14,7 +14,7 @@ from collectors.helper_wire import EXE_FILE, ROOT
 from collectors.helpers import Helpers, Identity
 from collectors.open_files import openings
 from collectors.process_table import Tracked
-from collectors.procfs import Procfs
+from collectors.procfs import Procfs, ProgramLinks
 from collectors.socket_links import holds
 from sensor.model.errors import AccessDenied, ProcessGone
 from sensor.model.protocols import OpenFile
@@ -30,7 +30,7 @@ class GatedReads:
         self._helpers = helpers
         self._maps = DescriptorMaps()
 
-    def links(self, process: Tracked) -> tuple[bytes, bytes]:
+    def links(self, process: Tracked) -> ProgramLinks:
         """As `Procfs.program_links`, as its container sees them."""
         return self._read(process, self._procfs.program_links, self._helpers.links)
 

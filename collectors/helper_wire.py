@@ -3,8 +3,8 @@
 A question is `QUESTION`: one letter, a PID, the start ticks that make the PID unambiguous, and two numbers that only
 `HOLDS` and `OPENINGS` (device, inode) and `SOCKETS` (the inode that is sought, the most links to read) use. An answer
 is one status byte and a payload; `ROOT` and `EXE_FILE` pass a descriptor along, and of the environment only what
-`collectors.environ` names is answered, and to `SECRETS` only names. `LINKS` is answered with two paths and a zero byte
-between them.
+`collectors.environ` names is answered, and to `SECRETS` only names. `LINKS` is answered with the fields of
+`procfs.ProgramLinks` and a zero byte between them.
 """
 
 import array

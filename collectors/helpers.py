@@ -15,6 +15,7 @@ from collectors.allowance import Allowance
 from collectors.descriptor_map import Look
 from collectors.environ import Environ, Secrets, unpacked, unpacked_secrets
 from collectors.launcher_link import LauncherAway, LauncherLink
+from collectors.procfs import ProgramLinks
 from collectors.trace_link import TracerLink
 from sensor.model.clock import Clock, SystemClock
 from sensor.model.counters import Counters
@@ -76,10 +77,11 @@ class Helpers:
         """Whether there is a helper for this identity, since the sensor itself was denied something."""
         return (uid, gid) in self._helpers
 
-    def links(self, who: Identity, pid: int, start_ticks: int) -> tuple[bytes, bytes]:
+    def links(self, who: Identity, pid: int, start_ticks: int) -> ProgramLinks:
         """As `Procfs.program_links`. Raises ProcessGone or AccessDenied."""
-        exe, _, cwd = self._ask(who, wire.LINKS, pid, start_ticks)[0].partition(b"\0")
-        return exe, cwd
+        exe, _, rest = self._ask(who, wire.LINKS, pid, start_ticks)[0].partition(b"\0")
+        cwd, _, stdin = rest.partition(b"\0")
+        return ProgramLinks(exe, cwd, stdin.decode())
 
     def sockets(self, who: Identity, pid: int, start_ticks: int, wanted: int, most: int) -> Look:
         """A look for a socket among a process's descriptors, reading at most `most` links."""

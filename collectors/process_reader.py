@@ -136,7 +136,7 @@ class ProcessReader:
         is_there = self._read_credentials(process, missing)  # which say what helper may read the rest
         if not is_there and process.survivor is None:
             return self._took_the_rest_along(process, missing)
-        process.exe, process.cwd = self._links(process, stat, missing)
+        process.exe, process.cwd, process.stdin = self._links(process, stat, missing)
         self._once_for_each_program(process, _known_of(process, before, stat), missing)
         process.missing = tuple(missing)
         return self._is_still(process, stat)
@@ -146,7 +146,7 @@ class ProcessReader:
         if process.args is None:
             raise ProcessGone(f"PID {process.pid}: gone")
         process.exiting = True
-        process.exe = process.cwd = process.sha256 = process.drift = process.preload = None
+        process.exe = process.cwd = process.stdin = process.sha256 = process.drift = process.preload = None
         process.preload_cut = False
         process.missing = (*missing, *(Missing(field, "gone") for field in ENDS_WITH_IT))
         return True
@@ -161,20 +161,20 @@ class ProcessReader:
         process.preload, process.preload_cut = known.preload, known.preload_cut
         missing.extend(m for m in known.missing if m.field in KNOWN_ONCE)
 
-    def _links(self, process: Tracked, stat: Stat, missing: list[Missing]) -> tuple[str | None, str | None]:
-        """Its executable and its directory. The executable is the parent's where neither may be read and nothing was
-        executed since the fork (docs/adr/0082)."""
+    def _links(self, process: Tracked, stat: Stat, missing: list[Missing]) -> tuple[str | None, str | None, str | None]:
+        """Its executable, its directory, and what of its standard input was found to be a connection. The executable is
+        the parent's where none may be read and nothing was executed since the fork (docs/adr/0082)."""
         try:
-            exe, cwd = self._gated.links(process)
+            exe, cwd, stdin = self._gated.links(process)
         except AccessDenied:
             if (inherited := _inherited(process, stat)) is None:
                 missing.append(Missing("process.exe", "denied"))
             missing.append(Missing("process.cwd", "denied"))
-            return inherited, None
+            return inherited, None, None
         except ProcessGone:
             missing.extend(Missing(field, "gone") for field in ("process.exe", "process.cwd"))
-            return None, None
-        return _path(exe, "process.exe", missing), _path(cwd, "process.cwd", missing)
+            return None, None, None
+        return _path(exe, "process.exe", missing), _path(cwd, "process.cwd", missing), stdin or None
 
     def _preload(self, process: Tracked, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
         """The values of `environ.PRELOADS`, empty where none is set; and whether something was cut off."""

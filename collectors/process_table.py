@@ -56,6 +56,7 @@ class Tracked:
     gid: int | None = None
     user: str | None = None
     tty: str | None = None
+    stdin: str | None = None
     session: str | None = None
     sha256: str | None = None
     drift: bool | None = None
@@ -90,7 +91,7 @@ class Tracked:
         return Process(
             entity=self.entity, pid=self.pid, ppid=self.ppid, start=None if self.glimpsed else self.start,
             exe=self.exe, comm=self.comm if self.exe is None else None, args=self.args, cwd=self.cwd,
-            uid=self.uid, gid=self.gid, user=self.user, tty=self.tty, session=self.session,
+            uid=self.uid, gid=self.gid, user=self.user, tty=self.tty, stdin=self.stdin, session=self.session,
             sha256=self.sha256, drift=self.drift, preload=self.preload,
             exit_code=self.exit_code, ancestors=self.ancestors(),
         )  # fmt: skip
@@ -103,7 +104,8 @@ class Tracked:
 
     def forget_program(self) -> None:
         """What was read of the program belongs to another one, such as the parent's before an exec."""
-        self.exe = self.args = self.cwd = self.sha256 = self.drift = self.preload = self.version = None
+        self.exe = self.args = self.cwd = self.stdin = None
+        self.sha256 = self.drift = self.preload = self.version = None
         self.args_cut = self.preload_cut = False
 
     def ancestors(self) -> tuple[Ancestor, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from collectors.standard_input import connection_on
 from sensor.model.errors import AccessDenied, ProcessGone
 
 READ_ONLY = os.O_RDONLY | os.O_CLOEXEC
@@ -110,6 +111,15 @@ class Credentials(NamedTuple):
     gid: int
 
 
+class ProgramLinks(NamedTuple):
+    """The paths of a program's executable and of its working directory, each `TOO_LONG` if it is, and what
+    `standard_input.connection_on` says of its standard input."""
+
+    exe: bytes
+    cwd: bytes
+    stdin: str
+
+
 class Procfs:
     """A /proc file system; `root` is another directory in tests."""
 
@@ -149,14 +159,14 @@ class Procfs:
                 return TOO_LONG
             raise _translated(error, name) from None
 
-    def program_links(self, pid: int) -> tuple[bytes, bytes]:
-        """The paths of its executable and of its working directory, which is empty where it has just gone, each
-        `TOO_LONG` if it is."""
+    def program_links(self, pid: int) -> ProgramLinks:
+        """Where it has just gone, all but its executable is empty."""
         exe = self.link(f"{pid}/exe")
         try:
-            return exe, self.link(f"{pid}/cwd")
+            cwd = self.link(f"{pid}/cwd")
         except ProcessGone:
-            return exe, b""
+            cwd = b""
+        return ProgramLinks(exe, cwd, connection_on(f"{self.root}/{pid}/fd/0".encode()))
 
     def names(self, name: str) -> list[str]:
         """The names in a directory such as `12/fd`."""

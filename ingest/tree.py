@@ -40,7 +40,7 @@ _OF_THE_PROGRAM = ("exe", "comm", "args")
 
 _KEPT = (*_OF_THE_PROCESS, *_OF_THE_PROGRAM)
 
-_KEPT_WHERE_THERE = ("sha256", "drift", "preload")
+_KEPT_WHERE_THERE = ("stdin", "sha256", "drift", "preload")
 """Stand in a node only where its last exec told of them; so does `evidence`, where anything is missing or cut short."""
 
 

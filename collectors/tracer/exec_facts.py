@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from collectors import environ
 from collectors.procfs import ARGS_LIMIT, Procfs
+from collectors.standard_input import connection_on
 from collectors.statx import version
 from collectors.tracer import initial_stack, ptrace
 from collectors.tracer.initial_stack import RANDOM_BYTES
@@ -99,6 +100,7 @@ class ExecReader:
             variables if isinstance(variables, int) else _picked(variables),
             of_file,
             image,
+            connection_on(b"%s/%d/fd/0" % (self._root, pid)).encode(),
         )
 
     def _fetch(self, pid: int, at: int, size: int) -> int:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 HEADER = struct.Struct("<IBIQ")
 """Bytes of the payload, kind, PID, and when it happened in ns since 1970."""
-LENGTHS = struct.Struct("<8i")
+LENGTHS = struct.Struct("<9i")
 """At the beginning of the payload of `EXEC`: the length of each field, or why there is none."""
 PARENT = struct.Struct("<I")
 """The payload of `BORN`: the process that it was born of, which may have ended before its child runs a program, or
@@ -61,7 +61,8 @@ class Record(NamedTuple):
 class ExecFields(NamedTuple):
     """What was read of a program as it began: the stat of its process, its arguments with their NULs, the links `exe`
     and `cwd`, effective uid and gid as text, what `environ.packed` makes of its environment, which version of its
-    file it is (`VERSION`), and its `IMAGE`; or why not. The stat is the process's a moment later."""
+    file it is (`VERSION`), its `IMAGE`, and what `standard_input` says; or why not. The stat and the last are of a
+    moment later."""
 
     stat: bytes
     args: bytes | int
@@ -71,6 +72,7 @@ class ExecFields(NamedTuple):
     environ: bytes | int
     version: bytes | int
     image: bytes | int
+    stdin: bytes | int = b""
 
 
 class MalformedRecord(Exception):

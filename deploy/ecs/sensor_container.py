@@ -113,9 +113,11 @@ def _environment(sensor: Fields, wanted: Mapping[str, str], wishes: Wishes) -> N
 def _fetch_no_longer(sensor: Fields, names: Set[str]) -> None:
     listed = sensor.get("secrets")
     fetched = [one.raw for one in sensor.parts("secrets") if text(one.get("name")) in names]
-    for index in reversed([i for i, one in enumerate(listed or ()) if any(one is entry for entry in fetched)]):
+    if not fetched or not isinstance(listed, list):
+        return
+    for index in reversed([i for i, one in enumerate(listed) if any(one is entry for entry in fetched)]):
         del listed[index]
-    if fetched and not listed:
+    if not listed:
         sensor.drop("secrets")
 
 

@@ -37,7 +37,8 @@ class Process(NamedTuple):
     """One program in one process. `entity` identifies the process for ever; a PID alone identifies nothing.
 
     `start` is when the process was forked. `comm` is the kernel's 15-byte name, given only where `exe` is unknown.
-    `uid` and `gid` are the effective ones: what power it runs with. `session` tells what entered the
+    `uid` and `gid` are the effective ones: what power it runs with. `stdin` is the protocol, `tcp` for example, where
+    its standard input was found to be a socket of the internet's protocols. `session` tells what entered the
     container from outside, and what that started: `exec`, `probe` (a health check), or `unclear` between the two.
     `drift` is true when the executable came after the container started. `preload` holds LD_PRELOAD,
     LD_LIBRARY_PATH and LD_AUDIT as NAME=value. `exit_code` is the wait status's code, or minus the signal.
@@ -55,6 +56,7 @@ class Process(NamedTuple):
     gid: int | None = None
     user: str | None = None
     tty: str | None = None
+    stdin: str | None = None
     session: str | None = None
     sha256: str | None = None
     drift: bool | None = None

@@ -63,9 +63,9 @@ def ticks(pid: int) -> int:
 
 def test_gated_facts_are_read_as_the_other_uid(helpers: Helpers, app: subprocess.Popen[bytes]) -> None:
     who, pid, start = (UID, GID), app.pid, ticks(app.pid)
-    exe, cwd = helpers.links(who, pid, start)
+    exe, cwd, stdin = helpers.links(who, pid, start)
     assert os.path.basename(exe).startswith(b"python")
-    assert cwd == b"/tmp"
+    assert (cwd, stdin) == (b"/tmp", "")
     look = helpers.sockets(who, pid, start, 1, 100)
     assert (len(look.inodes), look.links) == (1, 5)
     file = os.stat("/etc/hostname")

@@ -46,6 +46,7 @@ export function flags(event) {
   if (event.count > 1) found.push({ text: times(event.count), tone: "info" });
   if (process.placeholder) found.push({ text: "known only as an ancestor", tone: "gap" });
   if (Object.hasOwn(SESSIONS, process.session)) found.push(SESSIONS[process.session]);
+  if (process.stdin) found.push({ text: `reads from a connection (${process.stdin})`, tone: "warn" });
   if (process.drift) found.push({ text: "new executable", tone: "warn" });
   if (process.preload?.length) found.push({ text: process.preload.join(" "), tone: "warn" });
   return found;

@@ -21,11 +21,15 @@ STAT = (
 
 
 def filled(
-    *, args: bytes | int = b"true\0\0\xff\0", variables: bytes | int = b"=", ids: bytes | int = b"33 34"
+    *,
+    args: bytes | int = b"true\0\0\xff\0",
+    variables: bytes | int = b"=",
+    ids: bytes | int = b"33 34",
+    stdin: bytes = b"",
 ) -> Tracked:
-    process = Tracked(42, "e", 123456, Timestamp(0), None, sha256="old", drift=True, exe="/bin/old")
+    process = Tracked(42, "e", 123456, Timestamp(0), None, sha256="old", drift=True, exe="/bin/old", stdin="udp")
     version, image = wire.VERSION.pack(1, 2, 3, 4, 5), wire.IMAGE.pack(STACK, ARGS)
-    fields = ExecFields(STAT, args, b"/usr/bin/true", b"/srv", ids, variables, version, image)
+    fields = ExecFields(STAT, args, b"/usr/bin/true", b"/srv", ids, variables, version, image, stdin)
     fill(process, parse_stat(STAT), fields)
     return process
 
@@ -38,6 +42,11 @@ def test_all_that_was_read_replaces_what_was_known() -> None:
     assert (process.comm, process.executed, process.tty, process.image) == ("true", True, "pts/1", (11, STACK, ARGS))
     assert (process.sha256, process.drift, process.missing) == (None, None, ())
     assert process.version == (1, 2, 3, 4, 5)
+    assert process.stdin is None
+
+
+def test_that_it_reads_from_a_connection_is_kept() -> None:
+    assert filled(stdin=b"tcp").stdin == "tcp"
 
 
 def test_what_could_not_be_read_is_missing_and_unknown() -> None:

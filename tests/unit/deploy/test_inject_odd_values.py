@@ -4,7 +4,7 @@ import contextlib
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from task_definitions import WISHES, requests
 
@@ -72,6 +72,7 @@ TASK = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=150)
 @given(TASK, st.booleans(), st.booleans())
+@example({"containerDefinitions": [{"name": "fargate-sensor", "image": "i:1", "secrets": True}]}, False, False)
 def test_any_value_anywhere_is_a_line_or_is_given_back(task: dict[str, Any], pascal: bool, resize: bool) -> None:
     content = json.dumps(_as_template(task) if pascal else task).encode()
     wishes = Wishes(WISHES.image, WISHES.destinations, allow_resize=resize)

@@ -208,13 +208,22 @@ def test_a_node_tells_what_its_exec_lacks_and_what_is_odd_about_its_executable()
 def test_a_program_has_nothing_of_the_one_that_it_replaced() -> None:
     cut, lacking = Evidence("cursor", truncated=("process.args",)), Evidence("hint", (Missing("process.args", "gone"),))
     odd = executed(
-        1, "p", exe="/tmp/x", comm="x", args=("x", "--mine"), sha256="00", drift=True, preload=("LD_PRELOAD=l",), uid=0
+        1,
+        "p",
+        exe="/tmp/x",
+        comm="x",
+        args=("x", "--mine"),
+        sha256="00",
+        drift=True,
+        preload=("LD_PRELOAD=l",),
+        uid=0,
+        stdin="tcp",
     )._replace(evidence=cut)
     (container,) = grown(odd, executed(2, "p", exe="/bin/sleep")._replace(evidence=lacking)).containers
     (node,) = container["processes"]
     assert (node["exe"], node["comm"], node["args"], node["uid"], node["execs"]) == ("/bin/sleep", None, None, 0, 2)
     assert node["evidence"]["source"] == "hint"
-    assert not node.keys() & {"sha256", "drift", "preload"}
+    assert not node.keys() & {"stdin", "sha256", "drift", "preload"}
     (container,) = grown(odd, executed(2, "p", exe="/bin/sleep", args=("sleep",))).containers
     assert "evidence" not in container["processes"][0]
 

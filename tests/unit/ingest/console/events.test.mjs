@@ -135,9 +135,9 @@ test("a heartbeat tells first what is not known", () => {
 });
 
 test("what is suspicious is flagged", () => {
-  const process = { session: "exec", drift: true, preload: ["LD_PRELOAD=/tmp/x.so"] };
+  const process = { session: "exec", stdin: "tcp", drift: true, preload: ["LD_PRELOAD=/tmp/x.so"] };
   const texts = flags({ kind: "process.exec", count: 12, process }).map(({ text }) => text);
-  assert.deepEqual(texts, ["× 12", "from outside (exec)", "new executable", "LD_PRELOAD=/tmp/x.so"]);
+  assert.deepEqual(texts, ["× 12", "from outside (exec)", "reads from a connection (tcp)", "new executable", "LD_PRELOAD=/tmp/x.so"]);
   assert.deepEqual(flags({ kind: "detection", count: 1 }), []);
 });
 
