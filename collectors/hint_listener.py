@@ -38,6 +38,7 @@ class HintListener:
         self._clock = clock
         self._allowance = Overdraft(per_second=HINTS_PER_SECOND, burst=HINTS_SAVED, clock=clock)
         self._listening = False
+        self._due = False
         self._hints: ExecHints | None = None
         try:
             self._hints = ExecHints(root_of, counters)
@@ -89,7 +90,10 @@ class HintListener:
         self._listening = False
 
     def read(self) -> list[Opened]:
-        """What was opened by now; the matching has learnt of it. Too much of it, and we listen no more for now."""
+        """What was opened by now; the matching has learnt of it. Too much of it, and we listen no more for now.
+
+        Whoever calls looks afterwards at what is new, since nothing wakes us any more for those who opened it.
+        """
         if self._hints is None or not self._listening:
             return []
         now, found = self._clock.monotonic(), self._hints.read()
@@ -98,12 +102,23 @@ class HintListener:
         self._draw(len(found) / OPENS_A_WAKE)
         return found
 
+    def learn(self) -> None:
+        """The same in the middle of a look or apart from one: where something was opened there will be another."""
+        if self.read() and not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._look_due)
+
     def close(self) -> None:
         """Release all watches."""
         self.stop()
         if self._hints is not None:
             self._hints.close()
             self._hints = None
+
+    def _look_due(self) -> None:
+        self._due = False
+        if self._listening:
+            self._woken()
 
     def _woken(self) -> None:
         self._draw(1)

@@ -95,7 +95,7 @@ class Arrivals:
         if self._processes.tracing.claims(pid) if traced else self._found(pid):
             return
         if traced or 0 <= newest - pid < UNBORN:  # a tracer tells of a number a moment after it has let it go on
-            self._hints.read()  # what it opened, it opened before now
+            self._hints.learn()  # what it opened, it opened before now
             now = self._clock.monotonic()
             asyncio.get_running_loop().call_later(UNBORN_S[0], self._second_look, pid, now)
             self._unborn += 1

@@ -206,18 +206,21 @@ class ProcessCursor:
 
     def _look_at_once(self) -> None:
         """What is new is read first, since it may be gone in a moment, and what was opened afterwards: the loader's
-        open, which is the second of most programs, is there by then and spares a turn of the loop."""
+        open, which is the second of most programs, is there by then and spares a turn of the loop. So may be all that
+        one has opened which is newer still, and nothing would wake us for it any more."""
         unsettled = self._settling.about_to_run()
-        if self._follow():
-            self._see_it_run()
+        self._see_what_is_new()
         if unsettled is not None:
             self._settling.look_at_newest()
         opens = self._hints.read()
         if opens:
+            self._see_what_is_new()
             self._look_for_later_execs(self._matching.containers() & {opened.container for opened in opens})
         self._settling.conclude()
 
-    def _see_it_run(self) -> None:
+    def _see_what_is_new(self) -> None:
+        if not self._follow():
+            return
         for _ in range(LOOKS):
             process = self._settling.about_to_run()
             if process is None:

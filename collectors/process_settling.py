@@ -189,7 +189,7 @@ class Settling:
         `at` is when it was found gone, in monotonic seconds, by default now.
         """
         with suppress(OSError):  # it is counted all the same
-            self._hints.read()  # what belongs to it may have come at the same moment
+            self._hints.learn()  # what belongs to it may have come at the same moment
         self._matching.unread(Unread(self._clock.monotonic() if at is None else at, pid, process))
         self.conclude()
 
@@ -286,7 +286,7 @@ class Settling:
 
     def _name_by_open(self, process: Tracked) -> bool:
         """The executable of a process of which only the kernel's name is left, if its open was seen."""
-        self._hints.read()  # its open may have come at the same moment
+        self._hints.learn()  # its open may have come at the same moment
         exe = self._matching.claim(process.container, process.comm)
         if exe is not None:
             _name(process, exe)

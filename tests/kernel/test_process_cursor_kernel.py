@@ -16,6 +16,7 @@ from needs import Need
 from running import collecting, until
 
 from collectors import process_arrivals, process_cursor
+from collectors.exec_hints import Opened
 from collectors.process_cursor import ProcessCursor
 from collectors.procfs import Procfs, Stat
 from collectors.task_view import Task
@@ -152,6 +153,44 @@ async def test_what_came_while_we_looked_away_and_lives_is_found(
         assert process_of(event).ancestors[0].pid == child.pid
         assert len(await until(lambda: watched.execs("sh", "-c", "sleep 90.25; :"), "its parent, which is hashed")) == 1
         os.kill(process_of(event).pid, 9)
+
+
+def opened_all(*command: str) -> "subprocess.Popen[bytes]":
+    """A program that has been started, and has opened whatever a hint is given of."""
+    child = subprocess.Popen(command)
+    while b"libc" not in Procfs().read(f"{child.pid}/maps"):
+        assert child.poll() is None
+    return child
+
+
+async def test_one_that_opened_its_program_in_the_middle_of_a_look_is_looked_at(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, late = watched.cursor._hints.read, list[subprocess.Popen[bytes]]()
+
+    def read_late() -> list[Opened]:
+        if not late:
+            late.append(opened_all("sleep", "90.26"))
+        return read()
+
+    monkeypatch.setattr(watched.cursor, "_look_around", lambda: None)
+    monkeypatch.setattr(watched.cursor._hints, "read", read_late)
+    with subprocess.Popen(["sleep", "90.27"]) as first:
+        await until(lambda: watched.execs("sleep", "90.26"), "the one that came in the middle")
+        late[0].kill()
+        late[0].wait()
+        first.kill()
+
+
+async def test_one_whose_opens_were_read_for_another_is_looked_at(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched.cursor, "_look_around", lambda: None)
+    with opened_all("sleep", "90.28") as child:
+        watched.cursor._settling.unread(2**22)
+        assert not watched.cursor._hints.read(), "its opens have been read"
+        await until(lambda: watched.execs("sleep", "90.28"), "the one that came beside it")
+        child.kill()
 
 
 async def test_what_could_not_be_read_when_it_came_is_found(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
