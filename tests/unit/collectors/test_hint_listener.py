@@ -1,5 +1,6 @@
 """How much is read of what is opened, whoever opens it and however fast."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 
@@ -39,15 +40,19 @@ class Endless:
 class Scene:
     def __init__(self) -> None:
         self.counters, self.clock = Counters(), FakeClock()
+        self.looks = 0
         self.listener = HintListener(
             root_of=lambda _: None,
             matching=OpenHints(self.clock),
-            wake=lambda: None,
+            wake=self._look,
             counters=self.counters,
             clock=self.clock,
         )
         assert isinstance(self.listener._hints, Endless)
         self.hints = self.listener._hints
+
+    def _look(self) -> None:
+        self.looks += 1
 
 
 @pytest.fixture
@@ -77,3 +82,23 @@ async def test_what_is_opened_draws_on_what_may_be_listened_to(scene: Scene) -> 
     scene.clock.advance(60)
     scene.listener.listen()
     assert scene.listener.is_listening
+
+
+async def test_what_is_learnt_between_looks_leads_to_one_more_look(scene: Scene) -> None:
+    scene.listener.listen()
+    scene.listener.learn()
+    scene.listener.learn()
+    assert scene.looks == 0, "not in the middle of the one that is under way"
+    await asyncio.sleep(0)
+    assert scene.looks == 1
+    scene.listener.learn()
+    await asyncio.sleep(0)
+    assert scene.looks == 2
+
+
+async def test_nobody_looks_for_what_was_learnt_once_nobody_listens(scene: Scene) -> None:
+    scene.listener.listen()
+    scene.listener.learn()
+    scene.listener.stop()
+    await asyncio.sleep(0)
+    assert scene.looks == 0
