@@ -25,7 +25,7 @@ from collectors.packet_tap import PacketTap
 from collectors.process_cursor import LOOKS, NAP_S
 from collectors.procfs import PF_FORKNOEXEC, Procfs
 
-FILES, LINKS = ("cmdline", "environ", "cgroup"), ("exe", "cwd")
+FILES, LINKS = ("cmdline", "environ", "cgroup"), ("exe", "cwd", "fd/0")
 FLAGS, CODE = 6, 23
 """Fields of /proc/PID/stat, counted from its state on: what it is, and where its program's code begins."""
 

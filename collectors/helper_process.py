@@ -62,8 +62,7 @@ def _answer(procfs: Procfs, maps: DescriptorMaps, question: bytes, descriptors: 
     if procfs.stat(pid).start_ticks != start_ticks:
         raise ProcessGone(f"PID {pid} is another process by now")
     if letter == wire.LINKS:
-        exe, cwd, stdin = procfs.program_links(pid)
-        return b"\0".join((exe, cwd, stdin.encode()))
+        return b"\0".join(procfs.program_links(pid))
     if letter == wire.SOCKETS:
         found = maps.look(procfs, (pid, start_ticks), device, min(inode, wire.MOST_SOCKETS))
         return b"".join(map(wire.INODE.pack, (found.links, *found.inodes)))

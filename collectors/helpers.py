@@ -15,7 +15,7 @@ from collectors.allowance import Allowance
 from collectors.descriptor_map import Look
 from collectors.environ import Environ, Secrets, unpacked, unpacked_secrets
 from collectors.launcher_link import LauncherAway, LauncherLink
-from collectors.procfs import ProgramLinks, text
+from collectors.procfs import ProgramLinks
 from collectors.trace_link import TracerLink
 from sensor.model.clock import Clock, SystemClock
 from sensor.model.counters import Counters
@@ -81,7 +81,7 @@ class Helpers:
         """As `Procfs.program_links`. Raises ProcessGone or AccessDenied."""
         exe, _, rest = self._ask(who, wire.LINKS, pid, start_ticks)[0].partition(b"\0")
         cwd, _, stdin = rest.partition(b"\0")
-        return ProgramLinks(exe, cwd, text(stdin))
+        return ProgramLinks(exe, cwd, stdin)
 
     def sockets(self, who: Identity, pid: int, start_ticks: int, wanted: int, most: int) -> Look:
         """A look for a socket among a process's descriptors, reading at most `most` links."""

@@ -174,7 +174,7 @@ class ProcessReader:
         except ProcessGone:
             missing.extend(Missing(field, "gone") for field in ("process.exe", "process.cwd"))
             return None, None, None
-        return _path(exe, "process.exe", missing), _path(cwd, "process.cwd", missing), stdin or None
+        return _path(exe, "process.exe", missing), _path(cwd, "process.cwd", missing), text(stdin) or None
 
     def _preload(self, process: Tracked, missing: list[Missing]) -> tuple[tuple[str, ...] | None, bool]:
         """The values of `environ.PRELOADS`, empty where none is set; and whether something was cut off."""

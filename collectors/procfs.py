@@ -117,7 +117,7 @@ class ProgramLinks(NamedTuple):
 
     exe: bytes
     cwd: bytes
-    stdin: str
+    stdin: bytes
 
 
 class Procfs:

@@ -2,12 +2,12 @@
 
 import os
 
-INTERNET = frozenset({"tcp", "mptcp", "udp", "sctp", "dccp", "raw"})
+INTERNET = frozenset({b"tcp", b"mptcp", b"udp", b"sctp", b"dccp", b"raw"})
 """By the kernel's names in small letters, without the `v6` behind some (net/*, `struct proto`). What is no more than a
 socket of two processes here, such as Node.js gives to each of its children, is none of these."""
 
 
-def connection_on(descriptor: bytes) -> str:
+def connection_on(descriptor: bytes) -> bytes:
     """The protocol of the internet's socket that a link such as `/proc/12/fd/0` leads to; empty for all else, and for
     what may not be seen or has gone.
 
@@ -16,9 +16,9 @@ def connection_on(descriptor: bytes) -> str:
     """
     try:
         if not os.readlink(descriptor).startswith(b"socket:["):
-            return ""
+            return b""
         name = os.getxattr(descriptor, "system.sockprotoname")
     except OSError:
-        return ""
-    protocol = name.rstrip(b"\0").decode("ascii", "replace").removesuffix("v6").lower()
-    return protocol if protocol in INTERNET else ""
+        return b""
+    protocol = name.rstrip(b"\0").removesuffix(b"v6").lower()
+    return protocol if protocol in INTERNET else b""

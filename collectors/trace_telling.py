@@ -204,7 +204,8 @@ def fill(process: Tracked, stat: Stat, fields: wire.ExecFields) -> None:
         process.exe = text(raw)
     if (raw := _given(fields.cwd, missing, "process.cwd")) is not None:
         process.cwd = text(raw)
-    process.stdin = text(fields.stdin) or None if isinstance(fields.stdin, bytes) else None
+    if raw := _given(fields.stdin, missing):
+        process.stdin = text(raw)
     if (raw := _given(fields.ids, missing, "process.uid", "process.gid")) is not None:
         process.uid, process.gid = map(int, raw.split())
     if (raw := _given(fields.environ, missing, "process.preload")) is not None:

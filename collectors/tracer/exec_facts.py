@@ -100,7 +100,7 @@ class ExecReader:
             variables if isinstance(variables, int) else _picked(variables),
             of_file,
             image,
-            connection_on(b"%s/%d/fd/0" % (self._root, pid)).encode(),
+            connection_on(b"%s/%d/fd/0" % (self._root, pid)),
         )
 
     def _fetch(self, pid: int, at: int, size: int) -> int:

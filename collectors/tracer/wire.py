@@ -72,7 +72,7 @@ class ExecFields(NamedTuple):
     environ: bytes | int
     version: bytes | int
     image: bytes | int
-    stdin: bytes | int = b""
+    stdin: bytes | int
 
 
 class MalformedRecord(Exception):

@@ -1,6 +1,6 @@
 """The sensor's container in a definition: made, or brought up to date without overwriting what others chose."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from deploy.ecs.fields import Fields, is_intrinsic, text
@@ -111,14 +111,7 @@ def _environment(sensor: Fields, wanted: Mapping[str, str], wishes: Wishes) -> N
 
 
 def _fetch_no_longer(sensor: Fields, names: Set[str]) -> None:
-    listed = sensor.get("secrets")
-    fetched = [one.raw for one in sensor.parts("secrets") if text(one.get("name")) in names]
-    if not fetched or not isinstance(listed, list):
-        return
-    for index in reversed([i for i, one in enumerate(listed) if any(one is entry for entry in fetched)]):
-        del listed[index]
-    if not listed:
-        sensor.drop("secrets")
+    _drop_from(sensor, "secrets", [one for one in sensor.parts("secrets") if text(one.get("name")) in names])
 
 
 def _is_ours(entry: Fields) -> bool:
@@ -128,15 +121,22 @@ def _is_ours(entry: Fields) -> bool:
 
 
 def _mounts(sensor: Fields, *, wished: bool) -> None:
-    listed = sensor.get("mountPoints")
     ours = [one for one in sensor.parts("mountPoints") if text(one.get("sourceVolume")) == VOLUME]
     if wished and not ours:
         _append(sensor, "mountPoints", mount())
-    elif not wished and ours and isinstance(listed, list):
-        for index in reversed([i for i, one in enumerate(listed) if any(one is o.raw for o in ours)]):
-            del listed[index]
-        if not listed:
-            sensor.drop("mountPoints")
+    elif not wished:
+        _drop_from(sensor, "mountPoints", ours)
+
+
+def _drop_from(container: Fields, key: str, entries: Sequence[Fields]) -> None:
+    """Take these out of the list, and it too where it is empty then."""
+    listed = container.get(key)
+    if not entries or not isinstance(listed, list):
+        return
+    for index in reversed([i for i, one in enumerate(listed) if any(one is entry.raw for entry in entries)]):
+        del listed[index]
+    if not listed:
+        container.drop(key)
 
 
 def _append(container: Fields, key: str, value: Any) -> None:

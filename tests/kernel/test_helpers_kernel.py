@@ -65,7 +65,7 @@ def test_gated_facts_are_read_as_the_other_uid(helpers: Helpers, app: subprocess
     who, pid, start = (UID, GID), app.pid, ticks(app.pid)
     exe, cwd, stdin = helpers.links(who, pid, start)
     assert os.path.basename(exe).startswith(b"python")
-    assert (cwd, stdin) == (b"/tmp", "")
+    assert (cwd, stdin) == (b"/tmp", b"")
     look = helpers.sockets(who, pid, start, 1, 100)
     assert (len(look.inodes), look.links) == (1, 5)
     file = os.stat("/etc/hostname")

@@ -4,13 +4,13 @@ user, or the tracer."""
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import Need
 from cursor_scene import process_of, watching
+from needs import Need
 from running import until
 from trace_scene import python, say, tracing
 
@@ -34,25 +34,19 @@ def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
             yield near, far
 
 
-def _tcp6() -> socket.socket:
-    try:
-        return socket.create_server(("::1", 0), family=socket.AF_INET6)
-    except OSError as error:
-        pytest.skip(f"no IPv6 on the loopback interface: {error}")
-
-
 @pytest.mark.parametrize(
     ("made", "protocol"),
     [
-        (lambda: socket.create_server(("127.0.0.1", 0)), "tcp"),
-        (_tcp6, "tcp"),
-        (lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM), "udp"),
-        (lambda: socket.socket(socket.AF_UNIX), ""),
-        (lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW), ""),
+        ((socket.AF_INET, socket.SOCK_STREAM), b"tcp"),
+        ((socket.AF_INET6, socket.SOCK_STREAM), b"tcp"),
+        ((socket.AF_INET, socket.SOCK_DGRAM), b"udp"),
+        ((socket.AF_UNIX, socket.SOCK_STREAM), b""),
+        ((socket.AF_NETLINK, socket.SOCK_RAW), b""),
     ],
 )
-def test_only_a_socket_of_the_internet_is_a_connection(made: Callable[[], socket.socket], protocol: str) -> None:
-    with closing(made()) as one:
+def test_only_a_socket_of_the_internet_is_a_connection(need: Need, made: tuple[int, int], protocol: bytes) -> None:
+    need(made[0] != socket.AF_INET6 or socket.has_ipv6, "IPv6")
+    with socket.socket(*made) as one:
         assert connection_on(b"/proc/self/fd/%d" % one.fileno()) == protocol
 
 
@@ -62,10 +56,10 @@ def test_what_is_no_socket_is_none(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     opened = [reading, writing, *(os.open(path, os.O_RDONLY) for path in ("/dev/null", forged, tmp_path))]
     links = [b"/proc/self/fd/%d" % fd for fd in opened]
-    assert set(map(connection_on, links)) == {""}
+    assert set(map(connection_on, links)) == {b""}
     for fd in opened:
         os.close(fd)
-    assert set(map(connection_on, links)) == {""}
+    assert set(map(connection_on, links)) == {b""}
 
 
 async def test_the_cursor_tells_it_of_a_shell_and_of_no_other(connected: tuple[socket.socket, socket.socket]) -> None:
@@ -90,7 +84,7 @@ def test_a_helper_tells_it_of_its_users_processes(need: Need, connected: tuple[s
         subprocess.Popen(["/bin/cat"], stdin=near, user=12345, group=12346, extra_groups=[]) as app,  # there by now
     ):
         links = helpers.links((12345, 12346), app.pid, Procfs().stat(app.pid).start_ticks)
-        assert (os.path.basename(links.exe), links.stdin) == (b"cat", "tcp")
+        assert (os.path.basename(links.exe), links.stdin) == (b"cat", b"tcp")
         far.shutdown(socket.SHUT_RDWR)
 
 

@@ -111,9 +111,9 @@ def test_what_is_gone_for_the_helper_is_gone(helper: OneHelper, proc: Proc, proc
     assert proc.tried == 0
 
 
-@pytest.mark.parametrize(("cwd", "found"), [("/srv", (b"/bin/app", b"/srv", "")), (None, (b"/bin/app", b"", ""))])
+@pytest.mark.parametrize(("cwd", "found"), [("/srv", (b"/bin/app", b"/srv", b"")), (None, (b"/bin/app", b"", b""))])
 def test_a_directory_that_has_just_gone_takes_the_executable_not_with_it(
-    tmp_path: Path, cwd: str | None, found: tuple[bytes, bytes, str]
+    tmp_path: Path, cwd: str | None, found: tuple[bytes, bytes, bytes]
 ) -> None:
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "exe").symlink_to("/bin/app")

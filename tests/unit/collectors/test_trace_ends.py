@@ -61,7 +61,7 @@ class Scene(TracerLink):
         """The tracer tells a program, and the end."""
         pid = self.process.pid
         stat = self.task.procfs.record(f"{pid}/stat", 4096)
-        fields = wire.ExecFields(stat, b"x\0", b"/bin/last", b"/", b"0 0", b"=", wire.GONE, wire.IMAGE.pack(1, 2))
+        fields = wire.ExecFields(stat, b"x\0", b"/bin/last", b"/", b"0 0", b"=", wire.GONE, wire.IMAGE.pack(1, 2), b"")
         self.records += [
             wire.Record(wire.EXEC, pid, 2, wire.pack_fields(fields)),
             wire.Record(wire.EXIT, pid, 3, wire.STATUS.pack(EXITED)),

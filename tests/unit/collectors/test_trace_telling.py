@@ -69,14 +69,14 @@ def test_arguments_that_are_longer_than_what_is_kept_are_cut() -> None:
 def test_a_process_that_runs_another_program_by_now_keeps_where_the_one_that_was_seen_lay() -> None:
     process = Tracked(42, "e", 123456, Timestamp(0), None)
     given = (b"true\0", b"/usr/bin/true", b"/srv", b"33 34", b"=", GONE)
-    fill(process, parse_stat(STAT), ExecFields(STAT, *given, wire.IMAGE.pack(130, 170)))
+    fill(process, parse_stat(STAT), ExecFields(STAT, *given, wire.IMAGE.pack(130, 170), b""))
     assert process.image == (0, 130, 170)
 
 
 def test_an_exec_without_an_image_is_nothing_that_a_tracer_tells() -> None:
     process = Tracked(42, "e", 123456, Timestamp(0), None)
     with pytest.raises(wire.MalformedRecord):
-        fill(process, parse_stat(STAT), ExecFields(STAT, GONE, GONE, GONE, GONE, GONE, GONE, GONE))
+        fill(process, parse_stat(STAT), ExecFields(STAT, GONE, GONE, GONE, GONE, GONE, GONE, GONE, GONE))
 
 
 class FakeTask:
@@ -120,7 +120,9 @@ def test_a_program_is_told_once_and_what_was_only_read_is_told(
     process = Tracked(42, "e", 123456, Timestamp(0), None, announced=True, image=read, told_images=tuple(told_of))
     task = FakeTask(process)
     telling = TraceTelling(task, Counters(), FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
-    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(STACK, ARGS))
+    fields = ExecFields(
+        STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(STACK, ARGS), b""
+    )
 
     telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
 
@@ -136,7 +138,7 @@ def test_a_program_that_lies_where_another_did_by_its_own_choice_is_told(stack: 
     process = Tracked(42, "e", 123456, Timestamp(0), None, announced=True, image=(11, stack, ARGS))
     process.told_images, task = ((11, stack, ARGS),), FakeTask(process)
     telling = TraceTelling(task, Counters(), FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
-    fields = ExecFields(STAT, b"evil\0", b"/tmp/evil", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(stack, ARGS))
+    fields = ExecFields(STAT, b"evil\0", b"/tmp/evil", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(stack, ARGS), b"")
 
     telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
 
@@ -160,7 +162,9 @@ def test_what_belongs_to_the_sensor_is_not_told() -> None:
     process = Tracked(42, "e", 123456, Timestamp(0), None, own=True)
     task = FakeTask(process)
     telling = TraceTelling(task, Counters(), FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
-    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(STACK, ARGS))
+    fields = ExecFields(
+        STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(STACK, ARGS), b""
+    )
 
     telling.take([wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))])
 
@@ -193,7 +197,9 @@ def test_what_cannot_be_read_keeps_nothing_behind_it_back(monkeypatch: pytest.Mo
     task, counters, tries = FakeTask(process), Counters(), [OSError(24, "Too many open files")]
     monkeypatch.setattr(task, "settle", lambda _: (_ for _ in ()).throw(tries.pop()) if tries else None)
     telling = TraceTelling(task, counters, FakeClock())  # type: ignore[arg-type]  # a fake of what it asks
-    fields = ExecFields(STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(STACK, ARGS))
+    fields = ExecFields(
+        STAT, b"true\0", b"/usr/bin/true", b"/", b"33 34", b"=", GONE, wire.IMAGE.pack(STACK, ARGS), b""
+    )
     record = wire.Record(wire.EXEC, 42, 7, wire.pack_fields(fields))
 
     telling.take([record, record])

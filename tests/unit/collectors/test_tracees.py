@@ -12,7 +12,7 @@ from collectors.tracer.tracees import LOOKED_AT, ORPHANED_S, Tracees
 from sensor.model.errors import ProcessGone
 
 PARENT, CHILD, THREAD, GRANDCHILD = 100, 101, 102, 103
-FIELDS = wire.ExecFields(b"101 (true) R", b"true\0", b"/bin/true", b"/", b"0 0", b"", b"", b"")
+FIELDS = wire.ExecFields(b"101 (true) R", b"true\0", b"/bin/true", b"/", b"0 0", b"", b"", b"", b"")
 FIRST_STOP = ptrace.EVENT_STOP << 16 | 5 << 8 | 0x7F
 FORK = ptrace.EVENT_VFORK << 16 | 5 << 8 | 0x7F
 EXEC = ptrace.EVENT_EXEC << 16 | 5 << 8 | 0x7F
